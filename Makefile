@@ -1,0 +1,65 @@
+# The two commands a newcomer needs are `make migrate` and `make test`; `make help` shows the rest.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+# The newest suitable Python; `make setup PYTHON=/path/to/python3.12` chooses another.
+PYTHON ?= $(shell scripts/find-python)
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.complete
+ANSIBLE ?=
+PYTEST ?=
+
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.PHONY: help
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: setup
+setup: $(STAMP) ## Build .venv from the hashed lock, and check it
+
+$(STAMP): requirements.lock pyproject.toml scripts/setup
+	@scripts/setup "$(PYTHON)" "$(VENV)"
+	@touch $@
+
+.PHONY: migrate
+migrate: setup ## Rehearse the whole migration on this machine (ANSIBLE='--check --diff' adds options)
+	ansible-playbook playbooks/migrate.yml $(ANSIBLE)
+
+.PHONY: stack-up
+stack-up: setup ## Start the old world and the emulated AWS
+	ansible-playbook playbooks/stack_up.yml $(ANSIBLE)
+
+.PHONY: stack-down
+stack-down: setup ## Stop both and delete their files
+	ansible-playbook playbooks/stack_down.yml $(ANSIBLE)
+
+.PHONY: lint
+lint: setup ## ansible-lint (production profile), yamllint, ruff, mypy --strict, cfn-lint
+	@scripts/lint
+
+.PHONY: unit
+unit: setup ## pytest without the journey
+	pytest -m 'not journey' $(PYTEST)
+
+.PHONY: molecule
+molecule: setup ## Every Molecule scenario, on a stack of its own
+	@scripts/molecule
+
+.PHONY: journey
+journey: setup ## The README's commands in a fresh clone, end to end
+	pytest -m journey $(PYTEST)
+
+.PHONY: test
+test: lint unit molecule journey ## Everything that CI runs
+
+.PHONY: lock
+lock: setup ## Resolve requirements.lock and service/requirements.lock anew
+	@scripts/lock
+
+.PHONY: clean
+clean: ## Remove the virtual environment and caches (the stack: make stack-down)
+	@scripts/clean

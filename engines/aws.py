@@ -1,0 +1,81 @@
+"""AWS clients, and AWS errors in words a user can act on.
+
+Where a client connects and as whom is the environment's business (``AWS_PROFILE``, ``AWS_REGION``,
+``AWS_ENDPOINT_URL`` …), which each playbook sets from its inventory; engines never choose an endpoint.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import boto3
+from botocore import exceptions as botocore_errors
+from botocore.config import Config
+
+from engines.errors import EngineError
+
+# Standard mode backs off on throttling and on transient faults; the default "legacy" mode gives up sooner.
+_CONFIG = Config(retries={"mode": "standard", "max_attempts": 6}, connect_timeout=10, read_timeout=60)
+
+_EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "RequestExpired"})
+_UNKNOWN = frozenset({"InvalidClientTokenId", "UnrecognizedClientException", "InvalidAccessKeyId"})
+_DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"})
+
+
+class AwsError(EngineError):
+    """AWS refused or could not be reached. ``code`` is AWS's own error code, empty if there was no answer."""
+
+    def __init__(self, what: str, *, subject: str = "", remedy: str = "", code: str = "") -> None:
+        super().__init__(what, subject=subject, remedy=remedy)
+        self.code = code
+
+
+def client(service: str, **options: Any) -> Any:
+    """Return a boto3 client for ``service`` from the environment's credentials, region and endpoint.
+
+    ``options`` go to ``boto3.Session.client`` (for example explicit keys for a store that is not AWS).
+    """
+    options["config"] = _CONFIG.merge(options["config"]) if "config" in options else _CONFIG
+    with translated(f"AWS client for {service}"):
+        return boto3.session.Session().client(service, **options)
+
+
+@contextmanager
+def translated(subject: str) -> Iterator[None]:
+    """Raise botocore's errors as ``AwsError`` about ``subject`` (the thing that was asked for or changed)."""
+    try:
+        yield
+    except botocore_errors.ClientError as error:
+        raise _from_client_error(error, subject) from error
+    except (botocore_errors.NoCredentialsError, botocore_errors.PartialCredentialsError) as error:
+        raise AwsError(
+            "no AWS credentials were found",
+            subject=subject,
+            remedy="Set platform_aws_profile, or sign in with `aws sso login`.",
+        ) from error
+    except (botocore_errors.TokenRetrievalError, botocore_errors.SSOError) as error:
+        raise AwsError(
+            "the single sign-on session has ended", subject=subject, remedy="Run `aws sso login`."
+        ) from error
+    except botocore_errors.NoRegionError as error:
+        raise AwsError("no AWS region is set", subject=subject, remedy="Set platform_region.") from error
+    except botocore_errors.BotoCoreError as error:
+        raise AwsError(str(error), subject=subject, remedy="Check the network and the endpoint.") from error
+
+
+def _from_client_error(error: botocore_errors.ClientError, subject: str) -> AwsError:
+    code = str(error.response.get("Error", {}).get("Code", ""))
+    message = str(error.response.get("Error", {}).get("Message", "")) or str(error)
+    if code in _EXPIRED:
+        remedy = "The credentials have expired: sign in again (`aws sso login`) and run the same command."
+    elif code in _UNKNOWN:
+        remedy = "AWS does not know these credentials: check platform_aws_profile."
+    elif code in _DENIED:
+        remedy = f"Allow {error.operation_name} in the operator's policy."
+    else:
+        remedy = ""
+    return AwsError(
+        f"{error.operation_name} failed ({code}): {message}", subject=subject, remedy=remedy, code=code
+    )

@@ -1,0 +1,54 @@
+"""How a thin Ansible module ends: a result or a clear failure, never a traceback.
+
+Ansible itself is not imported here; ``ModuleLike`` is the part of ``AnsibleModule`` that is needed.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import traceback
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NoReturn, Protocol
+
+from engines.errors import EngineError
+
+
+class ModuleLike(Protocol):
+    """The two ways out of an Ansible module."""
+
+    def exit_json(self, **kwargs: Any) -> NoReturn:
+        """Succeed with these return values."""
+
+    def fail_json(self, msg: str, **kwargs: Any) -> NoReturn:
+        """Fail with a message and these return values."""
+
+
+def finish(module: ModuleLike, call: Callable[[], Mapping[str, Any]]) -> NoReturn:
+    """Run ``call`` and end ``module`` with what it returns, or with a message a user can act on.
+
+    ``call`` returns the module's documented return values, ``changed`` among them. An ``EngineError`` becomes
+    ``msg`` with ``subject``, ``remedy`` and ``details`` beside it. Anything else is a defect of ours: its
+    traceback, which may quote arguments, goes to a file that only the user may read.
+    """
+    try:
+        result = call()
+    except EngineError as error:
+        module.fail_json(
+            msg=str(error), subject=error.subject, remedy=error.remedy, details=error.details, changed=False
+        )
+    except Exception as error:  # noqa: BLE001 - the last line of defence: no traceback may reach the screen
+        module.fail_json(
+            msg=f"Unexpected {type(error).__name__}: a defect of ours. Please report it with {_keep_traceback()}",
+            changed=False,
+        )
+    module.exit_json(**result)
+
+
+def _keep_traceback() -> Path:
+    """Write the current traceback to a file with mode 0600, and return its path."""
+    handle, name = tempfile.mkstemp(prefix="bmii-migrate-", suffix=".traceback")
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.write(traceback.format_exc())
+    return Path(name)

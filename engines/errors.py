@@ -1,0 +1,31 @@
+"""The one family of errors that a user may see."""
+
+from __future__ import annotations
+
+
+class EngineError(Exception):
+    """Something a person has to know: what happened, to what, and what to do next.
+
+    Every engine raises a subclass of its own. The parts are kept apart so that a module can return them as
+    fields and a test can assert on them. None of them may hold a secret.
+    """
+
+    def __init__(self, what: str, *, subject: str = "", remedy: str = "", details: object = None) -> None:
+        super().__init__(what)
+        self.what = what
+        self.subject = subject
+        self.remedy = remedy
+        self.details = details
+
+    def __str__(self) -> str:
+        """One line a user can act on."""
+        head = f"{self.subject}: {self.what}" if self.subject else self.what
+        return f"{head.rstrip('.')}. {self.remedy}" if self.remedy else head
+
+
+class ConfigurationError(EngineError):
+    """What was asked for cannot be done as it is written: the configuration is wrong."""
+
+
+class RefusedError(EngineError):
+    """Doing it could harm data that is not ours; a named consent variable opens the gate."""

@@ -1,0 +1,40 @@
+"""Secrets by reference: a module is handed where a secret lives, and reads it inside its own process.
+
+So a secret is never an Ansible variable, and cannot be printed at any verbosity.
+"""
+
+from __future__ import annotations
+
+import os
+
+from engines.aws import AwsError, client, translated
+from engines.errors import ConfigurationError
+
+
+def resolve(reference: str) -> str:
+    """Return the value that ``reference`` stands for.
+
+    ``ssm:/name`` is a parameter in SSM Parameter Store (decrypted), ``env:NAME`` an environment variable;
+    anything else is the value itself. Raises ``ConfigurationError`` when the place is empty, and ``AwsError``
+    when SSM cannot be asked.
+    """
+    kind, separator, name = reference.partition(":")
+    if not separator or kind not in {"ssm", "env"}:
+        return reference
+    if kind == "env":
+        if name not in os.environ:
+            raise ConfigurationError(
+                "is not set", subject=f"environment variable {name}", remedy="Export it."
+            )
+        return os.environ[name]
+    try:
+        with translated(f"SSM parameter {name}"):
+            return str(client("ssm").get_parameter(Name=name, WithDecryption=True)["Parameter"]["Value"])
+    except AwsError as error:
+        if error.code != "ParameterNotFound":
+            raise
+        raise ConfigurationError(
+            "does not exist",
+            subject=f"SSM parameter {name}",
+            remedy="The provision phase creates it: run `ansible-playbook playbooks/provision.yml`.",
+        ) from error
