@@ -39,8 +39,9 @@ def finish(module: ModuleLike, call: Callable[[], Mapping[str, Any]]) -> NoRetur
             msg=str(error), subject=error.subject, remedy=error.remedy, details=error.details, changed=False
         )
     except Exception as error:  # noqa: BLE001 - the last line of defence: no traceback may reach the screen
+        kept = _keep_traceback()
         module.fail_json(
-            msg=f"Unexpected {type(error).__name__}: a defect of ours. Please report it with {_keep_traceback()}",
+            msg=f"Unexpected {type(error).__name__}: a defect of ours. Please report it with {kept}",
             changed=False,
         )
     module.exit_json(**result)

@@ -1,0 +1,13 @@
+"""What can be wrong with the ledger."""
+
+from __future__ import annotations
+
+from engines.errors import EngineError
+
+
+class LedgerError(EngineError):
+    """The ledger could not be read or written."""
+
+
+class LockedError(LedgerError):
+    """Another run holds the lock."""
