@@ -1,0 +1,199 @@
+"""The README's commands, typed in a fresh clone with an empty home: the whole journey and the way out."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import socket
+import subprocess
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import boto3
+import pytest
+
+ROOT = Path(__file__).parents[2]
+ASPIRIN = "CC(=O)Oc1ccccc1C(=O)O"
+PROGRAMS = (
+    "source_postgres",
+    "target_postgres",
+    "object_store",
+    "object_store_master",
+    "object_store_volume",
+    "object_store_filer",
+    "service",
+    "aws",
+)
+PHASES = ("provision", "database", "storage", "container", "deploy")
+
+pytestmark = [pytest.mark.journey, pytest.mark.timeout(1800)]
+
+
+@dataclass(frozen=True)
+class Clone:
+    """A checkout as a newcomer has it, with ports of its own."""
+
+    folder: Path
+    environment: dict[str, str]
+    ports: dict[str, int]
+
+    def run(self, *command: str) -> str:
+        """Run a command and return what it printed; fail the test with that if the command failed."""
+        done = subprocess.run(
+            command,
+            cwd=self.folder,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, (
+            f"{' '.join(command)} ended with {done.returncode}:\n{done.stdout[-8000:]}"
+        )
+        return done.stdout
+
+    def make(self, target: str, options: str = "") -> str:
+        return self.run("make", target, f"ANSIBLE=--extra-vars=@{self.folder}/.ports.json {options}")
+
+    def playbook(self, name: str, *options: str) -> str:
+        ports = f"--extra-vars=@{self.folder}/.ports.json"
+        return self.run(".venv/bin/ansible-playbook", f"playbooks/{name}.yml", ports, *options)
+
+    def rank(self, url: str, key: str | None = None) -> tuple[int, object]:
+        """Ask the platform at ``url`` for a ranking; return the status and the answer."""
+        body = json.dumps({"smiles": ASPIRIN, "top_k": 10, "record": False}).encode()
+        headers = {"Content-Type": "application/json", **({"X-API-Key": key} if key else {})}
+        request = urllib.request.Request(f"{url}/rank", data=body, headers=headers, method="POST")
+        try:
+            with urllib.request.urlopen(request, timeout=30) as answer:
+                return answer.status, json.load(answer)
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, json.load(error)
+
+    @property
+    def old_url(self) -> str:
+        return f"http://127.0.0.1:{self.ports['service']}"
+
+    @property
+    def new_url(self) -> str:
+        return f"http://127.0.0.1:{self.ports['aws']}/_alb/bmii"
+
+    def api_key(self) -> str:
+        ssm = boto3.client(
+            "ssm",
+            endpoint_url=f"http://127.0.0.1:{self.ports['aws']}",
+            region_name="us-east-1",
+            aws_access_key_id="test",
+            aws_secret_access_key="test",
+        )
+        return str(ssm.get_parameter(Name="/bmii/local/API_KEY", WithDecryption=True)["Parameter"]["Value"])
+
+
+def free_ports(count: int) -> list[int]:
+    """Return ports that were free a moment ago, all different."""
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [each.getsockname()[1] for each in sockets]
+    for each in sockets:
+        each.close()
+    return ports
+
+
+def processes_of(folder: Path) -> list[str]:
+    """Return the command lines of running programs that name ``folder``."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            command = path.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        except OSError:
+            continue
+        if str(folder) in command:
+            found.append(command)
+    return found
+
+
+def recap(output: str) -> dict[str, int]:
+    """Return the counts of the play recap's line."""
+    line = re.findall(r"^localhost\s+:(.*)$", output, re.MULTILINE)[-1]
+    return {name: int(count) for name, count in re.findall(r"(\w+)=(\d+)", line)}
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clone]:
+    folder = tmp_path_factory.mktemp("journey") / "bmii-migrate"
+    subprocess.run(["git", "clone", "--quiet", ROOT, folder], check=True)
+    kept = ("PIP_", "UV_", "SSL_", "REQUESTS_", "http", "HTTP", "LANG", "LC_")
+    environment = {name: value for name, value in os.environ.items() if name.startswith(kept)}
+    home = tmp_path_factory.mktemp("home")
+    path = [each for each in os.environ["PATH"].split(os.pathsep) if not each.startswith(str(ROOT))]
+    environment |= {"HOME": str(home), "PATH": os.pathsep.join(path)}
+    ports = dict(zip(PROGRAMS, free_ports(len(PROGRAMS)), strict=True))
+    (folder / ".ports.json").write_text(json.dumps({"local_stack_ports": ports}), encoding="utf-8")
+    clone = Clone(folder, environment, ports)
+    yield clone
+    if (folder / ".rehearsal").exists():
+        clone.make("stack-down")
+
+
+@pytest.fixture(scope="module")
+def first_run(clone: Clone) -> str:
+    return clone.make("migrate")
+
+
+def test_a_fresh_clone_migrates(first_run: str) -> None:
+    assert recap(first_run)["failed"] == 0
+    assert recap(first_run)["changed"] > 0
+
+
+def test_the_new_world_answers_as_the_old_one(clone: Clone, first_run: str) -> None:
+    old_status, old = clone.rank(clone.old_url)
+    new_status, new = clone.rank(clone.new_url, clone.api_key())
+    assert (old_status, new_status) == (200, 200)
+    assert new == old
+
+
+def test_without_the_key_it_does_not_answer(clone: Clone, first_run: str) -> None:
+    assert clone.rank(clone.new_url)[0] == 401
+    assert clone.rank(clone.new_url, "not-the-key")[0] in {401, 403}
+
+
+def test_a_second_run_changes_nothing(clone: Clone, first_run: str) -> None:
+    again = recap(clone.make("migrate"))
+    assert (again["changed"], again["failed"], again["unreachable"]) == (0, 0, 0)
+
+
+@pytest.mark.parametrize("phase", PHASES)
+def test_each_phase_runs_alone(clone: Clone, first_run: str, phase: str) -> None:
+    by_tag = recap(clone.playbook("migrate", "--tags", phase))
+    assert (by_tag["changed"], by_tag["failed"]) == (0, 0)
+    assert by_tag["ok"] > 3, "the tag selected nothing"
+    by_playbook = recap(clone.playbook(phase))
+    assert (by_playbook["changed"], by_playbook["failed"]) == (0, 0)
+
+
+def test_a_plan_of_a_finished_migration_is_empty(clone: Clone, first_run: str) -> None:
+    plan = recap(clone.playbook("migrate", "--check", "--diff"))
+    assert (plan["changed"], plan["failed"]) == (0, 0)
+
+
+def test_outputs_status_and_verify(clone: Clone, first_run: str) -> None:
+    assert clone.new_url in clone.playbook("outputs")
+    assert "deploy: succeeded" in clone.playbook("status")
+    assert recap(clone.playbook("verify"))["failed"] == 0
+
+
+def test_no_secret_is_printed(clone: Clone, first_run: str) -> None:
+    key = clone.api_key()
+    assert key not in first_run
+    assert key not in clone.playbook("migrate", "-vvvv")
+
+
+def test_the_way_out_leaves_nothing(clone: Clone, first_run: str) -> None:
+    clone.make("stack-down")
+    assert not (clone.folder / ".rehearsal").exists()
+    assert processes_of(clone.folder) == []
