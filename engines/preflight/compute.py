@@ -1,0 +1,94 @@
+"""Rules about the network, the size of a task, how its image is built and how long its logs are kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from ipaddress import IPv4Network, ip_network
+
+from engines.preflight.model import Finding, Rule, Settings
+
+# What the service needs to load its model and search index.
+MINIMUM_CPU = 1024
+MINIMUM_MEMORY = 2048
+
+# CPU units of a Fargate task → the MiB it may have (docs.aws.amazon.com, "Task CPU and memory").
+FARGATE: Mapping[int, Sequence[int]] = {
+    256: (512, 1024, 2048),
+    512: range(1024, 4096 + 1, 1024),
+    1024: range(2048, 8192 + 1, 1024),
+    2048: range(4096, 16384 + 1, 1024),
+    4096: range(8192, 30720 + 1, 1024),
+    8192: range(16384, 61440 + 1, 4096),
+    16384: range(32768, 122880 + 1, 8192),
+}
+
+# What CloudWatch Logs takes ("PutRetentionPolicy").
+LOG_RETENTION_DAYS = (
+    1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
+)  # fmt: skip
+
+_BUILDERS = ("docker", "oci")
+_EGRESS = ("nat", "endpoints")
+
+
+def _network(settings: Settings) -> Iterator[Finding]:
+    network = _range(settings.vpc_cidr)
+    if network is None or not 16 <= network.prefixlen <= 22 or not network.is_private:  # noqa: PLR2004
+        yield Finding(
+            "preflight_vpc_cidr",
+            f"{settings.vpc_cidr!r} is not a private range from /16 to /22",
+            "Set one such as 10.20.0.0/16, with no host bits.",
+        )
+    operator = _range(settings.operator_cidr)
+    if settings.operator_cidr and (operator is None or operator.prefixlen < 8):  # noqa: PLR2004
+        yield Finding(
+            "preflight_operator_cidr",
+            f"{settings.operator_cidr!r} is not a range that may reach the database",
+            "Set the range of the VPN or the peered network, or leave it empty.",
+        )
+    if settings.egress and settings.egress not in _EGRESS:
+        yield Finding("preflight_egress", f"{settings.egress!r} is not known", "Set nat or endpoints.")
+
+
+def _range(text: str) -> IPv4Network | None:
+    try:
+        network = ip_network(text)
+    except ValueError:
+        return None
+    return network if isinstance(network, IPv4Network) else None
+
+
+def _size(settings: Settings) -> Iterator[Finding]:
+    cpu, memory = settings.cpu, settings.memory
+    if cpu not in FARGATE or cpu < MINIMUM_CPU:
+        sizes = ", ".join(str(size) for size in FARGATE if size >= MINIMUM_CPU)
+        yield Finding(
+            "preflight_cpu", f"{cpu} is not a size that the service can have", f"Set one of {sizes}."
+        )
+    elif memory not in FARGATE[cpu] or memory < MINIMUM_MEMORY:
+        yield Finding(
+            "preflight_memory",
+            f"{memory} MiB do not go with {cpu} CPU units on Fargate",
+            f"Set one of {', '.join(str(size) for size in FARGATE[cpu])}.",
+        )
+
+
+def _builder(settings: Settings) -> Iterator[Finding]:
+    if settings.container_builder not in _BUILDERS:
+        yield Finding(
+            "preflight_container_builder",
+            f"{settings.container_builder!r} is not known",
+            "Set docker or, on a machine without an engine, oci.",
+        )
+
+
+def _logs(settings: Settings) -> Iterator[Finding]:
+    days = settings.log_retention_days
+    if days is not None and days not in LOG_RETENTION_DAYS:
+        near = min(LOG_RETENTION_DAYS, key=lambda known: abs(known - days))
+        yield Finding(
+            "preflight_log_retention_days", f"CloudWatch Logs does not know {days} days", f"Set {near}."
+        )
+
+
+RULES: tuple[Rule, ...] = (_network, _size, _builder, _logs)

@@ -1,0 +1,102 @@
+"""Rules about what AWS keeps for us: the database instance and the secrets."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from engines.preflight.model import Finding, Rule, Settings, is_reference
+
+_IDENTIFIER = re.compile(r"[a-z](?:-?[a-z0-9])*")
+_SQL_NAME = re.compile(r"[a-zA-Z][a-zA-Z0-9_]{0,62}")
+_CLASS = re.compile(r"db\.[a-z0-9-]+\.[a-z0-9]+")
+_VERSION = re.compile(r"15\.\d+")
+# Refused by RDS for PostgreSQL as the name of its master user.
+_RESERVED_USERS = frozenset({"admin", "user", "public", "rdsadmin", "rds_superuser", "rdsrepladmin"})
+# Refused by RDS in a password.
+_UNUSABLE = re.compile(r"[/@\"\s]|[^\x20-\x7e]")
+
+_REQUIRED_SECRETS = ("db_password", "API_KEY")
+_WELL_KNOWN = frozenset(
+    {"minioadmin", "postgres", "password", "changeme", "change-me", "secret", "admin", "test"}
+)
+_MINIMUM_LENGTH = 16
+
+
+def _database(settings: Settings) -> Iterator[Finding]:
+    for key, (accepts, what, remedy) in _DATABASE.items():
+        value = settings.database.get(key)
+        if value is not None and not accepts(value):
+            yield Finding(f"preflight_database.{key}", f"{value!r} {what}", remedy)
+    days = settings.database.get("backup_retention_days")
+    if settings.production and days is not None and int(days) == 0:
+        yield Finding(
+            "preflight_database.backup_retention_days", "turns backups off in production", "Set 7 or more."
+        )
+
+
+def _is_number(value: Any, least: int, most: int) -> bool:
+    return str(value).isdigit() and least <= int(value) <= most
+
+
+_DATABASE: Mapping[str, Any] = {
+    "name": (_SQL_NAME.fullmatch, "cannot name a database", "Use letters, digits and _."),
+    "user": (
+        lambda v: _SQL_NAME.fullmatch(v) and v.lower() not in _RESERVED_USERS and not v.startswith("pg_"),
+        "cannot be the master user",
+        "Use letters, digits and _, and no name that RDS keeps for itself.",
+    ),
+    "instance_identifier": (
+        lambda v: _IDENTIFIER.fullmatch(v) and len(v) <= 63,  # noqa: PLR2004
+        "cannot name an instance",
+        "Use up to 63 of a-z, 0-9 and single hyphens, beginning with a letter.",
+    ),
+    "instance_class": (
+        _CLASS.fullmatch,
+        "is not a class of instance",
+        "Set one such as db.t4g.medium.",
+    ),
+    "allocated_storage": (lambda v: _is_number(v, 20, 65536), "is out of range", "Set 20 to 65536 GiB."),
+    "engine_version": (
+        lambda v: _VERSION.fullmatch(str(v)),
+        "is not a full version of PostgreSQL 15",
+        "Set one such as 15.17, in quotes.",
+    ),
+    "backup_retention_days": (lambda v: _is_number(v, 0, 35), "is out of range", "Set 0 to 35 days."),
+}
+
+
+def _secrets(settings: Settings) -> Iterator[Finding]:
+    if settings.secrets is None:
+        return
+    listed = {str(one.get("name", "")): one for one in settings.secrets}
+    for name in _REQUIRED_SECRETS:
+        if name not in listed:
+            yield Finding(
+                "preflight_secrets",
+                f"{name} is missing",
+                f"List it, with a value or generate: {name} is needed.",
+            )
+    for name, one in listed.items():
+        value = str(one.get("value") or "")
+        if value and not is_reference(value):
+            yield from _literal(name, value, production=settings.production)
+
+
+def _literal(name: str, value: str, *, production: bool) -> Iterator[Finding]:
+    """Judge a value that was given as such, without ever quoting it."""
+    variable = f"preflight_secrets.{name}"
+    if production and (value.lower() in _WELL_KNOWN or len(value) < _MINIMUM_LENGTH):
+        yield Finding(
+            variable, "is well known or short", f"Use generate, or {_MINIMUM_LENGTH} random characters."
+        )
+    elif name == "db_password" and (len(value) < 8 or _UNUSABLE.search(value)):  # noqa: PLR2004
+        yield Finding(
+            variable,
+            "cannot be a password on RDS",
+            'Use 8 or more printable characters, none of / @ " or blank.',
+        )
+
+
+RULES: tuple[Rule, ...] = (_database, _secrets)

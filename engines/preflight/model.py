@@ -1,0 +1,105 @@
+"""What is checked, and how what is wrong with it is told: all of it at once, by the variable's name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from engines.errors import EngineError
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that is wrong: ``variable`` is what the user would change, ``remedy`` to what."""
+
+    variable: str
+    what: str
+    remedy: str
+
+    def __str__(self) -> str:
+        return f"{self.variable}: {self.what.rstrip('.')}. {self.remedy}"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The configuration that is checked. What is None or empty and not required is not checked.
+
+    ``source_database`` and ``source_store`` hold secrets and are not shown.
+    """
+
+    world: str
+    name: str = ""
+    region: str = ""
+    account_id: str = ""
+    parameter_path: str = ""
+    source_database: str = field(default="", repr=False)
+    source_store: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    source_buckets: Sequence[str] = ()
+    target_buckets: Sequence[str] = ()
+    endpoints: Sequence[Mapping[str, str]] = ()
+    vpc_cidr: str = ""
+    operator_cidr: str = ""
+    egress: str = ""
+    certificate_arn: str = ""
+    container_builder: str = ""
+    cpu: int = 0
+    memory: int = 0
+    log_retention_days: int | None = None
+    database: Mapping[str, Any] = field(default_factory=dict)
+    secrets: Sequence[Mapping[str, Any]] | None = field(default=None, repr=False)
+    minimum_free_mib: int = 0
+    work_dir: str = ""
+
+    @classmethod
+    def from_options(cls, options: Mapping[str, Any]) -> Settings:
+        """Return settings from a module's options; an option that was not given keeps its default."""
+        names = {one.name for one in fields(cls)}
+        return cls(**{key: value for key, value in options.items() if key in names and value is not None})
+
+    @property
+    def production(self) -> bool:
+        """Whether the real account is meant."""
+        return self.world == "production"
+
+
+Rule = Callable[[Settings], Iterator[Finding]]
+
+
+def is_reference(value: str) -> bool:
+    """Say whether ``value`` names where a secret lives (``ssm:/name``, ``env:NAME``)."""
+    return value.startswith(("ssm:", "env:"))
+
+
+class PreflightError(EngineError):
+    """Something is wrong before anything was touched; ``details`` lists the findings as dicts."""
+
+
+class ConfigurationWrongError(PreflightError):
+    """The configuration is wrong, whatever the world is like."""
+
+
+class WorldNotReadyError(PreflightError):
+    """The configuration may be right, but the world is not as it needs it."""
+
+
+def renamed(findings: Sequence[Finding], names: Mapping[str, str]) -> list[Finding]:
+    """Return ``findings`` under the names by which an inventory sets the variables.
+
+    ``names`` maps a variable of ours to the inventory's; what follows a dot stays.
+    """
+
+    def inventory_name(variable: str) -> str:
+        base, dot, rest = variable.partition(".")
+        return names.get(base, base) + dot + rest
+
+    return [Finding(inventory_name(one.variable), one.what, one.remedy) for one in findings]
+
+
+def refuse(kind: type[PreflightError], headline: str, findings: Sequence[Finding]) -> None:
+    """Raise ``kind`` with every finding, one per line, unless there is none."""
+    if not findings:
+        return
+    lines = "".join(f"\n- {one}" for one in findings)
+    details = [{"variable": one.variable, "what": one.what, "remedy": one.remedy} for one in findings]
+    raise kind(f"{headline} Nothing has been touched.{lines}", details=details)

@@ -1,0 +1,79 @@
+"""Rules about the old world's database and store, and the new buckets."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from engines.errors import ConfigurationError
+from engines.postgres.connection import parse
+from engines.preflight.model import Finding, Rule, Settings, is_reference
+
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9-]*[a-z0-9]")
+# S3 keeps these for itself.
+_RESERVED_HEADS = ("xn--", "sthree-", "amzn-s3-demo-")
+_RESERVED_TAILS = ("-s3alias", "--ol-s3", "--x-s3")
+
+
+def _source_database(settings: Settings) -> Iterator[Finding]:
+    if not settings.source_database:
+        yield Finding(
+            "preflight_source_database", "is not set", "Set postgresql://user:password@host:port/database."
+        )
+    elif not is_reference(settings.source_database):
+        try:
+            parse(settings.source_database)
+        except ConfigurationError as error:
+            yield Finding("preflight_source_database", error.what, error.remedy)
+
+
+def _source_store(settings: Settings) -> Iterator[Finding]:
+    store: Mapping[str, Any] = settings.source_store
+    for key in ("endpoint", "access_key", "secret_key", "region"):
+        if not store.get(key):
+            yield Finding(f"preflight_source_store.{key}", "is not set", "Set that of the old store.")
+    endpoint = str(store.get("endpoint") or "")
+    if endpoint and not re.fullmatch(r"https?://[^/@\s]+/?", endpoint):
+        yield Finding(
+            "preflight_source_store.endpoint", "is not an address", "Set one such as http://old-host:9000."
+        )
+
+
+def _buckets(settings: Settings) -> Iterator[Finding]:
+    sources, targets = list(settings.source_buckets), list(settings.target_buckets)
+    if not sources:
+        yield Finding("preflight_source_buckets", "is empty", "List the old store's buckets.")
+    if len(sources) != len(targets):
+        yield Finding(
+            "preflight_target_buckets",
+            f"names {len(targets)} buckets for {len(sources)} of the old store",
+            "Name one new bucket for each old one.",
+        )
+    for name in targets:
+        if not _BUCKET.fullmatch(name) or not 3 <= len(name) <= 63 or _reserved(name):  # noqa: PLR2004
+            yield Finding(
+                "preflight_target_buckets",
+                f"{name!r} cannot name a bucket",
+                "Take 3 to 63 of a-z, 0-9 and hyphen, with a letter or digit at both ends.",
+            )
+    for name in sorted({name for name in targets if targets.count(name) > 1}):
+        yield Finding("preflight_target_buckets", f"{name!r} is named twice", "Name each bucket once.")
+
+
+def _reserved(bucket: str) -> bool:
+    return bucket.startswith(_RESERVED_HEADS) or bucket.endswith(_RESERVED_TAILS)
+
+
+def _endpoints(settings: Settings) -> Iterator[Finding]:
+    for endpoint in settings.endpoints:
+        if not endpoint.get("url"):
+            yield Finding(endpoint["variable"], "is not set", "Set its address.")
+
+
+def _space(settings: Settings) -> Iterator[Finding]:
+    if settings.minimum_free_mib < 0:
+        yield Finding("preflight_minimum_free_mib", "is negative", "Set a number of MiB, or 0.")
+
+
+RULES: tuple[Rule, ...] = (_source_database, _source_store, _buckets, _endpoints, _space)

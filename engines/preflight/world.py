@@ -1,0 +1,221 @@
+"""What must be there before the journey begins: programs, space, the old world, and the right account."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from botocore.config import Config
+
+from engines.aws import AwsError, client, translated
+from engines.errors import EngineError
+from engines.postgres import programs
+from engines.postgres.connection import Address, parse, session
+from engines.preflight import endpoints
+from engines.preflight.model import Finding, Settings, WorldNotReadyError, refuse, renamed
+from engines.references import resolve
+
+PYTHON = ((3, 11), (3, 13))
+ANSIBLE_CORE = (2, 19)
+TARGET_POSTGRES = 15
+PATIENCE = 3  # seconds for any one answer: preflight must be quick
+
+_HEADLINE = "The world is not ready."
+_IMPATIENT = Config(connect_timeout=PATIENCE, read_timeout=PATIENCE, retries={"total_max_attempts": 1})
+
+_NOT_THERE = frozenset({"404", "NoSuchBucket"})
+
+Probe = Callable[[Settings], Iterator[Finding]]
+
+
+def find(settings: Settings, environment: Mapping[str, str]) -> tuple[list[Finding], dict[str, Any]]:
+    """Ask every part of the world at once; return what is missing, and facts worth showing.
+
+    When the guard between the worlds refuses an address, nothing is connected to.
+    """
+    refused = endpoints.find(settings, environment, endpoints.aws_profile(environment))
+    if refused:
+        return refused, {}
+    facts: dict[str, Any] = {}
+    probes: Sequence[Probe] = (
+        _interpreter,
+        _ansible,
+        _space,
+        _builder,
+        _answering,
+        lambda these: _database(these, facts),
+        _store,
+        lambda these: _account(these, facts),
+    )
+    with ThreadPoolExecutor(len(probes)) as pool:
+        answers = pool.map(lambda probe: list(probe(settings)), probes)
+        return [finding for answer in answers for finding in answer], facts
+
+
+def check(settings: Settings, environment: Mapping[str, str], names: Mapping[str, str]) -> dict[str, Any]:
+    """Return facts about a world that is ready; raise ``WorldNotReadyError`` with every finding otherwise."""
+    findings, facts = find(settings, environment)
+    refuse(WorldNotReadyError, _HEADLINE, renamed(findings, names))
+    return facts
+
+
+def _interpreter(_: Settings) -> Iterator[Finding]:
+    least, most = PYTHON
+    if not least <= sys.version_info[:2] <= most:
+        yield Finding(
+            "ansible_python_interpreter",
+            f"is Python {sys.version_info[0]}.{sys.version_info[1]}",
+            f"Use Python {least[0]}.{least[1]} to {most[0]}.{most[1]}: run `make setup`.",
+        )
+
+
+def _ansible(_: Settings) -> Iterator[Finding]:
+    try:
+        version = metadata.version("ansible-core")
+    except metadata.PackageNotFoundError:
+        version = "0.0"
+    if tuple(int(part) for part in version.split(".")[:2]) < ANSIBLE_CORE:
+        least = ".".join(map(str, ANSIBLE_CORE))
+        yield Finding("ansible-core", f"is {version}", f"Use {least} or later: run `make setup`.")
+
+
+def _space(settings: Settings) -> Iterator[Finding]:
+    folder = Path(settings.work_dir or ".").absolute()
+    while not folder.exists():
+        folder = folder.parent
+    free = shutil.disk_usage(folder).free // (1 << 20)
+    if free < settings.minimum_free_mib:
+        yield Finding(
+            "preflight_minimum_free_mib",
+            f"{folder} has {free} MiB free, and {settings.minimum_free_mib} are asked for",
+            "Make room, or set preflight_work_dir to a folder that has it.",
+        )
+
+
+def _builder(settings: Settings) -> Iterator[Finding]:
+    if settings.container_builder != "docker":
+        return
+    command = ["docker", "version", "--format", "{{.Server.Version}}"]
+    try:
+        subprocess.run(command, check=True, capture_output=True, timeout=PATIENCE)
+    except (OSError, subprocess.SubprocessError):
+        yield Finding(
+            "preflight_container_builder",
+            "no Docker engine answers on this machine",
+            "Start one, or set oci, which needs none.",
+        )
+
+
+def _answering(settings: Settings) -> Iterator[Finding]:
+    """Whether something listens at each address."""
+    for one in settings.endpoints:
+        parts = urlsplit(one["url"] if "://" in one["url"] else f"//{one['url']}")
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        try:
+            socket.create_connection((parts.hostname, port), timeout=PATIENCE).close()
+        except OSError as error:
+            reason = error.strerror or "no answer"
+            yield Finding(
+                one["variable"],
+                f"{parts.hostname}:{port} cannot be reached ({reason})",
+                _START[settings.world],
+            )
+
+
+_START = {
+    "local": "Start the rehearsal: `make stack-up`.",
+    "production": "Check the address, and that this machine may reach it.",
+}
+
+
+def _database(settings: Settings, facts: dict[str, Any]) -> Iterator[Finding]:
+    """Whether the old database answers, and there are programs that can read it."""
+    try:
+        address = parse(resolve(settings.source_database), name="preflight_source_database")
+        patient = Address({"connect_timeout": str(PATIENCE), **address.parameters})
+        with session(patient, read_only=True, purpose="bmii-migrate preflight") as opened:
+            major = opened.info.server_version // 10000
+    except EngineError as error:
+        yield Finding("preflight_source_database", _sentence(error), error.remedy or _START[settings.world])
+        return
+    facts["source_postgres"] = major
+    if major > TARGET_POSTGRES:
+        yield Finding(
+            "preflight_source_database",
+            f"is PostgreSQL {major}, newer than the new database's {TARGET_POSTGRES}",
+            "A database cannot be moved to an older version.",
+        )
+        return
+    try:
+        facts["pg_dump"] = programs.find(major, TARGET_POSTGRES).major
+    except EngineError as error:
+        yield Finding("pg_dump", error.what, error.remedy)
+
+
+def _store(settings: Settings) -> Iterator[Finding]:
+    """Whether the old store answers, and has the buckets."""
+    store = settings.source_store
+    try:
+        s3 = client(
+            "s3",
+            endpoint_url=store["endpoint"],
+            aws_access_key_id=resolve(store["access_key"]),
+            aws_secret_access_key=resolve(store["secret_key"]),
+            region_name=store["region"],
+            # Stores older than SDK checksums answer 400 to them.
+            config=_IMPATIENT.merge(
+                Config(
+                    request_checksum_calculation="when_required",
+                    response_checksum_validation="when_required",
+                    s3={"addressing_style": "path"},
+                )
+            ),
+        )
+    except EngineError as error:
+        yield Finding("preflight_source_store", _sentence(error), error.remedy)
+        return
+    for name in settings.source_buckets:
+        try:
+            with translated(f"bucket {name}"):
+                s3.head_bucket(Bucket=name)
+        except AwsError as error:
+            if error.code in _NOT_THERE:
+                yield Finding(
+                    "preflight_source_buckets", f"the old store has no bucket {name!r}", "Correct the name."
+                )
+                continue
+            remedy = "Check the two keys." if error.code else _START[settings.world]
+            yield Finding("preflight_source_store", _sentence(error), remedy)
+            return
+
+
+def _account(settings: Settings, facts: dict[str, Any]) -> Iterator[Finding]:
+    """Whether the credentials work, and belong to the account that may be changed."""
+    try:
+        sts = client(
+            "sts", config=_IMPATIENT, **({"region_name": settings.region} if settings.region else {})
+        )
+        with translated("AWS credentials"):
+            identity = sts.get_caller_identity()
+    except EngineError as error:
+        yield Finding("AWS credentials", error.what, error.remedy or "Sign in, or set platform_aws_profile.")
+        return
+    facts["account_id"], facts["caller"] = identity["Account"], identity["Arn"]
+    if settings.account_id and identity["Account"] != settings.account_id:
+        yield Finding(
+            "preflight_account_id",
+            f"these credentials belong to account {identity['Account']}, not to {settings.account_id}",
+            "Sign in to the right account, or correct the number.",
+        )
+
+
+def _sentence(error: EngineError) -> str:
+    return f"{error.subject}: {error.what}" if error.subject else error.what

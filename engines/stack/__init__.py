@@ -1,0 +1,1 @@
+"""The CloudFormation stack: its template, from parts that each hold one concern."""

@@ -1,0 +1,262 @@
+#!/usr/bin/python
+# Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
+"""Ansible module: find what is wrong before anything is touched."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+---
+module: preflight_check
+short_description: Find what is wrong before anything is touched
+version_added: "0.1.0"
+author: BMII Migrate contributors (@bmii-migrate)
+description:
+  - Checks the configuration, or the world that it needs, and fails with everything that is wrong at once.
+    Each finding names the variable and the remedy.
+  - Changes nothing, in any mode.
+options:
+  scope:
+    description:
+      - V(configuration) looks at the options alone and connects to nothing.
+      - V(world) asks programs, the old world and AWS. First it checks that no address is refused in O(world).
+    type: str
+    choices: [configuration, world]
+    required: true
+  world:
+    description:
+      - V(local) allows no address outside this machine, and demands that AWS is emulated.
+      - V(production) allows no endpoint but AWS's own.
+    type: str
+    choices: [local, production]
+    required: true
+  variables:
+    description: Maps a variable of the role C(preflight) to the one that the inventory sets, for messages.
+    type: dict
+    default: {}
+  name:
+    description: The platform's name.
+    type: str
+  region:
+    description: The AWS region.
+    type: str
+  account_id:
+    description: The AWS account that may be changed.
+    type: str
+  parameter_path:
+    description: The path of the platform's secrets in Parameter Store.
+    type: str
+  source_database:
+    description: The old database's address, or a reference to it.
+    type: str
+  source_store:
+    description: The old object store.
+    type: dict
+    suboptions:
+      endpoint:
+        description: Its URL.
+        type: str
+      access_key:
+        description: Its access key, or a reference to it.
+        type: str
+      secret_key:
+        description: Its secret key, or a reference to it.
+        type: str
+      region:
+        description: Its region.
+        type: str
+  source_buckets:
+    description: The old store's buckets.
+    type: list
+    elements: str
+  target_buckets:
+    description: The new buckets, in the same order.
+    type: list
+    elements: str
+  endpoints:
+    description: Addresses that are used, each with the variable that sets it.
+    type: list
+    elements: dict
+    suboptions:
+      variable:
+        description: The variable.
+        type: str
+        required: true
+      url:
+        description: A URL or C(host:port).
+        type: str
+  vpc_cidr:
+    description: The new network's range.
+    type: str
+  operator_cidr:
+    description: The range from which the new database may be reached.
+    type: str
+  egress:
+    description: How private tasks reach AWS.
+    type: str
+  certificate_arn:
+    description: The load balancer's certificate.
+    type: str
+  container_builder:
+    description: How the image is built.
+    type: str
+  cpu:
+    description: CPU units of a task.
+    type: int
+  memory:
+    description: MiB of a task.
+    type: int
+  log_retention_days:
+    description: How long logs are kept.
+    type: int
+  database:
+    description: The new database instance, as the role C(provision) takes it.
+    type: dict
+  secrets:
+    description: The platform's secrets, as the module C(ssm_secrets) takes them.
+    type: list
+    elements: dict
+    suboptions:
+      name:
+        description: The parameter's name.
+        type: str
+        required: true
+      type:
+        description: The parameter's type.
+        type: str
+      value:
+        description: The value, or a reference to it.
+        type: str
+      generate:
+        description: How it is generated.
+        type: dict
+      compose:
+        description: How it is composed.
+        type: str
+  minimum_free_mib:
+    description: The space that must be free in O(work_dir).
+    type: int
+  work_dir:
+    description: Where images and manifests are kept meanwhile.
+    type: path
+attributes:
+  check_mode:
+    description: Does the same; it never changes anything.
+    support: full
+  diff_mode:
+    description: There is nothing to differ.
+    support: none
+"""
+
+EXAMPLES = r"""
+- name: Check the size of a task
+  preflight_check:
+    scope: configuration
+    world: production
+    name: bmii
+    region: eu-central-1
+    account_id: "123456789012"
+    cpu: 1024
+    memory: 2048
+    # ... and the other options: what the configuration has to have is missed when it is not given
+"""
+
+RETURN = r"""
+facts:
+  description: What was found out on the way; empty for V(configuration).
+  returned: success
+  type: dict
+  contains:
+    account_id:
+      description: The account of the AWS credentials.
+      type: str
+    caller:
+      description: Whose credentials they are.
+      type: str
+    source_postgres:
+      description: The old database's major version.
+      type: int
+    pg_dump:
+      description: The major version of the client programs that will be used.
+      type: int
+details:
+  description: The findings.
+  returned: failure
+  type: list
+  elements: dict
+  contains:
+    variable:
+      description: What to change.
+      type: str
+    what:
+      description: What is wrong with it.
+      type: str
+    remedy:
+      description: To what to change it.
+      type: str
+"""
+
+import os
+
+from ansible.module_utils.basic import AnsibleModule
+
+from engines.contract import finish
+from engines.preflight import configuration, world
+from engines.preflight.model import Settings
+
+_STRINGS = (
+    *("name", "region", "account_id", "parameter_path", "vpc_cidr", "operator_cidr", "egress"),
+    *("certificate_arn", "container_builder"),
+)
+_INTEGERS = ("cpu", "memory", "log_retention_days", "minimum_free_mib")
+_SECRET = {"type": "str", "no_log": True}
+_STORE = {
+    "endpoint": {"type": "str"},
+    "access_key": _SECRET,
+    "secret_key": _SECRET,
+    "region": {"type": "str"},
+}
+_PARAMETER = {
+    "name": {"type": "str", "required": True},
+    "type": {"type": "str"},
+    "value": _SECRET,
+    "generate": {"type": "dict"},
+    "compose": {"type": "str"},
+}
+_ENDPOINT = {"variable": {"type": "str", "required": True}, "url": {"type": "str"}}
+
+
+def main() -> None:
+    """Read the contract, call the engine, return."""
+    module = AnsibleModule(
+        argument_spec={
+            "scope": {"type": "str", "choices": ["configuration", "world"], "required": True},
+            "world": {"type": "str", "choices": ["local", "production"], "required": True},
+            "variables": {"type": "dict", "default": {}},
+            **{name: {"type": "str"} for name in _STRINGS},
+            **{name: {"type": "int"} for name in _INTEGERS},
+            "source_database": _SECRET,
+            "source_store": {"type": "dict", "options": _STORE},
+            "source_buckets": {"type": "list", "elements": "str"},
+            "target_buckets": {"type": "list", "elements": "str"},
+            "endpoints": {"type": "list", "elements": "dict", "options": _ENDPOINT},
+            "database": {"type": "dict"},
+            # The list itself is not secret; each value in it is.
+            "secrets": {"type": "list", "elements": "dict", "options": _PARAMETER, "no_log": False},
+            "work_dir": {"type": "path"},
+        },
+        supports_check_mode=True,
+    )
+    names = {key: str(value) for key, value in module.params["variables"].items()}
+
+    def check() -> dict[str, object]:
+        settings = Settings.from_options(module.params)
+        if module.params["scope"] == "world":
+            return {"changed": False, "facts": world.check(settings, os.environ, names)}
+        configuration.check(settings, os.environ, names)
+        return {"changed": False, "facts": {}}
+
+    finish(module, check)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,100 @@
+"""The guard between the worlds: the rehearsal stays on this machine, production uses AWS's own endpoints."""
+
+import pytest
+
+from engines.preflight import endpoints
+from engines.preflight.model import Settings
+
+EMULATED = {"AWS_ENDPOINT_URL": "http://127.0.0.1:14566"}
+# Addresses of a range that is reserved for documentation: nothing is resolved or reached.
+OUTSIDE = "203.0.113.7"
+
+
+def _variables(settings, environment=EMULATED, profile=None):
+    return [finding.variable for finding in endpoints.find(settings, environment, profile or {})]
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["http://127.0.0.1:1", "http://localhost:1", "http://[::1]:1", "127.0.0.1:25432", "http://127.8.8.8"],
+)
+def test_the_rehearsal_may_use_this_machine(url):
+    settings = Settings(world="local", endpoints=[{"variable": "v", "url": url}])
+
+    assert _variables(settings) == []
+
+
+@pytest.mark.parametrize(
+    "url", [f"http://{OUTSIDE}:9000", f"{OUTSIDE}:5432", "http://0.0.0.0:1", "http://", "http://[bad"]
+)
+def test_the_rehearsal_may_use_no_other_address(url):
+    settings = Settings(world="local", endpoints=[{"variable": "platform_source_url", "url": url}])
+
+    assert _variables(settings) == ["platform_source_url"]
+
+
+def test_the_rehearsals_old_world_must_be_on_this_machine():
+    settings = Settings(
+        world="local",
+        source_database=f"postgresql+psycopg2://u:p@127.0.0.1,{OUTSIDE}/db",
+        source_store={"endpoint": f"http://{OUTSIDE}:9000"},
+    )
+
+    assert _variables(settings) == ["preflight_source_store.endpoint", "preflight_source_database"]
+
+
+@pytest.mark.parametrize(
+    "source", ["postgresql:///db", "postgresql:///db?host=/run/postgresql", "ssm:/a/URL"]
+)
+def test_a_socket_is_on_this_machine_and_a_reference_is_judged_when_it_is_resolved(source):
+    assert _variables(Settings(world="local", source_database=source)) == []
+
+
+@pytest.mark.parametrize(
+    ("environment", "profile", "variables"),
+    [
+        ({}, {}, ["AWS_ENDPOINT_URL"]),
+        ({"AWS_ENDPOINT_URL": f"http://{OUTSIDE}"}, {}, ["AWS_ENDPOINT_URL"]),
+        (EMULATED | {"AWS_ENDPOINT_URL_S3": f"http://{OUTSIDE}"}, {}, ["AWS_ENDPOINT_URL_S3"]),
+        (
+            EMULATED | {"AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "true"},
+            {},
+            ["AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"],
+        ),
+        (EMULATED, {"s3": {"endpoint_url": f"http://{OUTSIDE}"}}, ["s3.endpoint_url of the AWS profile"]),
+    ],
+)
+def test_the_rehearsal_must_not_reach_a_real_account(environment, profile, variables):
+    assert _variables(Settings(world="local"), environment, profile) == variables
+
+
+@pytest.mark.parametrize(
+    ("environment", "profile", "variables"),
+    [
+        ({}, {}, []),
+        (EMULATED, {}, ["AWS_ENDPOINT_URL"]),
+        ({"AWS_ENDPOINT_URL_ECR": "http://127.0.0.1"}, {}, ["AWS_ENDPOINT_URL_ECR"]),
+        ({}, {"endpoint_url": "http://127.0.0.1"}, ["endpoint_url of the AWS profile"]),
+        ({}, {"s3": {"endpoint_url": "http://127.0.0.1"}}, ["s3.endpoint_url of the AWS profile"]),
+    ],
+)
+def test_production_refuses_endpoints_of_its_own(environment, profile, variables):
+    settings = Settings(world="production", endpoints=[{"variable": "v", "url": f"http://{OUTSIDE}"}])
+
+    assert _variables(settings, environment, profile) == variables
+
+
+def test_the_users_own_aws_configuration_is_read(tmp_path, monkeypatch):
+    config = tmp_path / "config"
+    config.write_text(
+        "[default]\nendpoint_url = http://one.example\n"
+        "[profile other]\nservices = mine\n"
+        "[services mine]\ns3 =\n  endpoint_url = http://two.example\n",
+        encoding="utf-8",
+    )
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
+
+    monkeypatch.delenv("AWS_PROFILE", raising=False)
+    assert endpoints.aws_profile({}) == {"endpoint_url": "http://one.example"}
+    monkeypatch.setenv("AWS_PROFILE", "other")
+    assert endpoints.aws_profile({"AWS_PROFILE": "other"}) == {"s3": {"endpoint_url": "http://two.example"}}
