@@ -1,0 +1,5 @@
+"""Releases on ECS: a task definition by digest, a service, a rollout that is waited for, and a way back.
+
+``definition`` and ``plan`` are pure; ``service`` reads what is there; ``rollout`` changes it and waits with
+``watch``; ``explain`` says why it failed.
+"""

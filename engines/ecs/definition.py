@@ -1,0 +1,265 @@
+"""The task definition: what is wanted, and how it differs from what is registered.
+
+ECS answers with more than it was given: defaults filled in, lists in its own order, empty collections.
+Comparing the raw documents finds a difference every time, so both sides are brought to one form first.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from engines.ecs.errors import ReleaseConfigurationError
+
+_BY_DIGEST = re.compile(r"[^@\s]+@(sha256:[0-9a-f]{64})")
+_SECRET_ARN = re.compile(r"arn:aws[\w-]*:(ssm|secretsmanager):\S+")
+_ARCHITECTURES = {"linux/amd64": "X86_64", "linux/arm64": "ARM64"}
+# Said by ECS about a revision; nobody asks for them.
+_SAID_BY_ECS = frozenset(
+    {
+        "taskDefinitionArn", "revision", "status", "requiresAttributes", "compatibilities", "registeredAt",
+        "registeredBy", "deregisteredAt",
+    }
+)  # fmt: skip
+_HEALTH_CHECK_DEFAULTS = {"interval": 30, "timeout": 5, "retries": 3}
+_STOP_TIMEOUT_DEFAULT = 30
+HIDDEN = "(hidden: not in the configuration)"
+# Stands in a plan for what an earlier phase has yet to make: a dry run on an empty account has a plan too.
+NOT_KNOWN_YET = "(not known yet)"
+
+
+@dataclass(frozen=True)
+class Release:
+    """One container image and everything it needs to run on Fargate.
+
+    ``cpu`` is in CPU units (1024 = one vCPU), ``memory`` in MiB. ``secrets`` maps an environment variable to
+    the name or ARN of the parameter that holds it; the value itself is never here.
+    """
+
+    family: str
+    image: str
+    container_port: int
+    cpu: int
+    memory: int
+    execution_role_arn: str
+    task_role_arn: str
+    log_group: str
+    region: str
+    environment: Mapping[str, object] = field(default_factory=dict)
+    secrets: Mapping[str, str] = field(default_factory=dict)
+    health_check_command: Sequence[str] = ()
+    platform: str = "linux/amd64"
+
+    @property
+    def container(self) -> str:
+        """The name of the only container, which is also the prefix of its log streams."""
+        return self.family
+
+    @property
+    def image_digest(self) -> str:
+        """``sha256:…`` of the image. Raises ``ReleaseConfigurationError`` for an image named by a tag."""
+        return digest_of(self.image)
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One field that is not as wanted; ``None`` where a side does not have it."""
+
+    path: str
+    before: object
+    after: object
+
+
+def digest_of(image: str) -> str:
+    """Return the digest in ``repository@sha256:…``; a tag is refused, because what it names can change."""
+    if image == NOT_KNOWN_YET:
+        return image
+    match = _BY_DIGEST.fullmatch(image)
+    if not match:
+        raise ReleaseConfigurationError(
+            "an image is released by digest, not by tag",
+            subject=f"image {image or '(empty)'}",
+            remedy="Give it as repository@sha256:… (the container phase hands it over as `image`).",
+        )
+    return match.group(1)
+
+
+def request(release: Release) -> dict[str, Any]:
+    """Return the arguments for ``RegisterTaskDefinition``, in the form that ``normalise`` gives."""
+    environment = environment_of(release)
+    container: dict[str, Any] = {
+        "name": release.container,
+        "image": release.image,
+        "essential": True,
+        "portMappings": [
+            {
+                "containerPort": release.container_port,
+                "hostPort": release.container_port,
+                "protocol": "tcp",
+            }
+        ],
+        "environment": [{"name": name, "value": environment[name]} for name in sorted(environment)],
+        "logConfiguration": {
+            "logDriver": "awslogs",
+            "options": {
+                "awslogs-group": release.log_group,
+                "awslogs-region": release.region,
+                "awslogs-stream-prefix": release.container,
+            },
+        },
+        "stopTimeout": _STOP_TIMEOUT_DEFAULT,
+    }
+    secrets = secrets_of(release)
+    if secrets:
+        container["secrets"] = [{"name": name, "valueFrom": secrets[name]} for name in sorted(secrets)]
+    if release.health_check_command:
+        container["healthCheck"] = {"command": list(release.health_check_command), **_HEALTH_CHECK_DEFAULTS}
+    return {
+        "family": release.family,
+        "networkMode": "awsvpc",
+        "requiresCompatibilities": ["FARGATE"],
+        "cpu": str(release.cpu),
+        "memory": str(release.memory),
+        "executionRoleArn": release.execution_role_arn,
+        "taskRoleArn": release.task_role_arn,
+        "runtimePlatform": {
+            "cpuArchitecture": _ARCHITECTURES[release.platform],
+            "operatingSystemFamily": "LINUX",
+        },
+        "containerDefinitions": [container],
+    }
+
+
+def environment_of(release: Release) -> dict[str, str]:
+    """Return the container's environment as text, with ``IMAGE_DIGEST`` naming the image it runs.
+
+    A truth value becomes ``true`` or ``false``, a number its decimal text; ``None`` means: not set.
+    """
+    environment = {
+        name: _text(name, value) for name, value in release.environment.items() if value is not None
+    }
+    both = sorted(set(environment) & set(release.secrets))
+    if both:
+        raise ReleaseConfigurationError(
+            "is in both the environment and the secrets",
+            subject=", ".join(both),
+            remedy="Keep it in one of the two.",
+        )
+    return {**environment, "IMAGE_DIGEST": digest_of(release.image)}
+
+
+def secrets_of(release: Release) -> dict[str, str]:
+    """Return where each secret is: the parameter's name (allowed in the task's own region) or an ARN.
+
+    Anything else could be the secret itself, so it is refused without being quoted.
+    """
+    places = {}
+    for variable, reference in release.secrets.items():
+        if not is_place(reference):
+            raise ReleaseConfigurationError(
+                "is neither the name of an SSM parameter nor an ARN",
+                subject=f"secret {variable}",
+                remedy="Give where the secret is, such as /bmii/production/API_KEY, never the secret itself.",
+            )
+        places[variable] = reference.removeprefix("ssm:")
+    return places
+
+
+def is_place(reference: object) -> bool:
+    """Say whether this is where a secret is; if not, it may be the secret."""
+    place = str(reference).removeprefix("ssm:")
+    return place.startswith("/") or _SECRET_ARN.fullmatch(place) is not None
+
+
+def normalise(definition: Mapping[str, Any]) -> dict[str, Any]:
+    """Bring a task definition, wanted or registered, to one comparable form with ECS's defaults filled in."""
+    kept = {key: value for key, value in definition.items() if key not in _SAID_BY_ECS}
+    kept["containerDefinitions"] = {
+        container["name"]: _normal_container(container) for container in kept.get("containerDefinitions", [])
+    }
+    normal: dict[str, Any] = _without_empty(kept)
+    return normal
+
+
+def differences(wanted: Mapping[str, Any], registered: Mapping[str, Any]) -> tuple[Difference, ...]:
+    """Return every field in which the two task definitions differ, by path; empty when they are the same."""
+    before, after = _flat(normalise(registered)), _flat(normalise(wanted))
+    return tuple(
+        Difference(path, before.get(path), after.get(path))
+        for path in sorted({*before, *after})
+        if before.get(path) != after.get(path)
+    )
+
+
+def view(definition: Mapping[str, Any], known: frozenset[str]) -> dict[str, Any]:
+    """Return the definition for a person to read in a diff.
+
+    Environment values are shown only for the names in ``known`` (those of the configuration): what somebody
+    else put into a registered revision may be a secret in plain text.
+    """
+    shown = normalise(definition)
+    for container in shown["containerDefinitions"].values():
+        container["environment"] = {
+            name: value if name in known else HIDDEN
+            for name, value in container.get("environment", {}).items()
+        }
+    return shown
+
+
+def _text(name: str, value: object) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str | int | float):
+        return str(value)
+    raise ReleaseConfigurationError(
+        f"is a {type(value).__name__}; an environment variable is text, a number or a truth value",
+        subject=f"environment variable {name}",
+        remedy="Write it as text, for example with the filter to_json.",
+    )
+
+
+def _normal_container(container: Mapping[str, Any]) -> dict[str, Any]:
+    normal = {"essential": True, "stopTimeout": _STOP_TIMEOUT_DEFAULT, **container}
+    normal["environment"] = {item["name"]: item["value"] for item in container.get("environment", [])}
+    normal["secrets"] = {item["name"]: item["valueFrom"] for item in container.get("secrets", [])}
+    normal["portMappings"] = {
+        f"{port['containerPort']}/{port.get('protocol', 'tcp')}": {
+            "hostPort": port["containerPort"],
+            **{key: value for key, value in port.items() if key not in {"containerPort", "protocol"}},
+        }
+        for port in container.get("portMappings", [])
+    }
+    if container.get("healthCheck"):
+        normal["healthCheck"] = {**_HEALTH_CHECK_DEFAULTS, **container["healthCheck"]}
+    if normal.get("cpu") == 0:  # ECS writes 0 for "no share of its own"
+        del normal["cpu"]
+    return normal
+
+
+def _without_empty(value: Any) -> Any:
+    """Drop what says nothing: None, False, empty text and collections (``essential`` is filled in before).
+
+    The text of an environment variable may well be empty, so that level is left alone.
+    """
+    if not isinstance(value, Mapping):
+        return value
+    kept = {}
+    for key, item in value.items():
+        cleaned = dict(item) if key == "environment" else _without_empty(item)
+        if cleaned is None or cleaned is False or cleaned in ("", [], {}):
+            continue
+        kept[key] = cleaned
+    return kept
+
+
+def _flat(value: Mapping[str, Any], prefix: str = "") -> dict[str, object]:
+    flat: dict[str, object] = {}
+    for key, item in value.items():
+        path = f"{prefix}{key}"
+        if isinstance(item, Mapping):
+            flat.update(_flat(item, f"{path}."))
+        else:
+            flat[path] = item
+    return flat

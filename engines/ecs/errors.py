@@ -1,0 +1,17 @@
+"""What can go wrong in a release."""
+
+from __future__ import annotations
+
+from engines.errors import ConfigurationError, EngineError
+
+
+class ReleaseConfigurationError(ConfigurationError):
+    """The release cannot be made as it is described."""
+
+
+class RolloutError(EngineError):
+    """The release did not reach the users; ``details`` says why and what runs now.
+
+    ``details`` is a dict: ``reason`` (``failed``, ``replaced`` or ``timeout``), ``explanation`` (stopped
+    tasks, targets, events) and ``back`` (the revision that runs now, and whether it was seen to answer).
+    """

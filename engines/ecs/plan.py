@@ -1,0 +1,256 @@
+"""What has to be done, as data: wanted release + what runs now -> actions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from engines.ecs import definition
+from engines.ecs.definition import Difference, Release
+from engines.ecs.errors import ReleaseConfigurationError
+
+Kind = Literal["register", "create", "update", "tag"]
+# Of these, ECS answers in an order of its own.
+_UNORDERED = frozenset({"subnets", "securityGroups"})
+
+
+@dataclass(frozen=True)
+class Service:
+    """The wanted service. ``health_grace`` is in seconds, and counts only behind a load balancer."""
+
+    cluster: str
+    name: str
+    subnet_ids: Sequence[str]
+    security_group_ids: Sequence[str]
+    assign_public_ip: bool = False
+    target_group_arn: str = ""
+    desired_count: int = 1
+    health_grace: int = 60
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Current:
+    """What ECS says: the service, the definition it runs, the family's latest; ``None``: there is none."""
+
+    service: Mapping[str, Any] | None = None
+    running: Mapping[str, Any] | None = None
+    latest: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class Action:
+    """One call to ECS; a revision that is only registered on the way is added to ``request`` then."""
+
+    kind: Kind
+    text: str
+    request: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The actions, in order; ``definition_arn`` is empty when a revision is to be registered first."""
+
+    actions: tuple[Action, ...]
+    definition_arn: str
+    before: Mapping[str, Any]
+    after: Mapping[str, Any]
+
+    @property
+    def registers(self) -> bool:
+        """Whether a new revision is needed."""
+        return any(action.kind == "register" for action in self.actions)
+
+
+def settings(service: Service, release: Release) -> dict[str, Any]:
+    """Return the part of a service that can be both created and updated, as ECS's requests have it."""
+    wanted: dict[str, Any] = {
+        "desiredCount": service.desired_count,
+        "networkConfiguration": {
+            "awsvpcConfiguration": {
+                "subnets": sorted(service.subnet_ids),
+                "securityGroups": sorted(service.security_group_ids),
+                "assignPublicIp": "ENABLED" if service.assign_public_ip else "DISABLED",
+            }
+        },
+        # All old tasks stay until the new ones are healthy, and ECS itself goes back if they never are.
+        "deploymentConfiguration": {
+            "deploymentCircuitBreaker": {"enable": True, "rollback": True},
+            "maximumPercent": 200,
+            "minimumHealthyPercent": 100,
+        },
+    }
+    if service.target_group_arn:
+        wanted["healthCheckGracePeriodSeconds"] = service.health_grace
+        wanted["loadBalancers"] = [
+            {
+                "targetGroupArn": service.target_group_arn,
+                "containerName": release.container,
+                "containerPort": release.container_port,
+            }
+        ]
+    return wanted
+
+
+def make(release: Release, service: Service, current: Current) -> Plan:
+    """Compare what is wanted with what is there.
+
+    Raises ``ReleaseConfigurationError`` while a deleted service of the same name is still draining.
+    """
+    wanted = definition.request(release)
+    arn = _matching_revision(wanted, current)
+    actions: list[Action] = []
+    if not arn:
+        actions.append(Action("register", f"register a revision of {release.family}", wanted))
+    if is_there(current.service):
+        assert current.service is not None  # noqa: S101 - what is_there has just said, for the type checker
+        actions += _update(service, settings(service, release), arn, current.service)
+    else:
+        actions.append(_create(service, settings(service, release), arn))
+    known = frozenset(definition.environment_of(release))
+    return Plan(
+        tuple(actions),
+        arn,
+        before=_view(current.running, current.service, known, service, release),
+        after={"task_definition": definition.view(wanted, known), "service": settings(service, release)},
+    )
+
+
+def is_there(service: Mapping[str, Any] | None) -> bool:
+    """Whether ECS has the service; it remembers a deleted one for a while as ``INACTIVE``."""
+    if service is None or service["status"] == "INACTIVE":
+        return False
+    if service["status"] == "DRAINING":
+        raise ReleaseConfigurationError(
+            "is being deleted: its last tasks are draining",
+            subject=f"service {service['serviceName']}",
+            remedy="Run the same command again in a few minutes.",
+        )
+    return True
+
+
+def setting_differences(wanted: Mapping[str, Any], service: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the top-level settings of ``wanted`` that the service has otherwise, and no others."""
+    return tuple(key for key, value in wanted.items() if not _covers(service.get(key), value, key))
+
+
+def definition_differences(release: Release, current: Current) -> tuple[Difference, ...]:
+    """Return how the running revision differs from the wanted one; empty too when nothing runs."""
+    if current.running is None:
+        return ()
+    return definition.differences(definition.request(release), current.running)
+
+
+def primary(service: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the deployment that the service is moving to or has reached; empty if it has none."""
+    deployments: Sequence[Mapping[str, Any]] = service.get("deployments", [])
+    return next((item for item in deployments if item["status"] == "PRIMARY"), {})
+
+
+def deployment(service: Mapping[str, Any], deployment_id: str) -> Mapping[str, Any]:
+    """Return a deployment of the service by its id; empty if ECS no longer has it."""
+    deployments: Sequence[Mapping[str, Any]] = service.get("deployments", [])
+    return next((item for item in deployments if item["id"] == deployment_id), {})
+
+
+def last_good(service: Mapping[str, Any] | None) -> str:
+    """Return the ARN of the revision that last completed a rollout, or an empty text when there is none."""
+    if service is None or service["status"] != "ACTIVE":
+        return ""
+    done = [item for item in service.get("deployments", []) if item.get("rolloutState") == "COMPLETED"]
+    done.sort(key=lambda item: item["status"] != "PRIMARY")
+    return str(done[0]["taskDefinition"]) if done else ""
+
+
+def _matching_revision(wanted: Mapping[str, Any], current: Current) -> str:
+    # The latest one counts too: a run that was killed between registering and updating leaves it behind.
+    for registered in (current.running, current.latest):
+        if (
+            registered
+            and registered.get("status") == "ACTIVE"
+            and not definition.differences(wanted, registered)
+        ):
+            return str(registered["taskDefinitionArn"])
+    return ""
+
+
+def _create(service: Service, wanted: Mapping[str, Any], arn: str) -> Action:
+    request = {
+        "cluster": service.cluster,
+        "serviceName": service.name,
+        "launchType": "FARGATE",
+        "enableECSManagedTags": True,
+        "propagateTags": "SERVICE",
+        **wanted,
+    }
+    if service.tags:
+        request["tags"] = tags_of(service.tags)
+    if arn:
+        request["taskDefinition"] = arn
+    return Action("create", f"create service {service.name}", request)
+
+
+def _update(service: Service, wanted: Mapping[str, Any], arn: str, now: Mapping[str, Any]) -> list[Action]:
+    changed = list(setting_differences(wanted, now))
+    request: dict[str, Any] = {key: wanted[key] for key in changed}
+    if arn != now["taskDefinition"]:
+        changed.insert(0, "taskDefinition")
+        if arn:
+            request["taskDefinition"] = arn
+    elif primary(now).get("rolloutState") == "FAILED":
+        # The same release is asked for again, so what it lacked may be there now.
+        changed.append("forceNewDeployment")
+        request["forceNewDeployment"] = True
+    actions = []
+    if changed:
+        request.update(cluster=service.cluster, service=service.name)
+        actions.append(Action("update", f"update service {service.name}: {', '.join(changed)}", request))
+    tags = {item["key"]: item["value"] for item in now.get("tags", [])}
+    missing = {key: value for key, value in service.tags.items() if tags.get(key) != value}
+    if missing:
+        request = {"resourceArn": now["serviceArn"], "tags": tags_of(missing)}
+        actions.append(Action("tag", f"tag service {service.name}: {', '.join(sorted(missing))}", request))
+    return actions
+
+
+def tags_of(tags: Mapping[str, str]) -> list[dict[str, str]]:
+    """Return tags in ECS's form."""
+    return [{"key": key, "value": tags[key]} for key in sorted(tags)]
+
+
+def _covers(have: Any, want: Any, key: str) -> bool:
+    if isinstance(want, Mapping):
+        return isinstance(have, Mapping) and all(_covers(have.get(k), v, k) for k, v in want.items())
+    if isinstance(want, list) and isinstance(have, list):
+        if key in _UNORDERED:
+            return sorted(have) == sorted(want)
+        return len(have) == len(want) and all(_covers(h, w, key) for h, w in zip(have, want, strict=True))
+    return bool(have == want)
+
+
+def _view(
+    running: Mapping[str, Any] | None,
+    now: Mapping[str, Any] | None,
+    known: frozenset[str],
+    service: Service,
+    release: Release,
+) -> dict[str, Any]:
+    """What a diff shows of the present: the same fields that are wanted, nothing else of the service."""
+    if now is None or now["status"] != "ACTIVE":
+        return {}
+    wanted = settings(service, release)
+    return {
+        "task_definition": definition.view(running, known) if running else {},
+        "service": {key: _like(now.get(key), value, key) for key, value in wanted.items()},
+    }
+
+
+def _like(have: Any, want: Any, key: str) -> Any:
+    if isinstance(want, Mapping) and isinstance(have, Mapping):
+        return {name: _like(have.get(name), value, name) for name, value in want.items()}
+    if key in _UNORDERED and isinstance(have, list):
+        return sorted(have)
+    if isinstance(want, list) and isinstance(have, list) and len(have) == len(want):
+        return [_like(h, w, key) for h, w in zip(have, want, strict=True)]
+    return have

@@ -1,0 +1,123 @@
+"""When a release is lost: find out why, go back to the last good revision, and see that it answers."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from engines.aws import translated
+from engines.ecs import explain, plan, service
+from engines.ecs.definition import Release
+from engines.ecs.errors import RolloutError
+from engines.ecs.plan import Current, Service
+from engines.ecs.watch import Goal, Observer, Verdict, short
+
+# ECS takes its time between giving a rollout up and moving the service back.
+_BREAKER_ACTS = 15.0
+_PAUSE = 0.5
+
+
+@dataclass(frozen=True)
+class Lost:
+    """A release that is lost: what was wanted, how it ended, what ran ``before``, and when it began."""
+
+    release: Release
+    service: Service
+    goal: Goal
+    verdict: Verdict
+    before: Current
+    began: datetime
+
+
+@dataclass(frozen=True)
+class Back:
+    """What runs after a failure. ``verified``: it was seen to answer."""
+
+    definition_arn: str
+    verified: bool
+    text: str
+
+
+def failure(lost: Lost, observer: Observer) -> RolloutError:
+    """Return the error to raise, having gone back. The reasons come first: going back removes them."""
+    goal, verdict = lost.goal, lost.verdict
+    observer.tell("ecs.failed", service=goal.service, state=verdict.state, text=verdict.text)
+    why = explain.collect(
+        observer.clients,
+        lost.release,
+        cluster=goal.cluster,
+        name=goal.service,
+        definition_arn=goal.definition_arn,
+        target_group_arn=goal.target_group_arn,
+        since=lost.began,
+    )
+    back = _go_back(lost, observer)
+    found = why.text()
+    return RolloutError(
+        f"release {short(goal.definition_arn)} did not reach its users: {verdict.text}"
+        + (f"\n{found}\n" if found else ". ")
+        + back.text,
+        subject=f"service {goal.service}",
+        remedy="Mend what is named above and run the same command again.",
+        details={"reason": verdict.state, "explanation": why.as_dict(), "back": asdict(back)},
+    )
+
+
+def _go_back(lost: Lost, observer: Observer) -> Back:
+    """Bring the service to its last good revision unless ECS has done so, and see that it answers."""
+    goal, before = lost.goal, lost.before.service
+    good = plan.last_good(before)
+    if before is None or not good:
+        return Back("", False, "There is no earlier good revision to go back to.")
+    if good == goal.definition_arn:
+        return Back(
+            good, False, f"It is itself the last good revision, {short(good)}: nothing to go back to."
+        )
+    now = _after_the_breaker(observer, goal)
+    request = _restoring(lost, before, now, good)
+    if request:
+        observer.tell("ecs.back", service=goal.service, text=f"moving the service back to {short(good)}")
+        with translated(f"moving service {goal.service} back to {short(good)}"):
+            now = observer.clients.ecs.update_service(**request)["service"]
+    aim = replace(
+        goal,
+        definition_arn=good,
+        deployment_id=plan.primary(now).get("id", ""),
+        digest=_image_digest(service.definition(observer.clients, good)),
+    )
+    verdict = observer.until(aim)
+    if verdict.state == "done":
+        return Back(good, True, f"The service is back on {short(good)}, and answers.")
+    return Back(good, False, f"The service was moved back to {short(good)}, BUT: {verdict.text}.")
+
+
+def _after_the_breaker(observer: Observer, goal: Goal) -> Mapping[str, Any]:
+    """Return the service once the circuit breaker has moved it, or as it is when that does not happen."""
+    until = time.monotonic() + _BREAKER_ACTS
+    while True:
+        now = service.describe(observer.clients, goal.cluster, goal.service) or {}
+        given_up = plan.deployment(now, goal.deployment_id).get("rolloutState") == "FAILED"
+        if now["taskDefinition"] != goal.definition_arn or not given_up or time.monotonic() > until:
+            return now
+        time.sleep(_PAUSE)
+
+
+def _restoring(lost: Lost, before: Mapping[str, Any], now: Mapping[str, Any], good: str) -> dict[str, Any]:
+    """Return the update that makes the service what it was; empty when it already is."""
+    managed = {key: before[key] for key in plan.settings(lost.service, lost.release) if key in before}
+    request = {key: managed[key] for key in plan.setting_differences(managed, now)}
+    if now["taskDefinition"] != good:
+        request["taskDefinition"] = good
+    return {"cluster": lost.goal.cluster, "service": lost.goal.service, **request} if request else {}
+
+
+def _image_digest(registered: Mapping[str, Any] | None) -> str:
+    """Return the digest that a revision's `/health` will name; empty if it was never told one."""
+    for container in (registered or {}).get("containerDefinitions", []):
+        for item in container.get("environment", []):
+            if item["name"] == "IMAGE_DIGEST":
+                return str(item["value"])
+    return ""

@@ -1,0 +1,156 @@
+"""Doing what the plan says, waiting until users have it, and going back when they do not get it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from engines.aws import translated
+from engines.ecs import plan, recover, service
+from engines.ecs.definition import NOT_KNOWN_YET, Release, digest_of
+from engines.ecs.errors import ReleaseConfigurationError
+from engines.ecs.plan import Current, Plan, Service
+from engines.ecs.recover import Lost
+from engines.ecs.service import Clients
+from engines.ecs.watch import Goal, Observer, Wait
+from engines.events import Emit, emit
+from engines.smoke.http import Http
+
+# Only this long does one look wait for the service to answer; the next look comes soon.
+_LOOK_TIMEOUT = 5.0
+# Clocks of two machines: events of the very beginning must not be lost.
+_SKEW = timedelta(seconds=2)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What was done and what runs now. ``deployment`` has ``id`` and ``rollout_state``."""
+
+    plan: Plan
+    definition_arn: str
+    registered: bool
+    deployment: Mapping[str, str]
+    seconds: float
+    text: str
+
+    @property
+    def changed(self) -> bool:
+        """Whether ECS was, or in a dry run would be, told to change anything."""
+        return bool(self.plan.actions)
+
+
+@dataclass(frozen=True)
+class Order:
+    """All that a release is made from; ``url`` is where users reach the service (empty: not looked at)."""
+
+    release: Release
+    service: Service
+    wait: Wait
+    url: str = ""
+    health_path: str = "/health"
+
+
+def preview(order: Order, clients: Clients) -> Outcome:
+    """Return what ``deploy`` would do, having only read; earlier phases may have yet to run."""
+    current = Current()
+    if NOT_KNOWN_YET not in (order.service.cluster, order.service.name):
+        current = service.current(clients, order.service.cluster, order.service.name, order.release.family)
+    steps = plan.make(order.release, order.service, current)
+    return Outcome(
+        steps,
+        steps.definition_arn,
+        steps.registers,
+        _deployment(current.service),
+        0.0,
+        "nothing was changed: a dry run",
+    )
+
+
+def deploy(order: Order, clients: Clients, tell: Emit = emit) -> Outcome:
+    """Make the release and wait until users have it.
+
+    Raises ``RolloutError`` when they do not get it; the service is then back on its last good revision, or
+    the error says that it is not. Raises ``AwsError`` when AWS refuses a call.
+    """
+    _insist(order)
+    start, began = time.monotonic(), datetime.now(UTC) - _SKEW
+    current = service.current(clients, order.service.cluster, order.service.name, order.release.family)
+    steps = plan.make(order.release, order.service, current)
+    arn, now = _apply(steps, current, clients, tell)
+    goal = _goal(order, arn, plan.primary(now).get("id", ""))
+    with Http(window=0, timeout=_LOOK_TIMEOUT) as http:
+        observer = Observer(clients, http, order.wait, tell)
+        verdict = observer.until(goal)
+        if verdict.state != "done":
+            lost = Lost(order.release, order.service, goal, verdict, current, began)
+            raise recover.failure(lost, observer)
+    return Outcome(
+        plan=steps,
+        definition_arn=arn,
+        registered=steps.registers,
+        deployment=_deployment(service.describe(clients, order.service.cluster, order.service.name)),
+        seconds=round(time.monotonic() - start, 1),
+        text=verdict.text,
+    )
+
+
+def _insist(order: Order) -> None:
+    """Refuse what only a dry run may leave open."""
+    empty = [
+        name
+        for name, value in (
+            ("cluster", order.service.cluster),
+            ("service", order.service.name),
+            ("image", order.release.image),
+            ("execution_role_arn", order.release.execution_role_arn),
+            ("subnet_ids", "".join(order.service.subnet_ids)),
+        )
+        if not value or value == NOT_KNOWN_YET
+    ]
+    if empty:
+        raise ReleaseConfigurationError(
+            "is empty",
+            subject=", ".join(empty),
+            remedy="The phases provision and container hand these over: run them first.",
+        )
+
+
+def _apply(steps: Plan, current: Current, clients: Clients, tell: Emit) -> tuple[str, Mapping[str, Any]]:
+    """Carry the actions out, in order. Return the ARN of the revision and the service as it is then."""
+    arn, now = steps.definition_arn, current.service or {}
+    for action in steps.actions:
+        tell(f"ecs.{action.kind}", text=action.text)
+        request = dict(action.request)
+        with translated(action.text):
+            if action.kind == "register":
+                arn = clients.ecs.register_task_definition(**request)["taskDefinition"]["taskDefinitionArn"]
+            elif action.kind == "create":
+                now = clients.ecs.create_service(**{"taskDefinition": arn, **request})["service"]
+            elif action.kind == "update":
+                if steps.registers:
+                    request["taskDefinition"] = arn
+                now = clients.ecs.update_service(**request)["service"]
+            else:
+                clients.ecs.tag_resource(**request)
+    return arn, now
+
+
+def _goal(order: Order, arn: str, deployment_id: str) -> Goal:
+    return Goal(
+        cluster=order.service.cluster,
+        service=order.service.name,
+        deployment_id=deployment_id,
+        definition_arn=arn,
+        digest=digest_of(order.release.image),
+        url=order.url,
+        health_path=order.health_path,
+        target_group_arn=order.service.target_group_arn,
+    )
+
+
+def _deployment(now: Mapping[str, Any] | None) -> dict[str, str]:
+    first = plan.primary(now or {})
+    return {"id": str(first.get("id", "")), "rollout_state": str(first.get("rolloutState", ""))}

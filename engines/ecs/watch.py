@@ -1,0 +1,205 @@
+"""Waiting for a release: what is seen, what it means, and how long to wait.
+
+``services-stable`` and target health alone are not enough: the one is true of a service that has gone back to
+its old revision, the other of its old tasks. What users see decides: the wanted image answers.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from engines.ecs import plan, service
+from engines.ecs.service import Clients
+from engines.events import Emit
+from engines.smoke.http import Http, NoAnswerError, Request
+
+# Behind a load balancer one answer says little: an old task may give the next one.
+_ANSWERS = 3
+_SHOWN = 200
+
+
+@dataclass(frozen=True)
+class Wait:
+    """Seconds. ``timeout`` counts from the last progress; the pauses grow from ``first`` to ``longest``."""
+
+    timeout: float
+    first: float = 0.5
+    longest: float = 5.0
+    heartbeat: float = 15.0
+
+
+@dataclass(frozen=True)
+class Goal:
+    """The state to reach; an empty URL or target group is not looked at, an empty digest is not compared."""
+
+    cluster: str
+    service: str
+    deployment_id: str
+    definition_arn: str
+    digest: str
+    url: str = ""
+    health_path: str = "/health"
+    target_group_arn: str = ""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One look. ``healthy`` counts healthy targets of the new revision's tasks; ``None`` without a group.
+
+    ``answers`` is the number of answers in a row that came from the wanted image.
+    """
+
+    deployment_id: str
+    definition_arn: str
+    rollout_state: str
+    our_state: str
+    our_reason: str
+    desired: int
+    running: int
+    healthy: int | None
+    answers: int | None
+    answer: str
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Where it stands; ``text`` says what is missing, or what went wrong."""
+
+    state: Literal["done", "waiting", "failed", "replaced", "timeout"]
+    text: str
+
+
+def judge(goal: Goal, seen: Seen) -> Verdict:
+    """Say whether the goal is reached, can still be reached, or is lost."""
+    if seen.our_state == "FAILED":
+        return Verdict("failed", f"ECS gave the rollout up: {seen.our_reason or 'without a reason'}")
+    if seen.definition_arn != goal.definition_arn or seen.deployment_id != goal.deployment_id:
+        return Verdict(
+            "replaced", f"the service was moved to another deployment, of {short(seen.definition_arn)}"
+        )
+    missing = []
+    if seen.rollout_state != "COMPLETED":
+        missing.append(f"rollout {seen.rollout_state or 'not begun'}")
+    if seen.running != seen.desired:
+        missing.append(f"{seen.running} of {seen.desired} tasks running")
+    if seen.healthy is not None and seen.healthy < seen.desired:
+        missing.append(f"{seen.healthy} of {seen.desired} targets healthy")
+    if seen.answers is not None and seen.answers < _ANSWERS and seen.desired:
+        missing.append(seen.answer)
+    return Verdict("waiting", "; ".join(missing)) if missing else Verdict("done", seen.answer)
+
+
+def progress(seen: Seen) -> int:
+    """Return a number that grows while a release comes up; a loop of crashes does not get beyond its best."""
+    return (
+        int(seen.rollout_state == "COMPLETED")
+        + min(seen.running, seen.desired)
+        + min(seen.healthy or 0, seen.desired)
+        + (seen.answers or 0)
+    )
+
+
+@dataclass(frozen=True)
+class Observer:
+    """Looks at ECS, the load balancer and the service itself until a goal is reached or lost."""
+
+    clients: Clients
+    http: Http
+    wait: Wait
+    tell: Emit
+
+    def until(self, goal: Goal) -> Verdict:
+        """Look until the goal is reached or lost, or ``wait.timeout`` seconds went by without progress.
+
+        Raises ``AwsError`` when AWS cannot be asked.
+        """
+        best, moved = 0, time.monotonic()
+        pause, told, told_at = self.wait.first, "", 0.0
+        while True:
+            seen = self.look(goal)
+            verdict = judge(goal, seen)
+            now = time.monotonic()
+            if verdict.text != told or now - told_at > self.wait.heartbeat:
+                self.tell("ecs.rollout", service=goal.service, state=verdict.state, text=verdict.text)
+                told, told_at = verdict.text, now
+            if verdict.state != "waiting":
+                return verdict
+            if progress(seen) > best:
+                best, moved = progress(seen), now
+            if now - moved > self.wait.timeout:
+                return Verdict("timeout", f"no progress in {self.wait.timeout:g} s: {verdict.text}")
+            time.sleep(pause)
+            pause = min(pause * 1.5, self.wait.longest)
+
+    def look(self, goal: Goal) -> Seen:
+        """Return how things stand now."""
+        now = service.describe(self.clients, goal.cluster, goal.service) or {}
+        first = plan.primary(now)
+        ours = plan.deployment(now, goal.deployment_id)
+        running, healthy = _tasks(self.clients, goal)
+        answers, answer = _answers(goal, self.http)
+        return Seen(
+            deployment_id=first.get("id", ""),
+            definition_arn=now.get("taskDefinition", ""),
+            rollout_state=first.get("rolloutState", ""),
+            our_state=ours.get("rolloutState", ""),
+            our_reason=ours.get("rolloutStateReason", ""),
+            desired=now.get("desiredCount", 0),
+            running=running,
+            healthy=healthy,
+            answers=answers,
+            answer=answer,
+        )
+
+
+def short(arn: str) -> str:
+    """``bmii:7`` of a task definition's ARN."""
+    return arn.rpartition("/")[2] or "(none)"
+
+
+def _tasks(clients: Clients, goal: Goal) -> tuple[int, int | None]:
+    """Count the running tasks of the wanted revision, and those among them that are healthy targets."""
+    ours: list[Mapping[str, Any]] = [
+        task
+        for task in service.tasks(clients, goal.cluster, goal.service, "RUNNING")
+        if task["taskDefinitionArn"] == goal.definition_arn and task["lastStatus"] == "RUNNING"
+    ]
+    if not goal.target_group_arn:
+        return len(ours), None
+    at = service.addresses(ours)
+    healthy = {
+        target.address
+        for target in service.targets(clients, goal.target_group_arn)
+        if target.state == "healthy"
+    }
+    return len(ours), len(healthy & at)
+
+
+def _answers(goal: Goal, http: Http) -> tuple[int | None, str]:
+    """Count how many answers in a row name the wanted image, and say what the last one was."""
+    if not goal.url:
+        return None, ""
+    url = goal.url.rstrip("/") + goal.health_path
+    for count in range(_ANSWERS):
+        try:
+            answer = http.send(Request("GET", url))
+        except NoAnswerError as error:
+            return count, f"{goal.health_path} does not answer: {error}"
+        if answer.status != 200:  # noqa: PLR2004 - the one number of HTTP that everybody knows
+            return count, f"{goal.health_path} answers {answer.status}: {answer.text[:_SHOWN]}"
+        image = _image(answer.text)
+        if goal.digest and image != goal.digest:
+            return count, f"{goal.health_path} answers from image {image or '(not named)'}, not {goal.digest}"
+    return _ANSWERS, f"{goal.health_path} answers from image {goal.digest or '(not compared)'}"
+
+
+def _image(text: str) -> str:
+    try:
+        body = json.loads(text)
+    except ValueError:
+        return ""
+    return str(body.get("image", "")) if isinstance(body, dict) else ""

@@ -1,0 +1,203 @@
+"""Running smoke tests, and asking the old and the new service the same questions."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from engines.errors import ConfigurationError
+from engines.events import Emit, emit
+from engines.references import resolve
+from engines.smoke.checks import Mismatch, difference, mismatches, shown
+from engines.smoke.http import Answer, Http, NoAnswerError, Request
+from engines.smoke.results import Result, skipped
+
+_SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+_BODY_SHOWN = 200
+# What these say is no secret, and blotting it out would make answers unreadable.
+_OPEN_HEADERS = frozenset({"accept", "accept-language", "content-type", "user-agent"})
+MASK = "********"
+
+
+@dataclass(frozen=True)
+class SmokeTest:
+    """One request and what must come back. ``headers`` hold references (``ssm:/…``, ``env:…``) or values.
+
+    ``latency_ms`` is the budget for the median over ``repeat`` requests; 0 is no budget.
+    """
+
+    name: str
+    path: str
+    method: str = "GET"
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    body: Any = None
+    status: Sequence[int] = (200,)
+    json: Mapping[str, Any] = field(default_factory=dict)
+    json_contains: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    latency_ms: float = 0
+    repeat: int = 1
+
+
+@dataclass(frozen=True)
+class Equality:
+    """Requests to both services, whose answers must be equal JSON but for the paths in ``ignore``."""
+
+    reference_url: str
+    path: str
+    method: str = "POST"
+    bodies: Sequence[Any] = ()
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    reference_headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    ignore: Sequence[str] = ()
+
+
+class Runner:
+    """Runs tests against ``base_url``; with ``only_safe`` (a dry run) nothing is sent that could write."""
+
+    def __init__(self, base_url: str, http: Http, *, only_safe: bool = False, tell: Emit = emit) -> None:
+        self._base = base_url.rstrip("/")
+        self._http = http
+        self._only_safe = only_safe
+        self._tell = tell
+        self._resolved: dict[str, str] = {}
+        self.secrets: set[str] = set()
+
+    def run(self, tests: Sequence[SmokeTest], equality: Equality | None) -> list[Result]:
+        """Run everything, in order, and return every result; a failing test does not stop the others."""
+        results: list[Result] = []
+        for test in tests:
+            results.append(
+                self._test(test) if self._base else skipped(test.name, _expectation(test), "no address yet")
+            )
+            self._tell("smoke.test", name=test.name, ok=results[-1].ok)
+        if equality and self._base:
+            for number, body in enumerate(equality.bodies, 1):
+                results.append(self._equal(equality, body, number))
+                self._tell("smoke.equality", name=results[-1].name, ok=results[-1].ok)
+        return results
+
+    def _test(self, test: SmokeTest) -> Result:
+        expected = _expectation(test)
+        if self._only_safe and test.method not in _SAFE_METHODS:
+            return skipped(test.name, expected, f"{test.method} is not sent in a dry run")
+        try:
+            headers = self._headers(test.headers)
+        except ConfigurationError as error:
+            if self._only_safe:  # the secret may well be made by a phase that a dry run did not run
+                return skipped(test.name, expected, str(error))
+            raise
+        request = Request(test.method, self._base + test.path, headers, test.body)
+        return self._ask(test, request, expected)
+
+    def _ask(self, test: SmokeTest, request: Request, expected: str) -> Result:
+        """Send it as often as the test says, until an answer is wrong."""
+        latencies: list[float] = []
+        status = 0
+        for _ in range(test.repeat):
+            try:
+                answer = self._http.send(request)
+                wrong, status = _wrong(test, answer), answer.status
+            except NoAnswerError as error:
+                return Result(test.name, False, False, 0, 0.0, expected, self._clean(f"no answer: {error}"))
+            latencies.append(answer.latency_ms)
+            if wrong:
+                got = self._clean(wrong)
+                return Result(test.name, False, False, status, answer.latency_ms, expected, got)
+        latency = statistics.median(latencies)
+        fast = not test.latency_ms or latency <= test.latency_ms
+        return Result(test.name, fast, False, status, latency, expected, f"{status} in {latency:g} ms")
+
+    def _equal(self, equality: Equality, body: Any, number: int) -> Result:
+        name = f"same answer as the old service, {number}: {shown(body)}"
+        expected = f"{equality.method} {equality.path} to answer as the old service does"
+        if self._only_safe and equality.method not in _SAFE_METHODS:
+            return skipped(name, expected, f"{equality.method} is not sent in a dry run")
+        old_url = equality.reference_url.rstrip("/") + equality.path
+        new_url = self._base + equality.path
+        try:
+            old = self._http.send(
+                Request(equality.method, old_url, self._headers(equality.reference_headers), body)
+            )
+            new = self._http.send(Request(equality.method, new_url, self._headers(equality.headers), body))
+        except NoAnswerError as error:
+            return Result(name, False, False, 0, 0.0, expected, self._clean(f"no answer: {error}"))
+        wrong = _unequal(old, new, equality.ignore)
+        got = self._clean(wrong or f"equal, {_digest(new)}")
+        return Result(name, not wrong, False, new.status, new.latency_ms, expected, got)
+
+    def _headers(self, headers: Mapping[str, str]) -> dict[str, str]:
+        values = {}
+        for name, value in headers.items():
+            reference = str(value)
+            if reference not in self._resolved:
+                self._resolved[reference] = resolve(reference)
+            values[name] = self._resolved[reference]
+            if name.lower() not in _OPEN_HEADERS and values[name]:
+                self.secrets.add(values[name])
+        return values
+
+    def _clean(self, text: str) -> str:
+        """Take header values out of what a service may have echoed."""
+        for secret in sorted(self.secrets, key=len, reverse=True):
+            text = text.replace(secret, MASK)
+        return text
+
+
+def check(tests: Sequence[SmokeTest]) -> None:
+    """Raise ``ConfigurationError`` for tests that cannot be told apart, or that ask for nothing."""
+    names = [test.name for test in tests]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ConfigurationError("has the same name as another test", subject=", ".join(twice))
+    for test in tests:
+        if test.repeat < 1 or not test.path.startswith("/"):
+            raise ConfigurationError(
+                "needs a path that starts with / and a repeat of at least 1", subject=f"test {test.name}"
+            )
+
+
+def _expectation(test: SmokeTest) -> str:
+    parts = [" or ".join(str(status) for status in test.status)]
+    parts += [f"{path} = {shown(value)}" for path, value in test.json.items()]
+    parts += [f"{path} with all of {shown(list(items))}" for path, items in test.json_contains.items()]
+    if test.latency_ms:
+        parts.append(f"at most {test.latency_ms:g} ms")
+    return f"{test.method} {test.path} to answer " + ", ".join(parts)
+
+
+def _wrong(test: SmokeTest, answer: Answer) -> str:
+    """Say what is not as expected, or an empty text."""
+    if answer.status not in test.status:
+        return f"{answer.status}: {answer.text[:_BODY_SHOWN]}"
+    if not test.json and not test.json_contains:
+        return ""
+    try:
+        document = answer.json()
+    except ValueError:
+        return f"{answer.status}, but not JSON: {answer.text[:_BODY_SHOWN]}"
+    return "; ".join(
+        f"{wrong.path} = {shown(wrong.got)}" for wrong in mismatches(document, test.json, test.json_contains)
+    )
+
+
+def _unequal(old: Answer, new: Answer, ignore: Sequence[str]) -> str:
+    """Say how two answers differ, or an empty text. Two refusals are not an equal answer."""
+    if not 200 <= old.status < 300:  # noqa: PLR2004 - HTTP's own range for success
+        return f"{old.status} from the old service: {old.text[:_BODY_SHOWN]}"
+    if new.status != old.status:
+        return f"{new.status} instead of {old.status}: {new.text[:_BODY_SHOWN]}"
+    try:
+        found: Mismatch | None = difference(old.json(), new.json(), ignore)
+    except ValueError:
+        return "an answer that is not JSON"
+    return f"{found.path} = {shown(found.got)} instead of {shown(found.expected)}" if found else ""
+
+
+def _digest(answer: Answer) -> str:
+    """Return a short name of an answer, independent of the order of keys: evidence of what was compared."""
+    text = json.dumps(answer.json(), sort_keys=True, separators=(",", ":"))
+    return "sha256:" + hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -1,0 +1,335 @@
+#!/usr/bin/python
+# Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
+"""Ansible module: release an image on ECS Fargate, and wait until users have it."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+---
+module: ecs_deploy
+short_description: Release an image on ECS Fargate, and wait until users have it
+version_added: "0.1.0"
+author: BMII Migrate contributors (@bmii-migrate)
+description:
+  - Registers a task definition only if it differs from the one that runs (or from the family's latest), with
+    the defaults of ECS filled in; creates or updates the service only if it is not as wanted.
+  - Waits until the rollout is completed, the new tasks run and are healthy targets, and O(url) answers from
+    the image that was asked for. A release that is already there is checked in the same way, which takes a
+    moment.
+  - A failed release is explained (stopped tasks, exit codes, last log lines, target health) and undone. The
+    service is then on its last good revision, by its circuit breaker or by this module, and the module fails.
+  - C(IMAGE_DIGEST) in the container's environment names the image; the service reports it as C(image) in its
+    health.
+  - Endpoint, region and credentials come from the environment (C(AWS_REGION), C(AWS_PROFILE) ...).
+options:
+  cluster:
+    description: The ECS cluster's name. In check mode, this and the other options may be empty where an
+      earlier phase has yet to make what they name.
+    type: str
+    required: true
+  service:
+    description: The service's name.
+    type: str
+    required: true
+  family:
+    description: The task definition's family, and the container's name.
+    type: str
+    required: true
+  image:
+    description: The image by digest, C(repository@sha256:...). A tag is refused, since what it names can
+      change.
+    type: str
+    required: true
+  container_port:
+    description: The port that the container listens on.
+    type: int
+    default: 8000
+  cpu:
+    description: CPU units of the task; 1024 is one vCPU.
+    type: int
+    default: 1024
+  memory:
+    description: Memory of the task in MiB.
+    type: int
+    default: 2048
+  platform:
+    description: The platform that the image was built for.
+    type: str
+    choices: [linux/amd64, linux/arm64]
+    default: linux/amd64
+  execution_role_arn:
+    description: The role with which ECS pulls the image, reads the secrets and writes the log.
+    type: str
+    required: true
+  task_role_arn:
+    description: The role of the application itself.
+    type: str
+    required: true
+  environment:
+    description:
+      - Environment variables. A truth value becomes C(true) or C(false), a number its text; null means not
+        set.
+      - They are shown in the diff and can be read by anyone who may describe the task definition. Secrets
+        belong in O(secrets).
+    type: dict
+    default: {}
+  secrets:
+    description:
+      - Environment variables whose values ECS reads when it starts a task. Each value is the name of an SSM
+        parameter in the same region (with or without C(ssm:) before it), or the ARN of a parameter or of a
+        secret in Secrets Manager.
+      - A value that is none of these is refused, and not quoted.
+    type: dict
+    default: {}
+  log_group:
+    description: The CloudWatch log group, which must exist.
+    type: str
+    required: true
+  region:
+    description: The region of the log group.
+    type: str
+    required: true
+  subnet_ids:
+    description: The subnets of the tasks.
+    type: list
+    elements: str
+    required: true
+  security_group_ids:
+    description: The security groups of the tasks.
+    type: list
+    elements: str
+    required: true
+  assign_public_ip:
+    description: Whether tasks get a public address; private subnets need none.
+    type: bool
+    default: false
+  target_group_arn:
+    description: The load balancer's target group; empty for a service without one.
+    type: str
+    default: ""
+  desired_count:
+    description: How many tasks.
+    type: int
+    default: 1
+  health_check_grace:
+    description: For how many seconds after its start a task may fail the load balancer's health check.
+    type: int
+    default: 60
+  health_check_command:
+    description: The container's own health check, which begins with C(CMD) or C(CMD-SHELL); empty for none.
+    type: list
+    elements: str
+    default: []
+  url:
+    description: Where users reach the service. When it is empty, that the service answers is not checked.
+    type: str
+    default: ""
+  health_path:
+    description: The path below O(url) that answers 200 and a JSON object with the running image's digest as
+      C(image).
+    type: str
+    default: /health
+  timeout:
+    description: For how many seconds the rollout may make no progress before it is given up.
+    type: int
+    default: 600
+  tags:
+    description: Tags for the service and its tasks. Other tags stay.
+    type: dict
+    default: {}
+attributes:
+  check_mode:
+    description: Compares, says what would be done, and only reads. It does not look at O(url).
+    support: full
+  diff_mode:
+    description: Shows task definition and service before and after; secrets only by the place they are in.
+    support: full
+"""
+
+EXAMPLES = r"""
+- name: Release the service
+  ecs_deploy:
+    cluster: bmii
+    service: bmii
+    family: bmii
+    image: "{{ container_outputs.image }}"
+    execution_role_arn: "{{ provision_outputs.execution_role_arn }}"
+    task_role_arn: "{{ provision_outputs.task_role_arn }}"
+    environment: {APP_ENV: production, LOG_LEVEL: INFO}
+    secrets: {API_KEY: /bmii/production/API_KEY}
+    log_group: /bmii/production
+    region: us-east-1
+    subnet_ids: "{{ provision_outputs.service_subnet_ids }}"
+    security_group_ids: ["{{ provision_outputs.service_security_group_id }}"]
+    target_group_arn: "{{ provision_outputs.target_group_arn }}"
+    url: "{{ provision_outputs.alb_url }}"
+"""
+
+RETURN = r"""
+task_definition_arn:
+  description: The revision that runs; in check mode the one that would be used, empty if it is yet to be
+    registered.
+  returned: success
+  type: str
+  sample: arn:aws:ecs:us-east-1:123456789012:task-definition/bmii:7
+registered:
+  description: Whether a revision was, or in check mode would be, registered.
+  returned: success
+  type: bool
+deployment:
+  description: The service's deployment.
+  returned: success
+  type: dict
+  contains:
+    id:
+      description: The deployment's id.
+      type: str
+    rollout_state:
+      description: ECS's word for it, C(COMPLETED) after a success.
+      type: str
+actions:
+  description: What was done, or in check mode would be, in words.
+  returned: success
+  type: list
+  elements: str
+  sample: [register a revision of bmii, "update service bmii: taskDefinition"]
+seconds:
+  description: How long it took until users had it.
+  returned: success
+  type: float
+url:
+  description: Where users reach the service.
+  returned: success
+  type: str
+answer:
+  description: What was seen last.
+  returned: success
+  type: str
+details:
+  description:
+    - Why a release failed - C(reason) is C(failed), C(replaced) or C(timeout); C(explanation) has the stopped
+      tasks, targets and events; C(back) has the revision that runs now and whether it was seen to answer.
+  returned: failure
+  type: dict
+"""
+
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from engines.contract import finish
+from engines.ecs.definition import NOT_KNOWN_YET, Release, is_place
+from engines.ecs.plan import Service
+from engines.ecs.rollout import Order, Outcome, deploy, preview
+from engines.ecs.service import Clients
+from engines.ecs.watch import Wait
+
+_TEXT = {"type": "str", "required": True}
+_OPTIONAL_TEXT = {"type": "str", "default": ""}
+_TEXTS = {"type": "list", "elements": "str", "required": True}
+
+
+def main() -> None:
+    """Read the contract, call the engine, return."""
+    module = AnsibleModule(
+        argument_spec={
+            "cluster": _TEXT,
+            "service": _TEXT,
+            "family": _TEXT,
+            "image": _TEXT,
+            "container_port": {"type": "int", "default": 8000},
+            "cpu": {"type": "int", "default": 1024},
+            "memory": {"type": "int", "default": 2048},
+            "platform": {"type": "str", "choices": ["linux/amd64", "linux/arm64"], "default": "linux/amd64"},
+            "execution_role_arn": _TEXT,
+            "task_role_arn": _TEXT,
+            "environment": {"type": "dict", "default": {}},
+            # Places, not values: a value is refused. So they may be shown.
+            "secrets": {"type": "dict", "default": {}, "no_log": False},
+            "log_group": _TEXT,
+            "region": _TEXT,
+            "subnet_ids": _TEXTS,
+            "security_group_ids": _TEXTS,
+            "assign_public_ip": {"type": "bool", "default": False},
+            "target_group_arn": _OPTIONAL_TEXT,
+            "desired_count": {"type": "int", "default": 1},
+            "health_check_grace": {"type": "int", "default": 60},
+            "health_check_command": {"type": "list", "elements": "str", "default": []},
+            "url": _OPTIONAL_TEXT,
+            "health_path": {"type": "str", "default": "/health"},
+            "timeout": {"type": "int", "default": 600},
+            "tags": {"type": "dict", "default": {}},
+        },
+        supports_check_mode=True,
+    )
+    # What is not a place may be a secret put here by mistake: refused, and not shown by Ansible either.
+    module.no_log_values.update(
+        str(value) for value in module.params["secrets"].values() if not is_place(value)
+    )
+    finish(module, lambda: _run(module.params, module.check_mode))
+
+
+def _run(options: dict[str, Any], check: bool) -> dict[str, Any]:
+    if check:
+        options = {
+            name: NOT_KNOWN_YET if value == "" and name in _LATER else value
+            for name, value in options.items()
+        }
+    order = _order(options)
+    outcome = preview(order, Clients()) if check else deploy(order, Clients())
+    return _result(outcome, order)
+
+
+# What earlier phases hand over, and a dry run on an empty account does not have.
+_LATER = frozenset({"cluster", "image", "execution_role_arn", "task_role_arn", "log_group"})
+
+
+def _order(options: dict[str, Any]) -> Order:
+    same = (
+        "family",
+        "image",
+        "container_port",
+        "cpu",
+        "memory",
+        "platform",
+        "execution_role_arn",
+        "task_role_arn",
+    )
+    release = Release(
+        **{name: options[name] for name in same},
+        log_group=options["log_group"],
+        region=options["region"],
+        environment=options["environment"],
+        secrets=options["secrets"],
+        health_check_command=options["health_check_command"],
+    )
+    service = Service(
+        cluster=options["cluster"],
+        name=options["service"],
+        subnet_ids=options["subnet_ids"],
+        security_group_ids=options["security_group_ids"],
+        assign_public_ip=options["assign_public_ip"],
+        target_group_arn=options["target_group_arn"],
+        desired_count=options["desired_count"],
+        health_grace=options["health_check_grace"],
+        tags={key: str(value) for key, value in options["tags"].items()},
+    )
+    return Order(release, service, Wait(options["timeout"]), options["url"], options["health_path"])
+
+
+def _result(outcome: Outcome, order: Order) -> dict[str, Any]:
+    return {
+        "changed": outcome.changed,
+        "task_definition_arn": outcome.definition_arn,
+        "registered": outcome.registered,
+        "deployment": outcome.deployment,
+        "actions": [action.text for action in outcome.plan.actions],
+        "seconds": outcome.seconds,
+        "url": order.url,
+        "answer": outcome.text,
+        "diff": {"before": outcome.plan.before, "after": outcome.plan.after},
+    }
+
+
+if __name__ == "__main__":
+    main()

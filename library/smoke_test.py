@@ -1,0 +1,269 @@
+#!/usr/bin/python
+# Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
+"""Ansible module: prove over HTTP that a service does what it must."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+---
+module: smoke_test
+short_description: Prove over HTTP that a service does what it must
+version_added: "0.1.0"
+author: BMII Migrate contributors (@bmii-migrate)
+description:
+  - Sends requests and compares the answers with what is expected. Every test is run, and the message names
+    each one that failed, with what was expected and what came.
+  - Asks an old and a new service the same questions, and compares their answers as JSON, numbers exactly.
+  - A connection that is not accepted is tried again for O(connect_window) seconds. Nothing else is tried
+    again.
+  - It never reports a change. What the requests do is their own affair, so choose ones that write nothing.
+options:
+  base_url:
+    description: Where the service is. May be empty in check mode; then all tests are skipped.
+    type: str
+    required: true
+  tests:
+    description: The tests, in order.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name:
+        description: What is tested, in a user's words. Each name once.
+        type: str
+        required: true
+      method:
+        description: The HTTP method.
+        type: str
+        choices: [GET, HEAD, OPTIONS, POST, PUT, PATCH, DELETE]
+        default: GET
+      path:
+        description: The path below O(base_url), with a slash at its beginning.
+        type: str
+        required: true
+      headers:
+        description: Headers. A value is a reference, C(ssm:/name) or C(env:NAME), or the value itself. Never
+          shown.
+        type: dict
+        default: {}
+      body:
+        description: The body, sent as JSON.
+        type: raw
+      status:
+        description: The statuses that are right.
+        type: list
+        elements: int
+        default: [200]
+      json:
+        description:
+          - Paths in the answer and the exact value of each.
+          - A path is names and positions joined by dots, C(results.0.symbol). C(results.0:2.symbol) takes a
+            slice and C(results.*.symbol) all; the value is then a list.
+        type: dict
+        default: {}
+      json_contains:
+        description: Paths in the answer that lead to a list, and the items that must be in it, in any order.
+        type: dict
+        default: {}
+      latency_ms:
+        description: How many milliseconds the median request may take; 0 for any.
+        type: float
+        default: 0
+      repeat:
+        description: How often the request is sent. Every answer must be right.
+        type: int
+        default: 1
+  equality:
+    description: Requests whose answers must be the same from the old service and from the new one.
+    type: dict
+    suboptions:
+      reference_url:
+        description: Where the old service is. When it is empty, nothing is compared.
+        type: str
+        required: true
+      path:
+        description: The path, the same for both.
+        type: str
+        required: true
+      method:
+        description: The HTTP method.
+        type: str
+        choices: [GET, POST]
+        default: POST
+      bodies:
+        description: The bodies, one request to each service for each.
+        type: list
+        elements: raw
+        required: true
+      headers:
+        description: Headers for the new service, as in O(tests[].headers).
+        type: dict
+        default: {}
+      reference_headers:
+        description: Headers for the old service, as in O(tests[].headers).
+        type: dict
+        default: {}
+      ignore:
+        description: Paths that may differ, C(*) standing for any one step.
+        type: list
+        elements: str
+        default: []
+  connect_window:
+    description: For how many seconds a connection may be refused.
+    type: int
+    default: 10
+  timeout:
+    description: For how many seconds an answer may be waited for.
+    type: int
+    default: 30
+attributes:
+  check_mode:
+    description: Sends only GET, HEAD and OPTIONS, says which tests were skipped, and warns of a failed one.
+    support: full
+  diff_mode:
+    description: There is nothing to show; it changes nothing.
+    support: none
+"""
+
+EXAMPLES = r"""
+- name: Prove that the service answers
+  smoke_test:
+    base_url: "{{ provision_outputs.alb_url }}"
+    tests:
+      - name: healthy, and of the right image
+        path: /health
+        json: {status: ok, image: "{{ container_outputs.image_digest }}"}
+      - name: nobody gets in without a key
+        method: POST
+        path: /rank
+        body: {smiles: CCO}
+        status: [401]
+      - name: aspirin is ranked
+        method: POST
+        path: /rank
+        headers: {X-API-Key: "ssm:/bmii/production/API_KEY"}
+        body: {smiles: "CC(=O)Oc1ccccc1C(=O)O", top_k: 5, record: false}
+        json_contains: {"results.0:2.symbol": [PTGS1, PTGS2]}
+        latency_ms: 2000
+    equality:
+      reference_url: http://127.0.0.1:18000
+      path: /rank
+      bodies: [{smiles: CCO, record: false}]
+      headers: {X-API-Key: "ssm:/bmii/production/API_KEY"}
+"""
+
+RETURN = r"""
+results:
+  description: The result of each test and of each comparison, in order. After a failure it is in C(details).
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: The test's name.
+      type: str
+    ok:
+      description: Whether it passed or was skipped.
+      type: bool
+    skipped:
+      description: Whether it was not run (check mode).
+      type: bool
+    status:
+      description: The HTTP status that came; 0 when there was no answer.
+      type: int
+    latency_ms:
+      description: The median time to the answer, in milliseconds.
+      type: float
+    expected:
+      description: What was expected, in words.
+      type: str
+    got:
+      description: What came, in words.
+      type: str
+evidence:
+  description: What is worth keeping - C(url), C(tests), C(passed), C(skipped), C(slowest_ms) and C(results).
+  returned: success
+  type: dict
+"""
+
+from dataclasses import asdict
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from engines.contract import finish
+from engines.errors import ConfigurationError
+from engines.smoke.http import Http
+from engines.smoke.results import evidence, require
+from engines.smoke.run import Equality, Runner, SmokeTest, check
+
+_TEXT = {"type": "str", "required": True}
+_HEADERS = {"type": "dict", "default": {}, "no_log": True}
+_METHODS = ["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"]
+
+
+def main() -> None:
+    """Read the contract, call the engine, return."""
+    test = {
+        "name": _TEXT,
+        "method": {"type": "str", "choices": _METHODS, "default": "GET"},
+        "path": _TEXT,
+        "headers": _HEADERS,
+        "body": {"type": "raw"},
+        "status": {"type": "list", "elements": "int", "default": [200]},
+        "json": {"type": "dict", "default": {}},
+        "json_contains": {"type": "dict", "default": {}},
+        "latency_ms": {"type": "float", "default": 0},
+        "repeat": {"type": "int", "default": 1},
+    }
+    equality = {
+        "reference_url": _TEXT,
+        "path": _TEXT,
+        "method": {"type": "str", "choices": ["GET", "POST"], "default": "POST"},
+        "bodies": {"type": "list", "elements": "raw", "required": True},
+        "headers": _HEADERS,
+        "reference_headers": _HEADERS,
+        "ignore": {"type": "list", "elements": "str", "default": []},
+    }
+    module = AnsibleModule(
+        argument_spec={
+            "base_url": _TEXT,
+            "tests": {"type": "list", "elements": "dict", "default": [], "options": test},
+            "equality": {"type": "dict", "options": equality},
+            "connect_window": {"type": "int", "default": 10},
+            "timeout": {"type": "int", "default": 30},
+        },
+        supports_check_mode=True,
+    )
+    finish(module, lambda: _run(module))
+
+
+def _run(module: AnsibleModule) -> dict[str, Any]:
+    options = module.params
+    if not options["base_url"] and not module.check_mode:
+        raise ConfigurationError("is empty", subject="base_url", remedy="The provision phase hands it over.")
+    tests = [SmokeTest(**test) for test in options["tests"]]
+    check(tests)
+    equality = Equality(**options["equality"]) if (options["equality"] or {}).get("reference_url") else None
+    with Http(window=options["connect_window"], timeout=options["timeout"]) as http:
+        runner = Runner(options["base_url"], http, only_safe=module.check_mode)
+        try:
+            results = runner.run(tests, equality)
+        finally:
+            # The last line of defence: Ansible takes these out of everything that the module says.
+            module.no_log_values.update(runner.secrets)
+    failed = [result for result in results if not result.ok]
+    if module.check_mode:
+        for result in failed:
+            module.warn(f"Would fail now: {result.line()}")
+    else:
+        require(results, options["base_url"])
+    return {
+        "changed": False,
+        "results": [asdict(result) for result in results],
+        "evidence": evidence(results, options["base_url"]),
+    }
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import pytest
+
+from engines.ecs.explain import Explanation, StoppedTask, ended, redact, unhealthy
+from engines.ecs.service import Target
+
+
+@pytest.mark.parametrize(
+    ("container", "text"),
+    [
+        ({"name": "bmii", "exitCode": 1}, "Container bmii: exit code 1"),
+        ({"name": "bmii"}, "Container bmii: never started"),
+        (
+            {"name": "bmii", "exitCode": 137},
+            "Container bmii: exit code 137; killed: out of memory, or too slow to stop",
+        ),
+        (
+            {
+                "name": "bmii",
+                "exitCode": 137,
+                "reason": "OutOfMemoryError: Container killed due to memory usage",
+            },
+            "Container bmii: exit code 137; OutOfMemoryError: Container killed due to memory usage",
+        ),
+        (
+            {"name": "bmii", "exitCode": 143, "healthStatus": "UNHEALTHY"},
+            "Container bmii: exit code 143; its health check failed",
+        ),
+    ],
+)
+def test_how_a_container_ended_is_said_in_words(container, text):
+    assert ended(container) == text
+
+
+def test_secrets_and_passwords_are_taken_out_of_log_lines():
+    line = "connect to postgresql://bmii:hunter22@db/x with key canary-1 and canary-12\n"
+    assert redact(line, ["canary-1", "canary-12", "db"]) == (
+        "connect to postgresql://bmii:********@db/x with key ******** and ********"
+    )
+
+
+def test_a_log_line_is_cut():
+    assert len(redact("x" * 5000, [])) == 400
+
+
+def test_only_targets_that_are_wrong_are_named():
+    targets = (
+        Target("10.0.0.1", 8000, "healthy", ""),
+        Target("10.0.0.2", 8000, "unhealthy", "Target.Timeout Request timed out"),
+        Target("10.0.0.3", 8000, "draining", ""),
+    )
+    assert unhealthy(targets) == ("10.0.0.2:8000 is unhealthy: Target.Timeout Request timed out",)
+
+
+def test_the_message_has_every_part():
+    task = StoppedTask(
+        "abc", "Essential container exited", ("Container bmii: exit code 1",), "b/b/abc", ("boom",)
+    )
+    text = Explanation(stopped=(task,), targets=("10.0.0.2:8000 is unhealthy: x",), events=("e",)).text()
+    assert text.splitlines() == [
+        "Task abc stopped: Essential container exited",
+        "  Container bmii: exit code 1",
+        "  Last lines of b/b/abc:",
+        "    boom",
+        "Target 10.0.0.2:8000 is unhealthy: x",
+    ]
+    assert Explanation(events=("unable to place a task",)).text() == "Event: unable to place a task"
+    assert Explanation().text() == ""
+
+
+def test_tasks_that_ended_alike_are_told_once():
+    tasks = [StoppedTask(name, "exited", ("Container b: exit code 1",), f"b/b/{name}", ()) for name in "xyz"]
+    assert Explanation(stopped=tuple(tasks)).text().splitlines() == [
+        "Task x stopped (and 2 more like it): exited",
+        "  Container b: exit code 1",
+    ]

@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from engines.ecs.watch import Goal, Seen, judge, progress, short
+
+NEW = "arn:aws:ecs:us-east-1:000000000000:task-definition/bmii:7"
+OLD = "arn:aws:ecs:us-east-1:000000000000:task-definition/bmii:6"
+GOAL = Goal("bmii", "bmii", deployment_id="d2", definition_arn=NEW, digest="sha256:aa", url="http://lb")
+THERE = Seen(
+    deployment_id="d2",
+    definition_arn=NEW,
+    rollout_state="COMPLETED",
+    our_state="COMPLETED",
+    our_reason="",
+    desired=2,
+    running=2,
+    healthy=2,
+    answers=3,
+    answer="/health answers from image sha256:aa",
+)
+
+
+def test_all_four_signs_together_are_success():
+    assert judge(GOAL, THERE).state == "done"
+
+
+def test_without_load_balancer_and_url_ecs_alone_is_asked():
+    assert judge(GOAL, replace(THERE, healthy=None, answers=None)).state == "done"
+
+
+@pytest.mark.parametrize(
+    ("change", "missing"),
+    [
+        ({"rollout_state": "IN_PROGRESS"}, "rollout IN_PROGRESS"),
+        ({"running": 1}, "1 of 2 tasks running"),
+        ({"healthy": 1}, "1 of 2 targets healthy"),
+        ({"answers": 2, "answer": "/health answers 503"}, "/health answers 503"),
+    ],
+)
+def test_no_sign_is_trusted_alone(change, missing):
+    verdict = judge(GOAL, replace(THERE, **change))
+    assert (verdict.state, verdict.text) == ("waiting", missing)
+
+
+def test_a_rollout_that_ecs_gave_up_is_failed_even_after_it_went_back():
+    back = replace(
+        THERE, deployment_id="d1", definition_arn=OLD, our_state="FAILED", our_reason="tasks failed to start"
+    )
+    verdict = judge(GOAL, back)
+    assert verdict.state == "failed"
+    assert "tasks failed to start" in verdict.text
+
+
+@pytest.mark.parametrize("change", [{"definition_arn": OLD}, {"deployment_id": "d3"}])
+def test_another_deployment_is_not_ours(change):
+    assert judge(GOAL, replace(THERE, **change)).state == "replaced"
+
+
+def test_scaled_to_zero_there_is_nothing_to_answer():
+    assert judge(GOAL, replace(THERE, desired=0, running=0, healthy=0, answers=0)).state == "done"
+
+
+def test_a_crash_loop_makes_no_progress_beyond_its_best():
+    starting = replace(THERE, rollout_state="IN_PROGRESS", running=0, healthy=0, answers=0)
+    assert (
+        progress(starting) < progress(replace(starting, running=1)) < progress(replace(starting, running=2))
+    )
+    assert progress(replace(starting, running=5)) == progress(replace(starting, running=2))
+
+
+def test_short_names():
+    assert short(NEW) == "bmii:7"
+    assert short("") == "(none)"
