@@ -1,0 +1,1 @@
+"""Container images without a daemon: built reproducibly, pushed by digest, nothing sent twice."""

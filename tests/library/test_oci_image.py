@@ -1,0 +1,106 @@
+"""``oci_image`` as Ansible runs it, against the emulated ECR."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import uuid
+from pathlib import Path
+
+import pytest
+
+from engines.aws import client
+
+MODULE = Path(__file__).parents[2] / "library" / "oci_image.py"
+
+
+class World:
+    """A repository, a service without requirements, and the module to be called with them."""
+
+    def __init__(self, aws, folder):
+        self.name = f"bmii-{uuid.uuid4().hex[:8]}"
+        self.url = client("ecr").create_repository(repositoryName=self.name)["repository"]["repositoryUri"]
+        self.service, self.cache = folder / "service", folder / "cache"
+        (self.service / "bmii").mkdir(parents=True)
+        (self.service / "bmii" / "__main__.py").write_text("print('hello')\n")
+        (self.service / "requirements.lock").write_text("# none\n")
+        self.options = {
+            "repository_url": self.url,
+            "registry": aws.endpoint,
+            "source_dir": str(self.service),
+            "requirements": str(self.service / "requirements.lock"),
+            "labels": {"org.opencontainers.image.version": "1.4.0"},
+            "tags": ["1.4.0"],
+            "cache_dir": str(self.cache),
+        }
+
+    def call(self, *, check=False, **options):
+        """Run the module in a process of its own."""
+        arguments = {**self.options, **options, "_ansible_check_mode": check}
+        done = subprocess.run(
+            [sys.executable, MODULE],
+            input=json.dumps({"ANSIBLE_MODULE_ARGS": arguments}),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.stderr == ""
+        return json.loads(done.stdout)
+
+    def images(self):
+        return client("ecr").describe_images(repositoryName=self.name)["imageDetails"]
+
+
+@pytest.fixture
+def world(aws, tmp_path, monkeypatch):
+    monkeypatch.setenv("UV_NO_INDEX", "1")
+    return World(aws, tmp_path)
+
+
+def test_check_then_run_then_again_then_another_source(world):
+    planned = world.call(check=True)
+    assert planned["changed"]
+    assert planned["built"]
+    assert planned["image"] == ""
+    assert world.images() == []
+    assert not world.cache.exists()
+
+    first = world.call()
+    assert first["changed"]
+    assert first["source_digest"] == planned["source_digest"]
+    assert first["image"] == f"{world.url}@{first['digest']}"
+    assert [image["imageDigest"] for image in world.images()] == [first["digest"]]
+    assert first["pushed_bytes"] == sum(layer["size"] for layer in first["layers"] if layer["pushed"]) > 0
+    assert first["diff"]["before"] == ""
+    assert f"{world.url}:1.4.0 is {first['digest']}" in first["diff"]["after"]
+
+    for check in (True, False):
+        again = world.call(check=check)
+        assert not again["changed"]
+        assert (again["image"], again["built"], again["pushed_bytes"]) == (first["image"], False, 0)
+        assert again["diff"]["before"] == again["diff"]["after"]
+
+    (world.service / "bmii" / "__main__.py").write_text("print('bye')\n")
+    assert world.call(check=True)["changed"]
+    second = world.call()
+    assert second["changed"]
+    assert second["digest"] != first["digest"]
+    assert len(world.images()) == 2
+
+
+def test_check_does_without_a_repository_and_the_run_does_not(world):
+    assert world.call(check=True, repository_url="known after apply")["changed"]
+    refused = world.call(repository_url="known after apply")
+    assert refused["failed"]
+    assert "repository_url" in refused["msg"]
+
+
+def test_failures_are_words_and_not_tracebacks(world):
+    missing = world.call(repository_url=world.url + "x")
+    assert missing["failed"]
+    assert "does not exist in the registry" in missing["msg"]
+    assert "provision" in missing["remedy"]
+    assert "latest" in world.call(tags=["latest"])["msg"]
+    assert "HTTPS" in world.call(registry="http://192.0.2.1")["msg"]
+    assert "docker" in world.call(base="python:3.13")["msg"]
