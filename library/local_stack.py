@@ -1,0 +1,148 @@
+#!/usr/bin/python
+# Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
+"""Ansible module: the rehearsal stack on this machine."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+---
+module: local_stack
+short_description: Start or remove the old world and the emulated AWS on this machine
+description:
+  - Keeps the old world (PostgreSQL, an S3 store, the service, filled with the reference data) and an emulated
+    AWS account with its own PostgreSQL, all on the loopback interface and below one folder.
+  - V(up) finishes whatever is missing, in any state; a stack that is up is left alone.
+  - V(down) ends every process of the stack, tasks of the emulated account too, and deletes the folder.
+options:
+  state:
+    description: V(status) only reports.
+    type: str
+    choices: [up, down, status]
+    default: up
+  dir:
+    description: The folder of all data and logs. Must be empty, absent, or a stack's.
+    type: str
+    required: true
+  ports:
+    description:
+      - TCP ports by name (C(source_postgres), C(target_postgres), C(object_store), C(object_store_master),
+        C(object_store_volume), C(object_store_filer), C(service), C(aws)).
+      - The store also takes the port after C(object_store), and the ports 10000 above each of its own.
+    type: dict
+    default: {}
+  database:
+    description: C(name) of the database, and C(target_user) and C(target_password) of its new owner.
+    type: dict
+    default: {}
+  buckets:
+    description: Buckets of the old store.
+    type: list
+    elements: str
+    default: [raw, processed, artifacts, features]
+  account_id:
+    description: Number of the emulated account.
+    type: str
+    default: '000000000000'
+  region:
+    description: Region of the emulated account and of the old store.
+    type: str
+    default: us-east-1
+  source_revision:
+    description: Schema revision of the old world; C(head-1) is the one before the newest.
+    type: str
+    default: head-1
+author: BMII Migrate contributors (@bmii-migrate)
+attributes:
+  check_mode:
+    description: Says whether the stack would be started or removed, and touches nothing.
+    support: full
+  diff_mode:
+    description: Shows the state of each program before and after.
+    support: full
+"""
+
+EXAMPLES = r"""
+- name: Start the rehearsal
+  local_stack:
+    dir: "{{ playbook_dir }}/../.rehearsal"
+    ports:
+      aws: 14566
+
+- name: Remove it
+  local_stack:
+    state: down
+    dir: "{{ playbook_dir }}/../.rehearsal"
+"""
+
+RETURN = r"""
+endpoints:
+  description: Where everything is, without passwords.
+  returned: success
+  type: dict
+  sample:
+    aws: http://127.0.0.1:14566
+    object_store: http://127.0.0.1:19000
+    service: http://127.0.0.1:18000
+    source_postgres: postgresql://127.0.0.1:15432/bio_bind_rank
+    target_postgres: postgresql://127.0.0.1:25432/bio_bind_rank
+programs:
+  description: The state of each program (C(RUNNING), C(STOPPED), C(FATAL) …).
+  returned: success
+  type: dict
+  sample: {aws: RUNNING}
+log_dir:
+  description: The folder of all logs.
+  returned: success
+  type: str
+  sample: /srv/bmii/.rehearsal/logs
+seconds:
+  description: How long each step of V(up) took; empty when nothing was done.
+  returned: success
+  type: dict
+  sample: {aws: 0.9, total: 10.7}
+"""
+
+from dataclasses import asdict
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from engines.contract import finish
+from rehearsal import stack, stack_config
+
+
+def run(module: AnsibleModule) -> dict[str, Any]:
+    """Bring the stack into the state that was asked for, or say what that would change."""
+    options = dict(module.params)
+    state = options.pop("state")
+    config = stack_config.read(options.pop("dir"), **options)
+    before = stack.status(config)
+    report = (
+        stack.plan(config, state) if module.check_mode or state == "status" else stack.bring(config, state)
+    )
+    return {**asdict(report), "diff": {"before": before.programs, "after": report.programs}}
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "state": {"type": "str", "choices": ["up", "down", "status"], "default": "up"},
+            "dir": {"type": "str", "required": True},
+            "ports": {"type": "dict", "default": {}},
+            "database": {"type": "dict", "default": {}, "no_log": False},
+            "buckets": {
+                "type": "list",
+                "elements": "str",
+                "default": ["raw", "processed", "artifacts", "features"],
+            },
+            "account_id": {"type": "str", "default": "000000000000"},
+            "region": {"type": "str", "default": "us-east-1"},
+            "source_revision": {"type": "str", "default": "head-1"},
+        },
+        supports_check_mode=True,
+    )
+    finish(module, lambda: run(module))
+
+
+if __name__ == "__main__":
+    main()

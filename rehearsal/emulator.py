@@ -1,0 +1,117 @@
+"""MiniStack, which stands in for AWS: how it is started, with its gaps mended.
+
+``python -m rehearsal.emulator`` runs it in the foreground; its settings come from the environment.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from rehearsal.programs import LOOPBACK, PYTHON, Program, free_ports, minimal_environment, running
+
+REGION = "us-east-1"
+ACCOUNT_ID = "000000000000"
+ACCESS_KEY = "test"
+SECRET_KEY = "test"  # noqa: S105 - what the emulator takes; it is no secret
+
+
+@dataclass(frozen=True)
+class Emulator:
+    """An emulated AWS account on ``port`` of loopback, with its state in ``folder``."""
+
+    port: int
+    folder: Path
+    region: str = REGION
+    account_id: str = ACCOUNT_ID
+    task_logs: Path | None = None
+
+    @property
+    def endpoint(self) -> str:
+        """Return the URL of every AWS API, of the registry, and of the load balancers' data plane."""
+        return f"http://{LOOPBACK}:{self.port}"
+
+    def credentials(self) -> dict[str, str]:
+        """Return the environment variables that lead an AWS client here."""
+        return {
+            "AWS_ENDPOINT_URL": self.endpoint,
+            "AWS_REGION": self.region,
+            "AWS_DEFAULT_REGION": self.region,
+            "AWS_ACCESS_KEY_ID": ACCESS_KEY,
+            "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
+        }
+
+    def program(self, name: str = "aws") -> Program:
+        """Return how to run the emulator in the foreground. ``initialise`` it before."""
+        return Program(
+            name=name,
+            command=(PYTHON, "-m", "rehearsal.emulator"),
+            ports={name: self.port},
+            ready=self.is_ready,
+            environment=minimal_environment(**self._settings()),
+        )
+
+    def initialise(self) -> None:
+        """Create the folders of its state."""
+        for part in ("state", "s3", "tmp", "fargate"):
+            (self.folder / part).mkdir(parents=True, exist_ok=True)
+
+    def is_ready(self) -> bool:
+        """Say whether it serves."""
+        connection = http.client.HTTPConnection(LOOPBACK, self.port, timeout=5)
+        try:
+            connection.request("GET", "/_ministack/health")
+            return connection.getresponse().status == http.HTTPStatus.OK
+        except (OSError, http.client.HTTPException):
+            return False
+        finally:
+            connection.close()
+
+    def _settings(self) -> dict[str, str]:
+        return {
+            "BIND_HOST": LOOPBACK,
+            "GATEWAY_PORT": str(self.port),
+            "MINISTACK_ACCOUNT_ID": self.account_id,
+            "MINISTACK_REGION": self.region,
+            "PERSIST_STATE": "1",
+            "STATE_DIR": str(self.folder / "state"),
+            "S3_PERSIST": "1",
+            "S3_DATA_DIR": str(self.folder / "s3"),
+            "TMPDIR": str(self.folder / "tmp"),
+            "FARGATE_DIR": str(self.folder / "fargate"),
+            "FARGATE_LOGS": str(self.task_logs or self.folder / "tasks"),
+            # Its MQTT broker would listen on a fixed port, so that two stacks could not run side by side.
+            "IOT_MTLS_ENABLED": "0",
+            "AWS_ACCESS_KEY_ID": ACCESS_KEY,
+            "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
+            "LOG_LEVEL": "INFO",
+            "PYTHONUNBUFFERED": "1",
+        }
+
+
+@contextlib.contextmanager
+def server(folder: Path) -> Iterator[Emulator]:
+    """Run a new, empty account on a free port for the length of a ``with`` block (for tests)."""
+    emulator = Emulator(free_ports(1)[0], folder / "data")
+    emulator.initialise()
+    with running(emulator.program(), folder / "aws.log"):
+        yield emulator
+
+
+def main() -> None:
+    """Run the emulator in this process until it is told to stop."""
+    from ministack import app  # noqa: PLC0415 - it reads the environment when imported
+
+    from rehearsal import mends  # noqa: PLC0415
+
+    if os.environ.get("BMII_EMULATOR_UNMENDED") != "1":
+        mends.apply()
+    app.main()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,157 @@
+"""The Fargate runner: it runs tasks as processes, and looks to the emulator's ECS like a Docker client.
+
+The emulator drives every task through a handful of docker-py calls. These are they: an image is pulled by
+digest from the account's registry, checked and unpacked; its entry point runs as a process with an address of
+its own (``awsvpc``: every task may listen on the same port). CPU and memory limits are not enforced.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import secrets
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rehearsal import fargate_command
+from rehearsal.fargate_registry import Image as Manifest
+from rehearsal.fargate_registry import PullError, Reference, Registry, parse
+from rehearsal.fargate_rootfs import unpack
+from rehearsal.fargate_task import NETWORK, Container
+from rehearsal.programs import LOOPBACK
+
+_ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
+_LAST_HOST = 254
+
+
+class NotFound(Exception):  # noqa: N818 - docker-py's name
+    """There is no such image or container."""
+
+
+class Engine:
+    """Docker's client, as far as ECS uses it.
+
+    ``folder`` holds images, ``logs`` what tasks wrote, ``port`` is the emulator's; ``injected`` is the part
+    of a task's environment that the platform gives (region, credentials).
+    """
+
+    def __init__(self, folder: Path, logs: Path, *, port: int, injected: Mapping[str, str]) -> None:
+        self.images = _Images(folder, port)
+        self.containers = _Containers(logs, port, self.images, injected)
+
+
+class _Image:
+    """A pulled image."""
+
+    def __init__(self, manifest: Manifest, rootfs: Path) -> None:
+        self.id = manifest.digest
+        self.manifest = manifest
+        self.rootfs = rootfs
+
+    def tag(self, repository: str, tag: str | None = None) -> bool:  # noqa: ARG002 - docker-py's signature
+        """Accept a local tag: there is no local store that would need one."""
+        return True
+
+
+class _Images:
+    def __init__(self, folder: Path, port: int) -> None:
+        self._folder = folder
+        self._port = port
+        self._registry = Registry(port)
+
+    def get_registry_data(self, image: str, **_: object) -> Any:
+        """Return an object whose ``id`` is the digest that ``image`` stands for."""
+        return type("RegistryData", (), {"id": self._registry.digest(parse(image, self._port))})
+
+    def pull(self, image: str, platform: str | None = None, **_: object) -> _Image:
+        """Fetch and unpack an image. Raises ``PullError``."""
+        reference: Reference = parse(image, self._port)
+        wanted = (platform or f"linux/{_architecture()}").split("/")[1]
+        if wanted != _architecture():
+            raise PullError(f"this machine cannot run linux/{wanted}", subject=image)
+        manifest = self._registry.find(reference, wanted)
+        return _Image(manifest, unpack(manifest, reference.repository, self._registry, self._folder))
+
+    def get(self, image: str) -> _Image:
+        """Say that the image is not here: Fargate keeps none from one task to the next."""
+        raise NotFound(image)
+
+
+class _Containers:
+    def __init__(self, logs: Path, port: int, images: _Images, injected: Mapping[str, str]) -> None:
+        self._logs = logs
+        self._images = images
+        self._injected = dict(injected)
+        self._known: dict[str, Container] = {}
+        self._lock = threading.Lock()
+        self._next = 0
+        # Two stacks on one machine have different ports, hence different addresses.
+        self._network = f"127.{port >> 8}.{port & 255}"
+
+    def run(
+        self,
+        image: str,
+        *,
+        name: str,
+        environment: Mapping[str, str],
+        labels: Mapping[str, str],
+        command: Sequence[str] | None = None,
+        platform: str | None = None,
+        **_: object,
+    ) -> Container:
+        """Start a container. Raises ``PullError`` when the image or its program is not there."""
+        pulled = self._images.pull(image, platform)
+        with self._lock:
+            address = self._free_address()
+            built = fargate_command.build(
+                pulled.manifest.config.get("config") or {},
+                pulled.rootfs,
+                command=command,
+                environment={key: value for key, value in environment.items() if not _is_credential(key)},
+                injected={
+                    **self._injected,
+                    "BIND_HOST": address,
+                    "HOSTNAME": f"ip-{address.replace('.', '-')}",
+                },
+            )
+            identity = hashlib.sha256(secrets.token_bytes(32)).hexdigest()
+            task = labels.get("com.amazonaws.ecs.task-arn", name).rsplit("/", 1)[-1]
+            log = self._logs / f"{task}-{name.rsplit('-', 1)[-1]}.log"
+            container = Container(identity, built, log, address=address, labels=labels)
+            self._known[identity] = container
+        return container
+
+    def get(self, identity: str) -> Any:
+        """Return a container; under our own host name, what ECS learns the network from."""
+        if identity == os.environ.get("HOSTNAME", ""):
+            networks = {NETWORK: {"IPAddress": LOOPBACK}}
+            return type("Self", (), {"attrs": {"NetworkSettings": {"Networks": networks}}})
+        try:
+            return self._known[identity]
+        except KeyError:
+            raise NotFound(identity) from None
+
+    def list(self, **_: object) -> list[Container]:
+        """Return every container that was started."""
+        return list(self._known.values())
+
+    def _free_address(self) -> str:
+        taken = {one.address for one in self._known.values() if one.status == "running"}
+        for _ in range(_LAST_HOST):
+            self._next = self._next % _LAST_HOST + 1
+            address = f"{self._network}.{self._next}"
+            if address not in taken:
+                return address
+        raise PullError("RESOURCE:ENI: no free address", subject=self._network)
+
+
+def _is_credential(name: str) -> bool:
+    """Say whether ECS gave a place to fetch credentials from, which the emulator does not serve."""
+    return name.startswith("AWS_CONTAINER_")
+
+
+def _architecture() -> str:
+    return _ARCHITECTURES.get(platform.machine(), platform.machine())

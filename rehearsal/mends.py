@@ -1,0 +1,199 @@
+"""What the emulator does otherwise than AWS, and how it is mended.
+
+One function for each gap. ``tests/rehearsal/test_mends.py`` runs the emulator without them, and fails for
+each gap that a newer release has closed, so that its mend can go.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import sys
+import types
+from pathlib import Path
+from typing import Any
+
+from rehearsal.autosave import Autosave
+from rehearsal.fargate import Engine, NotFound
+from rehearsal.rollout import Scheduler
+from rehearsal.target_health import Health, Key, Prober
+
+
+def apply() -> None:
+    """Mend the emulator in this process, before it serves."""
+    decrypt_container_secrets()
+    run_tasks()
+    prober = measure_target_health()
+    complete_rollouts_on_health(prober)
+    save_always()
+
+
+def decrypt_container_secrets() -> None:
+    """Give containers the plain value of a SecureString, as ECS does, and not its ciphertext."""
+    from ministack.services import ecs, ssm  # noqa: PLC0415 - they read the environment when imported
+
+    resolve = ecs._resolve_container_secrets
+    read = ssm.resolve_parameter_value
+
+    def decrypted(definition: Any) -> Any:
+        values = resolve(definition)
+        for entry in definition.get("secrets", []):
+            name, source = entry.get("name"), entry.get("valueFrom", "")
+            if name in values and "secretsmanager" not in source:
+                values[name] = str(read(source, decrypt=True))
+        return values
+
+    ecs._resolve_container_secrets = decrypted
+
+
+def run_tasks() -> None:
+    """Run tasks as processes: without Docker, ECS reports tasks as running and runs nothing."""
+    from ministack.services import ecs  # noqa: PLC0415
+
+    region = os.environ.get("MINISTACK_REGION", "us-east-1")
+    injected = {
+        "AWS_REGION": region,
+        "AWS_DEFAULT_REGION": region,
+        "AWS_EXECUTION_ENV": "AWS_ECS_FARGATE",
+        "AWS_ACCESS_KEY_ID": os.environ.get("AWS_ACCESS_KEY_ID", "test"),
+        "AWS_SECRET_ACCESS_KEY": os.environ.get("AWS_SECRET_ACCESS_KEY", "test"),
+    }
+    ecs._docker = Engine(
+        Path(os.environ["FARGATE_DIR"]),
+        Path(os.environ["FARGATE_LOGS"]),
+        port=int(os.environ["GATEWAY_PORT"]),
+        injected=injected,
+    )
+    # After a failed pull ECS looks into docker-py for this one name; the package is not needed otherwise.
+    errors = types.ModuleType("docker.errors")
+    errors.ImageNotFound = NotFound  # type: ignore[attr-defined]
+    sys.modules["docker.errors"] = errors
+
+
+def measure_target_health() -> Prober:
+    """Report the measured health of targets, and forward requests to healthy ones only."""
+    from ministack.services import alb  # noqa: PLC0415
+
+    prober = Prober(lambda: _registered(alb))
+    forward = alb._forward_to_tg
+
+    def describe(params: Any) -> Any:
+        return _describe_target_health(alb, prober, params)
+
+    async def forward_to_healthy(group: str, *request: Any, **options: Any) -> Any:
+        found = alb._tgs.get(group)
+        targets = alb._targets.get(group, [])
+        if not found or not targets or found.get("TargetType", "instance") == "lambda":
+            return await forward(group, *request, **options)
+        healthy = [one for one in targets if prober.of(_key(group, found, one)).state == "healthy"]
+        method, path, headers, body, query, raw_query, raw_path = _request(request, options)
+        # With no healthy target all of them are tried, as on AWS ("fail open").
+        target = random.choice(healthy or targets)  # noqa: S311 - no secret depends on it
+        return await alb._proxy_http_target(
+            target, found, method, raw_path or path, headers, body, query, raw_query
+        )
+
+    alb._describe_target_health = describe
+    alb._ACTION_MAP["DescribeTargetHealth"] = describe
+    alb._forward_to_tg = forward_to_healthy
+    prober.start()
+    return prober
+
+
+def complete_rollouts_on_health(prober: Prober) -> None:
+    """Let a deployment be complete when its targets are healthy, and count tasks that never are."""
+    from ministack.services import ecs  # noqa: PLC0415
+
+    scheduler = Scheduler(ecs, lambda group, address, port: prober.of((group, address, port)))
+    complete = ecs._complete_service_deployment
+    record_healthy = ecs._record_service_task_healthy
+    make = ecs._make_deployment
+
+    def complete_when_healthy(cluster: str, key: str, expected_deployment_id: str | None = None) -> None:
+        service = ecs._services.get(key)
+        if service and all(
+            scheduler.is_healthy(service, task)
+            for _, task in scheduler.tasks(service)
+            if ecs._deployment_for_task(service, task) is ecs._primary_deployment(service)
+        ):
+            complete(cluster, key, expected_deployment_id=expected_deployment_id)
+
+    def record_when_healthy(key: str, task: dict[str, Any]) -> None:
+        service = ecs._services.get(key)
+        if service and scheduler.is_healthy(service, task):
+            record_healthy(key, task)
+
+    def make_in_progress(*arguments: Any, **options: Any) -> dict[str, Any]:
+        # The first deployment of a service is reported as completed before its first task has started.
+        deployment: dict[str, Any] = make(*arguments, **options)
+        return {**deployment, "rolloutState": "IN_PROGRESS", "rolloutStateReason": ""}
+
+    ecs._complete_service_deployment = complete_when_healthy
+    ecs._record_service_task_healthy = record_when_healthy
+    ecs._make_deployment = make_in_progress
+    scheduler.start()
+
+
+def save_always() -> None:
+    """Keep the account on disk while it is used, so that a crash does not empty it."""
+    from ministack import app  # noqa: PLC0415
+    from ministack.core import persistence  # noqa: PLC0415
+
+    if persistence.PERSIST_STATE:
+        Autosave(app, persistence).install()
+
+
+def _request(positional: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any, ...]:
+    names = ("method", "path", "headers", "body", "query_params", "raw_query_string", "raw_path")
+    values = {**dict(zip(names, positional, strict=False)), **named}
+    return tuple(values.get(name) for name in names)
+
+
+def _key(group: str, found: dict[str, Any], target: dict[str, Any]) -> Key:
+    return group, str(target["Id"]), int(target.get("Port") or found.get("Port") or 80)
+
+
+def _registered(alb: Any) -> dict[Key, dict[str, Any]]:
+    groups = {arn: group for (_, _, arn), group in alb._tgs.all_items()}
+    found = {}
+    for (_, arn), targets in list(alb._targets._data.items()):
+        group = groups.get(arn)
+        if (
+            group
+            and group.get("TargetType", "instance") != "lambda"
+            and group.get("HealthCheckEnabled", True)
+        ):
+            found.update({_key(arn, group, target): group for target in list(targets)})
+    return found
+
+
+def _describe_target_health(alb: Any, prober: Prober, params: Any) -> Any:
+    group = alb._p(params, "TargetGroupArn")
+    found = alb._tgs.get(group)
+    if found is None:
+        return alb._error("TargetGroupNotFound", f"Target group '{group}' not found.")
+    asked = {target["Id"] for target in alb._parse_targets_param(params)}
+    keys = [_key(group, found, target) for target in alb._targets.get(group, [])]
+    keys += [key for key in prober.draining(group) if key not in keys]
+    members = "".join(
+        _member(key, prober.of(key), str(found.get("HealthCheckPort", "traffic-port")))
+        for key in keys
+        if not asked or key[1] in asked
+    )
+    return alb._xml(
+        200, "DescribeTargetHealth", f"<TargetHealthDescriptions>{members}</TargetHealthDescriptions>"
+    )
+
+
+def _member(key: Key, health: Health, check_port: str) -> str:
+    port = key[2] if check_port == "traffic-port" else check_port
+    why = (
+        f"<Reason>{health.reason}</Reason><Description>{health.description}</Description>"
+        if health.reason
+        else ""
+    )
+    return (
+        f"<member><Target><Id>{key[1]}</Id><Port>{key[2]}</Port></Target>"
+        f"<HealthCheckPort>{port}</HealthCheckPort>"
+        f"<TargetHealth><State>{health.state}</State>{why}</TargetHealth></member>"
+    )

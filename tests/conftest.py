@@ -1,0 +1,38 @@
+"""Real servers for every test, each started at most once in a session, on free loopback ports."""
+
+from __future__ import annotations
+
+import pytest
+
+from rehearsal import emulator, object_store
+from rehearsal import postgres as postgres_module
+
+
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory):
+    """Return a running PostgreSQL server (``rehearsal.postgres.PostgresServer``)."""
+    with postgres_module.server(tmp_path_factory.mktemp("postgres")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session", name="object_store")
+def _object_store(tmp_path_factory):
+    """Return a running SeaweedFS (``rehearsal.object_store.ObjectStore``)."""
+    with object_store.server(tmp_path_factory.mktemp("object-store")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def aws(tmp_path_factory):
+    """Return a running emulated AWS (``rehearsal.emulator.Emulator``); AWS clients of this process use it."""
+    with emulator.server(tmp_path_factory.mktemp("aws")) as server, pytest.MonkeyPatch.context() as patch:
+        for variable in (
+            "AWS_PROFILE",
+            "AWS_SESSION_TOKEN",
+            "AWS_CONFIG_FILE",
+            "AWS_SHARED_CREDENTIALS_FILE",
+        ):
+            patch.delenv(variable, raising=False)
+        for variable, value in server.credentials().items():
+            patch.setenv(variable, value)
+        yield server

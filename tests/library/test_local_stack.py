@@ -1,0 +1,77 @@
+"""The module's contract, through Ansible's own way of calling a module."""
+
+import json
+import os
+import subprocess
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+
+from rehearsal import stack_config
+from rehearsal.programs import PYTHON
+
+MODULE = Path(__file__).resolve().parents[2] / "library" / "local_stack.py"
+
+
+@pytest.fixture
+def call(tmp_path):
+    options = {"dir": str(tmp_path / "stack"), "ports": asdict(stack_config.free_stack_ports())}
+
+    def run(*, check=False, **more):
+        arguments = {**options, **more, "_ansible_check_mode": check, "_ansible_diff": True}
+        answer = subprocess.run(
+            [PYTHON, str(MODULE)],
+            input=json.dumps({"ANSIBLE_MODULE_ARGS": arguments}),
+            env={**os.environ, "PYTHONWARNINGS": "ignore"},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+        return json.loads(answer.stdout)
+
+    yield run
+    run(state="down")
+
+
+def test_check_mode_says_what_would_happen_and_touches_nothing(call, tmp_path):
+    answer = call(check=True)
+    assert answer["changed"] is True
+    assert answer["diff"]["before"]["aws"] == "STOPPED"
+    assert answer["diff"]["after"]["aws"] == "RUNNING"
+    assert answer["endpoints"]["aws"].startswith("http://127.0.0.1:")
+    assert not (tmp_path / "stack").exists()
+    assert call(check=True, state="down")["changed"] is False
+
+
+def test_status_of_nothing(call):
+    answer = call(state="status")
+    assert answer["changed"] is False
+    assert set(answer["programs"].values()) == {"STOPPED"}
+
+
+def test_up_again_down_again(call, tmp_path):
+    first, second = call(), call()
+    assert (first["changed"], second["changed"]) == (True, False)
+    assert set(second["programs"].values()) == {"RUNNING"}
+    assert first["seconds"]["total"] > 0
+    assert sorted(first["endpoints"]) == [
+        "aws",
+        "object_store",
+        "service",
+        "source_postgres",
+        "target_postgres",
+    ]
+    assert "postgres:postgres" not in json.dumps(first["endpoints"])
+    assert Path(first["log_dir"], "aws.log").exists()
+    assert call(check=True, state="down")["changed"] is True
+    assert call(state="down")["changed"] is True
+    assert call(state="down")["changed"] is False
+    assert not (tmp_path / "stack").exists()
+
+
+def test_a_mistake_is_named(call):
+    answer = call(ports={"aws": 99999})
+    assert answer["failed"] is True
+    assert answer["msg"].startswith("local_stack_ports.aws: is not a port")

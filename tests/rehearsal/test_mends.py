@@ -1,0 +1,143 @@
+"""Each gap of the emulator, seen without its mend: a test that fails here says that the mend can go."""
+
+import socket
+import subprocess
+import time
+
+import boto3
+import pytest
+
+from rehearsal import emulator
+from rehearsal.programs import PYTHON, free_ports, running
+
+GO = "the emulator does this itself now: remove the mend"
+
+RESOLVE = """
+from ministack.services import ecs, ssm
+ssm._put_parameter({"Name": "/secret", "Value": "plain text", "Type": "SecureString"})
+print(ecs._resolve_container_secrets({"secrets": [{"name": "SECRET", "valueFrom": "/secret"}]})["SECRET"])
+"""
+
+
+class _Unmended(emulator.Emulator):
+    def _settings(self):
+        return {**super()._settings(), "BMII_EMULATOR_UNMENDED": "1"}
+
+
+def _clients(server):
+    keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test", "region_name": "us-east-1"}
+    return lambda name: boto3.client(name, endpoint_url=server.endpoint, **keys)
+
+
+@pytest.fixture(scope="module")
+def unmended(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("unmended")
+    server = _Unmended(free_ports(1)[0], folder / "data")
+    server.initialise()
+    with running(server.program(), folder / "aws.log"):
+        yield _clients(server)
+
+
+@pytest.fixture(scope="module")
+def dead_service(unmended):
+    """Create a service of an image that does not exist, with a target where nothing listens."""
+    ecs, elb = unmended("ecs"), unmended("elbv2")
+    group = elb.create_target_group(Name="dead", Port=9, Protocol="HTTP", TargetType="ip", VpcId="vpc-1")
+    arn = group["TargetGroups"][0]["TargetGroupArn"]
+    elb.register_targets(TargetGroupArn=arn, Targets=[{"Id": "127.0.0.1", "Port": free_ports(1)[0]}])
+    ecs.create_cluster(clusterName="dead")
+    ecs.register_task_definition(
+        family="dead", containerDefinitions=[{"name": "app", "image": "no/such:image", "memory": 64}]
+    )
+    ecs.create_service(
+        cluster="dead",
+        serviceName="app",
+        taskDefinition="dead",
+        desiredCount=1,
+        loadBalancers=[{"targetGroupArn": arn, "containerName": "app", "containerPort": 9}],
+    )
+    return arn
+
+
+def test_secrets_reach_containers_encrypted():
+    answer = subprocess.run([PYTHON, "-c", RESOLVE], capture_output=True, text=True, check=True, timeout=60)
+    assert answer.stdout.strip() != "plain text", f"decrypt_container_secrets: {GO}"
+
+
+def test_tasks_are_reported_but_not_run(unmended, dead_service):
+    arns = unmended("ecs").list_tasks(cluster="dead")["taskArns"]
+    [task] = unmended("ecs").describe_tasks(cluster="dead", tasks=arns)["tasks"]
+    assert task["lastStatus"] == "RUNNING", f"run_tasks: {GO}"
+
+
+def test_dead_targets_are_healthy(unmended, dead_service):
+    answer = unmended("elbv2").describe_target_health(TargetGroupArn=dead_service)
+    states = {one["TargetHealth"]["State"] for one in answer["TargetHealthDescriptions"]}
+    assert states == {"healthy"}, f"measure_target_health: {GO}"
+
+
+def test_rollouts_complete_whatever_their_targets_say(unmended, dead_service):
+    [service] = unmended("ecs").describe_services(cluster="dead", services=["app"])["services"]
+    assert service["deployments"][0]["rolloutState"] == "COMPLETED", f"complete_rollouts_on_health: {GO}"
+
+
+def _crash_and_restart(server, log, between):
+    """Run the server, call ``between``, kill it, run it again, and return a parameter that was put before."""
+    with running(server.program(), log) as process:
+        ssm = _clients(server)("ssm")
+        ssm.put_parameter(Name="/kept", Value="yes", Type="String")
+        between()
+        process.kill()
+        process.wait()
+    with running(server.program(), log):
+        return _clients(server)("ssm").get_parameters(Names=["/kept"])["Parameters"]
+
+
+def test_a_crash_empties_the_account(tmp_path):
+    server = _Unmended(free_ports(1)[0], tmp_path / "data")
+    server.initialise()
+    found = _crash_and_restart(server, tmp_path / "log", lambda: time.sleep(3))
+    assert found == [], f"save_always: {GO}"
+
+
+def test_the_mended_account_outlives_a_crash(tmp_path, eventually):
+    server = emulator.Emulator(free_ports(1)[0], tmp_path / "data")
+    server.initialise()
+    state = server.folder / "state" / "ssm.json"
+
+    def saved():
+        return state.exists() and "/kept" in state.read_text(encoding="utf-8")
+
+    [found] = _crash_and_restart(server, tmp_path / "log", lambda: eventually(saved, "saved"))
+    assert found["Value"] == "yes"
+
+
+def test_services_come_back_after_a_crash(tmp_path, registry_of, platform_of, eventually):
+    """Also: no task outlives the emulator that ran it."""
+    server = emulator.Emulator(free_ports(1)[0], tmp_path / "data")
+    server.initialise()
+    log = tmp_path / "log"
+    with running(server.program(), log) as process, pytest.MonkeyPatch.context() as patch:
+        for name, value in server.credentials().items():
+            patch.setenv(name, value)
+        platform = platform_of(server)
+        definition = platform.define(registry_of(server)("one"))
+        platform.create(definition)
+        platform.await_rollout(definition, "COMPLETED")
+        task = platform.get()[3]
+        state = server.folder / "state"
+        eventually(lambda: (state / "ecs.json").exists() and (state / "ecr.json").exists(), "saved")
+        time.sleep(3)
+        process.kill()
+        process.wait()
+        eventually(lambda: not _listens(task.removeprefix("BIND_HOST=")), "the task ended with the emulator")
+        with running(server.program(), log):
+            platform.await_rollout(definition, "COMPLETED")
+            eventually(lambda: platform.health() and platform.health()[0][1]["State"] == "healthy", "healthy")
+            assert platform.get()[0] == "one"
+
+
+def _listens(address):
+    with socket.socket() as one:
+        one.settimeout(1)
+        return one.connect_ex((address, 8000)) == 0
