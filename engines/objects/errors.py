@@ -1,0 +1,128 @@
+"""What can go wrong with objects, and which of it concerns one object alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from botocore import exceptions as botocore_errors
+
+from engines.errors import EngineError, RefusedError
+
+
+class ObjectsError(EngineError):
+    """Objects could not be listed, copied or compared."""
+
+
+class LockedError(ObjectsError):
+    """Another mirror of the same target is at work."""
+
+
+class ManifestError(ObjectsError):
+    """A manifest is damaged, or belongs to another pair of buckets."""
+
+
+class TargetRefusedError(RefusedError):
+    """The target holds objects that the migration did not put there."""
+
+
+class IncompleteError(ObjectsError):
+    """Some objects could not be carried; the others were. ``details`` lists them."""
+
+
+class DifferentError(ObjectsError):
+    """A comparison that had to be equal is not. ``details`` is the whole comparison."""
+
+
+class TruncatedError(ObjectsError):
+    """A body ended before its announced length."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """One object that could not be carried or read, and why in words for a person."""
+
+    key: str
+    why: str
+
+
+# These end the run: the next object would meet the same.
+_GENERAL = frozenset(
+    {
+        "ExpiredToken",
+        "ExpiredTokenException",
+        "RequestExpired",
+        "InvalidAccessKeyId",
+        "InvalidClientTokenId",
+        "InvalidToken",
+        "SignatureDoesNotMatch",
+        "RequestTimeTooSkewed",
+        "NoSuchBucket",
+        "PermanentRedirect",
+    }
+)
+_UNREACHABLE = (
+    botocore_errors.EndpointConnectionError,
+    botocore_errors.ConnectTimeoutError,
+    botocore_errors.NoCredentialsError,
+    botocore_errors.PartialCredentialsError,
+    botocore_errors.TokenRetrievalError,
+    botocore_errors.SSOError,
+    botocore_errors.NoRegionError,
+)
+_PASSING_STATUS = frozenset({408, 429})
+_SERVER_FAULT = 500
+_CHANGED = "PreconditionFailed"
+
+
+def code_of(error: Exception) -> str:
+    """Return the store's own code (``NoSuchKey`` …), or nothing when there was no answer."""
+    if isinstance(error, botocore_errors.ClientError):
+        return str(error.response.get("Error", {}).get("Code", ""))
+    return ""
+
+
+def is_general(error: Exception) -> bool:
+    """Say whether every other object would fail in the same way (credentials, bucket, network)."""
+    return isinstance(error, _UNREACHABLE) or code_of(error) in _GENERAL
+
+
+def is_passing(error: Exception) -> bool:
+    """Say whether the same request may well succeed a moment later."""
+    if isinstance(error, botocore_errors.ParamValidationError):
+        return False
+    if isinstance(error, botocore_errors.ClientError):
+        status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+        return status >= _SERVER_FAULT or status in _PASSING_STATUS
+    return isinstance(error, (botocore_errors.BotoCoreError, TruncatedError))
+
+
+def changed_at_source(error: Exception) -> bool:
+    """Say whether the source object is no longer the one that was listed."""
+    return code_of(error) in {_CHANGED, "412"} and getattr(error, "operation_name", "") == "GetObject"
+
+
+def changed_at_target(error: Exception) -> bool:
+    """Say whether the target holds something else than was listed there."""
+    return code_of(error) in {_CHANGED, "412"} and getattr(error, "operation_name", "") != "GetObject"
+
+
+def in_words(error: Exception) -> str:
+    """Return why an object failed, in words that name the operation but no secret."""
+    if isinstance(error, TruncatedError):
+        return error.what
+    if isinstance(error, botocore_errors.ClientError):
+        return _answer_in_words(error)
+    if isinstance(error, botocore_errors.ParamValidationError):
+        return "has a name or metadata that cannot be sent: " + " ".join(str(error).split("\n")[1:]).strip()
+    return " ".join(str(error).split())
+
+
+def _answer_in_words(error: botocore_errors.ClientError) -> str:
+    if changed_at_source(error):
+        return "changed in the source while it was copied"
+    if changed_at_target(error):
+        return "the target has something else of this name, or of a name that it takes for the same"
+    if code_of(error) in {"NoSuchKey", "404"}:
+        return "vanished after it was listed"
+    message = str(error.response.get("Error", {}).get("Message", "")).strip()
+    return f"{error.operation_name} was refused ({code_of(error)}): {message}".rstrip(": ")

@@ -1,0 +1,145 @@
+"""What is to be done with each object: a pure function of two listings and the proofs on record."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from engines.objects.listing import Entry
+from engines.objects.manifest import Record
+
+# How many keys are named where there may be a million.
+EXAMPLES = 10
+# Objects in these classes have to be restored before they can be read.
+_ARCHIVED = frozenset({"GLACIER", "DEEP_ARCHIVE"})
+
+
+class Verdict(StrEnum):
+    """What the two listings and the record say of one object."""
+
+    COPY = "copy"
+    EQUAL = "equal"
+    DIFFERS = "differs"
+    EXTRA = "extra"
+    UNVERIFIABLE = "unverifiable"
+    # Both sides have it and nothing proves it equal: it has to be read.
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A verdict, and why, in words for a person."""
+
+    verdict: Verdict
+    why: str = ""
+
+
+def decide(source: Entry | None, target: Entry | None, record: Record | None) -> Decision | None:
+    """Say what is to be done with one object, or None when neither side has it any more.
+
+    A record proves an object only while both sides list it exactly as recorded. What the target lists as
+    recorded was put there by us, so it may follow the source; anything else on the target is not ours.
+    """
+    if source is None:
+        return _only_on_target(target, record)
+    ours = record is not None and target is not None and record.target.is_still(*_listed(target))
+    unchanged = record is not None and record.source.is_still(*_listed(source))
+    if ours and unchanged:
+        return Decision(Verdict.EQUAL)
+    if source.storage_class in _ARCHIVED:
+        return Decision(
+            Verdict.UNVERIFIABLE, f"is archived in the source ({source.storage_class}): restore it first"
+        )
+    if ours:
+        return Decision(Verdict.COPY, "has changed in the source since it was copied")
+    return _unproven(source, target)
+
+
+def _unproven(source: Entry, target: Entry | None) -> Decision:
+    if target is None:
+        return Decision(Verdict.COPY, "is not on the target")
+    if source.size != target.size:
+        return Decision(Verdict.DIFFERS, f"size: {source.size} in the source, {target.size} on the target")
+    return Decision(Verdict.UNKNOWN)
+
+
+def _only_on_target(target: Entry | None, record: Record | None) -> Decision | None:
+    if target is None:
+        return None
+    if record is not None and record.target.is_still(*_listed(target)):
+        return Decision(Verdict.EXTRA, "was copied, and has left the source since")
+    return Decision(Verdict.EXTRA, "was not put there by the migration")
+
+
+def _listed(entry: Entry) -> tuple[str, int, int]:
+    return entry.etag, entry.size, entry.modified
+
+
+@dataclass
+class Tally:
+    """Objects counted by verdict: numbers, bytes, and the first few keys of each with the reason."""
+
+    objects: dict[str, int] = field(default_factory=dict)
+    size: dict[str, int] = field(default_factory=dict)
+    examples: dict[str, list[dict[str, str]]] = field(default_factory=dict)
+
+    def add(self, kind: str, key: str, size: int, why: str = "") -> None:
+        """Count one object of ``size`` bytes."""
+        self.objects[kind] = self.objects.get(kind, 0) + 1
+        self.size[kind] = self.size.get(kind, 0) + size
+        named = self.examples.setdefault(kind, [])
+        if len(named) < EXAMPLES:
+            named.append({"key": key, "why": why} if why else {"key": key})
+
+    def count(self, kind: str) -> int:
+        """Return the number of objects of a kind."""
+        return self.objects.get(kind, 0)
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What an operator allows. ``consent`` opens the gate when it is the name of the target bucket."""
+
+    on_target_difference: str = "refuse"
+    on_target_extra: str = "refuse"
+    delete_extraneous: bool = False
+    consent: str = ""
+
+    def consents(self, bucket: str) -> bool:
+        """Say whether objects of ``bucket`` may be overwritten or deleted."""
+        return bool(bucket) and self.consent == bucket
+
+
+def refusals(tally: Tally, rules: Rules, bucket: str) -> list[str]:
+    """Return why the plan may not be carried out, a sentence for each reason; empty if it may."""
+    sentences = []
+    if tally.count(Verdict.DIFFERS) and not (
+        rules.on_target_difference == "replace" and rules.consents(bucket)
+    ):
+        sentences.append(
+            f"{_named(tally, Verdict.DIFFERS)} differ from the source and were not put there by the"
+            f" migration; on_target_difference=replace with consent={bucket} overwrites them"
+        )
+    if tally.count(Verdict.EXTRA):
+        if rules.delete_extraneous and not rules.consents(bucket):
+            sentences.append(
+                f"{_named(tally, Verdict.EXTRA)} are only on the target; deleting them needs consent={bucket}"
+            )
+        elif not rules.delete_extraneous and rules.on_target_extra == "refuse":
+            sentences.append(
+                f"{_named(tally, Verdict.EXTRA)} are only on the target; on_target_extra=keep leaves them,"
+                f" delete_extraneous with consent={bucket} removes them"
+            )
+    return sentences
+
+
+def _named(tally: Tally, verdict: Verdict) -> str:
+    count, named = tally.count(verdict), tally.examples[verdict]
+    keys = ", ".join(repr(example["key"]) for example in named)
+    return f"{count} object(s) ({keys}{', …' if count > len(named) else ''})"
+
+
+def differing(source: Mapping[str, object], target: Mapping[str, object]) -> list[str]:
+    """Return the names of the parts in which two descriptions of an object differ (size, metadata …)."""
+    return sorted(name for name in source.keys() | target.keys() if source.get(name) != target.get(name))

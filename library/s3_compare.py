@@ -1,0 +1,223 @@
+#!/usr/bin/python
+# Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
+"""Ansible module: compare a bucket with another one, or with the proofs of a migration."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+---
+module: s3_compare
+short_description: Compare a bucket with another one, or with the proofs of a migration
+version_added: "0.1.0"
+author: BMII Migrate contributors (@bmii-migrate)
+description:
+  - Checks that two buckets hold the same objects, by key, size, SHA-256, content type and other headers,
+    user metadata and tags. Nothing is written.
+  - Without O(source), the manifest that M(s3_mirror) wrote stands in for it, so that the target can be
+    checked long after the source is gone.
+  - Objects that are equal, that differ, that are missing on the target, that only the target has, and
+    that could not be verified are counted apart.
+options:
+  source:
+    description: The bucket to compare with.
+    type: dict
+    suboptions: &side
+      bucket:
+        description: The bucket's name.
+        type: str
+        required: true
+      prefix:
+        description: Only the objects whose keys begin with this; it is no part of an object's name on the
+          other side.
+        type: str
+        default: ""
+      endpoint:
+        description: The store's URL; empty for AWS, or for what C(AWS_ENDPOINT_URL) says.
+        type: str
+        default: ""
+      region:
+        description: The region; empty for the environment's.
+        type: str
+        default: ""
+      access_key:
+        description: The access key, or where it is (C(env:NAME), C(ssm:/name)); empty for the default
+          chain of credentials.
+        type: str
+        default: ""
+      secret_key:
+        description: The secret key, or where it is (C(env:NAME), C(ssm:/name)).
+        type: str
+        default: ""
+  target:
+    description: The bucket to check.
+    type: dict
+    required: true
+    suboptions: *side
+  manifest:
+    description: The file of proofs that M(s3_mirror) wrote. Needed without O(source), and with
+      O(mode=listing).
+    type: path
+  mode:
+    description:
+      - V(content) reads every object.
+      - V(listing) reads none. An object is equal if it is listed exactly as the manifest recorded it; one
+        that was written since cannot be verified in this way.
+    type: str
+    choices: [content, listing]
+    default: content
+  require_equal:
+    description: Fail unless every object is equal.
+    type: bool
+    default: true
+  jobs:
+    description: How many objects are read at a time.
+    type: int
+    default: 8
+attributes:
+  check_mode:
+    description: The module only reads. In check mode, a target bucket that does not exist counts as empty.
+    support: full
+  diff_mode:
+    description: There is no change to show.
+    support: none
+"""
+
+EXAMPLES = r"""
+- name: Prove that nothing was lost
+  s3_compare:
+    source:
+      endpoint: http://minio:9000
+      access_key: env:OBJECT_STORE_ACCESS_KEY
+      secret_key: env:OBJECT_STORE_SECRET_KEY
+      bucket: raw
+    target:
+      bucket: bmii-raw
+    manifest: /var/lib/bmii-migrate/raw.jsonl.zst
+
+- name: Check a year later what was moved then
+  s3_compare:
+    target:
+      bucket: bmii-raw
+    manifest: /var/lib/bmii-migrate/raw.jsonl.zst
+    require_equal: false
+  register: audit
+"""
+
+RETURN = r"""
+summary:
+  description: One line for a person.
+  returned: success
+  type: str
+is_equal:
+  description: Whether every object of either side was found equal.
+  returned: success
+  type: bool
+counts:
+  description: How many objects are C(equal), C(differs), C(missing), C(extra) and C(unverifiable).
+  returned: success
+  type: dict
+differs:
+  description: Objects that differ, with what differs (the first 10).
+  returned: success
+  type: list
+  elements: dict
+missing:
+  description: Objects that the target lacks (the first 10).
+  returned: success
+  type: list
+  elements: dict
+extra:
+  description: Objects that only the target has (the first 10).
+  returned: success
+  type: list
+  elements: dict
+unverifiable:
+  description: Objects that could not be read or vouched for, with the reason (the first 10).
+  returned: success
+  type: list
+  elements: dict
+evidence:
+  description: What to keep of this comparison.
+  returned: success
+  type: dict
+  contains:
+    source:
+      description: The source, empty if the manifest stood in for it.
+      type: str
+    target:
+      description: The target.
+      type: str
+    mode:
+      description: The mode.
+      type: str
+    equal:
+      description: How many objects are equal; C(differs), C(missing), C(extra) and C(unverifiable) are
+        beside it.
+      type: int
+    bytes:
+      description: The bytes of the equal objects.
+      type: int
+    fingerprint:
+      description: One digest over all equal objects, in whatever order they were read. Empty with
+        O(mode=listing).
+      type: str
+    manifest_sha256:
+      description: The digest of the manifest's content.
+      type: str
+seconds:
+  description: How long it took.
+  returned: success
+  type: float
+"""
+
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from engines.contract import finish
+from engines.objects.compare import as_result, compare
+from engines.objects.endpoint import Endpoint
+
+
+def _side() -> dict[str, Any]:
+    return {
+        "bucket": {"type": "str", "required": True},
+        "prefix": {"type": "str", "default": ""},
+        "endpoint": {"type": "str", "default": ""},
+        "region": {"type": "str", "default": ""},
+        "access_key": {"type": "str", "default": "", "no_log": True},
+        "secret_key": {"type": "str", "default": "", "no_log": True},
+    }
+
+
+def _run(module: AnsibleModule) -> dict[str, Any]:
+    given = module.params
+    comparison = compare(
+        Endpoint.from_options(given["source"]) if given["source"] else None,
+        Endpoint.from_options(given["target"]),
+        mode=given["mode"],
+        path=Path(given["manifest"]) if given["manifest"] else None,
+        jobs=given["jobs"],
+        planning=module.check_mode,
+    )
+    return as_result(comparison, require_equal=given["require_equal"])
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "source": {"type": "dict", "options": _side()},
+            "target": {"type": "dict", "required": True, "options": _side()},
+            "manifest": {"type": "path"},
+            "mode": {"type": "str", "choices": ["content", "listing"], "default": "content"},
+            "require_equal": {"type": "bool", "default": True},
+            "jobs": {"type": "int", "default": 8},
+        },
+        supports_check_mode=True,
+    )
+    finish(module, lambda: _run(module))
+
+
+if __name__ == "__main__":
+    main()

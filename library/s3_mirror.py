@@ -1,0 +1,284 @@
+#!/usr/bin/python
+# Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
+"""Ansible module: copy a bucket to another S3 store, with a proof for every object."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+---
+module: s3_mirror
+short_description: Copy a bucket to another S3 store, with a proof for every object
+version_added: "0.1.0"
+author: BMII Migrate contributors (@bmii-migrate)
+description:
+  - Copies what the target lacks, from any S3 store to any other, through this machine. The source is only
+    read.
+  - An object keeps its key (relative to the prefix), body, content type, encoding, disposition, language,
+    cache control, expiry, user metadata and tags. What is left behind is returned as RV(not_carried).
+  - The SHA-256 of each object is taken on the way and kept in O(manifest). An object that both sides
+    still list as the manifest says is not read again, so a second run copies nothing, and a killed one
+    goes on.
+  - An object that the target has and nothing proves is read on both sides. If it is equal it is accepted.
+    If not, or if the source has no such object, the module fails before it moves anything, and names it.
+  - An object that cannot be carried does not stop the others. It is tried again, then listed, and the module
+    fails at the end.
+options:
+  source:
+    description: The bucket to read.
+    type: dict
+    required: true
+    suboptions: &side
+      bucket:
+        description: The bucket's name.
+        type: str
+        required: true
+      prefix:
+        description: Only the objects whose keys begin with this; it is no part of an object's name on the
+          other side.
+        type: str
+        default: ""
+      endpoint:
+        description: The store's URL; empty for AWS, or for what C(AWS_ENDPOINT_URL) says.
+        type: str
+        default: ""
+      region:
+        description: The region; empty for the environment's.
+        type: str
+        default: ""
+      access_key:
+        description: The access key, or where it is (C(env:NAME), C(ssm:/name)); empty for the default
+          chain of credentials.
+        type: str
+        default: ""
+      secret_key:
+        description: The secret key, or where it is (C(env:NAME), C(ssm:/name)).
+        type: str
+        default: ""
+  target:
+    description: The bucket to fill, which must exist. In check mode it may be missing, and counts as empty.
+    type: dict
+    required: true
+    suboptions: *side
+  jobs:
+    description: How many objects are moved at a time; each takes up to O(part_size) of memory.
+    type: int
+    default: 8
+  part_size:
+    description: Bytes of a part. Objects up to this size are written by one request, larger ones in
+      parts. At least 5242880.
+    type: int
+    default: 16777216
+  on_target_difference:
+    description:
+      - What to do with an object that differs on the target and that the migration did not put there.
+      - V(replace) needs O(consent).
+    type: str
+    choices: [refuse, replace]
+    default: refuse
+  on_target_extra:
+    description: What to do with an object that only the target has.
+    type: str
+    choices: [refuse, keep]
+    default: refuse
+  delete_extraneous:
+    description: Delete what only the target has, after everything else has succeeded. Needs O(consent).
+    type: bool
+    default: false
+  consent:
+    description: The name of the target bucket, to allow that its objects are overwritten or deleted as the
+      options above say.
+    type: str
+    default: ""
+  manifest:
+    description:
+      - The file of proofs, on this machine. A journal and a lock are kept beside it. Only one mirror at a
+        time can use it.
+      - Without one nothing is remembered, and a second run reads all objects on both sides.
+    type: path
+attributes:
+  check_mode:
+    description: Plans without writing anything, on either side or here. What would be refused is a warning.
+    support: full
+  diff_mode:
+    description: Shows how many objects and bytes of the target equal the source before and after, and the
+      first keys.
+    support: full
+"""
+
+EXAMPLES = r"""
+- name: Move the raw data to AWS
+  s3_mirror:
+    source:
+      endpoint: http://minio:9000
+      access_key: env:OBJECT_STORE_ACCESS_KEY
+      secret_key: env:OBJECT_STORE_SECRET_KEY
+      bucket: raw
+    target:
+      bucket: bmii-raw
+    manifest: /var/lib/bmii-migrate/raw.jsonl.zst
+
+- name: Overwrite what differs, and remove what the source has not
+  s3_mirror:
+    source: {endpoint: "http://minio:9000", access_key: "env:KEY", secret_key: "env:SECRET", bucket: raw}
+    target: {bucket: bmii-raw}
+    on_target_difference: replace
+    delete_extraneous: true
+    consent: bmii-raw
+"""
+
+RETURN = r"""
+summary:
+  description: One line for a person.
+  returned: success
+  type: str
+plan:
+  description: Objects by what was found before anything was moved.
+  returned: success
+  type: dict
+  contains:
+    copy:
+      description: Objects to copy; the target lacks them, or they changed in the source since they were
+        copied.
+      type: int
+    equal:
+      description: Objects proven equal.
+      type: int
+    differs:
+      description: Objects that differ and that the migration did not put there.
+      type: int
+    extra:
+      description: Objects that only the target has.
+      type: int
+    unverifiable:
+      description: Objects that could not be read.
+      type: int
+plan_bytes:
+  description: The bytes of the objects in RV(plan).
+  returned: success
+  type: dict
+examples:
+  description: The first keys of each part of RV(plan), with the reason.
+  returned: success
+  type: dict
+copied:
+  description: How many objects were copied.
+  returned: success
+  type: int
+deleted:
+  description: How many objects were deleted from the target.
+  returned: success
+  type: int
+bytes:
+  description: How many bytes were copied.
+  returned: success
+  type: int
+failed_objects:
+  description: Objects that cannot be carried, with the reason (the first 100). Outside check mode they
+    make the module fail, and are found in C(details).
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    key:
+      description: The object's key.
+      type: str
+    why:
+      description: What is the matter with it.
+      type: str
+refused:
+  description: In check mode, why the run would be refused.
+  returned: success
+  type: list
+  elements: str
+not_carried:
+  description: What was left behind, such as older versions, storage classes and website redirects.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    what:
+      description: What it is.
+      type: str
+    objects:
+      description: How many objects have it.
+      type: int
+    examples:
+      description: The first of them.
+      type: list
+manifest:
+  description: The manifest; empty if there is none.
+  returned: success
+  type: dict
+  contains:
+    path:
+      description: The file.
+      type: str
+    sha256:
+      description: The digest of its content.
+      type: str
+    objects:
+      description: How many objects it proves.
+      type: int
+seconds:
+  description: How long it took.
+  returned: success
+  type: float
+"""
+
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from engines.contract import finish
+from engines.objects.endpoint import Endpoint
+from engines.objects.mirror import Options, mirror
+from engines.objects.outcome import as_result
+from engines.objects.plan import Rules
+
+
+def _side() -> dict[str, Any]:
+    return {
+        "bucket": {"type": "str", "required": True},
+        "prefix": {"type": "str", "default": ""},
+        "endpoint": {"type": "str", "default": ""},
+        "region": {"type": "str", "default": ""},
+        "access_key": {"type": "str", "default": "", "no_log": True},
+        "secret_key": {"type": "str", "default": "", "no_log": True},
+    }
+
+
+def _run(module: AnsibleModule) -> dict[str, Any]:
+    given = module.params
+    rules = Rules(
+        given["on_target_difference"], given["on_target_extra"], given["delete_extraneous"], given["consent"]
+    )
+    manifest = Path(given["manifest"]) if given["manifest"] else None
+    options = Options(given["jobs"], given["part_size"], rules, manifest, module.check_mode)
+    source, target = Endpoint.from_options(given["source"]), Endpoint.from_options(given["target"])
+    outcome = mirror(source, target, options)
+    for sentence in outcome.refused:
+        module.warn(f"{target.name}: the run would be refused: {sentence}")
+    return as_result(outcome, rules, target, check=module.check_mode)
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "source": {"type": "dict", "required": True, "options": _side()},
+            "target": {"type": "dict", "required": True, "options": _side()},
+            "jobs": {"type": "int", "default": 8},
+            "part_size": {"type": "int", "default": 16 << 20},
+            "on_target_difference": {"type": "str", "choices": ["refuse", "replace"], "default": "refuse"},
+            "on_target_extra": {"type": "str", "choices": ["refuse", "keep"], "default": "refuse"},
+            "delete_extraneous": {"type": "bool", "default": False},
+            "consent": {"type": "str", "default": ""},
+            "manifest": {"type": "path"},
+        },
+        supports_check_mode=True,
+    )
+    finish(module, lambda: _run(module))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,94 @@
+"""Two real stores (SeaweedFS is the old world, MiniStack the new), and fresh buckets for each test."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from engines.objects.endpoint import Endpoint
+from engines.objects.mirror import Options, mirror
+from engines.objects.plan import Rules
+
+_NUMBERS = itertools.count(1)
+
+
+@dataclass(frozen=True)
+class Side:
+    """One bucket, with a boto3 client of the test's own: what it sees is not seen through our code."""
+
+    endpoint: Endpoint
+    client: Any
+
+    def put(self, key: str, body: bytes = b"", **options: Any) -> None:
+        self.client.put_object(Bucket=self.endpoint.bucket, Key=key, Body=body, **options)
+
+    def get(self, key: str) -> Any:
+        return self.client.get_object(Bucket=self.endpoint.bucket, Key=key)
+
+    def body(self, key: str) -> bytes:
+        return self.get(key)["Body"].read()
+
+    def delete(self, key: str) -> None:
+        self.client.delete_object(Bucket=self.endpoint.bucket, Key=key)
+
+    def listing(self) -> dict[str, tuple[str, int, object]]:
+        pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=self.endpoint.bucket)
+        return {
+            found["Key"]: (found["ETag"], found["Size"], found["LastModified"])
+            for page in pages
+            for found in page.get("Contents", ())
+        }
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A source, a target, and where the proofs are kept."""
+
+    source: Side
+    target: Side
+    manifest: Path
+
+    def options(self, **changes: Any) -> Options:
+        rules = {name: changes.pop(name) for name in list(changes) if name in Rules.__dataclass_fields__}
+        return replace(Options(manifest=self.manifest, part_size=5 << 20, rules=Rules(**rules)), **changes)
+
+    def mirror(self, **changes: Any) -> Any:
+        return mirror(self.source.endpoint, self.target.endpoint, self.options(**changes))
+
+
+def _client(endpoint: str, access_key: str, secret_key: str) -> Any:
+    return boto3.client(
+        "s3",
+        endpoint_url=endpoint,
+        aws_access_key_id=access_key,
+        aws_secret_access_key=secret_key,
+        region_name="us-east-1",
+    )
+
+
+@pytest.fixture(scope="session")
+def clients(object_store, aws):
+    old = _client(object_store.endpoint, object_store.access_key, object_store.secret_key)
+    new = _client(aws.endpoint, "test", "test")
+    yield old, new
+    old.close()
+    new.close()
+
+
+@pytest.fixture
+def stage(object_store, clients, tmp_path):
+    """Return a fresh pair of buckets. The target's endpoint is the environment's, as on AWS."""
+    number = next(_NUMBERS)
+    old, new = f"old-{number}", f"new-{number}"
+    clients[0].create_bucket(Bucket=old)
+    clients[1].create_bucket(Bucket=new)
+    keys = {"access_key": object_store.access_key, "secret_key": object_store.secret_key}
+    source = Side(Endpoint(bucket=old, endpoint=object_store.endpoint, **keys), clients[0])
+    yield Stage(source, Side(Endpoint(bucket=new), clients[1]), tmp_path / "proofs" / "manifest.jsonl.zst")
+    # Each bucket of SeaweedFS takes volumes, of which there are a hundred.
+    clients[0].delete_bucket(Bucket=old)

@@ -1,0 +1,80 @@
+"""One side of a copy: what is asked of the configuration, and what is never shown."""
+
+from __future__ import annotations
+
+import pytest
+
+from engines.errors import ConfigurationError
+from engines.objects.endpoint import Endpoint
+
+KEYS = {"access_key": "an-access-key", "secret_key": "a-secret-key"}
+
+
+def test_keys_are_resolved_and_never_shown(monkeypatch):
+    monkeypatch.setenv("STORE_SECRET", "a-secret-key")
+    options = {"bucket": "raw", "endpoint": "http://127.0.0.1:9", "access_key": "an-access-key"}
+    endpoint = Endpoint.from_options(options | {"secret_key": "env:STORE_SECRET", "prefix": None})
+    assert endpoint.secret_key == "a-secret-key"
+    store = endpoint.connect(3)
+    for text in (repr(endpoint), str(endpoint), endpoint.name, repr(store), store.name):
+        assert "a-secret-key" not in text
+        assert "an-access-key" not in text
+    store.client.close()
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({}, "no bucket is named"),
+        ({"bucket": "raw", "access_key": "a"}, "only one of access_key and secret_key"),
+        ({"bucket": "raw", "secret_key": "a"}, "only one of access_key and secret_key"),
+        ({"bucket": "raw", "endpoint": "minio:9000"}, "not a plain http"),
+        ({"bucket": "raw", "endpoint": "ftp://minio"}, "not a plain http"),
+        ({"bucket": "raw", "endpoint": "http://me:hidden@minio"}, "not a plain http"),
+    ],
+)
+def test_a_wrong_configuration_is_named_but_not_quoted(options, words):
+    with pytest.raises(ConfigurationError, match=words) as caught:
+        Endpoint.from_options(options)
+    assert "hidden" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("given", "environment", "name"),
+    [
+        ({"bucket": "raw"}, "", "s3://raw"),
+        ({"bucket": "raw", "prefix": "a/"}, "", "s3://raw/a"),
+        ({"bucket": "raw"}, "http://127.0.0.1:4566", "http://127.0.0.1:4566/raw"),
+        (
+            {"bucket": "raw", "endpoint": "http://minio:9000/"},
+            "http://127.0.0.1:4566",
+            "http://minio:9000/raw",
+        ),
+    ],
+)
+def test_an_endpoint_is_called_by_where_it_really_is(monkeypatch, given, environment, name):
+    monkeypatch.delenv("AWS_ENDPOINT_URL_S3", raising=False)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", environment)
+    assert Endpoint(**given).name == name
+
+
+def test_a_store_that_is_not_aws_is_spoken_to_as_older_minio_understands_it():
+    store = Endpoint(bucket="raw", endpoint="http://127.0.0.1:9", **KEYS).connect(16)
+    config = store.client.meta.config
+    assert config.request_checksum_calculation == "when_required"
+    assert config.response_checksum_validation == "when_required"
+    assert config.s3["addressing_style"] == "path"
+    assert config.max_pool_connections >= 32
+    assert store.where("k") == {"Bucket": "raw", "Key": "k"}
+    store.client.close()
+
+
+def test_without_an_endpoint_it_is_aws_by_the_default_chain(monkeypatch):
+    for variable in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "chain")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "chain")
+    store = Endpoint(bucket="raw", region="eu-central-1", prefix="p/").connect(1)
+    assert store.client.meta.endpoint_url == "https://s3.eu-central-1.amazonaws.com"
+    assert store.where("k") == {"Bucket": "raw", "Key": "p/k"}
+    store.client.close()

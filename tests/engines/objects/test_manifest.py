@@ -1,0 +1,132 @@
+"""The proofs on disk: what is written is read, and damage is noticed."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+import zstandard
+
+from engines.objects import journal, manifest
+from engines.objects.errors import LockedError, ManifestError
+from engines.objects.journal import Book
+from engines.objects.manifest import Record, State
+
+HERE, THERE = "http://old/raw", "s3://new"
+
+
+def record(key: str, sha256: str = "ab") -> Record:
+    attributes = {"headers": {"ContentType": "text/plain"}, "metadata": {"a": "ü"}}
+    return Record(key, sha256, State("s", 5, 100), State("t", 5), attributes)
+
+
+def test_a_manifest_is_read_as_it_was_written_and_twice_the_same(tmp_path):
+    path = tmp_path / "folder" / "manifest"
+    records = [record(""), record("a\n\u2028"), record("\udcff"), record("😀")]
+    written = manifest.write(path, HERE, THERE, records)
+    assert list(manifest.read(path, HERE, THERE)) == records
+    assert manifest.summary(path) == written
+    assert written.objects == 4
+    content = path.read_bytes()
+    assert manifest.write(path, HERE, THERE, records) == written
+    assert path.read_bytes() == content
+    assert [file.name for file in path.parent.iterdir()] == ["manifest"]
+
+
+def test_no_manifest_is_an_empty_one(tmp_path):
+    assert list(manifest.read(tmp_path / "none")) == []
+    assert manifest.summary(tmp_path / "none") is None
+
+
+@pytest.mark.parametrize("names", [("http://else/raw", THERE), (HERE, "s3://else")])
+def test_a_manifest_of_other_buckets_is_refused(tmp_path, names):
+    manifest.write(tmp_path / "m", HERE, THERE, [record("a")])
+    with pytest.raises(ManifestError, match="is about the"):
+        list(manifest.read(tmp_path / "m", *names))
+
+
+def tampered(lines: list[bytes]) -> list[list[bytes]]:
+    return [
+        [*lines[:1], lines[1].replace(b'"ab"', b'"cd"'), *lines[2:]],
+        [lines[0], *lines[2:]],
+        lines[:-1],
+        [*lines[:-1], b'{"objects": 2, "sha256": "00"}\n'],
+        [*lines[:1], b"not json\n", *lines[2:]],
+    ]
+
+
+@pytest.mark.parametrize("case", range(5))
+def test_a_changed_manifest_is_noticed(tmp_path, case):
+    path = tmp_path / "m"
+    manifest.write(path, HERE, THERE, [record("a"), record("b")])
+    with path.open("rb") as packed:
+        lines = zstandard.ZstdDecompressor().stream_reader(packed).read().splitlines(keepends=True)
+    path.write_bytes(zstandard.ZstdCompressor().compress(b"".join(tampered(lines)[case])))
+    with pytest.raises(ManifestError, match="damaged"):
+        list(manifest.read(path))
+
+
+@pytest.mark.parametrize("content", [b"", b"no zstd", None])
+def test_a_file_that_is_no_manifest_is_a_clear_error(tmp_path, content):
+    path = tmp_path / "m"
+    manifest.write(path, HERE, THERE, [record(str(number)) for number in range(500)])
+    path.write_bytes(path.read_bytes()[:-300] if content is None else content)
+    with pytest.raises(ManifestError, match="damaged"):
+        list(manifest.read(path))
+    with pytest.raises(ManifestError, match="damaged"):
+        manifest.summary(path)
+
+
+def test_the_journal_supersedes_the_manifest_and_a_torn_line_is_nothing(tmp_path):
+    path = tmp_path / "m"
+    manifest.write(path, HERE, THERE, [record("a"), record("b"), record("d")])
+    book = Book(path, HERE, THERE)
+    book.prove(record("c"))
+    book.prove(record("b", "new"))
+    book.begun("e", "upload-1")
+    book.forget("a")
+    with (tmp_path / "m.journal").open("a") as file:
+        file.write('{"key": "f", "sha')
+    known = [record("b", "new"), record("c"), record("d")]
+    assert list(book.known()) == known
+    assert book.uploads() == [("e", "upload-1")]
+    book.settle(book.known())
+    assert not book.has_news
+    assert list(manifest.read(path)) == known
+
+
+def test_a_plan_writes_nothing(tmp_path):
+    with journal.opened(tmp_path / "folder" / "m", HERE, THERE, readonly=True) as book:
+        book.prove(record("a"))
+        book.forget("a")
+        book.begun("a", "u")
+    assert list(tmp_path.iterdir()) == []
+
+
+HOLDER = """
+import sys
+from pathlib import Path
+from engines.objects import journal
+with journal.opened(Path(sys.argv[1]), "http://old/raw", "s3://new"):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_one_mirror_at_a_time_and_a_killed_one_leaves_no_lock(tmp_path):
+    path = tmp_path / "m"
+    command = [sys.executable, "-c", HOLDER, str(path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout.readline() == "held\n"
+        with (
+            pytest.raises(LockedError, match=f"process {holder.pid} on") as caught,
+            journal.opened(path, HERE, THERE),
+        ):
+            pass
+        assert caught.value.subject == THERE
+        with journal.opened(path, HERE, THERE, readonly=True):
+            pass
+        holder.kill()
+    with journal.opened(path, HERE, THERE) as book:
+        assert not book.has_news

@@ -1,0 +1,393 @@
+"""Carrying a bucket between two real stores."""
+
+from __future__ import annotations
+
+import unicodedata
+from datetime import UTC, datetime
+
+import pytest
+from botocore.config import Config
+
+from engines.aws import AwsError
+from engines.errors import ConfigurationError
+from engines.objects import manifest, transfer
+from engines.objects import mirror as module
+from engines.objects.endpoint import Endpoint
+from engines.objects.errors import IncompleteError, ManifestError, TargetRefusedError
+from engines.objects.mirror import Options, mirror
+from engines.objects.outcome import as_result
+from engines.objects.plan import Rules
+from engines.objects.transfer import Attributes
+
+MIB = 1 << 20
+# What SeaweedFS takes; it refuses keys with a part "." or "..", and stores "//" as "/".
+NAMES = [
+    "plain", "with space", "a+b", "a%b", "a%2Fb", "a&b=c;d", "q?x=1#y", "<&>\"'", "a:b|c*d", "tab\tkey",
+    "line\nkey", "bell\x07key", "~tilde", "Case", "case", "日本/語", "😀", "\uffee",
+    unicodedata.normalize("NFC", "é"), unicodedata.normalize("NFD", "é"), "a/b", "a-b/c", "a.b", "marker/",
+    "marker/in/it", "k/" * 120 + "deep",
+]  # fmt: skip
+# What only the target takes: seen when it is the source.
+HOSTILE = [*NAMES, "a//b", "/lead", "./a", "../b", "x/../y", "x/./y", ".", "..", "//", "end/", "k" * 1024]
+
+
+def filled(side, names=("one", "two", "three")):
+    for name in names:
+        side.put(name, b"" if name.endswith("/") else name.encode() * 3)
+
+
+def test_an_object_keeps_everything_it_has(stage):
+    everything = {
+        "ContentType": "chemical/x-mdl-sdfile; charset=utf-8",
+        "ContentEncoding": "gzip",
+        "ContentDisposition": 'attachment; filename="x y.sdf"',
+        "ContentLanguage": "en, de",
+        "CacheControl": "max-age=60",
+        "Expires": datetime(2031, 1, 2, 3, 4, 5, tzinfo=UTC),
+    }
+    more = {"Metadata": {"one": "1", "two-words": "b c"}, "Tagging": "stage=raw&note=x%20%2B%20%C3%A9"}
+    bare = {"Metadata": {}, "ContentType": "application/json"}
+    large = bytes(range(256)) * (11 * MIB // 256) + b"the end"
+    stage.source.put("small", b"body", **everything, **more)
+    stage.source.put("large", large, **everything, **more)
+    stage.source.put("empty", b"", **bare)
+    outcome = stage.mirror()
+    assert (outcome.copied, outcome.size, outcome.failures) == (3, 4 + len(large), [])
+    for key, body in (("small", b"body"), ("large", large)):
+        answer = stage.target.get(key)
+        assert answer["Body"].read() == body
+        assert {name: answer[name] for name in everything} == everything
+        assert answer["Metadata"] == more["Metadata"]
+        tags = stage.target.client.get_object_tagging(Bucket=stage.target.endpoint.bucket, Key=key)["TagSet"]
+        assert sorted((tag["Key"], tag["Value"]) for tag in tags) == [("note", "x + é"), ("stage", "raw")]
+    assert stage.target.get("large")["ETag"].endswith('-3"')
+    answer = stage.target.get("empty")
+    assert (answer["ContentType"], answer["Metadata"], answer["Body"].read()) == ("application/json", {}, b"")
+
+
+def test_every_name_arrives_and_the_source_is_as_it_was(stage):
+    filled(stage.source, NAMES)
+    before = stage.source.listing()
+    assert sorted(before) == sorted(NAMES)
+    outcome = stage.mirror()
+    assert outcome.copied == len(NAMES)
+    assert stage.source.listing() == before
+    assert sorted(stage.target.listing()) == sorted(NAMES)
+    assert {name: stage.target.body(name) for name in NAMES} == {
+        name: stage.source.body(name) for name in NAMES
+    }
+
+
+def test_names_that_a_target_cannot_carry_are_told_and_never_lost_in_silence(stage, clients, tmp_path):
+    """The other way round, since MiniStack takes names that SeaweedFS refuses, renames or empties."""
+    bucket = stage.source.endpoint.bucket
+    names = [name for name in HOSTILE if name != "end/"]
+    filled(stage.target, names)
+    stage.target.put("end/", b"a folder marker with a body")
+    assert sorted(stage.target.listing()) == sorted(HOSTILE)
+    with pytest.raises(IncompleteError) as caught:
+        mirror(stage.target.endpoint, stage.source.endpoint, Options(manifest=tmp_path / "m"))
+    failed = {failure["key"] for failure in caught.value.details["failed_objects"]}
+    arrived = stage.source.listing()
+    for name in set(HOSTILE) - failed:
+        assert name in arrived
+        assert stage.source.body(name) == stage.target.body(name)
+    assert {"./a", "../b", "x/../y", "x/./y", ".", "..", "/lead", "k" * 1024, "end/"} <= failed
+    assert failed.isdisjoint(set(NAMES) - {"a/b"})
+    assert bucket in str(caught.value)
+
+
+def test_a_second_run_copies_and_changes_nothing(stage):
+    filled(stage.source, NAMES)
+    first = stage.mirror()
+    written, listing = stage.manifest.read_bytes(), stage.target.listing()
+    second = stage.mirror()
+    result = as_result(second, Rules(), stage.target.endpoint, check=False)
+    assert (result["changed"], result["copied"], result["plan"]["equal"]) == (False, 0, len(NAMES))
+    assert result["diff"]["before"] == result["diff"]["after"]
+    assert second.summary == first.summary
+    assert stage.manifest.read_bytes() == written
+    assert stage.target.listing() == listing
+    assert sorted(file.name for file in stage.manifest.parent.iterdir()) == [
+        stage.manifest.name,
+        f"{stage.manifest.name}.lock",
+    ]
+
+
+def test_a_second_run_reads_no_object(stage, monkeypatch):
+    filled(stage.source)
+    stage.mirror()
+
+    def unexpected(*_, **__):
+        raise AssertionError("an object was read")
+
+    monkeypatch.setattr("engines.objects.survey.read", unexpected)
+    monkeypatch.setattr("engines.objects.mirror.carry", unexpected)
+    assert stage.mirror().copied == 0
+
+
+def test_without_the_manifest_equal_objects_are_found_by_reading_them(stage):
+    filled(stage.source)
+    first = stage.mirror()
+    stage.manifest.unlink()
+    second = stage.mirror()
+    assert (second.copied, second.survey.count("equal")) == (0, 3)
+    assert second.summary == first.summary
+
+
+def test_a_manifest_holds_the_proof_of_every_object(stage):
+    filled(stage.source, ["b", "a"])
+    stage.mirror()
+    records = list(manifest.read(stage.manifest))
+    assert [record.key for record in records] == ["a", "b"]
+    assert records[0].sha256 == "9834876dcfb05cb167a5c24953eba58c4ac89b1adf57f28f2f9d09af107ee8f0"
+    listed = stage.target.listing()["a"]
+    assert records[0].target.is_still(listed[0].strip('"'), listed[1], int(listed[2].timestamp()))
+
+
+def test_what_changes_in_the_source_follows_and_only_that(stage):
+    filled(stage.source)
+    stage.mirror()
+    stage.source.put("two", b"new body", Metadata={"new": "yes"})
+    stage.source.put("four", b"4")
+    outcome = stage.mirror()
+    assert outcome.copied == 2
+    answer = stage.target.get("two")
+    assert (answer["Body"].read(), answer["Metadata"]) == (b"new body", {"new": "yes"})
+    assert stage.mirror().copied == 0
+
+
+@pytest.mark.parametrize("body", [b"of another size", b"TWO" * 3])
+def test_a_target_object_that_differs_is_refused_by_name_and_nothing_moves(stage, body):
+    filled(stage.source)
+    stage.target.put("two", body)
+    with pytest.raises(TargetRefusedError, match=r"1 object.*'two'.*on_target_difference=replace"):
+        stage.mirror()
+    assert stage.target.body("two") == body
+    assert list(stage.target.listing()) == ["two"]
+    with pytest.raises(TargetRefusedError):
+        stage.mirror(on_target_difference="replace")
+    assert stage.mirror(on_target_difference="replace", consent=stage.target.endpoint.bucket).copied == 3
+    assert stage.target.body("two") == b"twotwotwo"
+
+
+def test_an_object_of_ours_that_somebody_overwrote_is_no_longer_ours(stage):
+    filled(stage.source)
+    stage.mirror()
+    stage.target.put("two", b"TWOTWOTWO")
+    stage.source.put("two", b"and the source changed, too")
+    with pytest.raises(TargetRefusedError, match="'two'"):
+        stage.mirror()
+    assert stage.target.body("two") == b"TWOTWOTWO"
+
+
+def test_the_same_body_with_other_metadata_differs(stage):
+    stage.source.put("one", b"1", ContentType="text/plain", Metadata={"a": "1"})
+    stage.target.put("one", b"1", ContentType="text/plain", Metadata={"a": "2"})
+    with pytest.raises(TargetRefusedError) as caught:
+        stage.mirror()
+    assert caught.value.details["examples"]["differs"] == [{"key": "one", "why": "metadata"}]
+
+
+def test_what_only_the_target_has_is_refused_kept_or_deleted_with_consent(stage):
+    filled(stage.source)
+    stage.target.put("users/own", b"precious")
+    with pytest.raises(TargetRefusedError, match=r"'users/own'.*on_target_extra=keep"):
+        stage.mirror()
+    assert list(stage.target.listing()) == ["users/own"]
+    assert stage.mirror(on_target_extra="keep").copied == 3
+    assert stage.target.body("users/own") == b"precious"
+    with pytest.raises(TargetRefusedError, match="consent="):
+        stage.mirror(delete_extraneous=True)
+    outcome = stage.mirror(delete_extraneous=True, consent=stage.target.endpoint.bucket)
+    assert (outcome.copied, outcome.deleted) == (0, 1)
+    assert sorted(stage.target.listing()) == ["one", "three", "two"]
+    assert sorted(stage.source.listing()) == ["one", "three", "two"]
+
+
+def test_a_consent_for_another_bucket_is_refused(stage):
+    with pytest.raises(ConfigurationError, match="names elsewhere, but the target bucket is"):
+        stage.mirror(on_target_difference="replace", consent="elsewhere")
+
+
+def test_prefixes_are_no_part_of_a_name(stage):
+    filled(stage.source, ["in/one", "in/two", "out/three"])
+    source = Endpoint(**{**vars(stage.source.endpoint), "prefix": "in/"})
+    target = Endpoint(bucket=stage.target.endpoint.bucket, prefix="deep/er/")
+    stage.target.put("deep/other", b"not ours to see")
+    assert mirror(source, target, stage.options()).copied == 2
+    assert sorted(stage.target.listing()) == ["deep/er/one", "deep/er/two", "deep/other"]
+    assert [record.key for record in manifest.read(stage.manifest)] == ["one", "two"]
+    with pytest.raises(ManifestError, match="is about the"):
+        stage.mirror()
+
+
+def test_a_plan_writes_nothing_and_says_what_the_run_will_do(stage):
+    filled(stage.source)
+    stage.target.put("one", b"oneoneone", ContentType=stage.source.get("one")["ContentType"])
+    outcome = stage.mirror(check=True)
+    result = as_result(outcome, Rules(), stage.target.endpoint, check=True)
+    assert result["changed"]
+    assert result["plan"] == {"copy": 2, "equal": 1, "differs": 0, "extra": 0, "unverifiable": 0}
+    assert result["plan_bytes"]["copy"] == 24
+    assert "copy: 'three'" in result["diff"]["after"]
+    assert list(stage.target.listing()) == ["one"]
+    assert not stage.manifest.parent.exists()
+    assert stage.mirror().copied == 2
+    assert not as_result(stage.mirror(check=True), Rules(), stage.target.endpoint, check=True)["changed"]
+
+
+def test_a_plan_tells_what_would_be_refused(stage):
+    filled(stage.source)
+    stage.target.put("one", b"other")
+    outcome = stage.mirror(check=True)
+    assert "'one'" in outcome.refused[0]
+    result = as_result(outcome, Rules(), stage.target.endpoint, check=True)
+    assert not result["changed"]
+    assert result["diff"]["before"] == result["diff"]["after"]
+
+
+def test_a_missing_target_bucket_is_empty_in_a_plan_and_an_error_in_a_run(stage):
+    filled(stage.source)
+    target = Endpoint(bucket="not-there-yet")
+    assert mirror(stage.source.endpoint, target, stage.options(check=True)).survey.count("copy") == 3
+    with pytest.raises(AwsError, match="NoSuchBucket"):
+        mirror(stage.source.endpoint, target, stage.options())
+    with pytest.raises(AwsError, match="NoSuchBucket"):
+        mirror(target, stage.target.endpoint, Options(check=True))
+
+
+def break_reading(monkeypatch, marker):
+    """Let the bodies of objects with this metadata end early, which no real store does to order."""
+    chunks = transfer.Opened.chunks
+
+    def broken(opened, size):
+        pieces = chunks(opened, size)
+        if marker in opened.attributes.metadata:
+            yield next(pieces)
+            raise transfer.TruncatedError("its body ended before its announced length")
+        yield from pieces
+
+    monkeypatch.setattr(transfer.Opened, "chunks", broken)
+    monkeypatch.setattr(module, "_PAUSE", 0.01)
+
+
+def test_one_bad_object_does_not_stop_the_rest_and_the_next_run_goes_on(stage, monkeypatch):
+    filled(stage.source, [f"object-{number:02}" for number in range(30)])
+    stage.source.put("object-13", b"x" * 6 * MIB, Metadata={"broken": "yes"})
+    break_reading(monkeypatch, "broken")
+    with pytest.raises(IncompleteError, match=r"1 object.*'object-13' its body ended") as caught:
+        stage.mirror()
+    assert caught.value.details["copied"] == 29
+    assert "object-13" not in stage.target.listing()
+    uploads = stage.target.client.list_multipart_uploads(Bucket=stage.target.endpoint.bucket)
+    assert uploads.get("Uploads", []) == []
+    monkeypatch.undo()
+    assert stage.mirror().copied == 1
+    assert stage.target.body("object-13") == b"x" * 6 * MIB
+
+
+def test_an_object_that_changes_or_vanishes_while_it_is_copied(stage, monkeypatch):
+    filled(stage.source, ["changes", "vanishes", "stays"])
+    orders = module._orders
+
+    def meanwhile(work, survey):
+        stage.source.put("changes", b"a new body of another length")
+        stage.source.delete("vanishes")
+        yield from orders(work, survey)
+
+    monkeypatch.setattr(module, "_orders", meanwhile)
+    monkeypatch.setattr(module, "_PAUSE", 0.01)
+    with pytest.raises(IncompleteError, match=r"'vanishes' vanished after it was listed.*2 were copied"):
+        stage.mirror()
+    assert stage.target.body("changes") == b"a new body of another length"
+    assert sorted(stage.target.listing()) == ["changes", "stays"]
+    monkeypatch.undo()
+
+
+def test_what_appears_on_the_target_meanwhile_is_not_overwritten(stage, monkeypatch):
+    filled(stage.source, ["mine", "same"])
+    kind = stage.source.get("same")["ContentType"]
+    orders = module._orders
+
+    def meanwhile(work, survey):
+        stage.target.put("mine", b"a user's own")
+        stage.target.put("same", b"samesamesame", ContentType=kind)
+        yield from orders(work, survey)
+
+    monkeypatch.setattr(module, "_orders", meanwhile)
+    with pytest.raises(IncompleteError) as caught:
+        stage.mirror()
+    assert [failure["key"] for failure in caught.value.details["failed_objects"]] == ["mine"]
+    assert stage.target.body("mine") == b"a user's own"
+    assert [record.key for record in manifest.read(stage.manifest)] == ["same"]
+
+
+def test_what_is_left_behind_is_told(stage):
+    """The other way round, since MiniStack knows versions and website redirects."""
+    bucket = {"Bucket": stage.target.endpoint.bucket}
+    stage.target.client.put_bucket_versioning(**bucket, VersioningConfiguration={"Status": "Enabled"})
+    for body in (b"first", b"second", b"third"):
+        stage.target.put("versioned", body)
+    stage.target.put("redirect", b"", WebsiteRedirectLocation="/elsewhere")
+    outcome = mirror(stage.target.endpoint, stage.source.endpoint, stage.options())
+    result = as_result(outcome, Rules(), stage.source.endpoint, check=False)
+    assert [(note["what"], note["objects"]) for note in result["not_carried"]] == [
+        ("older versions", 2),
+        ("website redirect", 1),
+    ]
+    assert stage.source.body("versioned") == b"third"
+
+
+def test_the_framing_of_an_upload_is_no_encoding():
+    def written(encoding):
+        return Attributes({"ContentEncoding": encoding}).carried().request().get("ContentEncoding")
+
+    assert [written(given) for given in ("aws-chunked", "gzip,aws-chunked", "aws-chunked, gzip", "br")] == [
+        None,
+        "gzip",
+        "gzip",
+        "br",
+    ]
+
+
+def test_wrong_credentials_end_the_run_at_once_and_are_not_quoted(stage):
+    source = Endpoint(**{**vars(stage.source.endpoint), "access_key": "nobody", "secret_key": "hidden-value"})
+    with pytest.raises(AwsError) as caught:
+        mirror(source, stage.target.endpoint, stage.options())
+    text = f"{caught.value} {caught.value!r} {caught.value.details}"
+    assert "hidden-value" not in text
+    assert caught.value.code in {"InvalidAccessKeyId", "AccessDenied"}
+
+
+def test_a_store_that_is_not_there_is_a_clear_error(stage, monkeypatch):
+    monkeypatch.setattr("engines.aws._CONFIG", _impatient())
+    source = Endpoint(bucket="raw", endpoint="http://127.0.0.1:1", access_key="a", secret_key="b")
+    with pytest.raises(AwsError, match=r"127\.0\.0\.1:1"):
+        mirror(source, stage.target.endpoint, stage.options())
+
+
+def _impatient():
+    return Config(retries={"total_max_attempts": 1})
+
+
+def test_progress_is_told(stage):
+    filled(stage.source)
+    told = []
+    mirror(
+        stage.source.endpoint,
+        stage.target.endpoint,
+        stage.options(),
+        lambda kind, **fields: told.append((kind, fields)),
+    )
+    assert sorted((kind, fields["key"], fields["bytes"]) for kind, fields in told) == [
+        ("object.copied", "one", 9),
+        ("object.copied", "three", 15),
+        ("object.copied", "two", 9),
+    ]
+
+
+@pytest.mark.parametrize("changes", [{"jobs": 0}, {"part_size": 1000}])
+def test_a_wrong_option_is_named(changes):
+    with pytest.raises(ConfigurationError, match=next(iter(changes))):
+        Options(**changes)

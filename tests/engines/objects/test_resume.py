@@ -1,0 +1,105 @@
+"""A mirror that is killed at any instant is finished by the same command."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from engines.objects import manifest
+from engines.objects.compare import compare
+from engines.objects.errors import LockedError
+
+# Says of every object when it is there; an object whose key begins with "stop" is never finished.
+MIRROR = """
+import json, sys, time
+from pathlib import Path
+from engines.objects import transfer
+from engines.objects.endpoint import Endpoint
+from engines.objects.mirror import Options, mirror
+
+source, target, manifest = json.loads(sys.stdin.readline())
+chunks = transfer.Opened.chunks
+
+def slowly(opened, size):
+    for number, piece in enumerate(chunks(opened, size)):
+        if number and "stop" in opened.attributes.metadata:
+            print("stopped", flush=True)
+            time.sleep(600)
+        yield piece
+
+transfer.Opened.chunks = slowly
+options = Options(jobs=2, part_size=5 << 20, manifest=Path(manifest))
+mirror(Endpoint(**source), Endpoint(**target), options, lambda kind, **fields: print(kind, flush=True))
+"""
+
+
+def started(stage):
+    process = subprocess.Popen(
+        [sys.executable, "-c", MIRROR],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ},
+    )
+    sides = vars(stage.source.endpoint), vars(stage.target.endpoint)
+    process.stdin.write(json.dumps([*sides, str(stage.manifest)]) + "\n")
+    process.stdin.flush()
+    return process
+
+
+def killed(process):
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    process.stdin.close()
+    process.stdout.close()
+
+
+@pytest.mark.parametrize("after", [1, 40, 110])
+def test_a_killed_mirror_loses_nothing_proven_and_copies_nothing_twice(stage, after):
+    for number in range(120):
+        stage.source.put(f"object-{number:03}", str(number).encode() * 100)
+    process = started(stage)
+    for _ in range(after):
+        assert process.stdout.readline() == "object.copied\n"
+    killed(process)
+    arrived = stage.target.listing()
+    assert after <= len(arrived) <= 120
+    outcome = stage.mirror()
+    assert outcome.copied == 120 - len(arrived)
+    now = stage.target.listing()
+    assert {key: now[key] for key in arrived} == arrived
+    assert len(list(manifest.read(stage.manifest))) == 120
+    assert compare(stage.source.endpoint, stage.target.endpoint).is_equal
+    assert stage.mirror().copied == 0
+
+
+def test_a_kill_inside_a_large_object_leaves_no_parts_behind(stage):
+    stage.source.put("stop", b"x" * (12 << 20), Metadata={"stop": "yes"})
+    process = started(stage)
+    assert process.stdout.readline() == "stopped\n"
+    with pytest.raises(LockedError, match=f"process {process.pid} on"):
+        stage.mirror()
+    killed(process)
+    uploads = {"Bucket": stage.target.endpoint.bucket}
+    assert len(stage.target.client.list_multipart_uploads(**uploads)["Uploads"]) == 1
+    assert stage.target.listing() == {}
+    assert stage.mirror().copied == 1
+    assert stage.target.client.list_multipart_uploads(**uploads).get("Uploads", []) == []
+    assert stage.target.body("stop") == b"x" * (12 << 20)
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.3, 0.6, 0.9])
+def test_a_kill_at_any_moment_is_mended_by_the_same_command(stage, seconds):
+    for number in range(60):
+        stage.source.put(f"object-{number:03}", str(number).encode() * 100)
+    process = started(stage)
+    time.sleep(seconds)
+    killed(process)
+    assert stage.mirror().survey.count("differs") == 0
+    assert compare(stage.source.endpoint, stage.target.endpoint, path=stage.manifest).is_equal

@@ -1,0 +1,219 @@
+"""``s3_mirror`` and ``s3_compare`` as Ansible calls them: contract, check mode, no secret in sight."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import subprocess
+import sys
+import uuid
+from pathlib import Path
+
+import boto3
+import pytest
+import yaml
+from ansible.module_utils.testing import patch_module_args
+
+ROOT = Path(__file__).parents[2]
+SECRET = "never-to-be-shown"
+
+
+def load(name):
+    specification = importlib.util.spec_from_file_location(name, ROOT / "library" / f"{name}.py")
+    module = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(module)
+    return module
+
+
+MODULES = {name: load(name) for name in ("s3_mirror", "s3_compare")}
+
+
+@pytest.fixture
+def world(object_store, aws, tmp_path, monkeypatch, capfd):
+    """Return a source with three objects, a target without any, and how to call a module with them."""
+    made = World(object_store, aws, tmp_path, monkeypatch, capfd)
+    yield made
+    # Each bucket of SeaweedFS takes volumes, of which there are a hundred.
+    made.old.delete_bucket(Bucket=made.name)
+    made.old.close()
+    made.new.close()
+
+
+class World:
+    def __init__(self, object_store, aws, folder, monkeypatch, capfd):
+        self.capfd = capfd
+        self.folder = folder
+        self.name = f"m-{uuid.uuid4().hex[:8]}"
+        keys = {
+            "aws_access_key_id": object_store.access_key,
+            "aws_secret_access_key": object_store.secret_key,
+        }
+        self.old = boto3.client("s3", endpoint_url=object_store.endpoint, region_name="us-east-1", **keys)
+        self.new = boto3.client("s3")
+        for client in (self.old, self.new):
+            client.create_bucket(Bucket=self.name)
+        for key in ("one", "two", "three"):
+            self.old.put_object(Bucket=self.name, Key=key, Body=key.encode())
+        monkeypatch.setenv("STORE_SECRET", object_store.secret_key)
+        self.source = {
+            "endpoint": object_store.endpoint,
+            "access_key": object_store.access_key,
+            "secret_key": "env:STORE_SECRET",
+            "bucket": self.name,
+        }
+        self.target = {"bucket": self.name}
+
+    def call(self, name, *, check=False, **arguments):
+        """Return what the module answers, and all that it printed."""
+        given = {
+            "source": self.source,
+            "target": self.target,
+            "manifest": str(self.folder / "m" / "manifest"),
+        }
+        given = {key: value for key, value in (given | arguments).items() if value is not None}
+        with patch_module_args(given | {"_ansible_check_mode": check}), pytest.raises(SystemExit):
+            MODULES[name].main()
+        text = "".join(self.capfd.readouterr())
+        return json.loads(text.splitlines()[-1]), text
+
+    def keys(self):
+        return [found["Key"] for found in self.new.list_objects_v2(Bucket=self.name).get("Contents", ())]
+
+
+def test_check_then_real_then_repeat(world):
+    planned, _ = world.call("s3_mirror", check=True)
+    assert (planned["changed"], planned["plan"]["copy"], planned["copied"]) == (True, 3, 0)
+    assert planned["diff"]["before"] != planned["diff"]["after"]
+    assert world.keys() == []
+    assert list(world.folder.iterdir()) == []
+    done, _ = world.call("s3_mirror")
+    assert (done["changed"], done["copied"], done["bytes"]) == (True, 3, 11)
+    assert done["manifest"]["objects"] == 3
+    assert Path(done["manifest"]["path"]).exists()
+    assert world.keys() == ["one", "three", "two"]
+    for check in (True, False):
+        again, _ = world.call("s3_mirror", check=check)
+        assert (again["changed"], again["copied"], again["plan"]["equal"]) == (False, 0, 3)
+        assert again["diff"]["before"] == again["diff"]["after"]
+        assert again["manifest"] == done["manifest"]
+    compared, _ = world.call("s3_compare")
+    assert (compared["changed"], compared["is_equal"], compared["counts"]["equal"]) == (False, True, 3)
+    assert compared["evidence"]["manifest_sha256"] == done["manifest"]["sha256"]
+
+
+def test_what_the_modules_return_is_documented(world):
+    world.new.put_object(Bucket=world.name, Key="extra", Body=b"")
+    common = {"invocation", "diff", "changed", "warnings", "failed"}
+    for name, options in (
+        ("s3_mirror", {"on_target_extra": "keep"}),
+        ("s3_compare", {"require_equal": False}),
+    ):
+        answer, _ = world.call(name, **options)
+        documented = yaml.safe_load(MODULES[name].RETURN)
+        assert answer.keys() - common == documented.keys() - common
+        contains = documented.get("evidence", {}).get("contains", {})
+        assert contains.keys() <= answer.get("evidence", {}).keys()
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_the_documented_options_are_the_options(world, name):
+    documented = yaml.safe_load(MODULES[name].DOCUMENTATION)["options"]
+    answer, _ = world.call(name, nonsense=1)
+    supported = answer["msg"].split("Supported parameters include: ")[1].rstrip(".").split(", ")
+    assert set(supported) == documented.keys()
+    for side in ("source", "target"):
+        assert documented[side]["suboptions"].keys() == {
+            "bucket", "prefix", "endpoint", "region", "access_key", "secret_key"
+        }  # fmt: skip
+
+
+def test_what_is_not_ours_is_refused_with_words_and_fields(world):
+    world.new.put_object(Bucket=world.name, Key="one", Body=b"a user's own")
+    planned, text = world.call("s3_mirror", check=True)
+    assert not planned["changed"]
+    assert planned["refused"]
+    assert "would be refused" in text
+    answer, _ = world.call("s3_mirror")
+    assert answer["failed"]
+    assert "'one'" in answer["msg"]
+    assert answer["details"]["examples"]["differs"][0]["key"] == "one"
+    assert world.keys() == ["one"]
+    replaced, _ = world.call("s3_mirror", on_target_difference="replace", consent=world.name)
+    assert replaced["copied"] == 3
+
+
+def test_a_comparison_that_had_to_be_equal_fails_with_the_whole_of_it(world):
+    world.call("s3_mirror")
+    world.new.delete_object(Bucket=world.name, Key="two")
+    answer, _ = world.call("s3_compare")
+    assert answer["failed"]
+    assert "1 missing (such as 'two'" in answer["msg"]
+    assert answer["details"]["missing"][0]["key"] == "two"
+    allowed, _ = world.call("s3_compare", require_equal=False)
+    assert (allowed.get("failed", False), allowed["is_equal"]) == (False, False)
+    audited, _ = world.call("s3_compare", source=None, require_equal=False)
+    assert audited["counts"]["missing"] == 1
+
+
+@pytest.mark.parametrize("name", MODULES)
+@pytest.mark.parametrize("how", ["value", "reference"])
+def test_no_secret_is_shown_when_it_goes_wrong(world, name, how, monkeypatch):
+    monkeypatch.setenv("WRONG_SECRET", SECRET)
+    secret = SECRET if how == "value" else "env:WRONG_SECRET"
+    answer, text = world.call(name, source=world.source | {"secret_key": secret, "access_key": "nobody"})
+    assert answer["failed"]
+    assert "InvalidAccessKeyId" in answer["msg"]
+    assert SECRET not in text
+
+
+def test_a_reference_to_nothing_is_named(world):
+    answer, _ = world.call("s3_mirror", source=world.source | {"secret_key": "env:NOT_SET_ANYWHERE"})
+    assert answer["msg"] == "environment variable NOT_SET_ANYWHERE: is not set. Export it."
+
+
+def test_the_role_moves_compares_and_changes_nothing_twice(world, tmp_path):
+    evidence = {"content": "{{ storage_evidence }}", "dest": str(tmp_path / "evidence"), "mode": "0600"}
+    play = {
+        "hosts": "localhost",
+        "connection": "local",
+        "gather_facts": False,
+        "roles": ["storage"],
+        "vars": {
+            "storage_source": {key: value for key, value in world.source.items() if key != "bucket"},
+            "storage_buckets": [{"name": "raw", "source": world.name, "target": world.name}],
+            "storage_manifest_dir": str(tmp_path / "manifests"),
+        },
+        "post_tasks": [
+            {"name": "Keep the evidence", "ansible.builtin.copy": evidence, "changed_when": False}
+        ],
+    }
+    (tmp_path / "play.json").write_text(json.dumps([play]))
+
+    def run(*options, **variables):
+        command = [str(Path(sys.executable).parent / "ansible-playbook"), "-vvv", str(tmp_path / "play.json")]
+        extra = ["-i", "localhost,", "-e", json.dumps(variables), *options]
+        done = subprocess.run([*command, *extra], cwd=ROOT, capture_output=True, text=True, check=False)
+        assert "minioadmin" not in done.stdout + done.stderr
+        return done
+
+    planned = run("--check", "--diff")
+    assert "changed=1 " in planned.stdout, planned.stdout
+    assert world.keys() == []
+    first = run()
+    assert "changed=1 " in first.stdout, first.stdout
+    assert json.loads((tmp_path / "evidence").read_text())["buckets"]["raw"]["equal"] == 3
+    assert world.keys() == ["one", "three", "two"]
+    again = run()
+    assert "changed=0 " in again.stdout
+    assert "failed=0 " in again.stdout
+    world.old.put_object(Bucket=world.name, Key="late", Body=b"late")
+    frozen = run(storage_frozen=True)
+    assert "nothing is copied" in frozen.stdout
+    assert "changed=0 " in frozen.stdout
+    assert "failed=0 " in frozen.stdout
+    assert world.keys() == ["one", "three", "two"]
+    world.new.put_object(Bucket=world.name, Key="own", Body=b"own")
+    refused = run()
+    assert "failed=1 " in refused.stdout
+    assert "'own'" in refused.stdout
+    assert "failed=0 " in run(storage_source={}).stdout
