@@ -1,0 +1,133 @@
+"""What can go wrong with a database, in words a user can act on. No text here ever holds a password."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg
+
+from engines.errors import EngineError
+
+
+class PostgresError(EngineError):
+    """PostgreSQL refused, or an answer was not what the work needs."""
+
+
+class UnreachableError(PostgresError):
+    """No session could be had, or it was cut."""
+
+
+class AbsentError(UnreachableError):
+    """There is no such database: its host is unknown, nothing answers there, or it was not created."""
+
+
+class BusyError(PostgresError):
+    """Another migration works on the same database."""
+
+
+class SchemaDiffersError(PostgresError):
+    """The two databases do not hold the same objects. ``details`` lists them."""
+
+
+class NotEqualError(PostgresError):
+    """The comparison found differences. ``details`` lists them."""
+
+
+_ENDED = (psycopg.errors.AdminShutdown, psycopg.errors.CrashShutdown, psycopg.errors.QueryCanceled)
+_AGAIN = "Run the same command again: it goes on from there."
+
+# What libpq says (in English, whatever the server's language) → what happened, and what to do.
+_CONNECTING: tuple[tuple[tuple[str, ...], str, str], ...] = (
+    (
+        ("no encryption", "SSL off"),
+        "the server asks for TLS, or does not allow this client",
+        "Add sslmode=require to the address, or allow the client in pg_hba.conf (a security group on AWS).",
+    ),
+    (
+        ("no pg_hba.conf entry",),
+        "the server does not allow this user from here",
+        "Allow it in pg_hba.conf (a security group on AWS).",
+    ),
+    (
+        ("server does not support SSL",),
+        "the server does not offer TLS, which the address asks for",
+        "Remove sslmode from the address, or switch TLS on.",
+    ),
+    (("certificate",), "the server's certificate was not accepted", "Check sslrootcert and the host name."),
+    (
+        ("password authentication failed", "no password supplied"),
+        "wrong user or password",
+        "Check the credentials in the address, or where its reference points.",
+    ),
+    (
+        ("could not translate host name", "failed to resolve host", "Name or service not known"),
+        "the host name is unknown",
+        "Check the host in the address.",
+    ),
+    (
+        ("refused", "timeout expired", "No route to host", "Network is unreachable", "No such file"),
+        "nothing answers at this address",
+        "Check host and port, that the server runs, and that the network lets you through.",
+    ),
+    (
+        ("starting up", "shutting down", "in recovery mode"),
+        "the server is starting or stopping",
+        "Wait a moment, then run the same command again.",
+    ),
+    (
+        ("too many clients", "remaining connection slots", "too many connections"),
+        "the server has no free connection",
+        "Use fewer jobs, or raise max_connections.",
+    ),
+)
+
+
+_ABSENT = ("the host name is unknown", "nothing answers at this address")
+
+
+def connecting(text: str, subject: str) -> UnreachableError:
+    """Return the error for libpq's ``text`` about a failed connection to ``subject``."""
+    if 'database "' in text and "does not exist" in text:
+        return AbsentError(
+            "the database does not exist", subject=subject, remedy="Create it, or correct the address."
+        )
+    for marks, what, remedy in _CONNECTING:
+        if any(mark in text for mark in marks):
+            return (AbsentError if what in _ABSENT else UnreachableError)(
+                what, subject=subject, remedy=remedy
+            )
+    # libpq never quotes a password; its last line is the server's own reason.
+    lines = [line.strip() for line in text.splitlines() if line.strip()] or ["no reason was given"]
+    return UnreachableError(
+        f"cannot connect: {lines[-1]}", subject=subject, remedy="Check the address and the server."
+    )
+
+
+@contextmanager
+def translated(subject: str, *, remedy: str = "") -> Iterator[None]:
+    """Raise psycopg's errors as ``PostgresError`` about ``subject``.
+
+    Only the primary message is kept: context and detail of an error quote rows, which may be confidential.
+    """
+    try:
+        yield
+    except _ENDED as error:
+        raise UnreachableError(
+            f"the server ended the work: {primary(error)}", subject=subject, remedy=_AGAIN
+        ) from error
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise PostgresError(
+            primary(error), subject=subject, remedy=remedy or "Grant it to the user in the address."
+        ) from error
+    except psycopg.OperationalError as error:
+        if error.sqlstate is not None:
+            raise PostgresError(primary(error), subject=subject, remedy=remedy) from error
+        raise UnreachableError("the connection was lost", subject=subject, remedy=_AGAIN) from error
+    except psycopg.Error as error:
+        raise PostgresError(primary(error), subject=subject, remedy=remedy) from error
+
+
+def primary(error: psycopg.Error) -> str:
+    """Return the server's one-line message, without the rows that its context may quote."""
+    return error.diag.message_primary or (str(error).splitlines() or [type(error).__name__])[0]

@@ -1,0 +1,212 @@
+"""The queries behind ``engines.postgres.schema``.
+
+Each returns (kind, schema or empty, relation it belongs to or empty, qualified name, definition).
+"""
+
+from __future__ import annotations
+
+from engines.postgres.catalog import OWN
+
+_RELATION = OWN.format(catalog="pg_class", oid="c.oid")
+_TYPE = OWN.format(catalog="pg_type", oid="t.oid")
+_ROUTINE = OWN.format(catalog="pg_proc", oid="p.oid")
+_JOIN = "JOIN pg_namespace n ON n.oid = c.relnamespace"
+_NAME = "format('%I.%I', n.nspname, c.relname)"
+_PART = "format('%I.%I.%I', n.nspname, c.relname, {})"
+
+# ruff: noqa: S608 - the parts of these queries are the constants above
+
+_SCHEMAS = """
+SELECT 'schema', n.nspname, '', quote_ident(n.nspname), '' FROM pg_namespace n
+WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' AND NOT EXISTS (
+    SELECT FROM pg_depend e
+    WHERE e.classid = 'pg_namespace'::regclass AND e.objid = n.oid AND e.deptype = 'e')"""
+
+_RELATIONS = f"""
+SELECT CASE c.relkind WHEN 'r' THEN 'table' WHEN 'p' THEN 'partitioned table' WHEN 'v' THEN 'view'
+           WHEN 'm' THEN 'materialized view' WHEN 'f' THEN 'foreign table' WHEN 'c' THEN 'composite type' END,
+       n.nspname, c.relname, {_NAME},
+       concat_ws(' ', c.relpersistence, c.reloptions::text, pg_get_expr(c.relpartbound, c.oid),
+           pg_get_partkeydef(c.oid), CASE WHEN c.relforcerowsecurity THEN 'forced row security' END,
+           (SELECT string_agg(i.inhparent::regclass::text, ', ' ORDER BY i.inhseqno)
+            FROM pg_inherits i WHERE i.inhrelid = c.oid))
+FROM pg_class c {_JOIN}
+WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'c') AND c.relpersistence <> 't' AND {_RELATION}"""
+
+_VIEWS = f"""
+SELECT 'view definition', n.nspname, c.relname, {_NAME}, pg_get_viewdef(c.oid)
+FROM pg_class c {_JOIN} WHERE c.relkind IN ('v', 'm') AND {_RELATION}"""
+
+_COLUMNS = f"""
+SELECT 'column', n.nspname, c.relname, {_PART.format("a.attname")},
+       concat_ws(' ', format_type(a.atttypid, a.atttypmod), CASE WHEN a.attnotnull THEN 'not null' END,
+           CASE WHEN a.attidentity <> '' THEN 'identity ' || a.attidentity::text END,
+           CASE WHEN a.attgenerated <> '' THEN 'generated ' || a.attgenerated::text END,
+           pg_get_expr(d.adbin, d.adrelid),
+           (SELECT 'collate ' || a.attcollation::regcollation::text FROM pg_type t
+            WHERE t.oid = a.atttypid AND t.typcollation <> a.attcollation))
+FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid {_JOIN}
+LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'c')
+  AND c.relpersistence <> 't' AND {_RELATION}"""
+
+_SEQUENCES = f"""
+SELECT 'sequence', n.nspname, c.relname, {_NAME},
+       concat_ws(' ', format_type(s.seqtypid, NULL), s.seqstart, s.seqincrement, s.seqmin, s.seqmax,
+           s.seqcache, s.seqcycle,
+           (SELECT 'owned by ' || d.refobjid::regclass::text || '.' || quote_ident(a.attname)
+                        FROM pg_depend d
+                        JOIN pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
+                        WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid
+                          AND d.refclassid = 'pg_class'::regclass AND d.deptype IN ('a', 'i')))
+FROM pg_sequence s JOIN pg_class c ON c.oid = s.seqrelid {_JOIN}
+WHERE c.relpersistence <> 't' AND {_RELATION}"""
+
+_TYPES = f"""
+SELECT CASE t.typtype WHEN 'e' THEN 'enum' WHEN 'd' THEN 'domain' ELSE 'range type' END, n.nspname, '',
+       format('%I.%I', n.nspname, t.typname),
+       concat_ws(' ', CASE WHEN t.typtype = 'd' THEN format_type(t.typbasetype, t.typtypmod) END,
+           CASE WHEN t.typnotnull THEN 'not null' END, t.typdefault,
+           (SELECT string_agg(quote_literal(l.enumlabel), ', ' ORDER BY l.enumsortorder)
+            FROM pg_enum l WHERE l.enumtypid = t.oid),
+           (SELECT format_type(r.rngsubtype, NULL) FROM pg_range r WHERE r.rngtypid = t.oid),
+           (SELECT string_agg(format('%I %s', k.conname, pg_get_constraintdef(k.oid)), ', '
+                              ORDER BY k.conname)
+            FROM pg_constraint k WHERE k.contypid = t.oid AND k.contype = 'c'))
+FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace
+WHERE t.typtype IN ('e', 'd', 'r') AND {_TYPE}"""
+
+_ROUTINES = f"""
+SELECT CASE p.prokind WHEN 'p' THEN 'procedure' WHEN 'a' THEN 'aggregate' ELSE 'function' END, n.nspname, '',
+       format('%I.%I(%s)', n.nspname, p.proname, pg_get_function_identity_arguments(p.oid)),
+       CASE WHEN p.prokind <> 'a' THEN pg_get_functiondef(p.oid) ELSE
+           (SELECT concat_ws(' ', g.aggkind, g.aggtransfn, g.aggfinalfn, g.aggcombinefn,
+                             g.aggtranstype::regtype, g.agginitval)
+            FROM pg_aggregate g WHERE g.aggfnoid = p.oid) END
+FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+WHERE {_ROUTINE} AND NOT EXISTS (
+    SELECT FROM pg_depend i WHERE i.classid = 'pg_proc'::regclass AND i.objid = p.oid AND i.deptype = 'i')"""
+
+# Those that belong to a constraint are seen there; an invalid index is one that pg_dump leaves behind too.
+_INDEXES = f"""
+SELECT 'index', n.nspname, c.relname, format('%I.%I', n.nspname, x.relname), pg_get_indexdef(i.indexrelid)
+FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid JOIN pg_class c ON c.oid = i.indrelid {_JOIN}
+WHERE (i.indisvalid OR x.relkind = 'I') AND c.relpersistence <> 't' AND {_RELATION} AND NOT EXISTS (
+    SELECT FROM pg_constraint k WHERE k.conindid = i.indexrelid AND k.contype IN ('p', 'u', 'x'))"""
+
+_ATTACHED_INDEXES = f"""
+SELECT 'index attachment', n.nspname, c.relname, h.inhrelid::regclass::text, h.inhparent::regclass::text
+FROM pg_inherits h JOIN pg_index i ON i.indexrelid = h.inhrelid JOIN pg_class c ON c.oid = i.indrelid {_JOIN}
+WHERE {_RELATION}"""
+
+_CONSTRAINTS = f"""
+SELECT CASE k.contype WHEN 'c' THEN 'check' WHEN 'p' THEN 'primary key' WHEN 'u' THEN 'unique'
+           WHEN 'f' THEN 'foreign key' WHEN 'x' THEN 'exclusion' ELSE 'constraint trigger' END,
+       n.nspname, c.relname, {_PART.format("k.conname")}, pg_get_constraintdef(k.oid)
+FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid {_JOIN}
+WHERE k.contype IN ('c', 'p', 'u', 'x', 't', 'f') AND (k.contype <> 'f' OR k.conparentid = 0)
+  AND c.relpersistence <> 't' AND {_RELATION}"""
+
+_TRIGGERS = f"""
+SELECT 'trigger', n.nspname, c.relname, {_PART.format("g.tgname")},
+       pg_get_triggerdef(g.oid) || ' enabled ' || g.tgenabled::text
+FROM pg_trigger g JOIN pg_class c ON c.oid = g.tgrelid {_JOIN}
+WHERE NOT g.tgisinternal {{own}} AND {_RELATION}"""
+
+_RULES = f"""
+SELECT 'rule', n.nspname, c.relname, {_PART.format("r.rulename")},
+       pg_get_ruledef(r.oid) || ' enabled ' || r.ev_enabled::text
+FROM pg_rewrite r JOIN pg_class c ON c.oid = r.ev_class {_JOIN}
+WHERE r.rulename <> '_RETURN' AND {_RELATION}"""
+
+_POLICIES = f"""
+SELECT 'policy', n.nspname, c.relname, {_PART.format("y.polname")},
+       concat_ws(' | ', y.polcmd, y.polpermissive, pg_get_expr(y.polqual, y.polrelid),
+           pg_get_expr(y.polwithcheck, y.polrelid),
+           (SELECT string_agg(CASE WHEN o = 0 THEN 'public' ELSE pg_get_userbyid(o) END, ', ' ORDER BY 1)
+            FROM unnest(y.polroles) o))
+FROM pg_policy y JOIN pg_class c ON c.oid = y.polrelid {_JOIN} WHERE {_RELATION}"""
+
+_SETTINGS = f"""
+SELECT 'row security', n.nspname, c.relname, {_NAME}, 'enabled'
+FROM pg_class c {_JOIN} WHERE c.relrowsecurity AND {_RELATION}
+UNION ALL
+SELECT 'rows of materialized view', n.nspname, c.relname, {_NAME}, 'filled'
+FROM pg_class c {_JOIN} WHERE c.relkind = 'm' AND c.relispopulated AND {_RELATION}
+UNION ALL
+SELECT 'replica identity', n.nspname, c.relname, {_NAME},
+       concat_ws(' ', c.relreplident, (SELECT i.indexrelid::regclass::text FROM pg_index i
+                                       WHERE i.indrelid = c.oid AND i.indisreplident))
+FROM pg_class c {_JOIN} WHERE c.relkind IN ('r', 'p') AND c.relreplident <> 'd' AND {_RELATION}
+UNION ALL
+SELECT 'clustering', n.nspname, c.relname, {_NAME}, i.indexrelid::regclass::text
+FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid {_JOIN} WHERE i.indisclustered AND {_RELATION}"""
+
+_STATISTICS = f"""
+SELECT 'statistics', n.nspname, c.relname, format('%I.%I', n.nspname, s.stxname),
+       pg_get_statisticsobjdef(s.oid)
+FROM pg_statistic_ext s JOIN pg_class c ON c.oid = s.stxrelid {_JOIN} WHERE {_RELATION}"""
+
+# Kinds whose presence is all that is compared. 16384 is the first number the system does not use itself.
+_OTHERS = """
+SELECT d.type, coalesce(d.schema, ''), '', d.identity, ''
+FROM (
+    SELECT 'pg_cast'::regclass AS class, oid FROM pg_cast UNION ALL SELECT 'pg_operator', oid FROM pg_operator
+    UNION ALL SELECT 'pg_opclass', oid FROM pg_opclass UNION ALL SELECT 'pg_opfamily', oid FROM pg_opfamily
+    UNION ALL SELECT 'pg_collation', oid FROM pg_collation
+    UNION ALL SELECT 'pg_conversion', oid FROM pg_conversion
+    UNION ALL SELECT 'pg_ts_config', oid FROM pg_ts_config UNION ALL SELECT 'pg_ts_dict', oid FROM pg_ts_dict
+    UNION ALL SELECT 'pg_language', oid FROM pg_language
+    UNION ALL SELECT 'pg_foreign_server', oid FROM pg_foreign_server
+    UNION ALL SELECT 'pg_foreign_data_wrapper', oid FROM pg_foreign_data_wrapper
+) o, pg_identify_object(o.class, o.oid, 0) d
+WHERE o.oid >= 16384 AND coalesce(d.schema, '') !~ '^pg_' AND NOT EXISTS (
+    SELECT FROM pg_depend e WHERE e.classid = o.class AND e.objid = o.oid AND e.deptype IN ('e', 'i'))"""
+
+_COMMENTS = """
+SELECT 'comment', coalesce(d.schema, a.object_names[1], ''), coalesce(c.relname, ''),
+       d.type || ' ' || d.identity, o.description
+FROM pg_description o
+CROSS JOIN pg_identify_object(o.classoid, o.objoid, o.objsubid) d
+CROSS JOIN pg_identify_object_as_address(o.classoid, o.objoid, o.objsubid) a
+LEFT JOIN pg_class c ON c.oid = coalesce(
+    CASE WHEN o.classoid = 'pg_class'::regclass
+         THEN coalesce((SELECT i.indrelid FROM pg_index i WHERE i.indexrelid = o.objoid), o.objoid) END,
+    (SELECT nullif(k.conrelid, 0) FROM pg_constraint k
+     WHERE o.classoid = 'pg_constraint'::regclass AND k.oid = o.objoid),
+    (SELECT g.tgrelid FROM pg_trigger g WHERE o.classoid = 'pg_trigger'::regclass AND g.oid = o.objoid),
+    (SELECT y.polrelid FROM pg_policy y WHERE o.classoid = 'pg_policy'::regclass AND y.oid = o.objoid),
+    (SELECT r.ev_class FROM pg_rewrite r WHERE o.classoid = 'pg_rewrite'::regclass AND r.oid = o.objoid))
+WHERE o.objoid >= 16384
+  AND o.classoid NOT IN ('pg_extension'::regclass, 'pg_largeobject'::regclass, 'pg_event_trigger'::regclass,
+                         'pg_publication'::regclass, 'pg_subscription'::regclass)
+  AND NOT EXISTS (SELECT FROM pg_depend e
+                  WHERE e.classid = o.classoid AND e.objid = o.objoid AND e.deptype = 'e')"""
+
+_ALWAYS = (
+    _SCHEMAS,
+    _RELATIONS,
+    _VIEWS,
+    _COLUMNS,
+    _SEQUENCES,
+    _TYPES,
+    _ROUTINES,
+    _INDEXES,
+    _ATTACHED_INDEXES,
+    _CONSTRAINTS,
+    _RULES,
+    _POLICIES,
+    _SETTINGS,
+    _STATISTICS,
+    _OTHERS,
+    _COMMENTS,
+)
+
+# Since 13 a trigger that a partition has from its parent says so; before, it counted as internal.
+_KNOWS_TRIGGER_PARENT = 130000
+
+
+def queries(server_version: int) -> tuple[str, ...]:
+    """Return the queries for a server of ``server_version`` (as libpq counts)."""
+    own = "AND g.tgparentid = 0" if server_version >= _KNOWS_TRIGGER_PARENT else ""
+    return (*_ALWAYS, _TRIGGERS.format(own=own))

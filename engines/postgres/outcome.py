@@ -1,0 +1,57 @@
+"""The results of this package as the return values of modules."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from engines.postgres import clone, compare
+from engines.postgres.connection import Address
+from engines.postgres.schema import Difference
+
+
+def clone_result(result: clone.Result, *, absent: bool = False) -> dict[str, Any]:
+    """Return what the module ``pg_clone`` documents. ``absent``: the target is not there yet."""
+    lines = result.plan.lines()
+    return {
+        "changed": result.plan.changes,
+        "plan": lines,
+        "situation": "absent" if absent else result.plan.situation,
+        "tables": result.tables,
+        "rows": sum(one.rows for one in result.moved),
+        "bytes": sum(one.bytes for one in result.moved),
+        "not_carried": [one.as_dict() for one in result.plan.not_carried],
+        "seconds": result.seconds,
+        "diff": {"before": "", "after": "".join(f"{line}\n" for line in lines)},
+    }
+
+
+def compare_result(found: compare.Comparison, source: Address, target: Address) -> dict[str, Any]:
+    """Return what the module ``pg_compare`` documents."""
+    return {
+        "changed": False,
+        "equal": found.equal,
+        "differences": found.differences(),
+        "tables": [one.as_dict() for one in found.tables],
+        "sequences": [one.as_dict() for one in found.sequences],
+        "schema": _difference(found.schema),
+        "upgraded": found.upgraded,
+        "added_by_upgrade": compare.names(found.by_upgrade.extra),
+        "changed_by_upgrade": compare.names((*found.by_upgrade.different, *found.by_upgrade.missing)),
+        "counts": {
+            "tables": len(found.tables),
+            "tables_equal": sum(one.equal for one in found.tables),
+            "rows": sum(one.source.rows for one in found.tables),
+            "sequences": len(found.sequences),
+            "objects": len(found.source.objects),
+        },
+        "evidence": compare.evidence(found, source, target),
+        "seconds": found.seconds,
+    }
+
+
+def _difference(found: Difference) -> dict[str, list[str]]:
+    return {
+        "missing": compare.names(found.missing),
+        "extra": compare.names(found.extra),
+        "different": compare.names(found.different),
+    }

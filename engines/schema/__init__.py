@@ -1,0 +1,1 @@
+"""Bringing a database's schema to a revision of the code, with Alembic."""

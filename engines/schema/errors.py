@@ -1,0 +1,13 @@
+"""What can go wrong with revisions."""
+
+from __future__ import annotations
+
+from engines.errors import EngineError
+
+
+class SchemaError(EngineError):
+    """The database could not be brought to the revision that was asked for."""
+
+
+class RevisionError(SchemaError):
+    """The revisions of the code and of the database do not fit together."""

@@ -1,0 +1,22 @@
+"""The result of this package as the return values of the module ``alembic_upgrade``."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from engines.schema.upgrade import Result
+
+
+def as_result(result: Result) -> dict[str, Any]:
+    """Return what the module documents."""
+    listing = "".join(f"-- Revision {one.revision}: {one.title}\n" for one in result.applied)
+    return {
+        "changed": bool(result.applied),
+        "from": ", ".join(result.before),
+        "to": ", ".join(result.after),
+        "applied": [asdict(one) for one in result.applied],
+        "sql": result.sql,
+        "seconds": result.seconds,
+        "diff": {"before": "", "after": result.sql or listing},
+    }

@@ -1,0 +1,51 @@
+"""The SQL of pending revisions, without running them."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from collections.abc import Iterable
+
+from alembic.operations import Operations
+from alembic.runtime.migration import MigrationContext, MigrationStep, RevisionStep
+from alembic.script import ScriptDirectory
+from alembic.util import to_tuple
+
+from engines.schema.revisions import Pending
+
+
+def sql_of(scripts: ScriptDirectory, needed: Iterable[Pending], current: tuple[str, ...]) -> str:
+    """Return what applying ``needed`` to a database at ``current`` would send.
+
+    A revision that computes with rows, which only a real run can, is named with the reason instead.
+    """
+    parts = []
+    standing = current
+    for one in needed:
+        script = scripts.get_revision(one.revision)
+        step = MigrationStep.upgrade_from_script(scripts.revision_map, script)
+        parts.append(f"-- Revision {one.revision}: {one.title}\n{_render(step, standing)}")
+        replaced = to_tuple(script.down_revision, default=())
+        standing = (*(name for name in standing if name not in replaced), one.revision)
+    return "\n".join(parts)
+
+
+def _render(step: RevisionStep, standing: tuple[str, ...]) -> str:
+    buffer = io.StringIO()
+    context = MigrationContext.configure(
+        dialect_name="postgresql",
+        opts={
+            "as_sql": True,
+            "literal_binds": True,
+            "output_buffer": buffer,
+            "starting_rev": standing or "base",
+            "fn": lambda _heads, _context: [step],
+        },
+    )
+    try:
+        # What a revision prints is not SQL, and would spoil the module's answer.
+        with Operations.context(context), contextlib.redirect_stdout(io.StringIO()):
+            context.run_migrations()
+    except Exception as error:  # noqa: BLE001 - whatever a revision does without a database
+        return f"-- its SQL shows only when it runs ({type(error).__name__})\n"
+    return buffer.getvalue()

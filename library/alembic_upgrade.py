@@ -1,0 +1,139 @@
+#!/usr/bin/python
+# Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
+"""Ansible module: bring a database to a revision of the code with Alembic."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+---
+module: alembic_upgrade
+short_description: Bring a database to a revision of the code with Alembic
+version_added: "0.1.0"
+author: BMII Migrate contributors (@bmii-migrate)
+description:
+  - Applies the pending revisions, each in a transaction of its own. One upgrade (or M(pg_clone)) at a
+    time works on a database; others wait, and find nothing to do.
+  - A revision that fails leaves the database at the one before, and the message says so.
+  - The project's C(env.py) has to use C(config.attributes["connection"]) when it is given.
+options:
+  database_url:
+    description: The database, as libpq or SQLAlchemy URL or as keyword string, or where that is
+      (C(env:NAME), C(ssm:/name)). In check mode it may be missing, and counts as empty.
+    type: str
+    required: true
+  config:
+    description: The project's C(alembic.ini).
+    type: path
+    required: true
+  target:
+    description: The revision to reach, V(head) or a revision's name. Nothing is ever downgraded.
+    type: str
+    default: head
+  lock_timeout:
+    description: Seconds that a statement waits for a lock on a table; 0 is without limit. A short wait
+      keeps a revision from blocking users behind it.
+    type: int
+    default: 10
+  statement_timeout:
+    description: Seconds that a statement may take; 0 is without limit.
+    type: int
+    default: 0
+  lock_wait:
+    description: Seconds to wait while another migration works on the database.
+    type: int
+    default: 60
+attributes:
+  check_mode:
+    description: Lists the pending revisions and changes nothing.
+    support: full
+  diff_mode:
+    description: Shows the pending revisions; in check mode with their SQL.
+    support: full
+"""
+
+EXAMPLES = r"""
+- name: Bring the database to the newest revision
+  alembic_upgrade:
+    database_url: ssm:/bmii/production/DATABASE_URL
+    config: migrations/alembic.ini
+"""
+
+RETURN = r"""
+from:
+  description: The revision before; empty if there was none.
+  returned: success
+  type: str
+to:
+  description: The revision after; in check mode the one that would be reached.
+  returned: success
+  type: str
+applied:
+  description: The revisions that were applied, in order; in check mode those that would be.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    revision:
+      description: The revision's name.
+      type: str
+    title:
+      description: The first line of its description.
+      type: str
+sql:
+  description: The SQL of the pending revisions. Empty outside check mode.
+  returned: success
+  type: str
+seconds:
+  description: How long it took.
+  returned: success
+  type: float
+"""
+
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from engines.contract import finish
+from engines.events import emit
+from engines.postgres.ends import target_of
+from engines.postgres.errors import AbsentError
+from engines.schema.outcome import as_result
+from engines.schema.upgrade import Options, outline, upgrade
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "database_url": {"type": "str", "required": True, "no_log": True},
+            "config": {"type": "path", "required": True},
+            "target": {"type": "str", "default": "head"},
+            "lock_timeout": {"type": "int", "default": 10},
+            "statement_timeout": {"type": "int", "default": 0},
+            "lock_wait": {"type": "int", "default": 60},
+        },
+        supports_check_mode=True,
+    )
+    finish(module, lambda: _run(module.params, check=module.check_mode))
+
+
+def _run(given: dict[str, Any], *, check: bool) -> dict[str, Any]:
+    options = Options(
+        config=Path(given["config"]),
+        target=given["target"],
+        lock_timeout=given["lock_timeout"],
+        statement_timeout=given["statement_timeout"],
+        lock_wait=given["lock_wait"],
+    )
+    address = target_of(given["database_url"], may_be_absent=check, name="database_url")
+    if address is not None:
+        try:
+            return as_result(upgrade(address, options, check=check, emit=emit))
+        except AbsentError:
+            if not check:
+                raise
+    return as_result(outline(options))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,194 @@
+#!/usr/bin/python
+# Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
+"""Ansible module: copy a PostgreSQL database into another."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+---
+module: pg_clone
+short_description: Copy a PostgreSQL database into another
+version_added: "0.1.0"
+author: BMII Migrate contributors (@bmii-migrate)
+description:
+  - Makes the target hold what the source holds, with tables, rows, sequences, indexes, keys, views,
+    functions and triggers. The source is only read, from one snapshot; rows are streamed from server to
+    server.
+  - The user of the target needs to own the database, no more. What cannot be carried is returned as
+    RV(not_carried).
+  - A run that was killed is finished by the next one. Tables whose rows are equal on both sides (by a
+    checksum that the servers compute) are not copied again, so a second run changes nothing.
+  - A target that holds rows or objects which the source does not have is refused before anything is
+    changed.
+  - A target whose Alembic revision is another one than the source's was copied and upgraded before. It
+    is left as it is if its rows equal the source's, and refused if not.
+options:
+  source:
+    description: The database to read, as libpq or SQLAlchemy URL or as keyword string, or where that is
+      (C(env:NAME), C(ssm:/name)).
+    type: str
+    required: true
+  target:
+    description: The database to fill, which must exist. In check mode it may be missing, and counts as
+      empty.
+    type: str
+    required: true
+  jobs:
+    description: How many tables are copied at a time.
+    type: int
+    default: 2
+  schemas:
+    description: Copy these schemas only. Extensions are not copied then.
+    type: list
+    elements: str
+    default: []
+  exclude_tables:
+    description: Tables to leave out, as C(schema.table), or C(table) in C(public); quoted as in SQL
+      where needed.
+    type: list
+    elements: str
+    default: []
+  on_target_rows:
+    description:
+      - What to do with a table whose rows differ, and a sequence that is ahead, on the target.
+      - V(replace) deletes its rows there and needs O(consent).
+    type: str
+    choices: [refuse, replace]
+    default: refuse
+  consent:
+    description: The name of the target database, to allow what O(on_target_rows=replace) does.
+    type: str
+    default: ""
+  lock_wait:
+    description: Seconds to wait while another migration works on the target.
+    type: int
+    default: 15
+attributes:
+  check_mode:
+    description: Plans and compares without changing anything.
+    support: full
+  diff_mode:
+    description: Shows the steps that are missing on the target.
+    support: full
+"""
+
+EXAMPLES = r"""
+- name: Copy the database to AWS
+  pg_clone:
+    source: env:SOURCE_DATABASE_URL
+    target: ssm:/bmii/production/DATABASE_URL
+    jobs: 4
+
+- name: Copy again over what is there
+  pg_clone:
+    source: env:SOURCE_DATABASE_URL
+    target: ssm:/bmii/production/DATABASE_URL
+    on_target_rows: replace
+    consent: bio_bind_rank
+"""
+
+RETURN = r"""
+plan:
+  description: The steps in words; empty when the target is equal.
+  returned: success
+  type: list
+  elements: str
+situation:
+  description: What the target was before, C(blank), C(unfinished), C(complete), C(upgraded), or
+    C(absent) in check mode.
+  returned: success
+  type: str
+tables:
+  description: Every table of the source.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    schema:
+      description: Its schema.
+      type: str
+    name:
+      description: Its name.
+      type: str
+    rows:
+      description: How many rows were copied; an estimate if none were.
+      type: int
+    bytes:
+      description: How many bytes were copied; an estimate if none were.
+      type: int
+    action:
+      description: C(copy), C(replace) or C(keep).
+      type: str
+rows:
+  description: How many rows were copied.
+  returned: success
+  type: int
+bytes:
+  description: How many bytes were copied.
+  returned: success
+  type: int
+not_carried:
+  description: What the target does not get, with kind, name and reason.
+  returned: success
+  type: list
+  elements: dict
+seconds:
+  description: How long it took.
+  returned: success
+  type: float
+"""
+
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from engines.contract import finish
+from engines.events import emit
+from engines.postgres import clone
+from engines.postgres.connection import parse
+from engines.postgres.ends import target_of
+from engines.postgres.errors import AbsentError
+from engines.postgres.outcome import clone_result
+from engines.postgres.plan import Options
+from engines.references import resolve
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "source": {"type": "str", "required": True, "no_log": True},
+            "target": {"type": "str", "required": True, "no_log": True},
+            "jobs": {"type": "int", "default": 2},
+            "schemas": {"type": "list", "elements": "str", "default": []},
+            "exclude_tables": {"type": "list", "elements": "str", "default": []},
+            "on_target_rows": {"type": "str", "choices": ["refuse", "replace"], "default": "refuse"},
+            "consent": {"type": "str", "default": ""},
+            "lock_wait": {"type": "int", "default": 15},
+        },
+        supports_check_mode=True,
+    )
+    finish(module, lambda: _run(module.params, check=module.check_mode))
+
+
+def _run(given: dict[str, Any], *, check: bool) -> dict[str, Any]:
+    options = Options(
+        jobs=given["jobs"],
+        schemas=tuple(given["schemas"]),
+        exclude_tables=tuple(given["exclude_tables"]),
+        on_target_rows=given["on_target_rows"],
+        consent=given["consent"],
+        lock_wait=given["lock_wait"],
+    )
+    source = parse(resolve(given["source"]), name="source")
+    target = target_of(given["target"], may_be_absent=check)
+    if target is not None:
+        try:
+            return clone_result(clone.clone(source, target, options, check=check, emit=emit))
+        except AbsentError as error:
+            if not check or error.subject != str(target):
+                raise
+    return clone_result(clone.outline(source, options), absent=True)
+
+
+if __name__ == "__main__":
+    main()

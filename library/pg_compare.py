@@ -1,0 +1,179 @@
+#!/usr/bin/python
+# Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
+"""Ansible module: prove that two PostgreSQL databases hold the same."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+---
+module: pg_compare
+short_description: Prove that two PostgreSQL databases hold the same
+version_added: "0.1.0"
+author: BMII Migrate contributors (@bmii-migrate)
+description:
+  - Compares each table of the source with the target's by row count and by a checksum that does not
+    depend on the order of rows, computed inside both servers at the same time; where sequences stand;
+    and schema objects. Nothing is written.
+  - Each side is read in one snapshot.
+  - The rows of materialised views are not compared, their definitions and indexes are.
+options:
+  source:
+    description: The database to compare with, as libpq or SQLAlchemy URL or as keyword string, or where
+      that is (C(env:NAME), C(ssm:/name)).
+    type: str
+    required: true
+  target:
+    description: The database to check.
+    type: str
+    required: true
+  schemas:
+    description: Compare these schemas only.
+    type: list
+    elements: str
+    default: []
+  exclude_tables:
+    description: Tables to leave out, as C(schema.table), or C(table) in C(public); quoted as in SQL
+      where needed.
+    type: list
+    elements: str
+    default: []
+  jobs:
+    description: How many tables are read at a time, on each side.
+    type: int
+    default: 2
+  expect_upgraded:
+    description:
+      - Whether a target at another Alembic revision than the source may have another schema. Differences of
+        schema are then returned as RV(added_by_upgrade) and RV(changed_by_upgrade), rows are compared
+        over the source's columns, and C(alembic_version) is left out.
+    type: bool
+    default: true
+  require_equal:
+    description: Fail on any difference; C(details) lists them.
+    type: bool
+    default: true
+attributes:
+  check_mode:
+    description: The module only reads.
+    support: full
+  diff_mode:
+    description: There is no change to show.
+    support: none
+"""
+
+EXAMPLES = r"""
+- name: Prove that nothing was lost
+  pg_compare:
+    source: env:SOURCE_DATABASE_URL
+    target: ssm:/bmii/production/DATABASE_URL
+
+- name: See how far production has gone since
+  pg_compare:
+    source: env:SOURCE_DATABASE_URL
+    target: ssm:/bmii/production/DATABASE_URL
+    require_equal: false
+  register: drift
+"""
+
+RETURN = r"""
+equal:
+  description: Whether no difference was found.
+  returned: success
+  type: bool
+differences:
+  description: The differences in words.
+  returned: success
+  type: list
+  elements: str
+tables:
+  description: Each table, with C(table), C(source_rows), C(target_rows), C(source_checksum),
+    C(target_checksum) and C(equal). The target's are null when the table or one of its columns is
+    missing there.
+  returned: success
+  type: list
+  elements: dict
+sequences:
+  description: Each sequence, with C(sequence), C(source) and C(target) (last value, and whether it was
+    handed out) and C(equal).
+  returned: success
+  type: list
+  elements: dict
+schema:
+  description: Schema objects that are C(missing), C(extra) or C(different) on the target.
+  returned: success
+  type: dict
+upgraded:
+  description: Whether the target is at another Alembic revision than the source, as O(expect_upgraded)
+    allows.
+  returned: success
+  type: bool
+added_by_upgrade:
+  description: Schema objects that the upgrade added.
+  returned: success
+  type: list
+  elements: str
+changed_by_upgrade:
+  description: Schema objects that the upgrade changed or removed.
+  returned: success
+  type: list
+  elements: str
+counts:
+  description: How many C(tables), C(tables_equal), C(rows), C(sequences) and C(objects) the source has.
+  returned: success
+  type: dict
+evidence:
+  description: What to keep of this comparison, with both addresses (without passwords), versions,
+    revisions and times, and of each table its rows and checksum.
+  returned: success
+  type: dict
+seconds:
+  description: How long it took.
+  returned: success
+  type: float
+"""
+
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from engines.contract import finish
+from engines.postgres.compare import compare, require_equal
+from engines.postgres.connection import parse
+from engines.postgres.outcome import compare_result
+from engines.references import resolve
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "source": {"type": "str", "required": True, "no_log": True},
+            "target": {"type": "str", "required": True, "no_log": True},
+            "schemas": {"type": "list", "elements": "str", "default": []},
+            "exclude_tables": {"type": "list", "elements": "str", "default": []},
+            "jobs": {"type": "int", "default": 2},
+            "expect_upgraded": {"type": "bool", "default": True},
+            "require_equal": {"type": "bool", "default": True},
+        },
+        supports_check_mode=True,
+    )
+    finish(module, lambda: _run(module.params))
+
+
+def _run(given: dict[str, Any]) -> dict[str, Any]:
+    source = parse(resolve(given["source"]), name="source")
+    target = parse(resolve(given["target"]), name="target")
+    found = compare(
+        source,
+        target,
+        schemas=given["schemas"],
+        exclude_tables=given["exclude_tables"],
+        jobs=given["jobs"],
+        expect_upgraded=given["expect_upgraded"],
+    )
+    if given["require_equal"]:
+        require_equal(found, target)
+    return compare_result(found, source, target)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,107 @@
+"""A comparison finds every difference, and raises no false alarm."""
+
+from __future__ import annotations
+
+import json
+
+import psycopg
+import pytest
+
+from engines.events import emit
+from engines.postgres import connection
+from engines.postgres.clone import clone
+from engines.postgres.compare import compare, evidence, require_equal
+from engines.postgres.errors import NotEqualError
+from engines.postgres.plan import Options
+
+INJECTED = {
+    "a value": ("UPDATE kinds SET n = 3 WHERE id = 1", "table public.kinds"),
+    "the sign of zero": ("UPDATE kinds SET f = 0.0 WHERE id = 3", "table public.kinds"),
+    "NULL for empty": ("UPDATE kinds SET t = NULL WHERE id = 2", "table public.kinds"),
+    "a scale": ("UPDATE kinds SET num = 1.1 WHERE id = 2", "table public.kinds"),
+    "a microsecond": ("UPDATE kinds SET ts = ts + '1 microsecond' WHERE id = 2", "table public.kinds"),
+    "a byte": (r"UPDATE kinds SET bin = '\x00ff5d' WHERE id = 1", "table public.kinds"),
+    "a trailing space": (
+        """UPDATE "Mixed Case"."Order" SET "Sp ace" = 'v7 ' WHERE "select" = 7""",
+        "table Mixed Case.Order",
+    ),
+    "a swapped pair": (
+        """UPDATE "Mixed Case"."Order" SET "select" = 15 - "select" WHERE "select" IN (7, 8)""",
+        "table Mixed Case.Order",
+    ),
+    "a row missing": ("DELETE FROM measured_note", "table public.measured_note"),
+    "a row extra": ("INSERT INTO tree VALUES (9, 1)", "table public.tree"),
+    "one of two equal rows": (
+        """DELETE FROM "Mixed Case"."Order" WHERE ctid = (
+           SELECT min(ctid) FROM "Mixed Case"."Order" WHERE "Sp ace" = 'same')""",
+        "table Mixed Case.Order",
+    ),
+    "a row without columns": ("INSERT INTO no_columns DEFAULT VALUES", "table public.no_columns"),
+    "a row in the parent": ("INSERT INTO animal VALUES ('crow')", "table public.animal"),
+    "a sequence behind": ("SELECT setval('kinds_id_seq', 1)", "sequence public.kinds_id_seq"),
+    "an index": ('DROP INDEX "Mixed Case"."Odd Index"', 'index "Mixed Case"."Odd Index"'),
+    "a key": ("ALTER TABLE wife DROP CONSTRAINT wife_husband_fkey", "foreign key public.wife"),
+    "a default": ('ALTER TABLE "Mixed Case"."Order" ALTER "quo""te" DROP DEFAULT', "column"),
+    "a function": (
+        "CREATE OR REPLACE FUNCTION other.double(integer) RETURNS integer LANGUAGE sql AS 'SELECT 3'",
+        "function other.double(integer)",
+    ),
+    "a label": ("ALTER TYPE other.mood ADD VALUE 'furious'", "enum other.mood"),
+    "a trigger": ("ALTER TABLE logged ENABLE TRIGGER note_off", "trigger public.logged.note_off"),
+    "a view": ("CREATE OR REPLACE VIEW moods AS SELECT id, mood FROM kinds", "view definition public.moods"),
+    "a policy": ("DROP POLICY mine ON guarded", "policy public.guarded.mine"),
+    "a comment": ("COMMENT ON TABLE kinds IS 'other'", "comment table public.kinds"),
+    "a table more": ("CREATE TABLE more (id integer)", "table public.more"),
+    "a table less": ("DROP TABLE measured_note", "table public.measured_note"),
+}
+
+
+@pytest.fixture(scope="module")
+def copied(postgres_server, hostile_template):
+    """Return the names of two equal databases, to make copies of."""
+    for name in ("equal_source", "equal_target"):
+        with psycopg.connect(postgres_server.url(), autocommit=True) as session:
+            session.execute(f"CREATE DATABASE {name} TEMPLATE {hostile_template}")
+    return ("equal_source", "equal_target")
+
+
+def ends_of(postgres_server, names):
+    return [connection.parse(postgres_server.url(name)) for name in names]
+
+
+def test_equal_databases_are_equal(postgres_server, copied):
+    for jobs in (1, 3):
+        assert compare(*ends_of(postgres_server, copied), jobs=jobs).differences() == []
+
+
+def test_a_clone_is_equal_in_both_directions(ends):
+    clone(ends.source, ends.target, Options(), check=False, emit=emit)
+    assert compare(ends.target, ends.source).differences() == []
+
+
+@pytest.mark.parametrize("name", INJECTED)
+def test_an_injected_difference_is_found_and_nothing_else(postgres_server, copied, name):
+    statement, found = INJECTED[name]
+    with psycopg.connect(postgres_server.url(), autocommit=True) as session:
+        session.execute("DROP DATABASE IF EXISTS injected")
+        session.execute(f"CREATE DATABASE injected TEMPLATE {copied[1]}")
+    with psycopg.connect(postgres_server.url("injected"), autocommit=True) as session:
+        session.execute(statement)
+    result = compare(*ends_of(postgres_server, (copied[0], "injected")))
+    assert not result.equal
+    assert any(line.startswith(found) for line in result.differences()), result.differences()
+    rows = [one.table for one in result.tables if not one.equal]
+    assert len(rows) <= 1, rows
+
+
+def test_evidence_is_small_plain_and_without_secrets(ends):
+    found = compare(ends.source, ends.target)
+    with pytest.raises(NotEqualError) as refused:
+        require_equal(found, ends.target)
+    assert "table public.tree: it, or a column of it, is not on the target" in refused.value.details
+    kept = evidence(found, ends.source, ends.target)
+    text = json.dumps(kept)
+    assert "s3cr" not in text
+    assert kept["tables"]["public.tree"]["rows"] == 3
+    assert kept["equal"] is False
+    assert len(text) < 6000

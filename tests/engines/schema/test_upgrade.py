@@ -1,0 +1,185 @@
+"""Revisions are applied once, one by one, and a failure says where the database stands."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import traceback
+from pathlib import Path
+
+import pytest
+
+from engines.errors import ConfigurationError
+from engines.events import emit
+from engines.postgres import connection
+from engines.postgres.errors import AbsentError, BusyError
+from engines.postgres.lock import exclusive
+from engines.schema.errors import RevisionError, SchemaError
+from engines.schema.upgrade import Options, outline, upgrade
+
+TABLES = (
+    "SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace ORDER BY 1"
+)
+
+
+def run(database, project, *, check=False, **options):
+    return upgrade(database, Options(config=project.config, **options), check=check, emit=emit)
+
+
+def names(result):
+    return [one.revision for one in result.applied]
+
+
+def test_pending_revisions_are_applied_once(database, project, query):
+    first = run(database, project)
+    assert (first.before, first.after, names(first)) == ((), ("r2",), ["r1", "r2"])
+    assert query(TABLES) == [("alembic_version",), ("one",), ("two",)]
+    second = run(database, project)
+    assert (second.before, second.after, names(second)) == (("r2",), ("r2",), [])
+    project.revision("r3", "r2", "op.execute('CREATE TABLE three (id integer)')")
+    assert names(run(database, project)) == ["r3"]
+
+
+def test_check_shows_the_sql_and_changes_nothing(database, project, query):
+    run(database, project, target="r1")
+    project.revision("r3", "r2", "op.get_bind().execute(sa.text('SELECT 1')).scalar_one()")
+    planned = run(database, project, check=True)
+    assert (planned.before, planned.after, names(planned)) == (("r1",), ("r3",), ["r2", "r3"])
+    assert "CREATE TABLE two (id integer)" in planned.sql
+    assert "UPDATE alembic_version SET version_num='r2'" in planned.sql
+    assert "CREATE TABLE one" not in planned.sql
+    assert "-- Revision r3: What r3 does." in planned.sql
+    assert "its SQL shows only when it runs" in planned.sql
+    assert query(TABLES) == [("alembic_version",), ("one",)]
+    assert names(run(database, project)) == ["r2", "r3"]
+
+
+def test_a_database_that_is_not_there_yet_needs_everything(project):
+    planned = outline(Options(config=project.config))
+    assert names(planned) == ["r1", "r2"]
+    assert "CREATE TABLE alembic_version" in planned.sql
+
+
+def test_a_failed_revision_leaves_the_one_before_and_says_so(database, project, query):
+    project.revision("r3", "r2", "op.execute('CREATE TABLE three (id integer)'); op.execute('SELECT 1/0')")
+    with pytest.raises(
+        SchemaError, match=r"revision r3 \(What r3 does\.\) failed: division by zero"
+    ) as caught:
+        run(database, project)
+    assert "The database is left at r2" in str(caught.value)
+    assert caught.value.details == {"failed": "r3", "left_at": "r2", "applied": ["r1", "r2"]}
+    assert query(TABLES) == [("alembic_version",), ("one",), ("two",)]
+    project.revision("r3", "r2", "op.execute('CREATE TABLE three (id integer)')")
+    assert names(run(database, project)) == ["r3"]
+
+
+def test_no_message_holds_a_password_or_a_row(database, project, query):
+    project.revision("r3", "r2", "op.execute(\"INSERT INTO one VALUES ('confidential')\")")
+    with pytest.raises(SchemaError) as caught:
+        run(database, project)
+    assert "s3cr" not in str(caught.value)
+    project.revision("r3", "r2", "print('noise'); raise KeyError('gone')")
+    with pytest.raises(SchemaError, match="KeyError: 'gone'"):
+        run(database, project)
+    wrong = connection.Address({**database.parameters, "password": "Tr0ub4dor"})
+    with pytest.raises(Exception, match="wrong user or password") as caught:
+        run(wrong, project)
+    assert "Tr0ub4dor" not in "".join(traceback.format_exception(caught.value))
+    with pytest.raises(AbsentError):
+        run(connection.Address({**database.parameters, "dbname": "nowhere"}), project)
+
+
+def test_printing_revisions_do_not_spoil_the_answer(database, project, capsys):
+    project.revision("r3", "r2", "print('noise')")
+    run(database, project)
+    assert capsys.readouterr().out == ""
+
+
+def test_several_heads_are_named(database, project, query):
+    project.revision("fork", "r1", "pass")
+    with pytest.raises(RevisionError, match="several heads: fork, r2"):
+        run(database, project)
+    assert names(run(database, project, target="r2")) == ["r1", "r2"]
+    assert names(run(database, project, target="fork")) == ["fork"]
+    (project.versions / "merge.py").write_text(
+        'revision = "merge"\ndown_revision = ("fork", "r2")\n\n\ndef upgrade():\n    pass\n', encoding="utf-8"
+    )
+    assert names(run(database, project)) == ["merge"]
+
+
+def test_revisions_that_do_not_fit_are_clear_errors(database, project, query):
+    run(database, project)
+    with pytest.raises(RevisionError, match="nonsense"):
+        run(database, project, target="nonsense")
+    with pytest.raises(RevisionError, match="ahead of r1: it also has r2"):
+        run(database, project, target="r1")
+    query("UPDATE alembic_version SET version_num = 'future'")
+    with pytest.raises(RevisionError, match="at revision future, which this code does not have"):
+        run(database, project)
+    with pytest.raises(ConfigurationError, match="does not exist"):
+        upgrade(database, Options(config=Path("nowhere.ini")), check=False, emit=emit)
+
+
+def test_a_revision_that_cannot_be_read_is_named(database, project):
+    (project.versions / "broken.py").write_text("revision = (", encoding="utf-8")
+    with pytest.raises(RevisionError, match="a revision cannot be read: SyntaxError"):
+        run(database, project)
+
+
+def test_the_wait_for_another_migration_is_bounded(database, project):
+    with (
+        connection.session(database, purpose="bmii-migrate pg_clone") as other,
+        exclusive(other, seconds=0, subject="database"),
+        pytest.raises(BusyError, match="pg_clone"),
+    ):
+        run(database, project, lock_wait=0.1)
+
+
+def test_a_statement_does_not_wait_for_ever(database, project, query):
+    run(database, project)
+    project.revision("r3", "r2", "op.execute('ALTER TABLE one ADD COLUMN more text')")
+    with connection.session(database) as user, user.transaction():
+        user.execute("SELECT FROM public.one")
+        with pytest.raises(SchemaError, match="lock timeout"):
+            run(database, project, lock_timeout=0.1)
+    project.revision("r3", "r2", "op.execute('SELECT pg_sleep(20)')")
+    with pytest.raises(SchemaError, match="statement timeout"):
+        run(database, project, statement_timeout=0.1)
+
+
+def test_an_index_can_be_built_concurrently(database, project, query):
+    body = (
+        "with op.get_context().autocommit_block(): "
+        "op.create_index('fast', 'one', ['id'], postgresql_concurrently=True)"
+    )
+    project.revision("r3", "r2", body)
+    assert names(run(database, project)) == ["r1", "r2", "r3"]
+    assert query("SELECT indisvalid FROM pg_index WHERE indexrelid = 'fast'::regclass") == [(True,)]
+
+
+CALL = """
+import os, sys
+from pathlib import Path
+from engines.postgres import connection
+from engines.schema.upgrade import Options, upgrade
+
+database, options = connection.parse(os.environ["ADDRESS"]), Options(config=Path(sys.argv[1]))
+result = upgrade(database, options, check=False, emit=lambda *a, **k: None)
+print(len(result.applied))
+"""
+
+
+def test_of_three_at_once_one_works_and_the_others_find_nothing(database, project):
+    project.revision("r3", "r2", "op.execute('SELECT pg_sleep(0.5)')")
+    address = " ".join(f"{key}='{value}'" for key, value in database.parameters.items())
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", CALL, str(project.config)],
+            env=os.environ | {"ADDRESS": address},
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(3)
+    ]
+    assert sorted(int(process.communicate()[0]) for process in processes) == [0, 0, 3]

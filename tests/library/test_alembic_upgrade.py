@@ -1,0 +1,84 @@
+"""alembic_upgrade as Ansible runs it: check, real, repeat, failure."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+MODULE = Path(__file__).parents[2] / "library" / "alembic_upgrade.py"
+ENV = """
+from alembic import context
+
+context.configure(connection=context.config.attributes["connection"])
+with context.begin_transaction():
+    context.run_migrations()
+"""
+REVISION = '''"""Make one."""
+from alembic import op
+
+revision = "r1"
+down_revision = None
+
+
+def upgrade():
+    print("noise")
+    op.execute("CREATE TABLE one (id integer)")
+'''
+
+
+def _run(*, check=False, **options):
+    arguments = {"_ansible_check_mode": check, "_ansible_diff": True, **options}
+    done = subprocess.run(
+        [sys.executable, str(MODULE)],
+        input=json.dumps({"ANSIBLE_MODULE_ARGS": arguments}),
+        capture_output=True,
+        text=True,
+        check=False,
+        env=dict(os.environ),
+    )
+    assert done.stdout, done.stderr
+    return json.loads(done.stdout), done.stdout + done.stderr
+
+
+@pytest.fixture
+def options(postgres_server, tmp_path):
+    """Return the options for a project of one revision and a database of an ordinary role."""
+    (tmp_path / "alembic.ini").write_text("[alembic]\nscript_location = %(here)s\npath_separator = os\n")
+    (tmp_path / "env.py").write_text(ENV)
+    (tmp_path / "versions").mkdir()
+    (tmp_path / "versions" / "r1.py").write_text(REVISION)
+    postgres_server.create_role("revisor", "canary-93ab")
+    postgres_server.create_database("module_revisions", owner="revisor")
+    url = postgres_server.url("module_revisions", "revisor", "canary-93ab", driver="psycopg2")
+    return {"database_url": url, "config": str(tmp_path / "alembic.ini")}
+
+
+def test_check_real_repeat_and_a_failure(options, tmp_path):
+    check, printed = _run(check=True, **options)
+    assert (check["changed"], check["from"], check["to"]) == (True, "", "r1")
+    assert "CREATE TABLE one" in check["diff"]["after"]
+    real, printed_too = _run(**options)
+    assert (real["changed"], real["applied"]) == (True, [{"revision": "r1", "title": "Make one."}])
+    repeat, _ = _run(**options)
+    assert (repeat["changed"], repeat["from"], repeat["to"], repeat["applied"]) == (False, "r1", "r1", [])
+    text = REVISION.replace('"r1"', '"r2"').replace("None", '"r1"')
+    (tmp_path / "versions" / "r2.py").write_text(text)
+    failed, printed_last = _run(**options)
+    assert failed["failed"]
+    assert 'relation "one" already exists. The database is left at r1' in failed["msg"]
+    for output in (printed, printed_too, printed_last):
+        assert "canary-93ab" not in output.replace(options["database_url"], "")
+
+
+def test_a_plan_does_without_a_database(options, aws):
+    missing = {**options, "database_url": "ssm:/nowhere/DATABASE_URL"}
+    assert _run(check=True, **missing)[0]["to"] == "r1"
+    assert "does not exist" in _run(**missing)[0]["msg"]
+    gone = {**options, "database_url": options["database_url"].replace("module_revisions", "nowhere")}
+    assert _run(check=True, **gone)[0]["changed"]
+    assert "the database does not exist" in _run(**gone)[0]["msg"]
