@@ -1,0 +1,5 @@
+"""``python -m bmii``."""
+
+from bmii.cli import main
+
+main()
