@@ -147,15 +147,17 @@ def _database(settings: Settings, facts: dict[str, Any]) -> Iterator[Finding]:
         yield Finding("preflight_source_database", _sentence(error), error.remedy or _START[settings.world])
         return
     facts["source_postgres"] = major
-    if major > TARGET_POSTGRES:
+    # The rehearsal runs both databases with the one PostgreSQL that it finds on the machine.
+    target = TARGET_POSTGRES if settings.production else major
+    if major > target:
         yield Finding(
             "preflight_source_database",
-            f"is PostgreSQL {major}, newer than the new database's {TARGET_POSTGRES}",
+            f"is PostgreSQL {major}, newer than the new database's {target}",
             "A database cannot be moved to an older version.",
         )
         return
     try:
-        facts["pg_dump"] = programs.find(major, TARGET_POSTGRES).major
+        facts["pg_dump"] = programs.find(major, target).major
     except EngineError as error:
         yield Finding("pg_dump", error.what, error.remedy)
 
