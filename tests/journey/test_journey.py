@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import socket
 import subprocess
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Timer
 
 import boto3
 import pytest
@@ -63,6 +66,31 @@ class Clone:
     def playbook(self, name: str, *options: str) -> str:
         ports = f"--extra-vars=@{self.folder}/.ports.json"
         return self.run(".venv/bin/ansible-playbook", f"playbooks/{name}.yml", ports, *options)
+
+    def kill_during(self, task: str | None) -> None:
+        """Start a migration and kill its whole process group: when ``task`` has begun, or after 12 s."""
+        command = [".venv/bin/ansible-playbook", "playbooks/migrate.yml"]
+        command.append(f"--extra-vars=@{self.folder}/.ports.json")
+        run = subprocess.Popen(
+            command,
+            cwd=self.folder,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+        assert run.stdout is not None
+        killer = Timer(12 if task is None else 600, os.killpg, (run.pid, signal.SIGKILL))
+        killer.start()
+        for line in run.stdout:
+            if task is not None and line.startswith("TASK") and task in line:
+                time.sleep(0.9)  # the module has begun its work by then
+                os.killpg(run.pid, signal.SIGKILL)
+                break
+        run.stdout.close()
+        assert run.wait() == -signal.SIGKILL, f"the run ended before {task!r} began"
+        killer.cancel()
 
     def rank(self, url: str, key: str | None = None) -> tuple[int, object]:
         """Ask the platform at ``url`` for a ranking; return the status and the answer."""
@@ -191,6 +219,24 @@ def test_no_secret_is_printed(clone: Clone, first_run: str) -> None:
     key = clone.api_key()
     assert key not in first_run
     assert key not in clone.playbook("migrate", "-vvvv")
+
+
+def test_a_killed_run_is_finished_by_the_same_command(clone: Clone, first_run: str) -> None:
+    """Kill the run wherever a phase has just begun its work, and once at a moment of no meaning."""
+    clone.make("stack-down")
+    for task in (
+        "Apply the stack",
+        "Copy what the new database lacks",
+        "Copy what the new store lacks",
+        None,
+    ):
+        clone.kill_during(task)
+    clone.kill_during("Release the image")
+    finished = recap(clone.make("migrate"))
+    assert finished["failed"] == 0
+    assert clone.rank(clone.new_url, clone.api_key()) == clone.rank(clone.old_url)
+    again = recap(clone.make("migrate"))
+    assert (again["changed"], again["failed"]) == (0, 0)
 
 
 def test_the_way_out_leaves_nothing(clone: Clone, first_run: str) -> None:
