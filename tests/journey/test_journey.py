@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -68,29 +69,27 @@ class Clone:
         return self.run(".venv/bin/ansible-playbook", f"playbooks/{name}.yml", ports, *options)
 
     def kill_during(self, task: str | None) -> None:
-        """Start a migration and kill its whole process group: when ``task`` has begun, or after 12 s."""
+        """Start a migration and kill it with all its workers: when ``task`` has begun, or after 12 s."""
         command = [".venv/bin/ansible-playbook", "playbooks/migrate.yml"]
         command.append(f"--extra-vars=@{self.folder}/.ports.json")
-        run = subprocess.Popen(
+        with subprocess.Popen(
             command,
             cwd=self.folder,
             env=self.environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            start_new_session=True,
-        )
-        assert run.stdout is not None
-        killer = Timer(12 if task is None else 600, os.killpg, (run.pid, signal.SIGKILL))
-        killer.start()
-        for line in run.stdout:
-            if task is not None and line.startswith("TASK") and task in line:
-                time.sleep(0.9)  # the module has begun its work by then
-                os.killpg(run.pid, signal.SIGKILL)
-                break
-        run.stdout.close()
-        assert run.wait() == -signal.SIGKILL, f"the run ended before {task!r} began"
-        killer.cancel()
+        ) as run:
+            assert run.stdout is not None
+            killer = Timer(12 if task is None else 600, kill_all, [run.pid])
+            killer.start()
+            for line in run.stdout:
+                if task is not None and line.startswith("TASK") and task in line:
+                    time.sleep(0.9)  # the module has begun its work by then
+                    kill_all(run.pid)
+                    break
+            killer.cancel()
+        assert run.returncode == -signal.SIGKILL, f"the run ended before {task!r} began"
 
     def rank(self, url: str, key: str | None = None) -> tuple[int, object]:
         """Ask the platform at ``url`` for a ranking; return the status and the answer."""
@@ -121,6 +120,24 @@ class Clone:
             aws_secret_access_key="test",
         )
         return str(ssm.get_parameter(Name="/bmii/local/API_KEY", WithDecryption=True)["Parameter"]["Value"])
+
+
+def kill_all(pid: int) -> None:
+    """Kill a process and what it has started, each in a session of its own, as Ansible's workers are."""
+    parents: dict[int, int] = {}
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            parents[int(path.parent.name)] = int(
+                path.read_text(encoding="utf-8").rpartition(")")[2].split()[1]
+            )
+        except OSError:
+            continue
+    doomed = [pid]
+    for each in doomed:
+        doomed += [child for child, parent in parents.items() if parent == each]
+    for each in doomed:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(each, signal.SIGKILL)
 
 
 def free_ports(count: int) -> list[int]:
