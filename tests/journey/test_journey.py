@@ -18,6 +18,7 @@ from pathlib import Path
 from threading import Timer
 
 import boto3
+import psycopg
 import pytest
 
 ROOT = Path(__file__).parents[2]
@@ -91,9 +92,9 @@ class Clone:
             killer.cancel()
         assert run.returncode == -signal.SIGKILL, f"the run ended before {task!r} began"
 
-    def rank(self, url: str, key: str | None = None) -> tuple[int, object]:
+    def rank(self, url: str, key: str | None = None, *, record: bool = False) -> tuple[int, object]:
         """Ask the platform at ``url`` for a ranking; return the status and the answer."""
-        body = json.dumps({"smiles": ASPIRIN, "top_k": 10, "record": False}).encode()
+        body = json.dumps({"smiles": ASPIRIN, "top_k": 10, "record": record}).encode()
         headers = {"Content-Type": "application/json", **({"X-API-Key": key} if key else {})}
         request = urllib.request.Request(f"{url}/rank", data=body, headers=headers, method="POST")
         try:
@@ -102,6 +103,16 @@ class Clone:
         except urllib.error.HTTPError as error:
             with error:
                 return error.code, json.load(error)
+
+    def rankings(self, server: str, user: str) -> int:
+        """Return how many rankings the database of ``server`` keeps."""
+        address = (
+            f"host=127.0.0.1 port={self.ports[server]} dbname=bio_bind_rank user={user} password=postgres"
+        )
+        with psycopg.connect(address) as session:
+            row = session.execute("SELECT count(*) FROM rankings").fetchone()
+        assert row is not None
+        return int(row[0])
 
     @property
     def old_url(self) -> str:
@@ -177,6 +188,9 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clone]:
     home = tmp_path_factory.mktemp("home")
     path = [each for each in os.environ["PATH"].split(os.pathsep) if not each.startswith(str(ROOT))]
     environment |= {"HOME": str(home), "PATH": os.pathsep.join(path)}
+    # What somebody who works with AWS has exported must not reach the rehearsal.
+    environment |= {"AWS_PROFILE": "of-the-user", "AWS_SESSION_TOKEN": "of-the-user"}
+    environment |= {"AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "true"}
     ports = dict(zip(PROGRAMS, free_ports(len(PROGRAMS)), strict=True))
     (folder / ".ports.json").write_text(json.dumps({"local_stack_ports": ports}), encoding="utf-8")
     clone = Clone(folder, environment, ports)
@@ -205,6 +219,18 @@ def test_the_new_world_answers_as_the_old_one(clone: Clone, first_run: str) -> N
 def test_without_the_key_it_does_not_answer(clone: Clone, first_run: str) -> None:
     assert clone.rank(clone.new_url)[0] == 401
     assert clone.rank(clone.new_url, "not-the-key")[0] in {401, 403}
+
+
+def test_what_users_write_after_going_live_is_left_alone(clone: Clone, first_run: str) -> None:
+    assert clone.rankings("source_postgres", "postgres") == 0, "the checks have written to the old world"
+    for _ in range(2):
+        assert clone.rank(clone.new_url, clone.api_key(), record=True)[0] == 200
+    assert clone.rank(clone.old_url, record=True)[0] == 200
+    output = clone.make("migrate")
+    assert (recap(output)["changed"], recap(output)["failed"]) == (0, 0)
+    assert "The new database serves users, so its rows are left as they are." in output
+    assert clone.rankings("target_postgres", "bmii_admin") == 2
+    assert clone.rankings("source_postgres", "postgres") == 1
 
 
 def test_a_second_run_changes_nothing(clone: Clone, first_run: str) -> None:
