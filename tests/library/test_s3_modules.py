@@ -191,6 +191,7 @@ def test_the_role_moves_compares_and_changes_nothing_twice(world, tmp_path):
 
     def run(*options, **variables):
         command = [str(Path(sys.executable).parent / "ansible-playbook"), "-vvv", str(tmp_path / "play.json")]
+        variables["ansible_python_interpreter"] = sys.executable
         extra = ["-i", "localhost,", "-e", json.dumps(variables), *options]
         done = subprocess.run([*command, *extra], cwd=ROOT, capture_output=True, text=True, check=False)
         assert "minioadmin" not in done.stdout + done.stderr
