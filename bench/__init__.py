@@ -1,0 +1,1 @@
+"""Benchmarks: contenders run in turns on one machine; medians and ratios, never a lone figure."""
