@@ -11,12 +11,13 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.complete
 ANSIBLE ?=
 PYTEST ?=
+BENCH ?=
 
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .PHONY: help
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: setup
 setup: $(STAMP) ## Build .venv from the hashed lock, and check it
@@ -55,6 +56,10 @@ journey: setup ## The README's commands in a fresh clone, end to end
 
 .PHONY: test
 test: lint unit molecule journey ## Everything that CI runs
+
+.PHONY: bench-postgres
+bench-postgres: setup ## How long a database takes to copy, next to its peers (BENCH_SIZE=1 GB, BENCH='--rounds 3')
+	python -m bench.postgres $(BENCH)
 
 .PHONY: lock
 lock: setup ## Resolve requirements.lock and service/requirements.lock anew

@@ -133,7 +133,7 @@ def table(summaries: Sequence[Summary]) -> str:
     """Return the figures as a Markdown table that can be read as it is."""
     bases = list(summaries[0].ratios) if summaries else []
     head = ["contender", "runs", "median s", "range s", "CPU s", "servers' CPU s", "peak MB"]
-    lines = [head + [f"/ {base}" for base in bases]]
+    lines = [head + [f"/ {base.partition(',')[0]}" for base in bases]]
     for one in summaries:
         cells = [one.contender, str(one.runs), f"{one.seconds:.2f}", f"{one.fastest:.2f} - {one.slowest:.2f}"]
         cells += [f"{one.cpu:.2f}", f"{one.server_cpu:.2f}", f"{one.peak / 1e6:.0f}"]

@@ -1,0 +1,213 @@
+"""How long a database takes to copy: `make bench-postgres`.
+
+Two PostgreSQL servers of our own, of one version and with the same settings, durable ones. Each contender copies
+the first one's database into a fresh database of the second, as a role that is no superuser.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import psycopg
+
+from bench import harness, postgres_data
+from bench.harness import Contender, Report, say
+from bench.measure import FailedError, Job
+from engines.postgres import connection
+from engines.postgres.compare import compare
+from rehearsal import postgres as servers
+from rehearsal.postgres import PostgresServer
+from rehearsal.programs import PYTHON, free_ports, minimal_environment, running
+
+NAME = "postgres"
+LIBRARY = Path(__file__).parents[1] / "library"
+SOURCE, TARGET, USER, PASSWORD = "source", "target", "bench", "test"
+# What the rehearsal's servers leave out for speed is on: it is what a copy costs where data matter.
+_SETTINGS = {
+    "fsync": "on",
+    "full_page_writes": "on",
+    "synchronous_commit": "on",
+    "shared_buffers": "512MB",
+    "maintenance_work_mem": "64MB",
+    "max_wal_size": "4GB",
+    "max_parallel_maintenance_workers": "2",
+}
+_DUMP = "pg_dump -Fc, pg_restore"
+_PARALLEL = "pg_dump -Fd -j2 -Z0, pg_restore -j2"
+_PGCOPYDB = "pgcopydb, 2 and 2 jobs"
+_OURS, _PROVEN = "pg_clone", "pg_clone, pg_compare"
+
+_SCRIPTS: Mapping[str, str] = {
+    _DUMP: 'pg_dump -Fc "$SOURCE_URL" | pg_restore --no-owner --no-acl --exit-on-error -d "$TARGET_URL"',
+    _PARALLEL: 'pg_dump -Fd -j2 -Z0 -f "$WORK/dump" "$SOURCE_URL";'
+    ' pg_restore -j2 --no-owner --no-acl --exit-on-error -d "$TARGET_URL" "$WORK/dump"',
+    _PGCOPYDB: 'pgcopydb clone --table-jobs 2 --index-jobs 2 --no-owner --no-acl --dir "$WORK/pgcopydb"'
+    ' --source "$SOURCE_URL" --target "$TARGET_URL"',
+    _OURS: 'exec "$PYTHON" "$LIBRARY/pg_clone.py" "$WORK/arguments"',
+    _PROVEN: '"$PYTHON" "$LIBRARY/pg_clone.py" "$WORK/arguments";'
+    ' "$PYTHON" "$LIBRARY/pg_compare.py" "$WORK/arguments"',
+}
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Both servers, and a folder for what contenders write."""
+
+    source: PostgresServer
+    target: PostgresServer
+    work: Path
+
+    @property
+    def source_url(self) -> str:
+        """The database that is copied."""
+        return self.source.url(SOURCE)
+
+    @property
+    def target_url(self) -> str:
+        """The database that is filled, as its owner."""
+        return self.target.url(TARGET, USER, PASSWORD)
+
+    def processes(self) -> list[int]:
+        """Return the process ids of both servers."""
+        return [_postmaster(one.folder) for one in (self.source, self.target)]
+
+    def prepare(self, script: str) -> Job:
+        """Empty the target and the working folder, let both servers come to rest; return the command."""
+        self.clean()
+        self.work.mkdir()
+        self.target.create_database(TARGET, owner=USER)
+        options = {"source": "env:SOURCE_URL", "target": "env:TARGET_URL", "jobs": 2}
+        arguments = self.work / "arguments"
+        arguments.write_text(json.dumps({"ANSIBLE_MODULE_ARGS": options}), encoding="utf-8")
+        for server in (self.source, self.target):
+            _execute(server.url(), "CHECKPOINT")
+        environment = minimal_environment(
+            SOURCE_URL=self.source_url,
+            TARGET_URL=self.target_url,
+            WORK=str(self.work),
+            LIBRARY=str(LIBRARY),
+            PYTHON=PYTHON,
+            HOME=str(self.work),
+        )
+        # The client programs of the servers' own version, for all.
+        environment["PATH"] = f"{servers.find_binaries()}:{environment['PATH']}"
+        command = ("bash", "-euo", "pipefail", "-c", script)
+        return Job(command, environment, self.work.with_name("contender.log"))
+
+    def verify(self) -> None:
+        """Raise ``FailedError`` unless the target holds every row, index and key of the source."""
+        if postgres_data.counts(self.source_url) != postgres_data.counts(self.target_url):
+            raise FailedError("rows are missing on the target")
+        found = compare(connection.parse(self.source_url), connection.parse(self.target_url)).differences()
+        if found:
+            raise FailedError(f"the target differs: {'; '.join(found[:5])}")
+
+    def clean(self) -> None:
+        """Remove what a contender made."""
+        _execute(self.target.url(), f"DROP DATABASE IF EXISTS {TARGET} (FORCE)")
+        shutil.rmtree(self.work, ignore_errors=True)
+
+
+def contenders(stage: Stage, names: list[str]) -> list[Contender]:
+    """Return those whose name begins with one of ``names``, or all."""
+    return [
+        Contender(name, partial(stage.prepare, script), stage.verify, stage.clean)
+        for name, script in _SCRIPTS.items()
+        if not names or any(name.startswith(one) for one in names)
+    ]
+
+
+@contextlib.contextmanager
+def stage(folder: Path, rows: int) -> Iterator[Stage]:
+    """Run both servers, the source filled with ``rows`` measurements, for the length of a ``with`` block."""
+    with contextlib.ExitStack() as stack:
+        ports = free_ports(2)
+        pair = [
+            stack.enter_context(_server(folder / name, port))
+            for name, port in zip(("old", "new"), ports, strict=True)
+        ]
+        pair[1].create_role(USER, PASSWORD)
+        mark = folder / f"filled-{rows}"
+        if not mark.exists():
+            say(f"filling {SOURCE} with {rows} measurements and what belongs to them")
+            _execute(pair[0].url(), f"DROP DATABASE IF EXISTS {SOURCE}")
+            pair[0].create_database(SOURCE)
+            postgres_data.fill(pair[0].url(SOURCE), rows)
+            mark.touch()
+        yield Stage(pair[0], pair[1], folder / "work")
+
+
+@contextlib.contextmanager
+def _server(folder: Path, port: int) -> Iterator[PostgresServer]:
+    one = PostgresServer(port, folder / "data")
+    servers.initialise(one.folder)
+    lines = "".join(f"{name} = '{value}'\n" for name, value in _SETTINGS.items())
+    (one.folder / "postgresql.auto.conf").write_text(lines, encoding="utf-8")
+    with running(one.program(), folder / "postgres.log"):
+        yield one
+
+
+def _postmaster(folder: Path) -> int:
+    return int((folder / "postmaster.pid").read_text().splitlines()[0])
+
+
+def _execute(url: str, statement: str) -> None:
+    with psycopg.connect(url, autocommit=True) as session:
+        session.execute(statement)
+
+
+def _setting(stage_: Stage, rows: int) -> dict[str, object]:
+    tables, indexes = postgres_data.sizes(stage_.source_url)
+    with psycopg.connect(stage_.source_url) as session:
+        version = session.info.parameter_status("server_version") or ""
+    return {
+        "PostgreSQL": version.split()[0],
+        "largest table's rows": rows,
+        "tables MB": tables // 10**6,
+        "indexes MB": indexes // 10**6,
+    }
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="bench.postgres", description=__doc__)
+    size = float(os.environ.get("BENCH_SIZE", "1"))
+    parser.add_argument("--size", type=float, default=size, help="GB of tables, indexes apart (BENCH_SIZE)")
+    parser.add_argument("--rounds", type=int, default=3, help="0 only makes the data")
+    parser.add_argument("--append", action="store_true", help="add to the kept runs of the same setting")
+    parser.add_argument("--folder", type=Path, help="keep servers' files here, for another call")
+    parser.add_argument("--only", action="append", default=[], help="contenders by how their names begin")
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Run the benchmark as the command line asks."""
+    given = _arguments()
+    rows = postgres_data.measurements(given.size)
+    notes = [] if shutil.which("pgcopydb") else ["pgcopydb is not installed: left out."]
+    with contextlib.ExitStack() as stack:
+        temporary = partial(tempfile.TemporaryDirectory, prefix="bench-postgres-")
+        folder = given.folder or Path(stack.enter_context(temporary()))
+        ready = stack.enter_context(stage(folder.absolute(), rows))
+        setting = _setting(ready, rows)
+        chosen = [one for one in contenders(ready, given.only) if not (notes and one.name == _PGCOPYDB)]
+        kept = harness.earlier(NAME, setting) if given.append else ()
+        samples = harness.rounds(chosen, given.rounds, servers=ready.processes(), earlier=kept, say=say)
+    if samples:
+        harness.publish(Report(NAME, setting, samples, tuple(notes)), (_PGCOPYDB, _DUMP))
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except FailedError as error:
+        sys.exit(f"bench-postgres: {error}")
