@@ -1,7 +1,7 @@
 """How long a database takes to copy: `make bench-postgres`.
 
-Two PostgreSQL servers of our own, of one version, with the same durable settings. Each contender copies the first
-one's database into a fresh database of the second, as a role that is no superuser.
+Two PostgreSQL servers of our own, of one version, with the same durable settings. Each contender copies the
+database of the first into a fresh one of the second, as a role that is no superuser.
 """
 
 from __future__ import annotations
