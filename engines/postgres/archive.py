@@ -73,6 +73,8 @@ class Archive:
         program for each of many entries takes longer than what they do.
         """
         chosen = list(entries)
+        if not chosen:
+            return
         script = self._script(section, chosen)
         header, _, _ = script.partition(_MARK)
         starts: list[int] = []
