@@ -1,4 +1,4 @@
-"""What a server may do to a clone short of dying: no room, no connection, TLS only, odd settings and tables."""
+"""What a server may do to a clone short of dying: no room, TLS only, odd settings, odd tables."""
 
 from __future__ import annotations
 
@@ -242,7 +242,7 @@ def test_a_table_as_wide_as_they_come(other_source, runner):
     fill(
         other_source,
         f"CREATE TABLE wide ({columns})",
-        f"INSERT INTO wide VALUES {', '.join([values] * 20)}",
+        f"INSERT INTO wide VALUES {', '.join([values] * 20)}",  # noqa: S608
     )
     copied(other_source, runner)
 
