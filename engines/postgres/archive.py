@@ -10,7 +10,7 @@ import os
 import re
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -21,7 +21,9 @@ from engines.postgres.programs import Programs, environment
 Section = Literal["pre-data", "post-data"]
 
 _ENTRY = re.compile(r"^(\d+); (\d+) (\d+) (.+)$")
+_NEEDS = re.compile(r"^;\s+depends on: ([\d ]+)$")
 _MARK = "\n--\n-- TOC entry "
+_KNOWS_COMPRESSION = 14
 # Guards for psql, and a setting that servers before 17 do not know; both stand in lines of their own.
 _NOT_SQL = re.compile(r"^\\(?:un)?restrict\b.*\n", re.MULTILINE)
 _TOO_NEW = re.compile(r"^SET transaction_timeout = 0;\n", re.MULTILINE)
@@ -59,6 +61,24 @@ class Archive:
             for match in found
             if match
         ]
+
+    def without(self, numbers: Container[tuple[int, int]]) -> frozenset[str]:
+        """Return the lines of the entries about objects of ``numbers`` (those of the source's catalogs).
+
+        What has no number of its own, such as a comment, goes with any entry that it depends on.
+        """
+        gone: dict[str, str] = {}
+        last: tuple[str, str, bool] | None = None
+        for line in self._restore("--list", "--verbose").decode().splitlines():
+            entry, needs = _ENTRY.match(line), _NEEDS.match(line)
+            if entry:
+                number = (int(entry[2]), int(entry[3]))
+                last = (entry[1], entry[0], number == (0, 0))
+                if number in numbers:
+                    gone[entry[1]] = entry[0]
+            elif needs and last and last[2] and not gone.keys().isdisjoint(needs[1].split()):
+                gone[last[0]] = last[1]
+        return frozenset(gone.values())
 
     def sql(self, section: Section, entries: Iterable[Entry]) -> str:
         """Return a script for ``entries`` (of ``section``) that any server we support runs as it is."""
@@ -111,8 +131,12 @@ def dump(
     *,
     schemas: Iterable[str],
     excluded: Iterable[tuple[str, str]],
+    compressions: bool = True,
 ) -> Archive:
-    """Read the schema of ``address`` as it was in ``snapshot``. ``excluded`` are (schema, relation) pairs."""
+    """Read the schema of ``address`` as it was in ``snapshot``. ``excluded`` are (schema, relation) pairs.
+
+    Without ``compressions`` columns do not ask for a method of it.
+    """
     command = [
         programs.pg_dump,
         "--format=custom",
@@ -129,6 +153,7 @@ def dump(
         "--no-security-labels",
         "--no-password",
         f"--snapshot={snapshot}",
+        *([] if compressions or programs.major < _KNOWS_COMPRESSION else ["--no-toast-compression"]),
         *(f"--schema={_pattern(schema)}" for schema in schemas),
         *(f"--exclude-table={_pattern(schema)}.{_pattern(name)}" for schema, name in excluded),
     ]

@@ -2,24 +2,67 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 
-from engines.postgres.catalog import OWN, ForeignKey, Scope
+from engines.postgres import offers as offers_module
+from engines.postgres.adjust import Adjustments
+from engines.postgres.catalog import OWN, ForeignKey, Scope, Sequence
 from engines.postgres.connection import Session
 from engines.postgres.facts import Facts
+from engines.postgres.limits import Limits
+from engines.postgres.offers import Offers
 from engines.postgres.schema import Key
+from engines.postgres.sequences import raised as raised_sequences
 
 _RELATION = OWN.format(catalog="pg_class", oid="c.oid")
 
 # ruff: noqa: S608 - the parts of these queries are constants
 
+# (catalog, owner, grants, which default): everything that privileges are given on. The system's own objects
+# have been initialised with some, and so have those of extensions.
+_GRANTED = (
+    ("pg_class", "relowner", "relacl", "CASE relkind WHEN 'S' THEN 's' ELSE 'r' END"),
+    ("pg_proc", "proowner", "proacl", "'f'"),
+    ("pg_type", "typowner", "typacl", "'T'"),
+    ("pg_namespace", "nspowner", "nspacl", "'n'"),
+    ("pg_language", "lanowner", "lanacl", "'l'"),
+    ("pg_foreign_data_wrapper", "fdwowner", "fdwacl", "'F'"),
+    ("pg_foreign_server", "srvowner", "srvacl", "'S'"),
+    ("pg_largeobject_metadata", "lomowner", "lomacl", "'L'"),
+)
+_ACLS = " UNION ALL ".join(
+    f"SELECT '{catalog}'::regclass, oid, 0, {owner}, {acl}, acldefault(({kind})::\"char\", {owner}) "
+    f"FROM {catalog}"
+    for catalog, owner, acl, kind in _GRANTED
+)
+# What was given, and what was taken away, compared to how such an object begins.
+_PRIVILEGES = f"""
+WITH objects (class, oid, part, owner, acl, usual) AS (
+    {_ACLS}
+    UNION ALL
+    SELECT 'pg_class'::regclass, a.attrelid, a.attnum, c.relowner, a.attacl, acldefault('c', c.relowner)
+    FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid WHERE a.attacl IS NOT NULL
+    UNION ALL
+    SELECT 'pg_database'::regclass, oid, 0, datdba, datacl, acldefault('d', datdba)
+    FROM pg_database WHERE datname = current_database()
+), changed (owner, acl, usual) AS (
+    SELECT o.owner, o.acl, coalesce(i.initprivs, o.usual)
+    FROM objects o LEFT JOIN pg_init_privs i
+    ON i.classoid = o.class AND i.objoid = o.oid AND i.objsubid = o.part
+    WHERE o.acl IS NOT NULL AND (o.oid >= 16384 OR i.objoid IS NOT NULL OR o.class = 'pg_database'::regclass)
+)
+SELECT DISTINCT CASE g.grantee WHEN 0 THEN 'PUBLIC' ELSE pg_get_userbyid(g.grantee)::text END
+FROM changed c, LATERAL (
+    (SELECT grantee, privilege_type FROM aclexplode(c.acl) EXCEPT
+     SELECT grantee, privilege_type FROM aclexplode(c.usual))
+    UNION ALL
+    (SELECT grantee, privilege_type FROM aclexplode(c.usual) EXCEPT
+     SELECT grantee, privilege_type FROM aclexplode(c.acl))
+) g WHERE g.grantee <> c.owner ORDER BY 1"""
+
 # (kind, query of names, reason): what no ordinary role can carry, or what is another tool's business.
 _LEFT_BEHIND: tuple[tuple[str, str, str], ...] = (
-    (
-        "large objects",
-        "SELECT count(*)::text FROM pg_largeobject_metadata HAVING count(*) > 0",
-        "large objects are not copied; columns that refer to them keep their numbers",
-    ),
     ("event trigger", "SELECT evtname FROM pg_event_trigger", "needs a superuser on the target"),
     ("publication", "SELECT pubname FROM pg_publication", "replication is set up anew on the target"),
     (
@@ -44,13 +87,7 @@ _LEFT_BEHIND: tuple[tuple[str, str, str], ...] = (
         "SELECT extname FROM pg_extension WHERE extconfig IS NOT NULL",
         "tables that belong to an extension are not copied",
     ),
-    (
-        "privileges",
-        f"SELECT DISTINCT pg_get_userbyid(g.grantee) FROM pg_class c "
-        f"JOIN pg_namespace n ON n.oid = c.relnamespace, aclexplode(c.relacl) g "
-        f"WHERE g.grantee NOT IN (0, c.relowner) AND {_RELATION} ORDER BY 1",
-        "grants are not copied: roles of the target are set up on their own",
-    ),
+    ("privileges", _PRIVILEGES, "grants are not copied: roles of the target are set up on their own"),
     (
         "default privileges",
         "SELECT DISTINCT pg_get_userbyid(defaclrole) FROM pg_default_acl",
@@ -63,11 +100,58 @@ _LEFT_BEHIND: tuple[tuple[str, str, str], ...] = (
         "WHERE setdatabase = (SELECT oid FROM pg_database WHERE datname = current_database())",
         "ALTER DATABASE … SET is not copied",
     ),
+    (
+        "comment",
+        "SELECT 'of the database' FROM pg_database d JOIN pg_shdescription s "
+        "ON s.objoid = d.oid AND s.classoid = 'pg_database'::regclass WHERE d.datname = current_database()",
+        "the database itself is not copied",
+    ),
+    (
+        "tablespace",
+        f"SELECT DISTINCT t.spcname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
+        f"JOIN pg_tablespace t ON t.oid = c.reltablespace WHERE {_RELATION} ORDER BY 1",
+        "everything comes into the target's own",
+    ),
+    (
+        "user mapping",
+        "SELECT format('for %s on server %I', usename, srvname) FROM pg_user_mappings",
+        "it holds credentials: create it anew on the target",
+    ),
+    (
+        "invalid index",
+        f"SELECT i.indexrelid::regclass::text FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid "
+        f"JOIN pg_namespace n ON n.oid = c.relnamespace "
+        f"WHERE NOT i.indisvalid AND c.relkind <> 'p' AND {_RELATION}",
+        "its building failed or goes on: REINDEX or drop it on the source",
+    ),
+    (
+        "operator",
+        "SELECT d.identity FROM pg_operator o, pg_identify_object('pg_operator'::regclass, o.oid, 0) d "
+        "WHERE o.oprcode = 0 AND o.oid >= 16384",
+        "it was only announced, and has no function",
+    ),
+    (
+        "type",
+        "SELECT d.identity FROM pg_type t, pg_identify_object('pg_type'::regclass, t.oid, 0) d "
+        "WHERE NOT t.typisdefined AND t.oid >= 16384",
+        "it was only announced, and has no definition",
+    ),
 )
 
-_OWNERS = f"""
-SELECT DISTINCT pg_get_userbyid(c.relowner)
-FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE {_RELATION} ORDER BY 1"""
+_OWNED = " UNION ".join(
+    f"SELECT {owner} FROM {catalog} x WHERE oid >= 16384 AND NOT EXISTS (SELECT FROM pg_depend e "
+    f"WHERE e.classid = '{catalog}'::regclass AND e.objid = x.oid AND e.deptype = 'e')"
+    for catalog, owner, _, _ in _GRANTED
+)
+_OWNERS = f"SELECT pg_get_userbyid(o) FROM ({_OWNED}) AS x (o) ORDER BY 1"
+
+_VERSIONS = "SELECT extname, extversion FROM pg_extension ORDER BY 1"
+
+_KNOWS_COMPRESSION = 140000
+_METHODS = {"p": "pglz", "l": "lz4"}
+_COMPRESSIONS = """
+SELECT DISTINCT a.attcompression::text FROM pg_attribute a
+WHERE a.attcompression <> '' AND NOT a.attisdropped AND a.attrelid >= 16384"""
 
 _POLICY_ROLES = """
 SELECT DISTINCT pg_get_userbyid(r), y.polname
@@ -96,8 +180,15 @@ def left_behind(session: Session) -> tuple[NotCarried, ...]:
     )
 
 
+def objects_of_no_schema(count: int, scope: Scope) -> tuple[NotCarried, ...]:
+    """Return the large objects, as one thing, when they are not copied."""
+    if not count or not scope.schemas:
+        return ()
+    return (NotCarried("large objects", str(count), "they are in no schema, and only some are copied"),)
+
+
 def owners(session: Session) -> tuple[str, ...]:
-    """Return the roles that own relations."""
+    """Return the roles that own something."""
     return tuple(str(row[0]) for row in session.execute(_OWNERS))
 
 
@@ -112,14 +203,56 @@ def changed_owners(names: tuple[str, ...], user: str) -> tuple[NotCarried, ...]:
     return tuple(NotCarried("owner", name, reason) for name in names if name != user)
 
 
-def missing_extensions(source: Facts, offered: frozenset[str], scope: Scope) -> tuple[NotCarried, ...]:
-    """Return the extensions of the source that the target cannot have."""
-    names = sorted(source.extensions - offered)
-    found = [NotCarried("extension", name, "the target does not offer it to this user") for name in names]
-    if scope.schemas:
-        reason = "extensions belong to the database, and only some schemas are copied"
-        found = [NotCarried("extension", name, reason) for name in sorted(source.extensions - {"plpgsql"})]
-    return tuple(found)
+def left_out(limits: Limits) -> tuple[NotCarried, ...]:
+    """Return what the target cannot have, as things not carried."""
+    return tuple(NotCarried(one.kind, one.name, one.reason) for one in limits.left_out)
+
+
+def other_versions(session: Session, offers: Offers) -> tuple[NotCarried, ...]:
+    """Return the extensions of the source that come to the target in another version."""
+    return tuple(
+        NotCarried("extension version", f"{name} {version}", f"the target has {offers.extensions[name]}")
+        for name, version in session.execute(_VERSIONS)
+        if name in offers.extensions and offers.extensions[name] != version
+    )
+
+
+def other_locale(session: Session, offers: Offers) -> tuple[NotCarried, ...]:
+    """Return the locale of the source's database if the target's is another one."""
+    here = offers_module.locale(session)
+    if here == offers.locale:
+        return ()
+    reason = f"the target's is {offers.locale}: texts may sort otherwise"
+    return (NotCarried("locale of the database", here, reason),)
+
+
+def compressions(session: Session, offers: Offers) -> tuple[NotCarried, ...]:
+    """Return the methods of compression that columns ask for and the target does not know."""
+    if session.info.server_version < _KNOWS_COMPRESSION:
+        return ()
+    asked = {_METHODS.get(str(row[0]), str(row[0])) for row in session.execute(_COMPRESSIONS)}
+    reason = "the target was built without it: values are compressed in its own way"
+    return tuple(NotCarried("compression", name, reason) for name in sorted(asked - offers.compressions))
+
+
+def forced(adjustments: Adjustments, user: str) -> tuple[NotCarried, ...]:
+    """Return the tables whose row-level security will not bind the owner."""
+    reason = (
+        f"{user} will own the table and could not read it any more: to compare it, the role needs BYPASSRLS"
+    )
+    return tuple(NotCarried(one.key.kind, one.key.name, reason) for one in adjustments.forced)
+
+
+def raised(before: Iterable[Sequence], after: Iterable[Sequence]) -> tuple[NotCarried, ...]:
+    """Return where sequences stand on the source that are behind the columns they feed."""
+    return tuple(
+        NotCarried(
+            "position of a sequence",
+            f"{old.schema}.{old.name}",
+            f"{old.next_value} comes next there, behind numbers in use: {new.next_value} on the target",
+        )
+        for old, new in raised_sequences(before, after).items()
+    )
 
 
 def outside_keys(source: Facts, scope: Scope) -> tuple[ForeignKey, ...]:

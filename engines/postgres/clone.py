@@ -10,19 +10,33 @@ from dataclasses import dataclass, replace
 from psycopg import sql
 
 from engines.events import Emit
-from engines.postgres import archive, carry, catalog, connection, facts, lock, measure, mover, plan, programs
-from engines.postgres import schema as schema_module
+from engines.postgres import (
+    adjust,
+    archive,
+    carry,
+    catalog,
+    connection,
+    facts,
+    large_objects,
+    limits,
+    lock,
+    measure,
+    mover,
+    plan,
+    programs,
+)
+from engines.postgres import survey as survey_module
 from engines.postgres.archive import Archive
-from engines.postgres.catalog import Name, Scope, Table
+from engines.postgres.catalog import Name, Table
 from engines.postgres.checksum import is_empty
 from engines.postgres.connection import Address, Session
 from engines.postgres.errors import translated
-from engines.postgres.facts import Facts
 from engines.postgres.mover import Moved
 from engines.postgres.parallel import each
 from engines.postgres.plan import Options, Plan, State, TablePlan
 from engines.postgres.restore import finish_schema, restore_schema, verify_schema
 from engines.postgres.settle import analyze, drop_keys, set_sequences
+from engines.postgres.survey import Survey
 
 PURPOSE = "bmii-migrate pg_clone"
 
@@ -56,17 +70,6 @@ class _Ends:
     source: Session
     target: Session
     snapshot: str
-
-
-@dataclass(frozen=True)
-class _Survey:
-    """Both databases' facts, and what is on the source alone."""
-
-    scope: Scope
-    source: Facts
-    target: Facts
-    not_carried: tuple[carry.NotCarried, ...]
-    outside: tuple[catalog.ForeignKey, ...]
 
 
 def clone(source: Address, target: Address, options: Options, *, check: bool, emit: Emit) -> Result:
@@ -121,37 +124,36 @@ def _ends(source: Address, target: Address, options: Options, *, check: bool) ->
             yield ends
 
 
-def _survey(ends: _Ends, options: Options) -> _Survey:
-    with translated(str(ends.source_address)):
-        scope = catalog.scope(ends.source, options.schemas, options.exclude_tables)
-        source = facts.read(ends.source, scope)
-        roles, owners = carry.policy_roles(ends.source), carry.owners(ends.source)
-        left_behind = carry.left_behind(ends.source)
-    with translated(str(ends.target_address)):
-        target = facts.read(ends.target, scope)
-        offered = facts.offered_extensions(ends.target)
-    plan.check_servers(source, target, roles)
-    outside = carry.outside_keys(source, scope)
-    not_carried = (
-        *carry.missing_extensions(source, offered, scope),
-        *carry.dangling(outside),
-        *carry.changed_owners(owners, target.server.user),
-        *left_behind,
-    )
-    objects = schema_module.without(source.objects, carry.key_objects(outside))
-    return _Survey(scope, replace(source, objects=objects), target, not_carried, outside)
+def _survey(ends: _Ends, options: Options) -> Survey:
+    scope = catalog.scope(ends.source, options.schemas, options.exclude_tables)
+    found = survey_module.read(ends.source, ends.target, scope)
+    plan.check_servers(found.source, found.target, found.roles or {})
+    adjust.require_all_rows(ends.source, scope)
+    limits.require_none_blocking(found.limits, found.target.server.database)
+    return found
 
 
-def _decide(ends: _Ends, survey: _Survey, options: Options) -> Plan:
+def _decide(ends: _Ends, survey: Survey, options: Options) -> Plan:
     where = plan.situation(survey.source, survey.target)
     states: Mapping[Name, State] = {}
     if where != "blank":
         states = _states(ends, survey, options, measure_all=where == "upgraded")
     decided = plan.decide(survey.source, survey.target, where, states, options)
-    return replace(decided, not_carried=survey.not_carried)
+    objects = 0 if where == "upgraded" or survey.scope.schemas else _large_objects(ends, options)
+    return replace(decided, not_carried=survey.not_carried, large_objects=objects)
 
 
-def _states(ends: _Ends, survey: _Survey, options: Options, *, measure_all: bool) -> dict[Name, State]:
+def _large_objects(ends: _Ends, options: Options) -> int:
+    """Return how many large objects have to be copied. Raises ``RefusedError`` about those of others."""
+    large_objects.check_readable(ends.source)
+    with connection.snapshot(ends.target):
+        found = large_objects.difference(ends.source, ends.target)
+    if found.foreign and (options.on_target_rows, options.consent) != ("replace", ends.target.info.dbname):
+        raise large_objects.refusal(found, ends.target.info.dbname)
+    return len({*found.missing, *found.different, *found.extra})
+
+
+def _states(ends: _Ends, survey: Survey, options: Options, *, measure_all: bool) -> dict[Name, State]:
     tables = survey.source.tables
     comparable = measure.shared(tables, survey.target.tables)
     to_fill = frozenset(
@@ -167,7 +169,7 @@ def _states(ends: _Ends, survey: _Survey, options: Options, *, measure_all: bool
     return measure.states(tables, comparable, to_fill, measured)
 
 
-def _execute(ends: _Ends, survey: _Survey, decided: Plan, options: Options, emit: Emit) -> tuple[Moved, ...]:
+def _execute(ends: _Ends, survey: Survey, decided: Plan, options: Options, emit: Emit) -> tuple[Moved, ...]:
     """Carry out ``decided``. Each step is one transaction, and a step that is done is not planned again."""
     _hold_tables(ends.source, survey.source.tables)
     stored: Archive | None = None
@@ -179,19 +181,21 @@ def _execute(ends: _Ends, survey: _Survey, decided: Plan, options: Options, emit
             ends.snapshot,
             schemas=survey.scope.schemas,
             excluded=survey.scope.excluded,
+            compressions=all(one.kind != "compression" for one in survey.not_carried),
         )
-    absent = [one.name for one in survey.not_carried if one.kind == "extension"]
     if stored and decided.restore_schema:
-        restore_schema(ends.target, stored, survey.target, absent, emit)
+        restore_schema(ends.target, stored, survey.target, survey, emit)
     drop_keys(ends.target, decided.drop_keys)
     moved = _move(ends, decided, options, emit)
+    if decided.large_objects:
+        large_objects.copy(ends.source, ends.target, emit, replace=options.on_target_rows == "replace")
     if stored and decided.finish_schema:
-        finish_schema(ends.target, stored, survey.outside, emit)
+        finish_schema(ends.target, stored, survey, emit)
     if decided.restore_schema or decided.finish_schema:
         verify_schema(ends.target, survey.source, survey.scope)
     if decided.sequences:
         names = {one.key for one in decided.sequences}
-        now = catalog.sequences(ends.source, survey.scope)
+        now = survey_module.again(ends.source, survey.scope)
         set_sequences(ends.target, [one for one in now if one.key in names])
     analyze(ends.target, survey.source, [one.table for one in moved])
     return moved

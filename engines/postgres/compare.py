@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from engines.postgres import carry, catalog, connection, facts, measure, plan
+from engines.postgres import catalog, connection, large_objects, measure, plan, survey
 from engines.postgres import schema as schema_module
-from engines.postgres.catalog import REVISION_TABLE, Scope, Sequence
+from engines.postgres.catalog import REVISION_TABLE, Sequence
 from engines.postgres.checksum import Fingerprint
-from engines.postgres.connection import Address
+from engines.postgres.connection import Address, Session
 from engines.postgres.errors import NotEqualError
 from engines.postgres.facts import Facts
 from engines.postgres.schema import Difference, Key
@@ -48,16 +48,20 @@ class TableResult:
 
 @dataclass(frozen=True)
 class SequenceResult:
-    """Where a sequence stands on both sides, as (last value, whether it was handed out)."""
+    """Where a sequence stands on both sides, as (last value, whether it was handed out).
+
+    ``wanted`` is where a copy puts it when the source's is behind the columns that it feeds.
+    """
 
     sequence: str
     source: tuple[int, bool]
     target: tuple[int, bool] | None
+    wanted: tuple[int, bool] | None = None
 
     @property
     def equal(self) -> bool:
-        """Whether both stand at the same value."""
-        return self.source == self.target
+        """Whether both stand at the same value, or the target where the rows need it."""
+        return self.target is not None and self.target in (self.source, self.wanted)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the fields by the names of the module's return value."""
@@ -81,6 +85,7 @@ class Comparison:
     upgraded: bool
     started: str
     seconds: float
+    large_objects: tuple[str, ...] = ()
 
     @property
     def equal(self) -> bool:
@@ -102,7 +107,7 @@ class Comparison:
             for item in self.sequences
             if not item.equal
         ]
-        return found + self.schema.lines()
+        return found + list(self.large_objects) + self.schema.lines()
 
 
 def compare(
@@ -126,7 +131,8 @@ def compare(
         connection.snapshot(theirs) as there,
     ):
         scope = catalog.scope(ours, schemas, exclude_tables)
-        left, right = _without_outside_keys(facts.read(ours, scope), scope), facts.read(theirs, scope)
+        surveyed = survey.read(ours, theirs, scope, by_anyone=True)
+        left, right = surveyed.source, surveyed.target
         upgraded = expect_upgraded and bool(right.revision) and left.revision != right.revision
         if upgraded:
             left = replace(left, tables=tuple(one for one in left.tables if one.name != REVISION_TABLE))
@@ -134,6 +140,7 @@ def compare(
         # What the target lacks is counted on the source all the same: the report says what would be lost.
         missing = [table for table in left.tables if table.key not in shared]
         ours_only = measure.fingerprints(source, missing, snapshot=here, jobs=jobs)
+        objects = () if upgraded or scope.schemas else _large_objects(ours, theirs)
         measured = measure.both_sides((source, here), (target, there), shared.values(), jobs=jobs)
     found = plan.compare_objects(left, right)
     return Comparison(
@@ -143,12 +150,13 @@ def compare(
             TableResult(str(table), (measured[0] | ours_only)[table.key], measured[1].get(table.key))
             for table in left.tables
         ),
-        sequences=tuple(_sequences(left.sequences, right.sequences)),
+        sequences=tuple(_sequences(surveyed.standing, left.sequences, right.sequences)),
         schema=Difference() if upgraded else found,
         by_upgrade=found if upgraded else Difference(),
         upgraded=upgraded,
         started=started.isoformat(timespec="seconds"),
         seconds=round(time.monotonic() - clock, 3),
+        large_objects=objects,
     )
 
 
@@ -196,12 +204,20 @@ def names(keys: Iterable[Key]) -> list[str]:
     return [str(key) for key in keys]
 
 
-def _without_outside_keys(source: Facts, scope: Scope) -> Facts:
-    dropped = carry.key_objects(carry.outside_keys(source, scope))
-    return replace(source, objects=schema_module.without(source.objects, dropped))
+def _large_objects(source: Session, target: Session) -> tuple[str, ...]:
+    if large_objects.fingerprint(source) == large_objects.fingerprint(target):
+        return ()
+    return tuple(large_objects.difference(source, target).lines())
 
 
-def _sequences(source: Iterable[Sequence], target: Iterable[Sequence]) -> Iterable[SequenceResult]:
+def _sequences(
+    source: Iterable[Sequence], wanted: Iterable[Sequence], target: Iterable[Sequence]
+) -> Iterable[SequenceResult]:
     there = {one.key: (one.last_value, one.is_called) for one in target}
-    for one in source:
-        yield SequenceResult(f"{one.schema}.{one.name}", (one.last_value, one.is_called), there.get(one.key))
+    for one, other in zip(source, wanted, strict=True):
+        yield SequenceResult(
+            f"{one.schema}.{one.name}",
+            (one.last_value, one.is_called),
+            there.get(one.key),
+            (other.last_value, other.is_called),
+        )

@@ -15,16 +15,6 @@ SELECT current_database(), current_setting('server_encoding'), current_user,
        current_setting('server_version'), pg_postmaster_start_time()::text,
        (SELECT rolsuper FROM pg_roles WHERE rolname = current_user)"""
 
-# On Amazon RDS the members of rds_superuser may create what elsewhere needs a superuser.
-_OFFERED = """
-SELECT x.name
-FROM pg_available_extensions x
-LEFT JOIN pg_available_extension_versions v ON v.name = x.name AND v.version = x.default_version
-WHERE x.installed_version IS NOT NULL OR NOT v.superuser {trusted}
-   OR (SELECT rolsuper FROM pg_roles WHERE rolname = current_user)
-   OR EXISTS (SELECT FROM pg_roles r WHERE r.rolname = 'rds_superuser' AND pg_has_role(r.oid, 'member'))"""
-_KNOWS_TRUSTED = 130000
-
 
 @dataclass(frozen=True)
 class Server:
@@ -74,12 +64,6 @@ def read(session: Session, scope: Scope) -> Facts:
         extensions=_names(session, "SELECT extname FROM pg_extension"),
         roles=_names(session, "SELECT rolname FROM pg_roles"),
     )
-
-
-def offered_extensions(session: Session) -> frozenset[str]:
-    """Return the extensions that the user of ``session`` has there or could create."""
-    trusted = "OR v.trusted" if session.info.server_version >= _KNOWS_TRUSTED else ""
-    return _names(session, _OFFERED.format(trusted=trusted))
 
 
 def _names(session: Session, query: str) -> frozenset[str]:

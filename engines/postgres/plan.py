@@ -49,12 +49,13 @@ class Plan:
     tables: tuple[TablePlan, ...] = ()
     finish_schema: bool = False
     sequences: tuple[Sequence, ...] = ()
+    large_objects: int = 0
     not_carried: tuple[NotCarried, ...] = ()
 
     @property
     def restore_schema(self) -> bool:
         """Whether the tables have to be made first."""
-        return self.situation == "blank" and bool(self.tables)
+        return self.situation == "blank" and self.finish_schema
 
     @property
     def moving(self) -> tuple[TablePlan, ...]:
@@ -65,7 +66,7 @@ class Plan:
     @property
     def changes(self) -> bool:
         """Whether executing it changes the target."""
-        return bool(self.restore_schema or self.moving or self.finish_schema or self.sequences)
+        return bool(self.moving or self.finish_schema or self.sequences or self.large_objects)
 
     def lines(self) -> list[str]:
         """Return the plan in words, one step per line; none when there is nothing to do."""
@@ -76,6 +77,8 @@ class Plan:
             # A table that was never analysed has no estimate.
             rows = f"{one.table.rows} rows, " if one.table.rows else ""
             found.append(f"{verb} {one.table}: about {rows}{one.table.bytes} bytes")
+        if self.large_objects:
+            found.append(f"copy {self.large_objects} large objects")
         if self.finish_schema:
             found.append("create the missing indexes, constraints and triggers")
         found += [f"set sequence {one.schema}.{one.name} to {one.last_value}" for one in self.sequences]
@@ -150,11 +153,11 @@ def decide(
 ) -> Plan:
     """Return the plan. ``states`` compares each table's rows (not needed where the target is blank).
 
-    A source without tables gives an empty plan.
+    A source that holds nothing gives an empty plan.
 
     Raises ``RefusedError`` about rows on the target that are not the source's, unless consent was given.
     """
-    if not source.tables:
+    if schema.is_blank(source.objects):
         return Plan(where)
     if where == "blank":
         moved = tuple(TablePlan(table, "copy") for table in source.tables)

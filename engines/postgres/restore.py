@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import psycopg
 
 from engines.events import Emit
 from engines.postgres import facts, plan
 from engines.postgres.archive import Archive, Entry, choose
-from engines.postgres.catalog import ForeignKey, Scope
+from engines.postgres.catalog import Scope
 from engines.postgres.connection import Session
 from engines.postgres.errors import PostgresError, SchemaDiffersError, primary
 from engines.postgres.facts import Facts
+from engines.postgres.survey import Survey
 
 # What a server says to a step that was done before; the comparison at the end tells whether by us.
 _THERE_ALREADY = (
@@ -23,18 +22,22 @@ _THERE_ALREADY = (
 )
 
 # Steps that need a superuser or the owner of an extension; ``carry`` names the objects.
-_NEVER = ("EVENT TRIGGER - ", "COMMENT - EVENT TRIGGER ", "COMMENT - EXTENSION ", "COMMENT - LARGE OBJECT")
+_NEVER = (
+    "EVENT TRIGGER - ",
+    "COMMENT - EVENT TRIGGER ",
+    "COMMENT - EXTENSION ",
+    "COMMENT - LARGE OBJECT",
+    "USER MAPPING - ",
+)
 
 
-def restore_schema(
-    target: Session, stored: Archive, before: Facts, absent: Iterable[str], emit: Emit
-) -> None:
-    """Create schemas, types, functions, tables and views, all or none. ``absent`` extensions are left out."""
+def restore_schema(target: Session, stored: Archive, before: Facts, survey: Survey, emit: Emit) -> None:
+    """Create schemas, types, functions, tables and views, all or none, but for what ``survey`` leaves out."""
     there = {key.name.strip('"') for key in before.objects if key.kind == "schema"}
-    names = [f"EXTENSION - {name}" for name in absent]
+    without = stored.without(survey.limits.numbers)
 
     def skip(entry: Entry) -> bool:
-        if entry.what.startswith(_NEVER) or any(entry.is_(name) for name in names):
+        if entry.what.startswith(_NEVER) or entry.line in without:
             return True
         return any(entry.is_(f"SCHEMA - {name}") for name in there)
 
@@ -43,6 +46,8 @@ def restore_schema(
     try:
         with target.transaction():
             target.execute(script)
+            for statement in survey.adjustments.with_tables:
+                target.execute(statement)
     except psycopg.Error as error:
         raise _failed("the tables could not be created", error, target) from error
     finally:
@@ -50,16 +55,19 @@ def restore_schema(
     emit("schema.created", steps=len(entries))
 
 
-def finish_schema(target: Session, stored: Archive, outside: Iterable[ForeignKey], emit: Emit) -> None:
+def finish_schema(target: Session, stored: Archive, survey: Survey, emit: Emit) -> None:
     """Create indexes, constraints, triggers and what else comes after the rows, each in a transaction.
 
-    Steps that an earlier, interrupted call has done are passed over. Foreign keys to tables ``outside`` of
-    the copy are left out.
+    Steps that an earlier, interrupted call has done are passed over, and what ``survey`` leaves out.
     """
-    dropped = [f"FK CONSTRAINT {key.table[0]} {key.table[1]} {key.name}" for key in outside]
+    add_conditions(target, survey)
+    without = stored.without(survey.limits.numbers)
+    dropped = [f"FK CONSTRAINT {key.table[0]} {key.table[1]} {key.name}" for key in survey.outside]
 
     def skip(entry: Entry) -> bool:
-        return entry.what.startswith(_NEVER) or any(entry.is_(name) for name in dropped)
+        if entry.what.startswith(_NEVER) or entry.line in without:
+            return True
+        return any(entry.is_(name) for name in dropped)
 
     entries = choose(stored.entries("post-data"), skip)
     for number, (entry, script) in enumerate(stored.steps("post-data", entries), 1):
@@ -73,6 +81,21 @@ def finish_schema(target: Session, stored: Archive, outside: Iterable[ForeignKey
             raise _failed(f"{entry.what.rpartition(' ')[0]} could not be created", error, target) from error
         finally:
             _forget_settings(target)
+
+
+def add_conditions(target: Session, survey: Survey) -> None:
+    """Create the CHECK constraints that call functions, with the search path that these expect."""
+    target.execute("SELECT set_config('search_path', %s, false)", [survey.adjustments.search_path])
+    try:
+        for one in survey.adjustments.conditions:
+            try:
+                target.execute(one.add)
+            except psycopg.errors.DuplicateObject:
+                continue
+            except psycopg.Error as error:
+                raise _failed(f"{one.key} could not be created", error, target) from error
+    finally:
+        _forget_settings(target)
 
 
 def verify_schema(target: Session, source: Facts, scope: Scope) -> None:

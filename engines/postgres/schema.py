@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from engines.postgres.catalog import Scope
@@ -33,6 +33,9 @@ class Key:
 
 Objects = Mapping[Key, str]
 
+# The numbers of a catalog and of a row in it: what pg_depend and pg_dump call an object.
+Number = tuple[int, int]
+
 
 @dataclass(frozen=True)
 class Difference:
@@ -61,12 +64,15 @@ def read(session: Session, scope: Scope) -> dict[Key, str]:
     Left out are objects of the system and of extensions, temporary ones, and those that ``clone`` cannot
     carry whatever the target (event triggers, publications, subscriptions, large objects).
     """
-    found: dict[Key, str] = {}
+    return {key: text for key, text, _ in read_numbered(session, scope)}
+
+
+def read_numbered(session: Session, scope: Scope) -> Iterator[tuple[Key, str, Number]]:
+    """Yield what ``read`` returns, each object with the numbers that this database knows it by."""
     for query in queries(session.info.server_version):
-        for kind, schema, relation, name, definition in session.execute(query):
+        for kind, schema, relation, name, definition, *number in session.execute(query):
             if scope.covers(schema or "", relation or ""):
-                found[Key(kind, name)] = definition or ""
-    return found
+                yield Key(kind, name), definition or "", (number[0], number[1])
 
 
 def comparable(objects: Objects, *, same_version: bool) -> Objects:
