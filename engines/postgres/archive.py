@@ -24,6 +24,7 @@ _ENTRY = re.compile(r"^(\d+); (\d+) (\d+) (.+)$")
 _NEEDS = re.compile(r"^;\s+depends on: ([\d ]+)$")
 _MARK = "\n--\n-- TOC entry "
 _KNOWS_COMPRESSION = 14
+_SHELL = "SHELL TYPE "
 # Guards for psql, and a setting that servers before 17 do not know; both stand in lines of their own.
 _NOT_SQL = re.compile(r"^\\(?:un)?restrict\b.*\n", re.MULTILINE)
 _TOO_NEW = re.compile(r"^SET transaction_timeout = 0;\n", re.MULTILINE)
@@ -68,14 +69,20 @@ class Archive:
         What has no number of its own, such as a comment, goes with any entry that it depends on.
         """
         gone: dict[str, str] = {}
+        shells: dict[str, str] = {}
         last: tuple[str, str, bool] | None = None
         for line in self._restore("--list", "--verbose").decode().splitlines():
             entry, needs = _ENTRY.match(line), _NEEDS.match(line)
             if entry:
                 number = (int(entry[2]), int(entry[3]))
                 last = (entry[1], entry[0], number == (0, 0))
+                if entry[4].startswith(_SHELL):
+                    shells[entry[4].removeprefix(_SHELL)] = entry[0]
                 if number in numbers:
                     gone[entry[1]] = entry[0]
+                    # What announces a type depends on nothing.
+                    shell = shells.get(entry[4].removeprefix("TYPE "))
+                    gone.update({f"{entry[1]} shell": shell} if shell else {})
             elif needs and last and last[2] and not gone.keys().isdisjoint(needs[1].split()):
                 gone[last[0]] = last[1]
         return frozenset(gone.values())

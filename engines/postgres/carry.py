@@ -130,12 +130,6 @@ _LEFT_BEHIND: tuple[tuple[str, str, str], ...] = (
         "WHERE o.oprcode = 0 AND o.oid >= 16384",
         "it was only announced, and has no function",
     ),
-    (
-        "type",
-        "SELECT d.identity FROM pg_type t, pg_identify_object('pg_type'::regclass, t.oid, 0) d "
-        "WHERE NOT t.typisdefined AND t.oid >= 16384",
-        "it was only announced, and has no definition",
-    ),
 )
 
 _OWNED = " UNION ".join(

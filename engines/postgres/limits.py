@@ -19,16 +19,18 @@ _DEPENDENCIES = """
 SELECT classid::bigint, objid::bigint, refclassid::bigint, refobjid::bigint
 FROM pg_depend WHERE objid >= {first} AND deptype <> 'p'
 UNION  -- what a view says, and what a domain demands, is no less than the view and the domain
-SELECT 'pg_class'::regclass, r.ev_class, 'pg_rewrite'::regclass, r.oid FROM pg_rewrite r
+SELECT 'pg_class'::regclass::oid::bigint, r.ev_class::bigint, 'pg_rewrite'::regclass::oid::bigint,
+       r.oid::bigint FROM pg_rewrite r
 WHERE r.rulename = '_RETURN' AND r.oid >= {first}
 UNION
-SELECT 'pg_type'::regclass, k.contypid, 'pg_constraint'::regclass, k.oid FROM pg_constraint k
+SELECT 'pg_type'::regclass::oid::bigint, k.contypid::bigint, 'pg_constraint'::regclass::oid::bigint,
+       k.oid::bigint FROM pg_constraint k
 WHERE k.contypid <> 0 AND k.oid >= {first}"""
 
 # The role of an object: ``blocks`` says what rows a table holds or accepts, ``named`` is an object that
 # people know, ``part`` goes unnamed with what it belongs to.
 _DESCRIBE = """
-SELECT g.class, g.object, d.type, d.identity, rn.nspname, r.relname,
+SELECT g.class::bigint, g.object::bigint, d.type, d.identity, rn.nspname, r.relname,
        CASE WHEN e.objid IS NOT NULL THEN 'part'
             WHEN g.class = 'pg_class'::regclass AND c.relkind IN ('r', 'p') THEN 'blocks'
             WHEN g.class = 'pg_class'::regclass AND c.relkind IN ('i', 'I') AND i.indisunique THEN 'blocks'
@@ -38,7 +40,8 @@ SELECT g.class, g.object, d.type, d.identity, rn.nspname, r.relname,
             WHEN g.class IN ('pg_constraint'::regclass, 'pg_attrdef'::regclass, 'pg_trigger'::regclass,
                              'pg_policy'::regclass, 'pg_rewrite'::regclass)
                  THEN CASE WHEN r.relkind IN ('r', 'p') THEN 'blocks' ELSE 'part' END
-            WHEN g.class IN ('pg_amop'::regclass, 'pg_amproc'::regclass) THEN 'part'
+            WHEN g.class IN ('pg_amop'::regclass, 'pg_amproc'::regclass, 'pg_user_mapping'::regclass)
+                 THEN 'part'
             WHEN g.class = 'pg_type'::regclass AND (y.typrelid <> 0 AND yr.relkind <> 'c'
                  OR y.typtype = 'm' OR y.typcategory = 'A' AND y.typelem <> 0) THEN 'part'
             WHEN g.object < {first} THEN 'part'
@@ -136,15 +139,18 @@ def _described(
     session: Session, reasons: Mapping[Number, str], origins: Mapping[Number, Number], scope: Scope
 ) -> Limits:
     numbers = list(origins)
-    query = _DESCRIBE.format(first=FIRST_OWN)
+    parameters = [[one[0] for one in numbers], [one[1] for one in numbers]]
+    rows = session.execute(_DESCRIBE.format(first=FIRST_OWN), parameters).fetchall()
+    called = {(row[0], row[1]): f"{row[2]} {row[3]}" for row in rows}
     left_out: list[Thing] = []
     blocking: list[Thing] = []
-    for class_, number, kind, name, schema, relation, role in session.execute(
-        query, [[one[0] for one in numbers], [one[1] for one in numbers]]
-    ):
+    for class_, number, kind, name, schema, relation, role in rows:
         if role == "part" or (schema is not None and not scope.covers(schema, relation)):
             continue
-        thing = Thing(kind, name, reasons[origins[class_, number]], (schema, relation) if schema else None)
+        origin = origins[class_, number]
+        needs = "" if origin == (class_, number) else f"needs {called[origin]}: "
+        table = (schema, relation) if schema else None
+        thing = Thing(kind, name, needs + reasons[origin], table)
         (blocking if role == "blocks" else left_out).append(thing)
     return Limits(frozenset(origins), _sorted(left_out), _sorted(blocking))
 

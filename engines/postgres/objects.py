@@ -175,8 +175,6 @@ FROM pg_statistic_ext s JOIN pg_class c ON c.oid = s.stxrelid {_JOIN} WHERE {_RE
 # columns of different names is read by way of JSON. Locales of ICU are rewritten by later versions.
 _FEW: tuple[tuple[str, str], ...] = (
     ("pg_am", "x.amtype::text"),
-    ("pg_amop", "''"),
-    ("pg_amproc", "''"),
     ("pg_cast", "concat_ws(' ', x.castcontext, x.castmethod, nullif(x.castfunc, 0)::regprocedure)"),
     (
         "pg_collation",
@@ -194,7 +192,13 @@ _FEW: tuple[tuple[str, str], ...] = (
         "nullif(x.oprnegate, 0)::regoperator, nullif(x.oprrest, 0)::regproc, "
         "nullif(x.oprjoin, 0)::regproc, x.oprcanhash)",
     ),
-    ("pg_opfamily", "''"),
+    (
+        "pg_opfamily",
+        "concat_ws(' ', (SELECT string_agg(concat_ws(' ', o.amopstrategy, o.amopopr::regoperator), ', ' "
+        "ORDER BY o.amopstrategy, o.amopopr::regoperator::text) FROM pg_amop o WHERE o.amopfamily = x.oid), "
+        "(SELECT string_agg(concat_ws(' ', f.amprocnum, f.amproc), ', ' "
+        "ORDER BY f.amprocnum, f.amproc::text) FROM pg_amproc f WHERE f.amprocfamily = x.oid))",
+    ),
     ("pg_transform", "concat_ws(' ', x.trffromsql::regproc, x.trftosql::regproc)"),
     (
         "pg_ts_config",

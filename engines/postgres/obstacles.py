@@ -17,8 +17,6 @@ _NEED_SUPERUSER: tuple[tuple[str, str, str], ...] = (
     ("pg_am", "true", "access methods are created by a superuser"),
     ("pg_opclass", "true", "operator classes are created by a superuser"),
     ("pg_opfamily", "true", "operator families are created by a superuser"),
-    ("pg_amop", "true", "operator families are changed by a superuser"),
-    ("pg_amproc", "true", "operator families are changed by a superuser"),
     ("pg_ts_parser", "true", "text search parsers are created by a superuser"),
     ("pg_ts_template", "true", "text search templates are created by a superuser"),
     ("pg_foreign_data_wrapper", "true", "foreign-data wrappers are created by a superuser"),
@@ -26,7 +24,8 @@ _NEED_SUPERUSER: tuple[tuple[str, str, str], ...] = (
     ("pg_cast", "x.castmethod = 'b'", "casts without a function are created by a superuser"),
     (
         "pg_type",
-        "x.typtype = 'b' AND NOT EXISTS (SELECT FROM pg_type e WHERE e.typarray = x.oid)",
+        "NOT x.typisdefined "
+        "OR x.typtype = 'b' AND NOT EXISTS (SELECT FROM pg_type e WHERE e.typarray = x.oid)",
         "base types are created by a superuser",
     ),
     (
