@@ -58,7 +58,7 @@ journey: setup ## The README's commands in a fresh clone, end to end
 test: lint unit molecule journey ## Everything that CI runs
 
 .PHONY: bench-postgres
-bench-postgres: setup ## How long a database takes to copy, next to its peers (BENCH_SIZE=1 GB, BENCH='--rounds 3')
+bench-postgres: setup ## How long a database takes to copy, next to its peers (BENCH_SIZE=1.25 GB, BENCH='--rounds 3')
 	python -m bench.postgres $(BENCH)
 
 .PHONY: lock

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import signal
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -81,11 +82,13 @@ def rounds(
     servers: Iterable[int] = (),
     earlier: Iterable[Sample] = (),
     say: Callable[[str], None] = lambda _: None,
+    keep: Callable[[tuple[Sample, ...]], None] = lambda _: None,
 ) -> tuple[Sample, ...]:
     """Run every contender ``count`` times, in turns, each round beginning with another one.
 
     A machine that slows down for a minute slows all of them. Each is verified in its first round, unless
-    ``earlier`` runs hold one of it already. Returns the earlier runs and the new ones.
+    ``earlier`` runs hold one of it already. Returns the earlier runs and the new ones; ``keep`` receives the
+    same after each run, so that none is lost when the next one is stopped.
     """
     found = list(earlier)
     verified = {one.contender for one in found}
@@ -102,6 +105,7 @@ def rounds(
             finally:
                 one.clean()
             found.append(Sample(one.name, usage))
+            keep(tuple(found))
             say(f"round {number + 1}: {one.name}: {usage.seconds:.2f} s")
     return tuple(found)
 
@@ -169,15 +173,30 @@ def earlier(name: str, setting: Mapping[str, object]) -> tuple[Sample, ...]:
     return tuple(Sample(one["contender"], Usage(**one["usage"])) for one in kept["samples"])
 
 
-def publish(report: Report, bases: Iterable[str]) -> None:
-    """Print the table and keep the whole as JSON."""
+def keep(report: Report, bases: Iterable[str]) -> list[Summary]:
+    """Write the whole as JSON, and return its summary."""
     summaries = summarise(report.samples, bases)
     report.path.parent.mkdir(exist_ok=True)
     whole = {**asdict(report), "machine": machine(), "summary": [asdict(one) for one in summaries]}
     report.path.write_text(json.dumps(whole, indent=1) + "\n", encoding="utf-8")
+    return summaries
+
+
+def publish(report: Report, bases: Iterable[str]) -> None:
+    """Print the table, and keep the whole as JSON."""
+    summaries = keep(report, bases)
     facts = ", ".join(f"{name} {value}" for name, value in {**report.setting, **machine()}.items())
     say("\n".join(["", f"{report.name}: {facts}", "", table(summaries), "", *report.notes]))
     say(f"All runs: {os.path.relpath(report.path)}")
+
+
+def end_in_order() -> None:
+    """Let the signal to end close what is open: servers of the benchmark must not outlive it."""
+
+    def end(*_: object) -> None:
+        sys.exit("stopped")
+
+    signal.signal(signal.SIGTERM, end)
 
 
 def say(text: str) -> None:

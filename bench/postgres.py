@@ -14,7 +14,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -45,6 +45,7 @@ _SETTINGS = {
 _DUMP = "pg_dump -Fc, pg_restore"
 _PARALLEL = "pg_dump -Fd -j2 -Z0, pg_restore -j2"
 _PGCOPYDB = "pgcopydb, 2 and 2 jobs"
+_BASES = (_PGCOPYDB, _DUMP)
 _OURS, _PROVEN = "pg_clone", "pg_clone, pg_compare"
 
 _SCRIPTS: Mapping[str, str] = {
@@ -137,7 +138,7 @@ def stage(folder: Path, rows: int) -> Iterator[Stage]:
             for name, port in zip(("old", "new"), ports, strict=True)
         ]
         pair[1].create_role(USER, PASSWORD)
-        mark = folder / f"filled-{rows}"
+        mark = folder / f"filled-{rows}-{postgres_data.VERSION}"
         if not mark.exists():
             say(f"filling {SOURCE} with {rows} measurements and what belongs to them")
             _execute(pair[0].url(), f"DROP DATABASE IF EXISTS {SOURCE}")
@@ -180,8 +181,10 @@ def _setting(stage_: Stage, rows: int) -> dict[str, object]:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="bench.postgres", description=__doc__)
-    size = float(os.environ.get("BENCH_SIZE", "1"))
-    parser.add_argument("--size", type=float, default=size, help="GB of tables, indexes apart (BENCH_SIZE)")
+    size = float(os.environ.get("BENCH_SIZE", "1.25"))
+    parser.add_argument(
+        "--size", type=float, default=size, help="GB of tables with their indexes (BENCH_SIZE)"
+    )
     parser.add_argument("--rounds", type=int, default=3, help="0 only makes the data")
     parser.add_argument("--append", action="store_true", help="add to the kept runs of the same setting")
     parser.add_argument("--folder", type=Path, help="keep servers' files here, for another call")
@@ -192,6 +195,7 @@ def _arguments() -> argparse.Namespace:
 def main() -> None:
     """Run the benchmark as the command line asks."""
     given = _arguments()
+    harness.end_in_order()
     rows = postgres_data.measurements(given.size)
     notes = [] if shutil.which("pgcopydb") else ["pgcopydb is not installed: left out."]
     with contextlib.ExitStack() as stack:
@@ -199,11 +203,23 @@ def main() -> None:
         folder = given.folder or Path(stack.enter_context(temporary()))
         ready = stack.enter_context(stage(folder.absolute(), rows))
         setting = _setting(ready, rows)
+        say(", ".join(f"{name} {value}" for name, value in setting.items()))
         chosen = [one for one in contenders(ready, given.only) if not (notes and one.name == _PGCOPYDB)]
-        kept = harness.earlier(NAME, setting) if given.append else ()
-        samples = harness.rounds(chosen, given.rounds, servers=ready.processes(), earlier=kept, say=say)
+        report = Report(NAME, setting, harness.earlier(NAME, setting) if given.append else (), tuple(notes))
+        samples = harness.rounds(
+            chosen,
+            given.rounds,
+            servers=ready.processes(),
+            earlier=report.samples,
+            say=say,
+            keep=lambda found: _keep(replace(report, samples=found)),
+        )
     if samples:
-        harness.publish(Report(NAME, setting, samples, tuple(notes)), (_PGCOPYDB, _DUMP))
+        harness.publish(replace(report, samples=samples), _BASES)
+
+
+def _keep(report: Report) -> None:
+    harness.keep(report, _BASES)
 
 
 if __name__ == "__main__":

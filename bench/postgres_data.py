@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
@@ -32,10 +33,10 @@ FROM generate_series(1, greatest({rows} / 25, 10)) i""",
 INSERT INTO molecule SELECT i, 'molecule ' || i, repeat(chr(65 + i % 26), i % 60),
        (SELECT string_agg(md5(i || ':' || part), '') FROM generate_series(1, 150 + i % 80) part),
        jsonb_build_object('logp', hashint4(i) / 1e8, 'rings', i % 7, 'tags', jsonb_build_array(i % 3, 'x'))
-FROM generate_series(1, greatest({rows} / 85, 10)) i""",
+FROM generate_series(1, greatest({rows} / 250, 10)) i""",
     "measurement": """
 INSERT INTO measurement SELECT i, 1 + abs(hashint8(i) % greatest({rows} / 25, 10)),
-       1 + abs(hashint8(-i) % greatest({rows} / 85, 10)),
+       1 + abs(hashint8(-i) % greatest({rows} / 250, 10)),
        timestamptz '2021-01-01 UTC' + i * interval '7 seconds', hashint8(i) / 1e6, abs(hashint8(i)) % 12,
        left(md5(i::text), 8 + (i % 20)::integer)
 FROM generate_series(1::bigint, {rows}) i""",
@@ -73,9 +74,13 @@ SELECT sum(pg_table_size(c.oid))::bigint, sum(pg_indexes_size(c.oid))::bigint
 FROM pg_class c WHERE c.relkind = 'r' AND c.relnamespace = 'public'::regnamespace"""
 
 
+# Changes when the data do: what was filled otherwise is filled anew.
+VERSION = hashlib.sha256(repr((_TABLES, _ROWS, _KEYS)).encode()).hexdigest()[:8]
+
+
 def measurements(gigabytes: float) -> int:
-    """Return how many rows the largest table has when all tables together have this size."""
-    return max(100, int(gigabytes * 5_000_000))
+    """Return how many rows the largest table has when tables and indexes together have about this size."""
+    return max(100, int(gigabytes * 4_000_000))
 
 
 def fill(url: str, rows: int) -> None:

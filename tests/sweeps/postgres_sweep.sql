@@ -1,4 +1,4 @@
--- Added to the hostile database: enough rows for a kill in the middle of a COPY, and keys between them.
+-- Rows enough for a kill in the middle of a COPY, with keys between them, and one of each kind of step.
 CREATE TABLE plant (id serial PRIMARY KEY, code text NOT NULL UNIQUE, moved timestamptz);
 CREATE TABLE sample (
     id bigserial PRIMARY KEY, plant_id integer NOT NULL REFERENCES plant, body text NOT NULL, weight numeric);
@@ -15,7 +15,12 @@ CREATE INDEX ON sample (left(body, 40));
 CREATE INDEX ON reading (sample_id, value);
 CREATE MATERIALIZED VIEW per_plant AS SELECT plant_id, count(*) AS n, sum(weight) AS w FROM sample GROUP BY 1;
 CREATE UNIQUE INDEX ON per_plant (plant_id);
+CREATE TABLE moved (at date NOT NULL, n integer, PRIMARY KEY (at, n)) PARTITION BY RANGE (at);
+CREATE TABLE moved_early PARTITION OF moved FOR VALUES FROM ('2020-01-01') TO ('2021-01-01');
+CREATE TABLE moved_late PARTITION OF moved DEFAULT;
+INSERT INTO moved SELECT date '2020-06-01' + i, i FROM generate_series(1, 400) i;
+CREATE FUNCTION stamp() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.moved := now(); RETURN NEW; END';
+CREATE TRIGGER stamp BEFORE INSERT ON plant FOR EACH ROW EXECUTE FUNCTION stamp();
+CREATE VIEW heavy AS SELECT id, plant_id FROM sample WHERE weight > 100;
 SELECT lo_from_bytea(500000 + i, convert_to(repeat('large ' || i, 5000 * i), 'UTF8')) FROM generate_series(1, 3) i;
--- A source that crashes loses the rows of an unlogged table, and then refuses them on the target: rightly.
-ALTER TABLE fleeting SET LOGGED;
 ANALYZE;
