@@ -114,7 +114,7 @@ _LEFT_BEHIND: tuple[tuple[str, str, str], ...] = (
     ),
     (
         "user mapping",
-        "SELECT format('for %s on server %I', usename, srvname) FROM pg_user_mappings",
+        "SELECT format('%s on server %I', usename, srvname) FROM pg_user_mappings",
         "it holds credentials: create it anew on the target",
     ),
     (
@@ -127,14 +127,21 @@ _LEFT_BEHIND: tuple[tuple[str, str, str], ...] = (
     (
         "operator",
         "SELECT d.identity FROM pg_operator o, pg_identify_object('pg_operator'::regclass, o.oid, 0) d "
-        "WHERE o.oprcode = 0 AND o.oid >= 16384",
+        "WHERE o.oprcode = 0 AND o.oid >= 16384 "
+        "AND NOT EXISTS (SELECT FROM pg_operator r WHERE o.oid IN (r.oprcom, r.oprnegate))",
         "it was only announced, and has no function",
     ),
 )
 
+# Tables of TOAST, types of arrays and functions of ranges are not looked at: they serve something else.
+_SERVING = {
+    "pg_class": "AND relnamespace <> 'pg_toast'::regnamespace",
+    "pg_type": "AND typtype IN ('e', 'd', 'r')",
+}
 _OWNED = " UNION ".join(
-    f"SELECT {owner} FROM {catalog} x WHERE oid >= 16384 AND NOT EXISTS (SELECT FROM pg_depend e "
-    f"WHERE e.classid = '{catalog}'::regclass AND e.objid = x.oid AND e.deptype = 'e')"
+    f"SELECT {owner} FROM {catalog} x WHERE oid >= 16384 {_SERVING.get(catalog, '')} "
+    f"AND NOT EXISTS (SELECT FROM pg_depend e "
+    f"WHERE e.classid = '{catalog}'::regclass AND e.objid = x.oid AND e.deptype IN ('e', 'i'))"
     for catalog, owner, _, _ in _GRANTED
 )
 _OWNERS = f"SELECT pg_get_userbyid(o) FROM ({_OWNED}) AS x (o) ORDER BY 1"
@@ -163,6 +170,14 @@ class NotCarried:
     def as_dict(self) -> dict[str, str]:
         """Return the three fields by name."""
         return asdict(self)
+
+
+def once(things: Iterable[NotCarried]) -> tuple[NotCarried, ...]:
+    """Return ``things`` without those that were named before, perhaps for another reason."""
+    found: dict[tuple[str, str], NotCarried] = {}
+    for one in things:
+        found.setdefault((one.kind, one.name), one)
+    return tuple(found.values())
 
 
 def left_behind(session: Session) -> tuple[NotCarried, ...]:

