@@ -7,8 +7,14 @@ from dataclasses import dataclass
 
 from psycopg import sql
 
+from engines.postgres import layout
 from engines.postgres.catalog import Table
 from engines.postgres.connection import Session
+from engines.postgres.layout import Part
+from engines.postgres.rowtext import row_hash, row_text
+
+# Kept with each result: sums of one name can be compared, also years apart.
+ALGORITHM = "sum of hashtextextended(row text, 0), row text 1"
 
 
 @dataclass(frozen=True)
@@ -18,20 +24,33 @@ class Fingerprint:
     rows: int
     checksum: str
 
+    def __add__(self, other: Fingerprint) -> Fingerprint:
+        """Both together: the fingerprint of a whole is the sum of those of its parts."""
+        return Fingerprint(self.rows + other.rows, str(int(self.checksum) + int(other.checksum)))
+
+
+NOTHING = Fingerprint(0, "0")
+
+# A sum of 64-bit numbers is a numeric in PostgreSQL: it cannot overflow, and a row that is there twice
+# counts twice.
+MEASURES = sql.SQL("count(*), coalesce(sum({}), 0)::text")
+
+
+def measured(part: Part) -> sql.Composed:
+    """Return the query of the fingerprint of ``part``, without rows of inheriting tables."""
+    return sql.SQL("SELECT {} FROM ONLY {} AS t WHERE {}").format(
+        MEASURES.format(row_hash(row_text(part.columns))), part.table.identifier, part.where
+    )
+
 
 def fingerprint(session: Session, table: Table, columns: Iterable[str]) -> Fingerprint:
-    """Return the fingerprint of ``columns`` of ``table``, in this order, without rows of inheriting tables.
+    """Return the fingerprint of ``columns`` of ``table``, in this order, in one piece.
 
-    The text of a row is unambiguous (quotes and commas inside values are escaped, NULL is not an empty
-    string), and equal on every version under the settings of ``engines.postgres.connection``. Hashes are
-    added as ``numeric``, so that the sum cannot overflow, and a row that is there twice counts twice.
+    Comparable with another server's where the types of the columns are the same: see ``measure``.
     """
-    # Collation "C" makes the hash one of bytes, whatever the database's collation is.
-    query = sql.SQL(
-        'SELECT count(*), coalesce(sum(hashtextextended(ROW({})::text COLLATE "C", 0)), 0)::text FROM ONLY {}'
-    ).format(sql.SQL(", ").join(sql.Identifier("t", name) for name in columns), _aliased(table))
-    row = session.execute(query).fetchone()
-    return Fingerprint(int(row[0]), str(row[1])) if row else Fingerprint(0, "0")
+    forms = layout.read(session, [table])[table.key].forms
+    row = session.execute(measured(Part(table, tuple((name, forms[name]) for name in columns)))).fetchone()
+    return Fingerprint(int(row[0]), str(row[1])) if row else NOTHING
 
 
 def is_empty(session: Session, table: Table) -> bool:
@@ -39,8 +58,3 @@ def is_empty(session: Session, table: Table) -> bool:
     query = sql.SQL("SELECT NOT EXISTS (SELECT FROM ONLY {})").format(table.identifier)
     row = session.execute(query).fetchone()
     return bool(row and row[0])
-
-
-def _aliased(table: Table) -> sql.Composed:
-    # Qualified columns, so that none can be taken for the row or a function of the same name.
-    return sql.SQL("{} AS t").format(table.identifier)

@@ -1,49 +1,134 @@
-"""Fingerprints of many tables of one database, and how two sets of them compare."""
+"""Fingerprints of many tables of two databases, read in parts by several sessions, and how they compare."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
 
-from engines.postgres import connection
+from psycopg import sql
+
+from engines.postgres import checksum, connection, layout, rowtext
 from engines.postgres.catalog import Name, Table
-from engines.postgres.checksum import Fingerprint, fingerprint
+from engines.postgres.checksum import Fingerprint
 from engines.postgres.connection import Address, Session
 from engines.postgres.errors import translated
+from engines.postgres.layout import Layout, Part
 from engines.postgres.parallel import both, each
 from engines.postgres.plan import State
+from engines.postgres.rowtext import Form
+
+Side = tuple[Address, str]
+"""A database, and the name of the exported snapshot in which it is read."""
+
+
+@dataclass(frozen=True)
+class Shape:
+    """One table on both sides: how its rows are written, so that equal rows have equal texts."""
+
+    table: Table
+    columns: tuple[tuple[str, Form], ...]
+    source: Layout
+    target: Layout
+
+
+@contextmanager
+def reader(side: Side) -> Iterator[Session]:
+    """Open a session that reads in the snapshot of ``side`` for the length of a ``with`` block.
+
+    Its transaction stays open until the end, and with it the lock on every table it has read, so that none
+    can be rewritten (which moves rows to other parts) while another session still reads it.
+    """
+    with connection.session(side[0], read_only=True) as opened:
+        # Compiling costs more than it saves; and where a table is read in parts, those are the workers.
+        opened.execute("SET jit = off")
+        if opened.info.server_version >= layout.FINDS_RANGES:
+            opened.execute("SET max_parallel_workers_per_gather = 0")
+        with connection.snapshot(opened, side[1]):
+            yield opened
+
+
+def shapes(source: Side, target: Side, tables: Iterable[Table]) -> dict[Name, Shape]:
+    """Return how to read ``tables``, which both sides have with all columns."""
+    chosen = list(tables)
+
+    def layouts(side: Side) -> dict[Name, Layout]:
+        with reader(side) as session:
+            return layout.read(session, chosen)
+
+    ours, theirs = both(lambda: layouts(source), lambda: layouts(target))
+    found = {}
+    for table in chosen:
+        here, there = ours[table.key], theirs[table.key]
+        columns = tuple(
+            (column.name, rowtext.common(here.forms[column.name], there.forms[column.name]))
+            for column in table.columns
+        )
+        found[table.key] = Shape(table, columns, here, there)
+    return found
+
+
+def scan(
+    side: Side, parts: Iterable[Part], query: Callable[[Part], sql.Composed], *, jobs: int
+) -> list[tuple[Part, list[tuple[Any, ...]]]]:
+    """Run ``query`` of every part, in their order, in ``jobs`` sessions; return the rows of each."""
+
+    def work(session: Session, part: Part) -> tuple[Part, list[tuple[Any, ...]]]:
+        with translated(f"{side[0]} {part.table}"):
+            return part, session.execute(query(part)).fetchall()
+
+    return each(parts, work, sessions=lambda: reader(side), jobs=jobs)
 
 
 def fingerprints(
     address: Address, tables: Iterable[Table], *, snapshot: str, jobs: int
 ) -> dict[Name, Fingerprint]:
-    """Return the fingerprint of each table, over its columns as given, the largest first."""
-
-    @contextmanager
-    def reader() -> Iterator[Session]:
-        with connection.session(address, read_only=True) as opened, connection.snapshot(opened, snapshot):
-            yield opened
-
-    def measured(session: Session, table: Table) -> tuple[Name, Fingerprint]:
-        with translated(f"{address} {table}"):
-            return table.key, fingerprint(session, table, [column.name for column in table.columns])
-
-    ordered = sorted(tables, key=lambda table: -table.bytes)
-    return dict(each(ordered, measured, sessions=reader, jobs=jobs))
+    """Return the fingerprint of each table of one database, over its columns as given."""
+    side, chosen = (address, snapshot), list(tables)
+    if not chosen:
+        return {}
+    with reader(side) as session:
+        found = layout.read(session, chosen)
+    known = {
+        table.key: (
+            table,
+            tuple((column.name, found[table.key].forms[column.name]) for column in table.columns),
+            found[table.key],
+        )
+        for table in chosen
+    }
+    return _measure(side, known.values(), jobs=jobs)
 
 
 def both_sides(
-    source: tuple[Address, str], target: tuple[Address, str], tables: Iterable[Table], *, jobs: int
+    source: Side, target: Side, tables: Iterable[Table], *, jobs: int
 ) -> tuple[dict[Name, Fingerprint], dict[Name, Fingerprint]]:
-    """Return the fingerprints of ``tables`` in the source and in the target, computed at the same time.
+    """Return the fingerprints of ``tables`` in the source and in the target, computed at the same time."""
+    return of_shapes(source, target, shapes(source, target, tables).values(), jobs=jobs)
 
-    Each side is an address and the name of an exported snapshot.
-    """
-    chosen = list(tables)
+
+def of_shapes(
+    source: Side, target: Side, known: Iterable[Shape], *, jobs: int
+) -> tuple[dict[Name, Fingerprint], dict[Name, Fingerprint]]:
+    """Return the fingerprints of tables whose shape is known, in the source and in the target."""
+    chosen = list(known)
     return both(
-        lambda: fingerprints(source[0], chosen, snapshot=source[1], jobs=jobs),
-        lambda: fingerprints(target[0], chosen, snapshot=target[1], jobs=jobs),
+        lambda: _measure(source, [(one.table, one.columns, one.source) for one in chosen], jobs=jobs),
+        lambda: _measure(target, [(one.table, one.columns, one.target) for one in chosen], jobs=jobs),
     )
+
+
+def _measure(
+    side: Side, known: Iterable[tuple[Table, tuple[tuple[str, Form], ...], Layout]], *, jobs: int
+) -> dict[Name, Fingerprint]:
+    largest_first = sorted(known, key=lambda one: -one[2].bytes)
+    cut = [part for one in largest_first for part in layout.parts(*one)]
+    found: dict[Name, Fingerprint] = {}
+    for part, rows in scan(side, cut, checksum.measured, jobs=jobs):
+        one = Fingerprint(int(rows[0][0]), str(rows[0][1]))
+        found[part.table.key] = found.get(part.table.key, checksum.NOTHING) + one
+    return found
 
 
 def states(
