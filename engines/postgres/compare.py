@@ -3,111 +3,68 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
 
-from engines.postgres import catalog, connection, large_objects, measure, plan, survey
-from engines.postgres import schema as schema_module
-from engines.postgres.catalog import REVISION_TABLE, Sequence
+from psycopg import sql
+
+from engines.errors import ConfigurationError
+from engines.postgres import (
+    catalog,
+    connection,
+    definitions,
+    large_objects,
+    materialized,
+    measure,
+    narrow,
+    plan,
+    survey,
+)
+from engines.postgres.catalog import REVISION_TABLE, Name, Scope, Sequence, Table
 from engines.postgres.checksum import Fingerprint
+from engines.postgres.comparison import (
+    Comparison,
+    LargeObjectsResult,
+    NotCompared,
+    SequenceResult,
+    TableResult,
+)
 from engines.postgres.connection import Address, Session
-from engines.postgres.errors import NotEqualError
+from engines.postgres.errors import NotEqualError, translated
 from engines.postgres.facts import Facts
-from engines.postgres.schema import Difference, Key
+from engines.postgres.materialized import View
+from engines.postgres.measure import Shape, Side
+from engines.postgres.schema import Difference
+from engines.postgres.survey import Survey
 
 PURPOSE = "bmii-migrate pg_compare"
 _SHOWN = 10
+# Tables of which it is told where they differ, the smallest first.
+NARROWED = 20
 
 
 @dataclass(frozen=True)
-class TableResult:
-    """The rows of one table on both sides; ``target`` is None when the table or a column is missing there."""
+class _Ends:
+    """Both databases, each with a session in a snapshot that others join."""
 
-    table: str
-    source: Fingerprint
-    target: Fingerprint | None
-
-    @property
-    def equal(self) -> bool:
-        """Whether both sides have the same rows."""
-        return self.source == self.target
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the fields by the names of the module's return value."""
-        return {
-            "table": self.table,
-            "source_rows": self.source.rows,
-            "target_rows": self.target.rows if self.target else None,
-            "source_checksum": self.source.checksum,
-            "target_checksum": self.target.checksum if self.target else None,
-            "equal": self.equal,
-        }
+    ours: Session
+    theirs: Session
+    source: Side
+    target: Side
 
 
 @dataclass(frozen=True)
-class SequenceResult:
-    """Where a sequence stands on both sides, as (last value, whether it was handed out).
+class _Chosen:
+    """What both databases hold, and which of it is compared."""
 
-    ``wanted`` is where a copy puts it when the source's is behind the columns that it feeds.
-    """
-
-    sequence: str
-    source: tuple[int, bool]
-    target: tuple[int, bool] | None
-    wanted: tuple[int, bool] | None = None
-
-    @property
-    def equal(self) -> bool:
-        """Whether both stand at the same value, or the target where the rows need it."""
-        return self.target is not None and self.target in (self.source, self.wanted)
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the fields by the names of the module's return value."""
-        there = list(self.target) if self.target else None
-        return {"sequence": self.sequence, "source": list(self.source), "target": there, "equal": self.equal}
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """What was found. ``upgraded`` says that the target's Alembic revision is not the source's.
-
-    ``by_upgrade`` holds the schema differences then, and ``schema`` is empty.
-    """
-
-    source: Facts
-    target: Facts
-    tables: tuple[TableResult, ...]
-    sequences: tuple[SequenceResult, ...]
-    schema: Difference
-    by_upgrade: Difference
+    found: Survey
+    left: Facts
+    right: Facts
+    views: Mapping[Name, View]
     upgraded: bool
-    started: str
-    seconds: float
-    large_objects: tuple[str, ...] = ()
-
-    @property
-    def equal(self) -> bool:
-        """Whether no difference was found."""
-        return not self.differences()
-
-    def differences(self) -> list[str]:
-        """Return one line per difference, in words."""
-        found = []
-        for one in self.tables:
-            if one.target is None:
-                found.append(f"table {one.table}: it, or a column of it, is not on the target")
-            elif not one.equal and one.source.rows == one.target.rows:
-                found.append(f"table {one.table}: {one.source.rows} rows on both sides, with other values")
-            elif not one.equal:
-                found.append(f"table {one.table}: {one.source.rows} rows, the target has {one.target.rows}")
-        found += [
-            f"sequence {item.sequence}: source at {item.source}, target at {item.target}"
-            for item in self.sequences
-            if not item.equal
-        ]
-        return found + list(self.large_objects) + self.schema.lines()
+    not_compared: tuple[NotCompared, ...]
 
 
 def compare(
@@ -118,45 +75,34 @@ def compare(
     exclude_tables: Iterable[str] = (),
     jobs: int = 2,
     expect_upgraded: bool = True,
+    examples: int = _SHOWN,
 ) -> Comparison:
     """Compare both databases, each in one snapshot, over the tables and columns that the source has.
 
     ``expect_upgraded`` sets what Alembic revisions changed apart, when the target is at another revision.
+    ``examples`` are how many differing ranges and rows are named of each table; 0 does not look for any.
     """
     started, clock = datetime.now(UTC), time.monotonic()
-    with (
-        connection.session(source, read_only=True, purpose=PURPOSE) as ours,
-        connection.session(target, read_only=True, purpose=PURPOSE) as theirs,
-        connection.snapshot(ours) as here,
-        connection.snapshot(theirs) as there,
-    ):
-        scope = catalog.scope(ours, schemas, exclude_tables)
-        surveyed = survey.read(ours, theirs, scope, by_anyone=True)
-        left, right = surveyed.source, surveyed.target
-        upgraded = expect_upgraded and bool(right.revision) and left.revision != right.revision
-        if upgraded:
-            left = replace(left, tables=tuple(one for one in left.tables if one.name != REVISION_TABLE))
-        shared = measure.shared(left.tables, right.tables)
-        # What the target lacks is counted on the source all the same: the report says what would be lost.
-        missing = [table for table in left.tables if table.key not in shared]
-        ours_only = measure.fingerprints(source, missing, snapshot=here, jobs=jobs)
-        objects = () if upgraded or scope.schemas else _large_objects(ours, theirs)
-        measured = measure.both_sides((source, here), (target, there), shared.values(), jobs=jobs)
-    found = plan.compare_objects(left, right)
+    with _ends(source, target) as ends:
+        chosen = _choose(ends, schemas, exclude_tables, expect_upgraded=expect_upgraded)
+        tables, views = _rows(ends, chosen, jobs=jobs, examples=examples)
+        objects = _large_objects(ends, chosen.found.scope)
+        snapshots = (_snapshot(ends.ours), _snapshot(ends.theirs))
+    found = plan.compare_objects(chosen.left, chosen.right)
     return Comparison(
-        source=left,
-        target=right,
-        tables=tuple(
-            TableResult(str(table), (measured[0] | ours_only)[table.key], measured[1].get(table.key))
-            for table in left.tables
-        ),
-        sequences=tuple(_sequences(surveyed.standing, left.sequences, right.sequences)),
-        schema=Difference() if upgraded else found,
-        by_upgrade=found if upgraded else Difference(),
-        upgraded=upgraded,
+        source=chosen.left,
+        target=chosen.right,
+        tables=tables,
+        views=views,
+        sequences=tuple(_sequences(chosen.found, chosen.right.sequences)),
+        large_objects=objects,
+        schema=Difference() if chosen.upgraded else found,
+        by_upgrade=found if chosen.upgraded else Difference(),
+        upgraded=chosen.upgraded,
+        not_compared=chosen.not_compared,
+        snapshots=snapshots,
         started=started.isoformat(timespec="seconds"),
         seconds=round(time.monotonic() - clock, 3),
-        large_objects=objects,
     )
 
 
@@ -165,59 +111,149 @@ def require_equal(found: Comparison, target: Address) -> None:
     lines = found.differences()
     if lines:
         more = f"; and {len(lines) - _SHOWN} more" if len(lines) > _SHOWN else ""
+        count = "1 difference" if len(lines) == 1 else f"{len(lines)} differences"
         raise NotEqualError(
-            f"it is not equal to the source: {'; '.join(lines[:_SHOWN])}{more}",
+            f"it is not equal to the source, {count}: {'; '.join(lines[:_SHOWN])}{more}",
             subject=str(target),
             remedy="Nothing was changed. If the source took writes in between, stop them and copy again.",
             details=lines,
         )
 
 
-def evidence(found: Comparison, source: Address, target: Address) -> dict[str, Any]:
-    """Return what is kept to prove the result: small, and free of secrets."""
-    return {
-        "equal": found.equal,
-        "differences": found.differences()[:_SHOWN],
-        "source": {"address": str(source), "version": found.source.server.version},
-        "target": {"address": str(target), "version": found.target.server.version},
-        "source_revision": list(found.source.revision),
-        "target_revision": list(found.target.revision),
-        "started": found.started,
-        "seconds": found.seconds,
-        "tables": {
-            one.table: {"rows": one.source.rows, "checksum": one.source.checksum, "equal": one.equal}
-            for one in found.tables
-        },
-        "sequences": len(found.sequences),
-        "objects": counts(found.source.objects),
+@contextmanager
+def _ends(source: Address, target: Address) -> Iterator[_Ends]:
+    with (
+        connection.session(source, read_only=True, purpose=PURPOSE) as ours,
+        connection.session(target, read_only=True, purpose=PURPOSE) as theirs,
+        connection.snapshot(ours) as here,
+        connection.snapshot(theirs) as there,
+    ):
+        yield _Ends(ours, theirs, (source, here), (target, there))
+
+
+def _choose(
+    ends: _Ends, schemas: Iterable[str], exclude_tables: Iterable[str], *, expect_upgraded: bool
+) -> _Chosen:
+    scope = catalog.scope(ends.ours, schemas, exclude_tables)
+    found = survey.read(ends.ours, ends.theirs, scope, by_anyone=True)
+    left, right = found.source, found.target
+    _check_encoding(left, right)
+    upgraded = expect_upgraded and bool(right.revision) and left.revision != right.revision
+    if upgraded:
+        left = replace(left, tables=tuple(one for one in left.tables if one.name != REVISION_TABLE))
+    ours, theirs = (materialized.read(session, scope) for session in (ends.ours, ends.theirs))
+    views = materialized.common(ours, theirs, same_query=upgraded)
+    _hold(ends.ours, left.tables)
+    _hold(ends.theirs, right.tables)
+    aside = [NotCompared(one.kind, one.name, one.reason) for one in found.not_carried]
+    aside += _set_aside(left, right, scope, upgraded=upgraded)
+    reason = "it is not filled, or defined in another way, on one side"
+    aside += [
+        NotCompared("rows of materialized view", ".".join(key), reason)
+        for key in sorted({*ours, *theirs} - {*views})
+    ]
+    return _Chosen(found, left, right, views, upgraded, tuple(aside))
+
+
+def _rows(
+    ends: _Ends, chosen: _Chosen, *, jobs: int, examples: int
+) -> tuple[tuple[TableResult, ...], tuple[TableResult, ...]]:
+    """Compare the rows of tables and of materialised views."""
+    shared = measure.shared(chosen.left.tables, chosen.right.tables)
+    filled = [view.table for view in chosen.views.values()]
+    known = measure.shapes(ends.source, ends.target, [*shared.values(), *filled])
+    # What the target lacks is counted on the source all the same: the report says what would be lost.
+    missing = [table for table in chosen.left.tables if table.key not in shared]
+    ours_only = measure.fingerprints(ends.source[0], missing, snapshot=ends.source[1], jobs=jobs)
+    here, there = measure.of_shapes(ends.source, ends.target, known.values(), jobs=jobs)
+    tables = {
+        table.key: TableResult(str(table), (here | ours_only)[table.key], there.get(table.key))
+        for table in chosen.left.tables
     }
+    if examples:
+        tables |= _located(ends, tables, known, jobs, examples)
+    views = (
+        _view(ends.source, known[key], view, (here[key], there[key])) for key, view in chosen.views.items()
+    )
+    return tuple(tables.values()), tuple(views)
 
 
-def counts(objects: schema_module.Objects) -> dict[str, int]:
-    """Return how many objects there are of each kind."""
-    kinds = [key.kind for key in objects]
-    return {kind: kinds.count(kind) for kind in sorted(set(kinds))}
+def _view(source: Side, shape: Shape, view: View, both: tuple[Fingerprint, Fingerprint]) -> TableResult:
+    ours, theirs = both
+    refreshed = ours != theirs and materialized.refreshed(source, shape, view.query) == theirs
+    return TableResult(str(view.table), ours, theirs, kind="materialized view", refreshed=refreshed)
 
 
-def names(keys: Iterable[Key]) -> list[str]:
-    """Return keys as text."""
-    return [str(key) for key in keys]
+def _located(
+    ends: _Ends, tables: Mapping[Name, TableResult], shapes: Mapping[Name, Shape], jobs: int, examples: int
+) -> dict[Name, TableResult]:
+    """Say of tables that both sides have, and that differ, where that is."""
+    differing = [key for key, one in tables.items() if not one.equal and key in shapes]
+    found = {}
+    for key in sorted(differing, key=lambda key: shapes[key].source.bytes)[:NARROWED]:
+        one = tables[key]
+        rows = max(one.source.rows, one.target.rows if one.target else 0)
+        where = narrow.narrow(ends.source, ends.target, shapes[key], rows=rows, jobs=jobs, shown=examples)
+        found[key] = replace(one, where=where)
+    return found
 
 
-def _large_objects(source: Session, target: Session) -> tuple[str, ...]:
-    if large_objects.fingerprint(source) == large_objects.fingerprint(target):
-        return ()
-    return tuple(large_objects.difference(source, target).lines())
+def _set_aside(left: Facts, right: Facts, scope: Scope, *, upgraded: bool) -> Iterator[NotCompared]:
+    for schema, name in sorted(scope.excluded):
+        yield NotCompared("relation", f"{schema}.{name}", "it was excluded by name")
+    if scope.schemas:
+        yield NotCompared("schemas", f"all but {', '.join(scope.schemas)}", "only these were asked for")
+    if upgraded:
+        yield NotCompared("rows", REVISION_TABLE, "the target is at another revision")
+    ours, theirs = left.server.major, right.server.major
+    if ours != theirs:
+        for key in definitions.undecided(left.objects, right.objects):
+            yield NotCompared(key.kind, key.name, f"PostgreSQL {ours} and {theirs} write it differently")
 
 
-def _sequences(
-    source: Iterable[Sequence], wanted: Iterable[Sequence], target: Iterable[Sequence]
-) -> Iterable[SequenceResult]:
+def _hold(session: Session, tables: Iterable[Table]) -> None:
+    """Lock tables against being dropped, rewritten or truncated, in the mode of a SELECT.
+
+    A snapshot does not protect from TRUNCATE, and rewriting moves rows from one part to another.
+    """
+    names = [table.identifier for table in tables]
+    if names:
+        session.execute(sql.SQL("LOCK TABLE {} IN ACCESS SHARE MODE").format(sql.SQL(", ").join(names)))
+
+
+def _check_encoding(left: Facts, right: Facts) -> None:
+    if left.server.encoding != right.server.encoding:
+        raise ConfigurationError(
+            f"its encoding is {right.server.encoding}, the source's is {left.server.encoding}: "
+            "the bytes of equal texts differ",
+            subject=right.server.database,
+            remedy=f"Create the target with ENCODING '{left.server.encoding}' TEMPLATE template0.",
+        )
+
+
+def _snapshot(session: Session) -> str:
+    row = session.execute("SELECT txid_current_snapshot()::text").fetchone()
+    return str(row[0]) if row else ""
+
+
+def _large_objects(ends: _Ends, scope: Scope) -> LargeObjectsResult | None:
+    """Compare large objects, which belong to no schema."""
+    if scope.schemas:
+        return None
+    with translated(str(ends.source[0])):
+        here = large_objects.fingerprint(ends.ours)
+    with translated(str(ends.target[0])):
+        there = large_objects.fingerprint(ends.theirs)
+    lines = large_objects.difference(ends.ours, ends.theirs).lines() if here != there else ()
+    return LargeObjectsResult(here, there, tuple(lines))
+
+
+def _sequences(found: Survey, target: Iterable[Sequence]) -> Iterable[SequenceResult]:
     there = {one.key: (one.last_value, one.is_called) for one in target}
-    for one, other in zip(source, wanted, strict=True):
+    for one, wanted in zip(found.standing, found.source.sequences, strict=True):
         yield SequenceResult(
             f"{one.schema}.{one.name}",
             (one.last_value, one.is_called),
             there.get(one.key),
-            (other.last_value, other.is_called),
+            (wanted.last_value, wanted.is_called),
         )

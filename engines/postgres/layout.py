@@ -55,6 +55,11 @@ class Part:
     end: int | None = None
 
     @property
+    def is_whole(self) -> bool:
+        """Whether it is all of the table."""
+        return not self.first and self.end is None
+
+    @property
     def where(self) -> sql.Composable:
         """The condition that a row of this part meets, over the alias ``t``."""
         bounds = []

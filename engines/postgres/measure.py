@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,8 +37,7 @@ class Shape:
 def reader(side: Side) -> Iterator[Session]:
     """Open a session that reads in the snapshot of ``side`` for the length of a ``with`` block.
 
-    Its transaction stays open until the end, and with it the lock on every table it has read, so that none
-    can be rewritten (which moves rows to other parts) while another session still reads it.
+    Its transaction stays open until the end.
     """
     with connection.session(side[0], read_only=True) as opened:
         # Compiling costs more than it saves; and where a table is read in parts, those are the workers.
@@ -75,7 +74,12 @@ def scan(
     """Run ``query`` of every part, in their order, in ``jobs`` sessions; return the rows of each."""
 
     def work(session: Session, part: Part) -> tuple[Part, list[tuple[Any, ...]]]:
-        with translated(f"{side[0]} {part.table}"):
+        # The lock on a table in parts is kept, so that it cannot be rewritten, which moves rows to other
+        # parts. The others are let go, with those on indexes: a server has room for few thousand locks.
+        kept: AbstractContextManager[object] = (
+            nullcontext() if not part.is_whole else session.transaction(force_rollback=True)
+        )
+        with translated(f"{side[0]} {part.table}"), kept:
             return part, session.execute(query(part)).fetchall()
 
     return each(parts, work, sessions=lambda: reader(side), jobs=jobs)

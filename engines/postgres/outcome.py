@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
-from engines.postgres import clone, compare
+from engines.postgres import clone, evidence
+from engines.postgres.comparison import Comparison
 from engines.postgres.connection import Address
-from engines.postgres.schema import Difference
+from engines.postgres.schema import Difference, Key
 
 
 def clone_result(result: clone.Result, *, absent: bool = False) -> dict[str, Any]:
@@ -25,18 +27,22 @@ def clone_result(result: clone.Result, *, absent: bool = False) -> dict[str, Any
     }
 
 
-def compare_result(found: compare.Comparison, source: Address, target: Address) -> dict[str, Any]:
+def compare_result(found: Comparison, source: Address, target: Address) -> dict[str, Any]:
     """Return what the module ``pg_compare`` documents."""
     return {
         "changed": False,
         "equal": found.equal,
         "differences": found.differences(),
         "tables": [one.as_dict() for one in found.tables],
+        "materialized_views": [one.as_dict() for one in found.views],
         "sequences": [one.as_dict() for one in found.sequences],
+        "large_objects": found.large_objects.as_dict() if found.large_objects else None,
         "schema": _difference(found.schema),
         "upgraded": found.upgraded,
-        "added_by_upgrade": compare.names(found.by_upgrade.extra),
-        "changed_by_upgrade": compare.names((*found.by_upgrade.different, *found.by_upgrade.missing)),
+        "added_by_upgrade": _names(found.by_upgrade.extra),
+        "changed_by_upgrade": _names((*found.by_upgrade.different, *found.by_upgrade.missing)),
+        "not_compared": [one.as_dict() for one in found.not_compared],
+        "report": evidence.report(found),
         "counts": {
             "tables": len(found.tables),
             "tables_equal": sum(one.equal for one in found.tables),
@@ -44,14 +50,18 @@ def compare_result(found: compare.Comparison, source: Address, target: Address) 
             "sequences": len(found.sequences),
             "objects": len(found.source.objects),
         },
-        "evidence": compare.evidence(found, source, target),
+        "evidence": evidence.evidence(found, source, target),
         "seconds": found.seconds,
     }
 
 
 def _difference(found: Difference) -> dict[str, list[str]]:
     return {
-        "missing": compare.names(found.missing),
-        "extra": compare.names(found.extra),
-        "different": compare.names(found.different),
+        "missing": _names(found.missing),
+        "extra": _names(found.extra),
+        "different": _names(found.different),
     }
+
+
+def _names(keys: Iterable[Key]) -> list[str]:
+    return [str(key) for key in keys]

@@ -86,6 +86,21 @@ def test_the_comparison_is_a_gate_unless_told_otherwise(beats):
     assert not after["changed"]
     assert after["counts"]["rows"] == 100
     assert after["evidence"]["tables"]["public.t"]["rows"] == 100
+    assert after["report"][1].split() == ["public.t", "100", "100", "equal"]
+
+
+def test_a_comparison_is_the_same_in_check_mode_and_tells_where(beats, ends, postgres_server):
+    with psycopg.connect(postgres_server.url("module_target"), autocommit=True) as session:
+        session.execute("UPDATE t SET v = 'a private value' WHERE id = 7")
+    real, checked = (_run("pg_compare", check=check, **ends) for check in (False, True))
+    with psycopg.connect(postgres_server.url("module_target"), autocommit=True) as session:
+        session.execute("UPDATE t SET v = '7' WHERE id = 7")
+    line = "table public.t: 100 rows on both sides, with other values (1 changed; changed at id 7)"
+    for answer, printed in (real, checked):
+        assert answer["failed"]
+        assert answer["details"] == [line]
+        assert f"1 difference: {line}" in answer["msg"]
+        assert "private" not in printed
 
 
 def test_no_password_is_printed(beats, ends, postgres_server):

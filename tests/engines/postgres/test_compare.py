@@ -7,14 +7,23 @@ import json
 import psycopg
 import pytest
 
+from engines.errors import ConfigurationError
 from engines.events import emit
-from engines.postgres import connection
+from engines.postgres import connection, measure
 from engines.postgres.clone import clone
-from engines.postgres.compare import compare, evidence, require_equal
+from engines.postgres.compare import compare, require_equal
 from engines.postgres.errors import NotEqualError
+from engines.postgres.evidence import evidence, report
 from engines.postgres.plan import Options
 
 INJECTED = {
+    "a row of a materialized view": (
+        # The view is filled with a row that its query would not give.
+        """CREATE TABLE "Mixed Case"."Held" AS TABLE "Mixed Case"."Order";
+           DELETE FROM "Mixed Case"."Order"; REFRESH MATERIALIZED VIEW totals;
+           INSERT INTO "Mixed Case"."Order" TABLE "Mixed Case"."Held"; DROP TABLE "Mixed Case"."Held" """,
+        "materialized view public.totals: 1 rows on both sides",
+    ),
     "a value": ("UPDATE kinds SET n = 3 WHERE id = 1", "table public.kinds"),
     "the sign of zero": ("UPDATE kinds SET f = 0.0 WHERE id = 3", "table public.kinds"),
     "NULL for empty": ("UPDATE kinds SET t = NULL WHERE id = 2", "table public.kinds"),
@@ -104,4 +113,59 @@ def test_evidence_is_small_plain_and_without_secrets(ends):
     assert "s3cr" not in text
     assert kept["tables"]["public.tree"]["rows"] == 3
     assert kept["equal"] is False
-    assert len(text) < 6000
+    assert "hashtextextended" in kept["algorithm"]
+    assert kept["source"]["snapshot"].count(":") == 2
+    assert ("owner", "postgres") in {(one["kind"], one["name"]) for one in kept["not_compared"]}
+    assert len(text) < 8000
+
+
+def test_a_view_that_the_source_should_refresh_is_no_difference(ends):
+    clone(ends.source, ends.target, Options(), check=False, emit=emit)
+    for url in (ends.source_url, ends.target_url):
+        with psycopg.connect(url, autocommit=True) as session:
+            session.execute("""DELETE FROM "Mixed Case"."Order" WHERE "select" = 9""")
+    with psycopg.connect(ends.target_url, autocommit=True) as session:
+        session.execute("REFRESH MATERIALIZED VIEW totals")
+    found = compare(ends.source, ends.target)
+    assert found.differences() == []
+    (view,) = found.views
+    assert (view.source != view.target, view.refreshed, view.equal) == (True, True, True)
+    assert any("once the source's is refreshed" in line for line in report(found))
+    assert evidence(found, ends.source, ends.target)["materialized_views"]["public.totals"]["refreshed"]
+
+
+def test_what_is_not_compared_is_named(ends):
+    clone(ends.source, ends.target, Options(), check=False, emit=emit)
+    with psycopg.connect(ends.source_url, autocommit=True) as session:
+        session.execute("REFRESH MATERIALIZED VIEW not_filled")
+    found = compare(ends.source, ends.target, exclude_tables=["tree"])
+    named = {(one.kind, one.name) for one in found.not_compared}
+    assert {("relation", "public.tree"), ("rows of materialized view", "public.not_filled")} <= named
+    # That it is filled on one side is a difference of its own.
+    assert "rows of materialized view public.not_filled: not on the target" in found.differences()
+    assert any(line.startswith("not compared: relation public.tree (") for line in report(found))
+
+
+def test_a_table_is_held_while_it_is_read_in_parts(ends, monkeypatch):
+    """Rewriting a table would move its rows from parts that were read to parts that are read next."""
+    waited = []
+
+    def rewrite(*arguments, **options):
+        with psycopg.connect(ends.source_url, autocommit=True) as session:
+            session.execute("SET lock_timeout = '100ms'")
+            with pytest.raises(psycopg.errors.LockNotAvailable):
+                session.execute('VACUUM FULL "Mixed Case"."Order"')
+            waited.append(True)
+        return of_shapes(*arguments, **options)
+
+    of_shapes = measure.of_shapes
+    monkeypatch.setattr(measure, "of_shapes", rewrite)
+    compare(ends.source, ends.source)
+    assert waited
+
+
+def test_two_encodings_cannot_be_compared_by_bytes(postgres_server, ends):
+    with psycopg.connect(postgres_server.url(), autocommit=True) as session:
+        session.execute("CREATE DATABASE of_latin ENCODING 'LATIN1' TEMPLATE template0")
+    with pytest.raises(ConfigurationError, match="LATIN1"):
+        compare(ends.source, connection.parse(postgres_server.url("of_latin")))
