@@ -10,8 +10,10 @@ module: ledger
 short_description: Lock the migration, and record what each phase did
 description:
   - Keeps one S3 object per run and one with the latest record of each phase, in a state bucket of its own.
-  - While a phase is open its run holds a lock, taken with a conditional write. A lock whose process has ended
-    on this machine, or whose lease is over, is taken over; any other is refused with its owner and age.
+  - A run holds a lock from its first phase to its end, taken with a conditional write. Another run is refused
+    with its owner and age, unless it was killed on this machine and is of the same user, or O(break_lock)
+    names it and its lease is over. A run that has lost its lock this way records nothing more.
+  - While the run works, a small process renews the lease; it gives the lock back when the run has ended.
   - The journal of a run is not counted as a change; making the state bucket is.
 options:
   bucket:
@@ -21,10 +23,11 @@ options:
   state:
     description:
       - V(read) returns what the ledger holds.
-      - V(opened) takes the lock and records that O(phase) has started.
-      - V(closed) records how O(phase) ended and gives the lock back.
+      - V(opened) takes or renews the lock and records that O(phase) has started.
+      - V(closed) records how O(phase) ended. A failure ends the run.
+      - V(ended) records that the run has ended, and gives the lock back.
     type: str
-    choices: [read, opened, closed]
+    choices: [read, opened, closed, ended]
     default: read
   phase:
     description: The phase that is opened or closed.
@@ -46,18 +49,46 @@ options:
     description: What proves the phase's result. Must not hold secrets.
     type: dict
     default: {}
+  inputs:
+    description: What the run is configured with, of which a fingerprint is kept. Must not hold secrets.
+    type: dict
+    default: {}
   lease:
-    description: Seconds after which the lock may be taken over although its holder is not known to be dead.
+    description: Seconds for which the lock is held at a time. After them O(break_lock) may break it.
     type: int
-    default: 3600
+    default: 300
+  wait:
+    description: Seconds to wait for what a killed run of this machine has left at work.
+    type: int
+    default: 60
+  break_lock:
+    description: The run, or its C(user@host), whose lock may be broken once its lease is over.
+    type: str
+    default: ''
+  environment:
+    description: The name of the environment that is migrated to.
+    type: str
+    default: ''
+  unfreeze:
+    description: The name of the environment, to allow that its data are changed although it serves users.
+    type: str
+    default: ''
+  account_id:
+    description: The only AWS account that may be changed. V(opened) refuses any other; empty asks nothing.
+    type: str
+    default: ''
   region:
     description: Where the state bucket is made.
     type: str
     default: us-east-1
+  runs:
+    description: How many of the latest runs V(read) returns.
+    type: int
+    default: 0
 author: BMII Migrate contributors (@bmii-migrate)
 attributes:
   check_mode:
-    description: Reads what is there; takes no lock and writes nothing.
+    description: Reads what is there; takes no lock, starts nothing and writes nothing.
     support: full
   diff_mode:
     description: There is nothing to compare.
@@ -98,6 +129,23 @@ frozen:
   description: Whether the data phases must leave the target as it is.
   returned: always
   type: bool
+unfrozen:
+  description: Whether O(unfreeze) has lifted that for this run.
+  returned: always
+  type: bool
+lock:
+  description: Who holds the lock, in which run, for how long (C(age), seconds), and what is left of the
+  lease. returned: state is read type: dict
+runs:
+  description: The latest runs, newest first, each with its owner, outcome, times, fingerprint and phases.
+  returned: state is read
+  type: list
+  elements: dict
+summary:
+  description: Phases, lock and runs as lines for a person.
+  returned: state is read
+  type: list
+  elements: str
 """
 
 import time
@@ -106,8 +154,9 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from engines.contract import finish
-from engines.ledger import ledger
+from engines.ledger import guard, keeper, ledger, status
 from engines.ledger.owner import Owner
+from engines.ledger.state import State
 from engines.ledger.store import Store
 
 
@@ -115,16 +164,27 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "bucket": {"type": "str", "required": True},
-            "state": {"type": "str", "choices": ["read", "opened", "closed"], "default": "read"},
+            "state": {"type": "str", "choices": ["read", "opened", "closed", "ended"], "default": "read"},
             "phase": {"type": "str"},
             "run_id": {"type": "str", "default": ""},
             "outcome": {"type": "str", "choices": ["succeeded", "failed"], "default": "failed"},
             "outputs": {"type": "dict", "default": {}},
             "evidence": {"type": "dict", "default": {}},
-            "lease": {"type": "int", "default": 3600},
+            "inputs": {"type": "dict", "default": {}},
+            "lease": {"type": "int", "default": 300},
+            "wait": {"type": "int", "default": 60},
+            "break_lock": {"type": "str", "default": ""},
+            "environment": {"type": "str", "default": ""},
+            "unfreeze": {"type": "str", "default": ""},
+            "account_id": {"type": "str", "default": ""},
             "region": {"type": "str", "default": "us-east-1"},
+            "runs": {"type": "int", "default": 0},
         },
-        required_if=[("state", "opened", ["phase"]), ("state", "closed", ["phase", "run_id"])],
+        required_if=[
+            ("state", "opened", ["phase"]),
+            ("state", "closed", ["phase", "run_id"]),
+            ("state", "ended", ["run_id"]),
+        ],
         supports_check_mode=True,
     )
     finish(module, lambda: _run(module.params, check_mode=module.check_mode))
@@ -132,34 +192,54 @@ def main() -> None:
 
 def _run(options: dict[str, Any], *, check_mode: bool) -> dict[str, Any]:
     store = Store(options["bucket"])
-    now = time.time()
-    run_id = options["run_id"] or ledger.new_run_id(now)
-    changed = options["state"] == "opened" and not store.exists()
-    if options["state"] == "read" or check_mode:
-        return _answer(ledger.read(store), run_id, changed=changed)
-    if changed:
-        store.create(options["region"])
-    owner = Owner.of_this_run()
+    run_id = options["run_id"] or ledger.new_run_id(time.time())
     if options["state"] == "opened":
-        state = ledger.open_phase(
-            store, options["phase"], run_id, owner=owner, now=now, lease=options["lease"]
-        )
-    else:
-        result = {"outputs": options["outputs"], "evidence": options["evidence"]}
-        state = ledger.close_phase(
-            store, options["phase"], run_id, owner=owner, now=now, outcome=options["outcome"], result=result
-        )
-    return _answer(state, run_id, changed=changed)
+        return _open(store, options, run_id, check_mode=check_mode)
+    if options["state"] == "read" or check_mode:
+        report = status.report(store, options["runs"])
+        return {**_answer(ledger.read(store), run_id), **report}
+    owner = Owner.of_this_run()
+    if options["state"] == "ended":
+        ledger.end_run(store, run_id, owner=owner)
+        return _answer(ledger.read(store), run_id)
+    result = {"outputs": options["outputs"], "evidence": options["evidence"]}
+    state = ledger.close_phase(
+        store, options["phase"], run_id, owner=owner, outcome=options["outcome"], result=result
+    )
+    return _answer(state, run_id)
 
 
-def _answer(state: ledger.State, run_id: str, *, changed: bool) -> dict[str, Any]:
+def _open(store: Store, options: dict[str, Any], run_id: str, *, check_mode: bool) -> dict[str, Any]:
+    opening = ledger.Opening(
+        phase=options["phase"],
+        run_id=run_id,
+        owner=Owner.of_this_run(),
+        lease=options["lease"],
+        wait=options["wait"],
+        environment=options["environment"],
+        inputs=options["inputs"],
+        break_lock=options["break_lock"],
+        unfreeze=options["unfreeze"],
+    )
+    unfrozen = opening.thaws
+    guard.check_account(options["account_id"], first=not options["run_id"])
+    changed = guard.make_bucket(store, options["region"], check_mode=check_mode)
+    if check_mode:
+        return _answer(ledger.read(store), run_id, changed=changed, unfrozen=unfrozen)
+    state = ledger.open_phase(store, opening)
+    keeper.ensure(store.bucket, run_id, opening.owner, opening.lease)
+    return _answer(state, run_id, changed=changed, unfrozen=unfrozen)
+
+
+def _answer(state: State, run_id: str, *, changed: bool = False, unfrozen: bool = False) -> dict[str, Any]:
     return {
         "changed": changed,
         "run_id": run_id,
         "phases": state.phases,
         "outputs": state.outputs,
         "live_since": state.live_since,
-        "frozen": state.frozen,
+        "frozen": state.frozen and not unfrozen,
+        "unfrozen": unfrozen,
     }
 
 

@@ -11,3 +11,11 @@ class LedgerError(EngineError):
 
 class LockedError(LedgerError):
     """Another run holds the lock."""
+
+
+class FencedError(LedgerError):
+    """The lock went to another run, so that the one which lost it may write nothing more."""
+
+
+class OrderError(LedgerError):
+    """A phase was asked for before what it needs."""

@@ -1,4 +1,4 @@
-"""Opening and closing a phase, and reading what earlier phases handed on."""
+"""Opening and closing a phase, ending a run, and reading what was recorded."""
 
 from __future__ import annotations
 
@@ -8,71 +8,53 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from engines.ledger import lock
+from engines.errors import RefusedError
+from engines.ledger import lock, refusal
 from engines.ledger.errors import LedgerError
+from engines.ledger.inputs import fingerprint
+from engines.ledger.lock import Lock
 from engines.ledger.owner import Owner
+from engines.ledger.state import FAILED, RUNNING, State, outcome_of, stamp
 from engines.ledger.store import Document, Store
 
 STATE_KEY = "state.json"
-SUCCEEDED, FAILED, RUNNING = "succeeded", "failed", "running"
-# The phase after which users are served: from then on the data phases leave the target alone.
-GOING_LIVE = "deploy"
+RUNS = "runs/"
 
 
 @dataclass(frozen=True)
-class State:
-    """The latest record of each phase, and since when the new world has served users (empty: not yet)."""
+class Opening:
+    """How a phase is opened: by which run, for how long at a time (seconds), and with which consents.
 
-    phases: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    live_since: str = ""
+    ``inputs`` is what the run was configured with; only its fingerprint is kept. ``break_lock`` names the run
+    (or its ``user@host``) whose stale lock may be broken, ``unfreeze`` the ``environment`` whose data may be
+    changed although it serves users.
+    """
+
+    phase: str
+    run_id: str
+    owner: Owner
+    lease: float = 300
+    wait: float = 0
+    environment: str = ""
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+    break_lock: str = ""
+    unfreeze: str = ""
 
     @property
-    def outputs(self) -> dict[str, Any]:
-        """What the phases handed on, merged."""
-        merged: dict[str, Any] = {}
-        for record in self.phases.values():
-            merged.update(record.get("outputs") or {})
-        return merged
-
-    @property
-    def frozen(self) -> bool:
-        """Whether the target may hold users' own data: live, or a deployment was cut off half-way."""
-        return bool(self.live_since) or self.phases.get(GOING_LIVE, {}).get("outcome") == RUNNING
-
-    @classmethod
-    def from_document(cls, document: Document) -> State:
-        """Read ``state.json``."""
-        return cls(document.body.get("phases", {}), document.body.get("live_since", ""))
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the fields as JSON-able data."""
-        return {"phases": self.phases, "live_since": self.live_since}
-
-    def started(self, phase: str, run_id: str, now: str) -> State:
-        """Return the state with ``phase`` running; what it handed on earlier stays until it succeeds anew."""
-        record = {
-            **self.phases.get(phase, {}),
-            "outcome": RUNNING,
-            "run_id": run_id,
-            "started": now,
-            "ended": "",
-        }
-        return State({**self.phases, phase: record}, self.live_since)
-
-    def ended(self, phase: str, outcome: str, now: str, result: Mapping[str, Any]) -> State:
-        """Return the state with ``phase`` ended; ``result`` replaces outputs and evidence on success only."""
-        record = {**self.phases.get(phase, {}), "outcome": outcome, "ended": now}
-        if outcome == SUCCEEDED:
-            record.update(result)
-        live = (
-            now if phase == GOING_LIVE and outcome == SUCCEEDED and not self.live_since else self.live_since
-        )
-        return State({**self.phases, phase: record}, live)
+    def thaws(self) -> bool:
+        """Whether there is consent to change data that users may have written. Raises if it names another."""
+        if self.unfreeze and self.unfreeze != self.environment:
+            raise RefusedError(
+                f"names {self.unfreeze}, but this is {self.environment or 'an environment without a name'}",
+                subject="ledger_unfreeze",
+                remedy="Name the environment whose data may be overwritten, or leave it empty.",
+            )
+        return bool(self.unfreeze)
 
 
 def read(store: Store) -> State:
     """Return what the ledger holds; an empty state when there is no ledger yet."""
-    return State.from_document(store.read(STATE_KEY))
+    return State.from_body(store.read(STATE_KEY).body)
 
 
 def new_run_id(now: float) -> str:
@@ -80,43 +62,108 @@ def new_run_id(now: float) -> str:
     return f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime(now))}-{secrets.token_hex(3)}"
 
 
-def open_phase(store: Store, phase: str, run_id: str, *, owner: Owner, now: float, lease: float) -> State:
-    """Take the lock and record that ``phase`` has started. Raises ``LockedError`` when another run works."""
-    lock.acquire(store, owner, run_id, now=now, lease=lease)
-    return _update(store, run_id, phase, lambda state: state.started(phase, run_id, _stamp(now)))
+def open_phase(store: Store, opening: Opening) -> State:
+    """Take the lock, or renew it, and record that the phase has started.
+
+    Raises ``LockedError`` when another run works, and ``FencedError`` when one has worked since this run's
+    last step.
+    """
+    thaws = opening.thaws
+    journal = store.read(_journal_key(opening.run_id))
+    held, broken = lock.acquire(
+        store,
+        opening.owner,
+        opening.run_id,
+        lease=opening.lease,
+        consent=opening.break_lock,
+        wait=opening.wait,
+        token=_token(journal, opening.owner),
+    )
+    now = stamp(time.time())
+    if broken is not None:
+        _record(store, broken.run_id, lambda body: _run_ended(body, now))
+
+    def change(state: State) -> State:
+        known = state if broken is None else state.interrupted(broken.run_id, now)
+        known.check_order(opening.phase)
+        return known.started(opening.phase, opening.run_id, now)
+
+    try:
+        state = _update(store, held, change)
+    except LedgerError:
+        lock.release(store, opening.owner, opening.run_id)
+        raise
+    header = {
+        "run_id": opening.run_id,
+        "token": held.token,
+        "owner": opening.owner.to_dict(),
+        "inputs": fingerprint(opening.inputs),
+        "started": journal.body.get("started", now),
+        "ended": "",
+        "outcome": RUNNING,
+        "unfrozen": journal.body.get("unfrozen", False) or thaws,
+    }
+    phase = {opening.phase: state.phases[opening.phase]}
+    _record(store, opening.run_id, lambda body: {**header, "phases": {**body.get("phases", {}), **phase}})
+    return state
 
 
 def close_phase(
-    store: Store,
-    phase: str,
-    run_id: str,
-    *,
-    owner: Owner,
-    now: float,
-    outcome: str,
-    result: Mapping[str, Any],
+    store: Store, phase: str, run_id: str, *, owner: Owner, outcome: str, result: Mapping[str, Any]
 ) -> State:
-    """Record how ``phase`` ended and give the lock back, whatever the outcome."""
-    state = _update(store, run_id, phase, lambda state: state.ended(phase, outcome, _stamp(now), result))
-    lock.release(store, owner)
+    """Record how ``phase`` ended; a failure ends the run and gives the lock back."""
+    held = lock.verify(store, owner, run_id)
+    now = stamp(time.time())
+    state = _update(store, held, lambda state: state.ended(phase, outcome, now, result))
+    record = {phase: state.phases[phase]}
+    _record(store, run_id, lambda body: {**body, "phases": {**body.get("phases", {}), **record}})
+    if outcome == FAILED:
+        end_run(store, run_id, owner=owner)
     return state
 
 
-def _update(store: Store, run_id: str, phase: str, change: Callable[[State], State]) -> State:
-    document = store.read(STATE_KEY)
-    state = change(State.from_document(document))
-    if store.write(STATE_KEY, state.to_dict(), replacing=document) is None:
-        raise LedgerError(
-            "was changed by another run at the same time",
-            subject=f"s3://{store.bucket}/{STATE_KEY}",
-            remedy="Run the same command again.",
-        )
-    key = f"runs/{run_id}.json"
-    journal = store.read(key)
-    phases = {**journal.body.get("phases", {}), phase: state.phases[phase]}
-    store.write(key, {"run_id": run_id, "phases": phases}, replacing=journal)
-    return state
+def end_run(store: Store, run_id: str, *, owner: Owner) -> bool:
+    """Record how the run ended and give the lock back; False if the run no longer holds it."""
+    held = Lock.from_document(store.read(lock.LOCK_KEY))
+    if held is None or not held.is_of(owner, run_id):
+        return False
+    now = stamp(time.time())
+    if any(each["run_id"] == run_id and each["outcome"] == RUNNING for each in read(store).phases.values()):
+        _update(store, held, lambda state: state.interrupted(run_id, now))
+    _record(store, run_id, lambda body: _run_ended(body, now))
+    return lock.release(store, owner, run_id)
 
 
-def _stamp(now: float) -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now))
+def _run_ended(body: Mapping[str, Any], now: str) -> dict[str, Any]:
+    phases = State(body.get("phases", {})).interrupted(body.get("run_id", ""), now).phases
+    return {**body, "phases": phases, "ended": now, "outcome": outcome_of(phases)}
+
+
+def _token(journal: Document, owner: Owner) -> int:
+    """The token under which this process last worked for the run; 0 if it has not."""
+    known = journal.body.get("owner")
+    return int(journal.body["token"]) if known and Owner.from_dict(known).is_same_process(owner) else 0
+
+
+def _update(store: Store, held: Lock, change: Callable[[State], State]) -> State:
+    """Write the changed state, unless a run with a later token has written: then this one was suspended."""
+    while True:
+        document = store.read(STATE_KEY)
+        state = State.from_body(document.body)
+        if state.token > held.token:
+            raise refusal.lost(store, Lock.from_document(store.read(lock.LOCK_KEY)), held.run_id)
+        body = {**change(state).to_dict(), "token": held.token}
+        if store.write(STATE_KEY, body, replacing=document) is not None:
+            return State.from_body(body)
+
+
+def _record(store: Store, run_id: str, change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
+    """Change the journal of a run."""
+    while True:
+        document = store.read(_journal_key(run_id))
+        if store.write(_journal_key(run_id), change(document.body), replacing=document) is not None:
+            return
+
+
+def _journal_key(run_id: str) -> str:
+    return f"{RUNS}{run_id}.json"

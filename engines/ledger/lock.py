@@ -1,75 +1,157 @@
-"""One run at a time: a lock that is an S3 object, taken with a conditional write."""
+"""One run at a time: a lock that is an S3 object, taken, renewed and given back by conditional writes alone.
+
+The object is never deleted: each holder's token is one more than the last one's, so that a run which lost the
+lock while it was suspended is told apart from the one that works now.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, replace
 from typing import Any
 
-from engines.ledger.errors import LockedError
+from engines.ledger import processes, refusal
 from engines.ledger.owner import Owner
 from engines.ledger.store import Document, Store
 
 LOCK_KEY = "lock.json"
+FREE, OURS, DEAD, BROKEN, HELD = "free", "ours", "dead", "broken", "held"
 
 
 @dataclass(frozen=True)
 class Lock:
-    """Who holds the lock, since when and until when (seconds since the epoch), and in which run."""
+    """Who holds the lock (or held it last), in which run, since when, and for how long at a time.
 
+    ``taken`` is in seconds since the epoch, ``lease`` in seconds: it runs from the last write.
+    """
+
+    token: int
     owner: Owner
     run_id: str
     taken: float
-    expires: float
+    lease: float
+    held: bool = True
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as JSON-able data."""
         return {
+            "token": self.token,
             "owner": self.owner.to_dict(),
             "run_id": self.run_id,
             "taken": self.taken,
-            "expires": self.expires,
+            "lease": self.lease,
+            "held": self.held,
         }
 
     @classmethod
     def from_document(cls, document: Document) -> Lock | None:
-        """Read a lock, or None when nobody holds it."""
+        """Read a lock, or None when nobody ever held it."""
         body = document.body
         if not body:
             return None
         return cls(
-            Owner.from_dict(body["owner"]), str(body["run_id"]), float(body["taken"]), float(body["expires"])
+            int(body["token"]),
+            Owner.from_dict(body["owner"]),
+            str(body["run_id"]),
+            float(body["taken"]),
+            float(body["lease"]),
+            bool(body["held"]),
         )
 
-    def may_be_taken_by(self, owner: Owner, now: float) -> bool:
-        """Whether ``owner`` may take it over: it is its own, its holder is dead, or its lease is over."""
-        return self.owner == owner or self.owner.is_known_dead() or now > self.expires
+    def is_of(self, owner: Owner, run_id: str) -> bool:
+        """Whether this process holds it, in this run."""
+        return self.held and self.run_id == run_id and self.owner.is_same_process(owner)
+
+    def claim(self, owner: Owner, run_id: str, *, age: float, dead: bool, consent: str) -> str:
+        """Say why ``owner`` may take it (``FREE``, ``OURS``, ``DEAD``, ``BROKEN``), or that it is ``HELD``.
+
+        ``age`` is how long ago it was written, ``dead`` whether its holder is known to have ended, and
+        ``consent`` the run or the person whose lock may be broken once its lease is over.
+        """
+        if not self.held:
+            return FREE
+        if self.is_of(owner, run_id):
+            return OURS
+        if dead:
+            return DEAD
+        return BROKEN if age > self.lease and consent in {self.run_id, self.owner.name} else HELD
 
 
-def acquire(store: Store, owner: Owner, run_id: str, *, now: float, lease: float) -> None:
-    """Take the lock for ``lease`` seconds, or raise ``LockedError`` that names its holder and its age."""
+def acquire(
+    store: Store,
+    owner: Owner,
+    run_id: str,
+    *,
+    lease: float,
+    consent: str = "",
+    wait: float = 0,
+    token: int = 0,
+) -> tuple[Lock, Lock | None]:
+    """Take the lock, or renew it; return it, and the lock of the run that it was taken over from.
+
+    What a killed run has left at work is waited for, ``wait`` seconds at most. ``token`` is the one under
+    which this run last held it. Raises ``LockedError`` when another run works, with its owner and the lock's
+    age, and ``FencedError`` when another run has held the lock since.
+    """
     held = store.read(LOCK_KEY)
     lock = Lock.from_document(held)
-    if lock is not None and not lock.may_be_taken_by(owner, now):
-        raise _locked(store, lock, now)
-    taken = lock.taken if lock is not None and lock.owner == owner else now
-    mine = Lock(owner, run_id, taken, now + lease)
+    if token and (lock is None or lock.token != token):
+        raise refusal.lost(store, lock, run_id)
+    if lock is None:
+        mine, claim = Lock(1, owner, run_id, held.now, lease), FREE
+    else:
+        dead = lock.held and lock.owner.is_known_dead()
+        claim = lock.claim(owner, run_id, age=held.age, dead=dead, consent=consent)
+        if claim == HELD:
+            raise refusal.held(store, lock, held, consent)
+        if claim == DEAD:
+            _wait_for_workers(store, lock, wait)
+        fresh = Lock(lock.token + 1, owner, run_id, held.now, lease)
+        mine = replace(lock, lease=lease) if claim == OURS else fresh
+        if mine == lock and held.age < lease / 3:
+            return lock, None
     if store.write(LOCK_KEY, mine.to_dict(), replacing=held) is None:
-        winner = Lock.from_document(store.read(LOCK_KEY)) or mine
-        raise _locked(store, winner, now)
+        # Somebody was faster, or the keeper of our own run renewed it: look again.
+        return acquire(store, owner, run_id, lease=lease, consent=consent, wait=wait, token=token)
+    return mine, lock if claim in {DEAD, BROKEN} else None
 
 
-def release(store: Store, owner: Owner) -> None:
+def renew(store: Store, owner: Owner, run_id: str) -> bool:
+    """Let the lease run anew; False when the lock is no longer this run's."""
+    document = store.read(LOCK_KEY)
+    lock = Lock.from_document(document)
+    if lock is None or not lock.is_of(owner, run_id):
+        return False
+    # A write that lost a race met a renewal, or a new holder, which the next renewal will see.
+    store.write(LOCK_KEY, lock.to_dict(), replacing=document)
+    return True
+
+
+def verify(store: Store, owner: Owner, run_id: str) -> Lock:
+    """Return the lock if it is still this run's; raise ``FencedError`` if another run has taken it."""
+    document = store.read(LOCK_KEY)
+    lock = Lock.from_document(document)
+    if lock is None or not lock.is_of(owner, run_id):
+        raise refusal.lost(store, lock, run_id)
+    return lock
+
+
+def release(store: Store, owner: Owner, run_id: str) -> bool:
     """Give the lock back if it is still ours; someone else's lock is left alone."""
-    lock = Lock.from_document(store.read(LOCK_KEY))
-    if lock is not None and lock.owner == owner:
-        store.delete(LOCK_KEY)
-
-
-def _locked(store: Store, lock: Lock, now: float) -> LockedError:
-    age = max(0, round(now - lock.taken))
-    left = max(0, round(lock.expires - now))
-    return LockedError(
-        f"run {lock.run_id} of {lock.owner} has held the lock for {age} s",
-        subject=f"s3://{store.bucket}/{LOCK_KEY}",
-        remedy=f"Wait for that run to end; if it is dead, its lease ends in {left} s.",
+    document = store.read(LOCK_KEY)
+    lock = Lock.from_document(document)
+    if lock is None or not lock.is_of(owner, run_id):
+        return False
+    free = replace(lock, held=False)
+    return store.write(LOCK_KEY, free.to_dict(), replacing=document) is not None or release(
+        store, owner, run_id
     )
+
+
+def _wait_for_workers(store: Store, lock: Lock, wait: float) -> None:
+    """Return when nothing works any more for a run whose main process was killed."""
+    deadline = time.monotonic() + wait
+    while workers := processes.workers_of(lock.run_id):
+        if time.monotonic() >= deadline:
+            raise refusal.still_working(store, lock, workers)
+        time.sleep(0.5)

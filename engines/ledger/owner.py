@@ -4,78 +4,108 @@ from __future__ import annotations
 
 import getpass
 import os
+import re
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
+
+from engines.ledger import processes
+
+# The option whose value may hold a secret, also abbreviated (--extra) or after options without a value (-Ce).
+_VARIABLES = re.compile(r"(?P<option>-[CDJKbhkv]*e(?P<joined>.*)|--e[a-z-]*(?:=(?P<long>.*))?)", re.DOTALL)
 
 
 @dataclass(frozen=True)
 class Owner:
     """A person's ``ansible-playbook`` process: ``user`` on ``host``, with its ``pid`` and start time.
 
-    ``started`` is the process's start time in clock ticks since boot, because pids are used again.
+    ``started`` is the process's start time in clock ticks since ``boot``, because pids are used again, and
+    ``namespace`` the part of the machine in which the pid means that process. ``command`` is what was typed,
+    without the values of variables.
     """
 
     user: str
     host: str
     pid: int
     started: int
+    boot: str = ""
+    namespace: str = ""
+    command: str = ""
 
     @classmethod
     def of_this_run(cls) -> Owner:
-        """The outermost ``ansible-playbook`` above this process, or this process where there is none."""
-        pid = os.getpid()
-        for ancestor in _ancestors(pid):
-            if "ansible-playbook" in _command(ancestor):
-                pid = ancestor
-        return cls(getpass.getuser(), socket.gethostname(), pid, _start_time(pid))
+        """The ``ansible-playbook`` that this process works for, or this process where there is none."""
+        pid = processes.playbook_above(os.getpid())
+        return cls.of(pid)
+
+    @classmethod
+    def of(cls, pid: int) -> Owner:
+        """The process ``pid`` of this machine."""
+        return cls(
+            getpass.getuser(),
+            socket.gethostname(),
+            pid,
+            processes.start_time(pid),
+            processes.boot_id(),
+            processes.namespace(),
+            " ".join(without_values(processes.command(pid))),
+        )
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Owner:
         """Read what ``to_dict`` wrote."""
-        return cls(str(data["user"]), str(data["host"]), int(data["pid"]), int(data["started"]))
+        return cls(**{name: data[name] for name in cls.__dataclass_fields__ if name in data})
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as JSON-able data."""
         return asdict(self)
 
+    def is_same_process(self, other: Owner) -> bool:
+        """Whether both are the same process, not only the same person."""
+        return self._process == other._process
+
     def is_known_dead(self) -> bool:
-        """Whether this machine can tell that the process has ended; never so for another machine's."""
-        return self.host == socket.gethostname() and _start_time(self.pid) != self.started
+        """Whether it can be proven from here that the process has ended.
+
+        Only its own user can tell, on the machine and the boot it ran on, from where its pid means the same.
+        """
+        here = (getpass.getuser(), socket.gethostname(), processes.boot_id(), processes.namespace())
+        if not self.boot or (self.user, self.host, self.boot, self.namespace) != here:
+            return False
+        return self.started == 0 or processes.start_time(self.pid) != self.started
+
+    @property
+    def name(self) -> str:
+        """The person, as a consent names them."""
+        return f"{self.user}@{self.host}"
+
+    @property
+    def _process(self) -> tuple[str, str, int, int, str, str]:
+        return self.user, self.host, self.pid, self.started, self.boot, self.namespace
 
     def __str__(self) -> str:
         """Name the holder to a person."""
-        return f"{self.user}@{self.host} (process {self.pid})"
+        return f"{self.name} (process {self.pid})"
 
 
-def _ancestors(pid: int) -> Iterator[int]:
-    """Yield the parents of ``pid``, nearest first."""
-    while pid > 1:
-        fields = _stat(pid)
-        if not fields:
-            return
-        pid = int(fields[1])
-        yield pid
+def without_values(words: Sequence[str]) -> Iterator[str]:
+    """Yield a command line with the first name of each list of variables, and no value; files as they are."""
+    follows = False
+    for word in words:
+        match = _VARIABLES.fullmatch(word)
+        if follows:
+            yield _named(word)
+        elif match and (value := match["joined"] or match["long"]):
+            yield match["option"].removesuffix(value) + _named(value)
+        else:
+            yield word
+        follows = not follows and match is not None and not (match["joined"] or match["long"])
 
 
-def _stat(pid: int) -> list[str]:
-    """The fields of /proc/PID/stat after the program's name, which may itself hold spaces; empty if gone."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
-    except OSError:
-        return []
-
-
-def _start_time(pid: int) -> int:
-    fields = _stat(pid)
-    # A zombie has ended, though its parent has not asked for its exit code yet.
-    return int(fields[19]) if fields and fields[0] != "Z" else 0
-
-
-def _command(pid: int) -> str:
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-    except OSError:
-        return ""
+def _named(variables: str) -> str:
+    """``a=1 b=2`` as ``a=…``; what is no such list (JSON, YAML) as ``…``; a file ``@x`` as it is."""
+    if variables.startswith("@"):
+        return variables
+    name, separator, _ = variables.partition("=")
+    return f"{name}=…" if separator and name.isidentifier() else "…"

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import dataclass
+from datetime import datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -17,10 +20,16 @@ _LOST_RACE = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "412
 
 @dataclass(frozen=True)
 class Document:
-    """A JSON object and the ETag under which it was read; ``etag`` is empty when it does not exist yet."""
+    """A JSON object and the ETag under which it was read; ``etag`` is empty when it does not exist yet.
+
+    ``now`` is when it was read and ``age`` how long ago it was written, in seconds, both by the store's
+    clock, since the clocks of two machines need not agree.
+    """
 
     body: dict[str, Any]
     etag: str = ""
+    now: float = 0.0
+    age: float = 0.0
 
 
 class Store:
@@ -42,22 +51,25 @@ class Store:
         return True
 
     def create(self, region: str) -> None:
-        """Create the bucket: versioned, encrypted by default, closed to the public."""
+        """Create the bucket. ``secure`` it before anything is written."""
         # us-east-1 is the one region that S3 does not accept as a location constraint.
         location = (
             {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
         )
         with aws.translated(f"state bucket {self.bucket}"):
             self._s3.create_bucket(Bucket=self.bucket, **location)
+
+    def secure(self) -> None:
+        """Keep every version, encrypt what is written, and let nobody outside the account in."""
+        rule = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}
+        closed = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
+        with aws.translated(f"state bucket {self.bucket}"):
             self._s3.put_bucket_versioning(Bucket=self.bucket, VersioningConfiguration={"Status": "Enabled"})
+            self._s3.put_bucket_encryption(
+                Bucket=self.bucket, ServerSideEncryptionConfiguration={"Rules": [rule]}
+            )
             self._s3.put_public_access_block(
-                Bucket=self.bucket,
-                PublicAccessBlockConfiguration={
-                    "BlockPublicAcls": True,
-                    "IgnorePublicAcls": True,
-                    "BlockPublicPolicy": True,
-                    "RestrictPublicBuckets": True,
-                },
+                Bucket=self.bucket, PublicAccessBlockConfiguration=dict.fromkeys(closed, True)
             )
 
     def read(self, key: str) -> Document:
@@ -68,7 +80,7 @@ class Store:
                 body = json.loads(answer["Body"].read())
         except aws.AwsError as error:
             if error.code in _MISSING:
-                return Document({})
+                return Document({}, now=time.time())
             raise
         except json.JSONDecodeError as error:
             raise LedgerError(
@@ -76,7 +88,8 @@ class Store:
                 subject=f"s3://{self.bucket}/{key}",
                 remedy="Restore the object's previous version: the state bucket is versioned.",
             ) from error
-        return Document(body, answer["ETag"])
+        now = _now(answer)
+        return Document(body, answer["ETag"], now, max(0.0, now - answer["LastModified"].timestamp()))
 
     def write(self, key: str, body: dict[str, Any], *, replacing: Document) -> Document | None:
         """Write ``body`` if ``key`` still holds ``replacing``; return None when somebody else was faster."""
@@ -97,9 +110,25 @@ class Store:
             if error.code in _LOST_RACE or status in {409, 412}:
                 return None
             raise
-        return Document(body, answer["ETag"])
+        return Document(body, answer["ETag"], _now(answer))
 
-    def delete(self, key: str) -> None:
-        """Delete ``key``; the bucket's versioning keeps what it held."""
-        with aws.translated(f"s3://{self.bucket}/{key}"):
-            self._s3.delete_object(Bucket=self.bucket, Key=key)
+    def newest(self, prefix: str, count: int) -> list[Document]:
+        """Return the ``count`` documents below ``prefix`` whose keys sort last, the last one first."""
+        keys: list[str] = []
+        try:
+            with aws.translated(f"s3://{self.bucket}/{prefix}"):
+                for page in self._s3.get_paginator("list_objects_v2").paginate(
+                    Bucket=self.bucket, Prefix=prefix
+                ):
+                    keys += [entry["Key"] for entry in page.get("Contents", [])]
+        except aws.AwsError as error:
+            if error.code not in _MISSING:
+                raise
+        return [self.read(key) for key in sorted(keys, reverse=True)[:count]]
+
+
+def _now(answer: dict[str, Any]) -> float:
+    """When the store answered, by its own clock."""
+    date = answer["ResponseMetadata"]["HTTPHeaders"].get("date", "")
+    moment: datetime | None = parsedate_to_datetime(date) if date else None
+    return moment.timestamp() if moment else time.time()

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from engines.ledger.ledger import FAILED, SUCCEEDED, State, new_run_id
+import pytest
+
+from engines.ledger.errors import OrderError
+from engines.ledger.inputs import fingerprint
+from engines.ledger.ledger import new_run_id
+from engines.ledger.state import FAILED, INTERRUPTED, PHASES, RUNNING, SUCCEEDED, State, outcome_of
 
 
 def test_a_finished_phase_hands_on_its_outputs() -> None:
@@ -26,6 +31,7 @@ def test_the_target_is_frozen_from_the_first_deployment_on() -> None:
     state = State()
     assert not state.frozen
     assert state.started("deploy", "r1", "t1").frozen, "a deployment that was cut off may have served users"
+    assert state.started("deploy", "r1", "t1").interrupted("r1", "t2").frozen
     live = state.started("deploy", "r1", "t1").ended("deploy", SUCCEEDED, "t2", {})
     assert live.live_since == "t2"
     again = live.started("deploy", "r2", "t3").ended("deploy", FAILED, "t4", {})
@@ -38,6 +44,53 @@ def test_a_first_deployment_that_failed_does_not_freeze() -> None:
     assert not state.frozen
 
 
+def test_only_what_the_run_had_begun_is_interrupted() -> None:
+    state = State().started("provision", "r1", "t1").ended("provision", SUCCEEDED, "t2", {})
+    state = state.started("database", "r1", "t3").started("storage", "r2", "t4").interrupted("r1", "t5")
+    outcomes = {name: record["outcome"] for name, record in state.phases.items()}
+    assert outcomes == {"provision": SUCCEEDED, "database": INTERRUPTED, "storage": RUNNING}
+    assert state.phases["database"]["ended"] == "t5"
+
+
+def test_no_service_goes_live_before_its_data() -> None:
+    state = State()
+    for phase in PHASES[:-1]:
+        with pytest.raises(OrderError, match="needs the phase"):
+            state.check_order("deploy")
+        state.check_order(phase)
+        state = state.started(phase, "r1", "t1").ended(phase, SUCCEEDED, "t2", {})
+    state.check_order("deploy")
+    failed = state.started("database", "r2", "t3").ended("database", FAILED, "t4", {})
+    with pytest.raises(OrderError, match=r"phase deploy: needs the phase database.*playbooks/database\.yml"):
+        failed.check_order("deploy")
+
+
+def test_a_later_release_does_not_wait_for_a_comparison_with_the_old_world() -> None:
+    live = State({"database": {"outcome": FAILED}}, live_since="t1")
+    live.check_order("deploy")
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "expected"),
+    [
+        ([SUCCEEDED, SUCCEEDED], SUCCEEDED),
+        ([SUCCEEDED, FAILED], FAILED),
+        ([FAILED, RUNNING], INTERRUPTED),
+        ([INTERRUPTED], INTERRUPTED),
+    ],
+)
+def test_a_run_ends_as_its_phases_did(outcomes: list[str], expected: str) -> None:
+    assert outcome_of({str(number): {"outcome": each} for number, each in enumerate(outcomes)}) == expected
+
+
 def test_run_ids_sort_by_time_and_differ() -> None:
     assert new_run_id(1_700_000_000) < new_run_id(1_700_000_001)
     assert new_run_id(1_700_000_000) != new_run_id(1_700_000_000)
+
+
+def test_a_fingerprint_tells_configurations_apart_but_not_secrets() -> None:
+    one = {"region": "a", "url": "postgresql://reader:one@host/db", "store": {"secret_key": "one"}}
+    same = {"url": "postgresql://other:two@host/db", "store": {"secret_key": "two"}, "region": "a"}
+    assert fingerprint(one) == fingerprint(same)
+    assert fingerprint(one) != fingerprint({**one, "region": "b"})
+    assert fingerprint(one) != fingerprint({**one, "url": "postgresql://reader:one@elsewhere/db"})

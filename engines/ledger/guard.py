@@ -1,0 +1,40 @@
+"""Asked before the first change: is the account the one that is meant, and is there a ledger."""
+
+from __future__ import annotations
+
+from engines import aws
+from engines.errors import ConfigurationError
+from engines.ledger.lock import LOCK_KEY
+from engines.ledger.store import Store
+
+
+def check_account(account_id: str, *, first: bool) -> None:
+    """Raise ``ConfigurationError`` unless the credentials are those of ``account_id``.
+
+    It is asked when a run opens its ``first`` phase; an empty id asks nothing.
+    """
+    if not account_id or not first:
+        return
+    with aws.translated("AWS account"):
+        actual = str(aws.client("sts").get_caller_identity()["Account"])
+    if actual != account_id:
+        raise ConfigurationError(
+            f"the credentials are those of account {actual}, the inventory names {account_id}",
+            subject="platform_account_id",
+            remedy="Sign in to the account that is meant (platform_aws_profile), or name the other one.",
+        )
+
+
+def make_bucket(store: Store, region: str, *, check_mode: bool) -> bool:
+    """Make sure that the state bucket is there, versioned, encrypted and closed; say whether it was missing.
+
+    The lock is the first thing that is written, so a bucket without one may be a bucket half-made.
+    """
+    if store.read(LOCK_KEY).etag:
+        return False
+    missing = not store.exists()
+    if not check_mode:
+        if missing:
+            store.create(region)
+        store.secure()
+    return missing

@@ -1,0 +1,90 @@
+"""What the ledger tells a person: phases, lock, runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from engines.ledger.ledger import RUNS, STATE_KEY
+from engines.ledger.lock import LOCK_KEY, Lock
+from engines.ledger.owner import Owner
+from engines.ledger.state import PHASES, RUNNING, State
+from engines.ledger.store import Document, Store
+
+_SHORT = 12
+
+
+def report(store: Store, runs: int) -> dict[str, Any]:
+    """Return the ``lock``, the latest ``runs`` (newest first), and a ``summary`` of both and the phases."""
+    lock = _lock(store.read(LOCK_KEY))
+    journals = [document.body for document in store.newest(RUNS, runs)] if runs else []
+    state = State.from_body(store.read(STATE_KEY).body)
+    return {"lock": lock, "runs": journals, "summary": summary(state, lock, journals)}
+
+
+def summary(state: State, lock: Mapping[str, Any], runs: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the lines that ``playbooks/status.yml`` shows."""
+    lines = [f"live since: {state.live_since or 'not live yet'}", f"lock: {_lock_line(lock)}", ""]
+    lines += _table(("PHASE", "OUTCOME", "STARTED", "ENDED", "RUN"), _phase_rows(state.phases))
+    if runs:
+        rows = [_run_row(run) for run in runs]
+        lines += ["", *_table(("RUN", "OUTCOME", "STARTED", "ENDED", "OWNER", "INPUTS", "COMMAND"), rows)]
+    return lines
+
+
+def _lock(document: Document) -> dict[str, Any]:
+    lock = Lock.from_document(document)
+    if lock is None or not lock.held:
+        return {"held": False}
+    return {
+        "held": True,
+        "run_id": lock.run_id,
+        "owner": str(lock.owner),
+        "command": lock.owner.command,
+        "age": max(0, round(document.now - lock.taken)),
+        "lease_left": round(lock.lease - document.age),
+        "known_dead": lock.owner.is_known_dead(),
+    }
+
+
+def _lock_line(lock: Mapping[str, Any]) -> str:
+    if not lock["held"]:
+        return "free"
+    if lock["known_dead"]:
+        condition = "its process has ended: the next run takes over"
+    elif lock["lease_left"] >= 0:
+        condition = f"lease ends in {lock['lease_left']} s unless renewed"
+    else:
+        condition = f"STALE: lease ended {-lock['lease_left']} s ago"
+    return f"held by run {lock['run_id']} of {lock['owner']} for {lock['age']} s; {condition}"
+
+
+def _phase_rows(phases: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, ...]]:
+    for name in [*PHASES, *(phase for phase in phases if phase not in PHASES)]:
+        record = phases.get(name, {"outcome": "not started"})
+        yield name, *(str(record.get(each) or "-") for each in ("outcome", "started", "ended", "run_id"))
+
+
+def _run_row(run: Mapping[str, Any]) -> tuple[str, ...]:
+    owner = Owner.from_dict(run["owner"])
+    outcome = str(run["outcome"])
+    if outcome == RUNNING and owner.is_known_dead():
+        outcome = "cut off"
+    return (
+        str(run["run_id"]),
+        outcome,
+        str(run["started"]),
+        str(run["ended"] or "-"),
+        owner.name,
+        str(run["inputs"])[:_SHORT],
+        owner.command or "-",
+    )
+
+
+def _table(header: Sequence[str], rows: Iterator[tuple[str, ...]] | Sequence[tuple[str, ...]]) -> list[str]:
+    lines = [tuple(header), *rows]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(header))]
+    return [
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        for line in lines
+    ]
