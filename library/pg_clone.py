@@ -15,7 +15,11 @@ description:
     functions and triggers. The source is only read, from one snapshot; rows are streamed from server to
     server.
   - The user of the target needs to own the database, no more. What cannot be carried is returned as
-    RV(not_carried).
+    RV(not_carried), in check mode too. Tables that need it are refused before anything is changed.
+  - Large objects come along under their numbers, unless O(schemas) is given.
+  - A sequence that is behind the column it feeds is set past every value in use, and named.
+  - Row-level security that a table forces on its owner is left off, and named, where the target's user
+    does not have BYPASSRLS, because nothing could be compared otherwise.
   - A run that was killed is finished by the next one. Tables whose rows are equal on both sides (by a
     checksum that the servers compute) are not copied again, so a second run changes nothing.
   - A target that holds rows or objects which the source does not have is refused before anything is
