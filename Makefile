@@ -61,6 +61,10 @@ test: lint unit molecule journey ## Everything that CI runs
 bench-postgres: setup ## How long a database takes to copy, next to its peers (BENCH_SIZE=1.25 GB, BENCH='--rounds 3')
 	python -m bench.postgres $(BENCH)
 
+.PHONY: bench-objects
+bench-objects: setup ## How long buckets take to copy, next to rclone and boto3 (BENCH='--sets small --rounds 3')
+	python -m bench.objects $(BENCH)
+
 .PHONY: lock
 lock: setup ## Resolve requirements.lock and service/requirements.lock anew
 	@scripts/lock

@@ -1,0 +1,263 @@
+"""Objects from one S3 store to another: ours, rclone, boto3, in turns. ``make bench-objects``.
+
+``make bench-objects BENCH='--sets small,rerun --rounds 5 --folder /dev/shm/bench'`` chooses.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import shutil
+import signal
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from bench.harness import Contender, Report, Sample, publish, rounds, say, summarise
+from bench.measure import Job, measure
+from bench.objects_data import DataSet, data_sets
+from bench.objects_stores import Server, servers
+from rehearsal.programs import PYTHON, minimal_environment
+
+OURS, TUNED, DEFAULTS = "ours", "rclone tuned", "rclone"
+_MEGABYTE = 1_000_000
+_COPY = ("copy", "-M")
+_TUNED = ("--transfers", "32", "--checkers", "32", "--fast-list", "--s3-no-check-bucket")
+# For few large objects: the fastest of six settings that were tried. One request each beats parts.
+_LARGE = ("--transfers", "4", *_TUNED[2:], "--s3-upload-cutoff", "100M")
+
+
+@dataclass(frozen=True)
+class Goal:
+    """What is asked of ours: ``figure`` (``seconds`` or ``cpu``) as a part of that of ``base``, at most."""
+
+    base: str
+    figure: str
+    most: float
+
+    def told(self, samples: Sequence[Sample]) -> str:
+        """Return one line: what was asked, and whether it holds."""
+        medians = {one.contender: one for one in summarise(samples, ())}
+        if not {OURS, self.base} <= medians.keys():
+            return ""
+        ours, base = getattr(medians[OURS], self.figure), getattr(medians[self.base], self.figure)
+        holds = "holds" if ours <= self.most * base else "DOES NOT HOLD"
+        if self.figure == "cpu":
+            return f"{ours / base:.2f} of the CPU of {self.base} (at most {self.most:.2f}): {holds}"
+        return f"{base / ours:.2f} times the speed of {self.base} (at least {1 / self.most:.2f}): {holds}"
+
+
+GOALS = {
+    "small": (
+        Goal(TUNED, "seconds", 1 / 1.2),
+        Goal(DEFAULTS, "seconds", 1 / 1.6),
+        Goal(TUNED, "cpu", 0.65),
+    ),
+    "mixed": (Goal(TUNED, "seconds", 1 / 1.15),),
+    "large": (Goal(TUNED, "seconds", 1.0),),
+    "rerun": (Goal(TUNED, "seconds", 1 / 1.6),),
+    "check": (Goal("rclone check --download", "seconds", 1.0),),
+}
+_MOST_MEMORY = 256 * _MEGABYTE
+
+
+@dataclass(frozen=True)
+class Stage:
+    """The two stores, and a folder for what the contenders keep."""
+
+    old: Server
+    new: Server
+    folder: Path
+
+    def python(self, how: str, data: DataSet, target: str, name: str = "") -> Job:
+        """Return ``bench.objects_run`` in one of its ways."""
+        order = {
+            "source": self.old.endpoint(data.name),
+            "target": self.new.endpoint(target),
+            "manifest": str(self.manifest(name or target)),
+        }
+        file = self.folder / f"{how}-{data.name}-{target}.json"
+        file.write_text(json.dumps(order), encoding="utf-8")
+        environment = minimal_environment(HOME=str(self.folder))
+        return Job((PYTHON, "-m", "bench.objects_run", how, str(file)), environment, self.folder / "log")
+
+    def manifest(self, name: str) -> Path:
+        """Return the file of proofs of a target."""
+        return self.folder / "manifests" / f"{name}.zst"
+
+    def rclone(self, *commands: Sequence[str], source: str, target: str) -> Job:
+        """Return rclone commands that run one after the other."""
+        program = str(Path(PYTHON).parent / "rclone")
+        sides = (f"old:{source}", f"new:{target}")
+        lines = [" ".join((program, *command, *sides)) for command in commands]
+        environment = minimal_environment(HOME=str(self.folder), RCLONE_CONFIG="", **self._remotes())
+        return Job(("/bin/sh", "-ec", "\n".join(lines)), environment, self.folder / "log")
+
+    def _remotes(self) -> dict[str, str]:
+        settings: dict[str, str] = {}
+        for name, server in (("OLD", self.old), ("NEW", self.new)):
+            prefix = f"RCLONE_CONFIG_{name}"
+            settings |= {
+                f"{prefix}_TYPE": "s3",
+                f"{prefix}_PROVIDER": "SeaweedFS",
+                f"{prefix}_ENDPOINT": server.store.endpoint,
+                f"{prefix}_ACCESS_KEY_ID": server.store.access_key,
+                f"{prefix}_SECRET_ACCESS_KEY": server.store.secret_key,
+            }
+        return settings
+
+
+class NotDoneError(Exception):
+    """A contender did not do what it was timed for."""
+
+
+def copying(stage: Stage, data: DataSet) -> list[Contender]:
+    """Return everyone who copies, each into a bucket of its own that is new."""
+    tuned = (*_COPY, *(_LARGE if data.name == "large" else _TUNED))
+    checked = ("check", *_TUNED)
+    whole = ("check", "--download", *_TUNED)
+
+    def contender(name: str, job: Job) -> Contender:
+        def prepare() -> Job:
+            stage.new.emptied("target")
+            shutil.rmtree(stage.folder / "manifests" / "run", ignore_errors=True)
+            os.sync()  # so that nobody pays for what another has left to write
+            return job
+
+        def verify() -> None:
+            if stage.new.found("target") != (data.count, data.total):
+                raise NotDoneError(f"{name} left another number of objects or bytes than {data}")
+
+        return Contender(name, prepare, verify, lambda: stage.new.remove("target"))
+
+    def rclone(*commands: Sequence[str]) -> Job:
+        return stage.rclone(*commands, source=data.name, target="target")
+
+    return [
+        contender(OURS, stage.python("mirror", data, "target", "run/copy")),
+        contender(TUNED, rclone(tuned)),
+        contender("rclone tuned, then check", rclone(tuned, checked)),
+        contender("rclone tuned, then check --download", rclone(tuned, whole)),
+        contender(DEFAULTS, rclone(_COPY)),
+        contender("boto3", stage.python("boto3", data, "target")),
+    ]
+
+
+def already_copied(stage: Stage, data: DataSet) -> str:
+    """Make sure that our mirror has copied ``data``, with its manifest, and return the target bucket."""
+    target = f"{data.name}-copied"
+    if stage.new.found(target) != (data.count, data.total) or not stage.manifest(target).exists():
+        stage.new.emptied(target)
+        stage.manifest(target).unlink(missing_ok=True)
+        measure(stage.python("mirror", data, target))
+    return target
+
+
+def again(stage: Stage, data: DataSet) -> list[Contender]:
+    """Return everyone who looks at two equal sides and finds nothing to copy."""
+    target = already_copied(stage, data)
+    quick = (*_COPY, "--checksum", *_TUNED)
+    ours = stage.python("mirror", data, target)
+    return [
+        Contender(OURS, lambda: ours),
+        Contender(TUNED, lambda: stage.rclone(quick, source=data.name, target=target)),
+    ]
+
+
+def checking(stage: Stage, data: DataSet) -> list[Contender]:
+    """Return everyone who compares two equal sides by reading them."""
+    target = already_copied(stage, data)
+    by_name = {
+        OURS: stage.python("compare", data, target),
+        "ours, by the manifest": stage.python("audit", data, target),
+        "rclone check --download": stage.rclone(
+            ("check", "--download", *_TUNED), source=data.name, target=target
+        ),
+        "rclone check": stage.rclone(("check", *_TUNED), source=data.name, target=target),
+    }
+    return [Contender(name, lambda job=job: job) for name, job in by_name.items()]  # type: ignore[misc]
+
+
+def memory(stage: Stage, sets: Sequence[DataSet]) -> list[Contender]:
+    """Return our copy and our re-run, for each number of keys."""
+    found = []
+    for data in sets:
+        copy, rerun = copying(stage, data)[0], again(stage, data)[0]
+        found.append(replace(copy, name=f"copy {data.count:,} keys"))
+        found.append(replace(rerun, name=f"re-run {data.count:,} keys"))
+    return found
+
+
+def told(name: str, samples: Sequence[Sample]) -> tuple[str, ...]:
+    """Return what was asked of ours and whether it holds, a line each."""
+    lines = [line for goal in GOALS.get(name, ()) if (line := goal.told(samples))]
+    if name in {"rerun", "memory"}:
+        peak = max((one.usage.peak for one in samples if _is_ours(one.contender)), default=0)
+        holds = "holds" if peak <= _MOST_MEMORY else "DOES NOT HOLD"
+        lines.append(f"{peak / _MEGABYTE:.0f} MB at the most (at most {_MOST_MEMORY // _MEGABYTE}): {holds}")
+    return tuple(lines)
+
+
+def _is_ours(contender: str) -> bool:
+    return contender.startswith((OURS, "copy ", "re-run "))
+
+
+def contenders(stage: Stage, name: str, sets: dict[str, DataSet]) -> list[Contender]:
+    """Fill the old store for the benchmark called ``name``, and return who takes part."""
+    if name == "memory":
+        few, many = sets["keys-20000"], sets["keys-100000"]
+        stage.old.filled(few)
+        stage.old.filled(many)
+        return memory(stage, (few, many))
+    data = sets[{"rerun": "keys-100000", "check": "mixed"}.get(name, name)]
+    stage.old.filled(data)
+    return {"rerun": again, "check": checking}.get(name, copying)(stage, data)
+
+
+@contextlib.contextmanager
+def _folder(given: str) -> Iterator[Path]:
+    if given:
+        Path(given).mkdir(parents=True, exist_ok=True)
+        yield Path(given)
+        return
+    with tempfile.TemporaryDirectory(prefix="bench-objects-", ignore_cleanup_errors=True) as made:
+        yield Path(made)
+
+
+def main() -> None:
+    """Run the benchmarks that the options name."""
+    options = _options()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))  # so that the servers end with us
+    sets = data_sets(options.scale)
+    with _folder(options.folder) as folder, servers(folder) as (old, new):
+        stage = Stage(old, new, folder)
+        for name in options.sets.split(","):
+            taking_part = contenders(stage, name, sets)
+            if options.fill:
+                continue
+            if options.only:
+                taking_part = [one for one in taking_part if one.name in options.only.split(",")]
+            count = 1 if name == "memory" else options.rounds
+            samples = rounds(taking_part, count, servers=(old.pid, new.pid), say=say)
+            setting = {"rounds": count, "scale": options.scale}
+            publish(Report(f"objects-{name}", setting, samples, told(name, samples)), (TUNED, DEFAULTS))
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bench.objects", description=__doc__)
+    add = parser.add_argument
+    add("--sets", default="small,mixed,large,rerun,check,memory", help="which benchmarks, with commas")
+    add("--rounds", type=int, default=3, help="how often each contender runs (default: 3)")
+    add("--only", default="", help="which contenders, with commas (default: all)")
+    add("--folder", default="", help="keeps the filled stores for the next time (default: deleted)")
+    add("--scale", type=float, default=1.0, help="fewer objects, to try the benchmark itself")
+    add("--fill", action="store_true", help="fill the stores and measure nothing")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,110 @@
+"""Two SeaweedFS servers for the benchmark: where they keep their files, how they are filled and looked at."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import obstore
+from obstore.store import S3Store
+
+from bench.objects_data import DataSet, Item
+from rehearsal.object_store import ObjectStore, StorePorts
+from rehearsal.programs import free_ports, running
+
+_WRITERS = 24
+# A new bucket of SeaweedFS grows its volumes on its first writes, which is nobody's fault.
+_WARMING = 32
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running store and the id of its process."""
+
+    store: ObjectStore
+    pid: int
+
+    def endpoint(self, bucket: str) -> dict[str, str]:
+        """Return a bucket of it as the modules' ``source`` and ``target`` are written."""
+        keys = {"access_key": self.store.access_key, "secret_key": self.store.secret_key}
+        return {"endpoint": self.store.endpoint, "bucket": bucket, **keys}
+
+    def found(self, bucket: str) -> tuple[int, int]:
+        """Return how many objects a bucket holds, and their bytes; none for a bucket that is not there."""
+        client, count, size = self.store.client(), 0, 0
+        with contextlib.suppress(client.exceptions.NoSuchBucket):
+            for page in client.get_paginator("list_objects_v2").paginate(Bucket=bucket):
+                count += page["KeyCount"]
+                size += sum(one["Size"] for one in page.get("Contents", ()))
+        return count, size
+
+    def filled(self, data: DataSet) -> str:
+        """Make sure that the bucket named after ``data`` holds it, and return its name."""
+        if self.found(data.name) != (data.count, data.total):
+            self.emptied(data.name)
+            writers, target = ThreadPoolExecutor(_WRITERS), self._quick(data.name)
+            with writers:
+                for _ in writers.map(lambda item: _put(target, item), data.items()):
+                    pass
+        return data.name
+
+    def emptied(self, bucket: str) -> str:
+        """Make a bucket anew, ready to take objects, and return its name."""
+        self.remove(bucket)
+        client = self.store.client()
+        client.create_bucket(Bucket=bucket)
+        for number in range(_WARMING):
+            client.put_object(Bucket=bucket, Key=f"warming-{number}", Body=b"warm")
+            client.delete_object(Bucket=bucket, Key=f"warming-{number}")
+        return bucket
+
+    def remove(self, bucket: str) -> None:
+        """Delete a bucket with all it holds, if it is there."""
+        client = self.store.client()
+        with contextlib.suppress(client.exceptions.NoSuchBucket):
+            client.delete_bucket(Bucket=bucket)
+
+    def _quick(self, bucket: str) -> Any:
+        return S3Store(
+            bucket,
+            endpoint=self.store.endpoint,
+            access_key_id=self.store.access_key,
+            secret_access_key=self.store.secret_key,
+            region=self.store.region,
+            client_options={"allow_http": True},
+        )
+
+
+def _put(target: Any, item: Item) -> None:
+    obstore.put(target, item.key, item.body, attributes=item.attributes, use_multipart=False)
+
+
+@contextlib.contextmanager
+def servers(folder: Path) -> Iterator[tuple[Server, Server]]:
+    """Run the old store and the new one, with their files under ``folder``, on free ports."""
+    with contextlib.ExitStack() as stack:
+        yield (stack.enter_context(_server(folder / "old")), stack.enter_context(_server(folder / "new")))
+
+
+@contextlib.contextmanager
+def _server(folder: Path) -> Iterator[Server]:
+    store = ObjectStore(_ports(folder / "ports.json"), folder / "data")
+    store.initialise()
+    try:
+        with running(store.program(), folder / "store.log") as process:
+            yield Server(store, process.pid)
+    finally:
+        store.remove_sockets()
+
+
+def _ports(file: Path) -> StorePorts:
+    """Return the ports of a store, the same each time: they are part of what a manifest is about."""
+    if not file.exists():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(free_ports(10)), encoding="utf-8")
+    return StorePorts(*json.loads(file.read_text(encoding="utf-8")))
