@@ -1,0 +1,103 @@
+"""Stores that throttle, fail, cut off and lose answers: each mirror converges, and both sides are equal."""
+
+from __future__ import annotations
+
+import os
+import random
+import threading
+
+import pytest
+
+from tests.sweeps.objects_wire import Wire
+from tests.sweeps.objects_world import Pair, fill, microburst
+
+SEED = int(os.environ.get("SWEEP_SEED", "4"))
+OBJECTS = 60
+# So often the same command is given before it has to be done. Each fault meets one request in so many.
+TRIES = 6
+
+ERRORS = {
+    "slow down": {"error": {"code": "SlowDown", "status": 503}},
+    "throttled": {"error": {"code": "ThrottlingException", "status": 429}},
+    "internal error": {"error": {"code": "InternalError", "status": 500}},
+    "unavailable": {"error": {"code": "ServiceUnavailable", "status": 503}},
+    "reset": {"reset": True},
+    "a body cut short": {"response": {"truncate_frac": 0.5}},
+    "a body cut off": {"response": {"abort_frac": 0.5}},
+    "an upload cut off": {"request": {"cut_upload": {"after_bytes": 1000}}},
+}
+
+
+def converged(pair):
+    """Give the same command until it is done; say in which try it was."""
+    for number in range(1, TRIES + 1):
+        answer = pair.run()
+        assert "defect" not in answer.get("msg", ""), answer["msg"]
+        assert "minioadmin" not in answer["text"]
+        if not answer.get("failed"):
+            return number
+    raise AssertionError(answer["msg"])
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("side", ["source", "target"])
+@pytest.mark.parametrize("fault", ERRORS)
+def test_a_store_with_faults_of_aws(object_pair, object_store, aws, fault, side):
+    tmp_path = object_pair.folder
+    fill(object_pair.source, OBJECTS, SEED, large=1)
+    real = object_store.ports.s3 if side == "source" else aws.port
+    with Wire(real) as wire, microburst(wire.endpoint, tmp_path) as (port, rules):
+        wire.host = f"127.0.0.1:{port}"  # which is what was signed
+        bad = f"http://127.0.0.1:{port}"
+        pair = Pair(
+            object_pair.source.through(bad) if side == "source" else object_pair.source,
+            object_pair.target.through(bad) if side == "target" else object_pair.target,
+            tmp_path,
+        )
+        rules([{"service": "s3", "probability": 0.1, **ERRORS[fault]}])
+        converged(pair)
+        rules([])
+        assert pair.run()["changed"] is False
+        pair.assert_whole()
+
+
+class Chance:
+    """Cuts one exchange in ``one_in``, where asked to."""
+
+    def __init__(self, seed, one_in, wanted):
+        self._chance, self._one_in, self._wanted = random.Random(seed), one_in, wanted
+        self._lock = threading.Lock()
+        self.fired = 0
+
+    def __call__(self, exchange):
+        with self._lock:
+            if self._wanted(exchange) and not self._chance.randrange(self._one_in):
+                self.fired += 1
+                return "reset"
+            return ""
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("case", ["put", "multipart", "read"])
+def test_an_answer_that_is_lost_after_the_store_has_done_its_work(object_pair, object_store, aws, case):
+    fill(object_pair.source, OBJECTS, SEED, large=3)
+    wanted = {
+        "put": lambda one: one.method == "PUT" and not one.query,
+        "multipart": lambda one: bool({"uploads", "uploadId"} & one.query.keys()),
+        "read": lambda one: one.method == "GET",
+    }[case]
+    loses = Chance(SEED, 3 if case == "multipart" else 8, wanted)
+    with Wire(object_store.ports.s3) as source, Wire(aws.port) as target:
+        (source if case == "read" else target).after = loses
+        pair = Pair(
+            object_pair.source.through(source.endpoint),
+            object_pair.target.through(target.endpoint),
+            object_pair.folder,
+        )
+        converged(pair)
+        assert loses.fired > 3
+        loses._one_in = 10**9
+        assert pair.run()["changed"] is False
+        pair.assert_whole()
+        # A write whose answer was lost had happened: it is found out, not done a second time.
+        assert len(list(target.created())) == OBJECTS + 3
