@@ -61,12 +61,19 @@ def here(tmp_path_factory):
 
 
 @pytest.fixture
-def with_few_steps(here):
-    """Return the servers with a smaller source: one of each kind of step."""
-    kept, here.filled = here.filled, "few_steps"
-    here.source.execute("CREATE DATABASE few_steps")
-    here.source.execute(SMALL, database="few_steps")
-    yield here
+def with_source(here):
+    """Return ``make(statements)``, which gives the servers with another source and a blank target."""
+    kept = here.filled
+
+    def make(statements):
+        here.filled = "another"
+        here.source.execute("CREATE DATABASE another")
+        here.source.execute(statements, database="another")
+        here.fresh()
+        return here
+
+    yield make
+    here.source.execute("DROP DATABASE IF EXISTS another (FORCE)")
     here.filled = kept
 
 
@@ -113,10 +120,9 @@ def identity(event):
     return (event["kind"], *(str(event[name]) for name in IDENTITY if name in event))
 
 
-def test_killed_after_each_step_it_still_arrives(with_few_steps, runner):
+def test_killed_after_each_step_it_still_arrives(with_source, runner):
     """Every run is killed at its first step that none before it reached: it always gets further."""
-    here = with_few_steps
-    here.fresh()
+    here = with_source(SMALL)
     seen, copied, kills = set(), [], 0
 
     def on_event(run, number, event):
@@ -240,6 +246,48 @@ def test_the_same_command_finishes_whatever_befell_it(here, runner, reference, t
         for number, run in enumerate(runs):
             before = set().union(*(one.tables(COPIED) for one in runs[:number]))
             assert not before & run.tables(STARTED)
+    prove(here, runner)
+
+
+SLOW = """
+CREATE FUNCTION slow(text) RETURNS text IMMUTABLE LANGUAGE plpgsql
+    AS 'BEGIN PERFORM pg_catalog.pg_sleep(0.02); RETURN $1; END';
+CREATE TABLE patient (id integer PRIMARY KEY, v text);
+INSERT INTO patient SELECT i, i FROM generate_series(1, 100) i;
+CREATE INDEX ON patient (slow(v));
+CREATE TABLE kept (id integer PRIMARY KEY REFERENCES patient);
+INSERT INTO kept VALUES (1)"""
+
+
+@pytest.mark.parametrize("times", [1, 3])
+def test_a_server_that_works_on_for_a_killed_command_is_not_in_the_way(with_source, runner, times):
+    """The index takes two seconds; its maker is killed after half a second, and comes again at once."""
+    here = with_source(SLOW)
+
+    def on_event(run, number, event):
+        if event["kind"] == "schema.step" and "slow" in event["what"]:
+            threading.Timer(0.5, run.kill).start()
+
+    for _ in range(times):
+        assert runner.run(here.url("source"), here.url("target"), on_event=on_event).end == "killed"
+    last = runner.run(here.url("source"), here.url("target"))
+    assert last.end == "done", last.message
+    prove(here, runner)
+
+
+def test_an_unlogged_table_that_a_crash_has_emptied_is_copied_again(with_source, runner):
+    here = with_source("CREATE UNLOGGED TABLE fleeting AS SELECT generate_series(1, 1000) AS n;" + SMALL)
+    crashed = []
+
+    def on_event(run, number, event):
+        if event["kind"] == COPIED and event["table"].endswith("fleeting"):
+            crashed.append(number)
+            here.target.crash()
+
+    said_well(runner.run(here.url("source"), here.url("target"), on_event=on_event))
+    assert crashed
+    last = runner.run(here.url("source"), here.url("target"))
+    assert last.end == "done", last.message
     prove(here, runner)
 
 
