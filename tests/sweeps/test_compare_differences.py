@@ -23,6 +23,8 @@ from engines.postgres.compare import NARROWED, compare
 SEED = int(os.environ.get("COMPARE_SEED") or random.SystemRandom().randrange(1 << 32))
 DIFFERENCES = int(os.environ.get("COMPARE_DIFFERENCES", "1000"))
 CLEAN_RUNS = int(os.environ.get("COMPARE_CLEAN_RUNS", "100"))
+# From so many differences on, each kind is among them.
+ENOUGH = 200
 SCHEMAS = ("one", "Two Words", "select")
 
 # A part of a run: the target, and how much of the work is done there.
@@ -308,7 +310,7 @@ def test_every_difference_is_found_and_nothing_else(sides, share):
                 found.update(one.kind for one in injected)
                 into.restore(injected)
             into.rewrite()
-    assert {*KINDS, "a sequence behind"} <= {*found}, found
+    assert wanted < ENOUGH or {*KINDS, "a sequence behind"} <= {*found}, found
     print(f"{share}: {found.total()} differences found, {clean} clean runs", dict(found))  # noqa: T201
 
 
