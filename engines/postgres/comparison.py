@@ -121,8 +121,8 @@ class Comparison:
     """What was found. ``upgraded`` says that the target's Alembic revision is not the source's.
 
     ``by_upgrade`` holds the schema differences then, and ``schema`` is empty. ``snapshots`` are the
-    transactions that the source and the target were read at. ``large_objects`` is None where only some schemas
-    are compared.
+    transactions that the source and the target were read at. ``large_objects`` is None where only some
+    schemas are compared.
     """
 
     source: Facts
