@@ -98,6 +98,7 @@ class Stage:
             WORK=str(self.work),
             LIBRARY=str(LIBRARY),
             PYTHON=PYTHON,
+            PYTHONPATH=str(LIBRARY.parent),
             HOME=str(self.work),
         )
         # The client programs of the servers' own version, for all.
