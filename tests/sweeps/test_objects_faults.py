@@ -39,26 +39,35 @@ def converged(pair):
     raise AssertionError(answer["msg"])
 
 
-@pytest.mark.timeout(600)
-@pytest.mark.parametrize("side", ["source", "target"])
-@pytest.mark.parametrize("fault", ERRORS)
-def test_a_store_with_faults_of_aws(object_pair, object_store, aws, fault, side):
-    tmp_path = object_pair.folder
-    fill(object_pair.source, OBJECTS, SEED, large=1)
-    real = object_store.ports.s3 if side == "source" else aws.port
-    with Wire(real) as wire, microburst(wire.endpoint, tmp_path) as (port, rules):
+@pytest.fixture(scope="module")
+def source(old_buckets):
+    """Return a bucket that every mirror here reads."""
+    bucket = old_buckets()
+    fill(bucket, OBJECTS, SEED, large=3)
+    return bucket
+
+
+@pytest.fixture(scope="module", params=["source", "target"])
+def faulty(request, object_store, aws, tmp_path_factory):
+    """Return the side that has faults, the address of the proxy that makes them, and how to choose them."""
+    real = object_store.ports.s3 if request.param == "source" else aws.port
+    with Wire(real) as wire, microburst(wire.endpoint, tmp_path_factory.mktemp("faults")) as (port, rules):
         wire.host = f"127.0.0.1:{port}"  # which is what was signed
-        bad = f"http://127.0.0.1:{port}"
-        pair = Pair(
-            object_pair.source.through(bad) if side == "source" else object_pair.source,
-            object_pair.target.through(bad) if side == "target" else object_pair.target,
-            tmp_path,
-        )
-        rules([{"service": "s3", "probability": 0.1, **ERRORS[fault]}])
-        converged(pair)
-        rules([])
-        assert pair.run()["changed"] is False
-        pair.assert_whole()
+        yield request.param, f"http://{wire.host}", rules
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("fault", ERRORS)
+def test_a_store_with_faults_of_aws(source, new_buckets, faulty, tmp_path, fault):
+    side, address, rules = faulty
+    ends = {"source": source, "target": new_buckets()}
+    ends[side] = ends[side].through(address)
+    pair = Pair(ends["source"], ends["target"], tmp_path)
+    rules([{"service": "s3", "probability": 0.1, **ERRORS[fault]}])
+    converged(pair)
+    rules([])
+    assert pair.run()["changed"] is False
+    pair.assert_whole()
 
 
 class Chance:
@@ -67,11 +76,11 @@ class Chance:
     def __init__(self, seed, one_in, wanted):
         self._chance, self._one_in, self._wanted = random.Random(seed), one_in, wanted
         self._lock = threading.Lock()
-        self.fired = 0
+        self.fired, self.most = 0, 10**9
 
     def __call__(self, exchange):
         with self._lock:
-            if self._wanted(exchange) and not self._chance.randrange(self._one_in):
+            if self.fired < self.most and self._wanted(exchange) and not self._chance.randrange(self._one_in):
                 self.fired += 1
                 return "reset"
             return ""
@@ -79,25 +88,22 @@ class Chance:
 
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("case", ["put", "multipart", "read"])
-def test_an_answer_that_is_lost_after_the_store_has_done_its_work(object_pair, object_store, aws, case):
-    fill(object_pair.source, OBJECTS, SEED, large=3)
+def test_an_answer_that_is_lost_after_the_store_has_done_its_work(source, new_buckets, aws, tmp_path, case):
     wanted = {
         "put": lambda one: one.method == "PUT" and not one.query,
         "multipart": lambda one: bool({"uploads", "uploadId"} & one.query.keys()),
         "read": lambda one: one.method == "GET",
     }[case]
     loses = Chance(SEED, 3 if case == "multipart" else 8, wanted)
-    with Wire(object_store.ports.s3) as source, Wire(aws.port) as target:
-        (source if case == "read" else target).after = loses
-        pair = Pair(
-            object_pair.source.through(source.endpoint),
-            object_pair.target.through(target.endpoint),
-            object_pair.folder,
-        )
+    port = int(source.option["endpoint"].rpartition(":")[2])
+    with Wire(port) as reading, Wire(aws.port) as writing:
+        (reading if case == "read" else writing).after = loses
+        ends = source.through(reading.endpoint), new_buckets().through(writing.endpoint)
+        pair = Pair(*ends, tmp_path)
         converged(pair)
         assert loses.fired > 3
-        loses._one_in = 10**9
+        loses.fired = loses.most = 0
         assert pair.run()["changed"] is False
         pair.assert_whole()
         # A write whose answer was lost had happened: it is found out, not done a second time.
-        assert len(list(target.created())) == OBJECTS + 3
+        assert len(list(writing.created())) == OBJECTS + 3

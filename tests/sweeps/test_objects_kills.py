@@ -45,13 +45,22 @@ class Watched:
         assert self.pair.run()["changed"] is False
 
 
+@pytest.fixture(scope="module")
+def source(old_buckets):
+    """Return a bucket that every mirror here reads."""
+    bucket = old_buckets()
+    fill(bucket, OBJECTS, SEED, large=LARGE)
+    return bucket
+
+
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("number", range(-(-KILLS // IN_A_ROW)))
-def test_a_mirror_that_is_killed_again_and_again_is_finished_by_the_same_command(object_pair, aws, number):
+def test_a_mirror_that_is_killed_again_and_again_is_finished_by_the_same_command(
+    source, new_buckets, aws, tmp_path, number
+):
     chance = random.Random(SEED * 1000 + number)
-    fill(object_pair.source, OBJECTS, SEED + number, large=LARGE)
     with Wire(aws.port) as wire:
-        watched = Watched(object_pair, wire)
+        watched = Watched(Pair(source, new_buckets(), tmp_path), wire)
         for kill in range(IN_A_ROW):
             run = watched.disturbed()
             if kill % 2:
