@@ -8,12 +8,15 @@ import re
 import socket
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 from engines.ledger import processes
 
 # The option whose value may hold a secret, also abbreviated (--extra) or after options without a value (-Ce).
 _VARIABLES = re.compile(r"(?P<option>-[CDJKbhkv]*e(?P<joined>.*)|--e[a-z-]*(?:=(?P<long>.*))?)", re.DOTALL)
+
+_PYTHON = re.compile(r"python[\d.]*")
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,7 @@ class Owner:
             processes.start_time(pid),
             processes.boot_id(),
             processes.namespace(),
-            " ".join(without_values(processes.command(pid))),
+            " ".join(without_values(_program(processes.command(pid)))),
         )
 
     @classmethod
@@ -87,6 +90,14 @@ class Owner:
     def __str__(self) -> str:
         """Name the holder to a person."""
         return f"{self.name} (process {self.pid})"
+
+
+def _program(words: Sequence[str]) -> list[str]:
+    """A command line as it was typed: without the interpreter that a script's first line names."""
+    first, *rest = words or [""]
+    if rest and _PYTHON.fullmatch(Path(first).name) and not rest[0].startswith("-"):
+        first, *rest = rest
+    return [Path(first).name, *rest]
 
 
 def without_values(words: Sequence[str]) -> Iterator[str]:

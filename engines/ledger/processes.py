@@ -32,14 +32,13 @@ def playbook_above(pid: int) -> int:
     """Return the ``ansible-playbook`` process that ``pid`` works for, or ``pid`` itself where there is none.
 
     A worker is a fork of the playbook's process and bears its command line; only what was started as a
-    program of that name counts, not a shell or ``timeout`` that was told to start one.
+    program of that name counts, not a shell or ``timeout`` that was told to start one. Ansible under another
+    name is the process that its worker was forked from.
     """
     for ancestor in _ancestors(pid):
-        fields = _stat(ancestor)
-        forked = bool(fields) and bool(int(fields[6]) & _FORKED)
-        if not forked and any(_PROGRAM.fullmatch(word) for word in command(ancestor)[:2]):
+        if not _is_fork(ancestor) and any(_PROGRAM.fullmatch(word) for word in command(ancestor)[:2]):
             return ancestor
-    return pid
+    return next((each for each in (pid, *_ancestors(pid)) if not _is_fork(each)), pid)
 
 
 def command(pid: int) -> list[str]:
@@ -85,6 +84,12 @@ def workers_of(run_id: str) -> list[int]:
             ):
                 found.append(int(folder.name))
     return sorted(set(found) - {os.getpid()})
+
+
+def _is_fork(pid: int) -> bool:
+    """Whether it still runs the program of the process that it was forked from."""
+    fields = _stat(pid)
+    return bool(fields) and bool(int(fields[6]) & _FORKED)
 
 
 def _worker_name(run_id: str) -> str:

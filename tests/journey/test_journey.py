@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import re
@@ -16,6 +17,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Timer
+from typing import Any
 
 import boto3
 import psycopg
@@ -106,13 +108,73 @@ class Clone:
 
     def rankings(self, server: str, user: str) -> int:
         """Return how many rankings the database of ``server`` keeps."""
-        address = (
-            f"host=127.0.0.1 port={self.ports[server]} dbname=bio_bind_rank user={user} password=postgres"
-        )
-        with psycopg.connect(address) as session:
+        with psycopg.connect(self._address(server, user)) as session:
             row = session.execute("SELECT count(*) FROM rankings").fetchone()
         assert row is not None
         return int(row[0])
+
+    def ingest(self, file: Path, **environment: str) -> None:
+        """Let the platform of one world take in a file: rows in its database, objects in its store."""
+        ours = {
+            name: value for name, value in self.environment.items() if not name.startswith("AWS_")
+        } | environment
+        subprocess.run([".venv/bin/bmii", "ingest", file], cwd=self.folder, env=ours, check=True)
+
+    def ingest_new(self, file: Path) -> None:
+        self.ingest(
+            file,
+            DATABASE_URL=self._address("target_postgres", "bmii_admin", "postgresql+psycopg2"),
+            OBJECT_STORE_BUCKET_PREFIX="bmii-",
+            **self._aws,
+        )
+
+    def ingest_old(self, file: Path) -> None:
+        self.ingest(
+            file,
+            DATABASE_URL=self._address("source_postgres", "postgres", "postgresql+psycopg2"),
+            OBJECT_STORE_ENDPOINT=f"127.0.0.1:{self.ports['object_store']}",
+            OBJECT_STORE_ACCESS_KEY="minioadmin",
+            OBJECT_STORE_SECRET_KEY="minioadmin",
+            OBJECT_STORE_USE_SSL="false",
+        )
+
+    def new_world(self) -> tuple[dict[str, str], dict[str, tuple[object, ...]]]:
+        """Return a digest of each table's rows, and of each object what it holds and when it was written."""
+        tables, objects = {}, {}
+        with psycopg.connect(self._address("target_postgres", "bmii_admin")) as session:
+            names = session.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
+            for (name,) in names:
+                rows = session.execute(f'SELECT t::text FROM "{name}" t ORDER BY 1').fetchall()  # noqa: S608
+                tables[name] = f"{len(rows)} {hashlib.sha256(repr(rows).encode()).hexdigest()}"
+        s3 = self._client("s3")
+        for bucket in ("bmii-raw", "bmii-processed", "bmii-artifacts", "bmii-features"):
+            for entry in s3.list_objects_v2(Bucket=bucket).get("Contents", []):
+                held = s3.get_object(Bucket=bucket, Key=entry["Key"])
+                digest = hashlib.sha256(held["Body"].read()).hexdigest()
+                written = (digest, held["LastModified"], held["ContentType"], held["Metadata"])
+                objects[f"{bucket}/{entry['Key']}"] = written
+        return tables, objects
+
+    @property
+    def _aws(self) -> dict[str, str]:
+        return {
+            "AWS_ENDPOINT_URL": f"http://127.0.0.1:{self.ports['aws']}",
+            "AWS_REGION": "us-east-1",
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+        }
+
+    def _address(self, server: str, user: str, scheme: str = "postgresql") -> str:
+        return f"{scheme}://{user}:postgres@127.0.0.1:{self.ports[server]}/bio_bind_rank"
+
+    def _client(self, service: str) -> Any:
+        return boto3.client(
+            service,
+            endpoint_url=self._aws["AWS_ENDPOINT_URL"],
+            region_name="us-east-1",
+            aws_access_key_id="test",
+            aws_secret_access_key="test",
+        )
 
     @property
     def old_url(self) -> str:
@@ -123,14 +185,8 @@ class Clone:
         return f"http://127.0.0.1:{self.ports['aws']}/_alb/bmii"
 
     def api_key(self) -> str:
-        ssm = boto3.client(
-            "ssm",
-            endpoint_url=f"http://127.0.0.1:{self.ports['aws']}",
-            region_name="us-east-1",
-            aws_access_key_id="test",
-            aws_secret_access_key="test",
-        )
-        return str(ssm.get_parameter(Name="/bmii/local/API_KEY", WithDecryption=True)["Parameter"]["Value"])
+        parameter = self._client("ssm").get_parameter(Name="/bmii/local/API_KEY", WithDecryption=True)
+        return str(parameter["Parameter"]["Value"])
 
 
 def kill_all(pid: int) -> None:
@@ -231,6 +287,24 @@ def test_what_users_write_after_going_live_is_left_alone(clone: Clone, first_run
     assert "The new database serves users, so its rows are left as they are." in output
     assert clone.rankings("target_postgres", "bmii_admin") == 2
     assert clone.rankings("source_postgres", "postgres") == 1
+
+
+def test_after_going_live_the_new_world_stays_byte_for_byte(
+    clone: Clone, first_run: str, tmp_path: Path
+) -> None:
+    """Both platforms go on: rows and objects come into either, and a re-run touches none of them."""
+    header, *rows = (clone.folder / "service/bmii/reference/interactions.csv").read_text("utf-8").splitlines()
+    for number, ingest in enumerate((clone.ingest_new, clone.ingest_old)):
+        file = tmp_path / f"written-{number}.csv"
+        file.write_text("\n".join([header, *rows[number : 20 + number]]) + "\n", encoding="utf-8")
+        ingest(file)
+    before = clone.new_world()
+    assert sum(len(part) for part in before) > 10
+    output = clone.make("migrate")
+    assert (recap(output)["changed"], recap(output)["failed"]) == (0, 0)
+    assert "The new database serves users, so its rows are left as they are." in output
+    assert "old objects must not be put over new ones, so nothing is copied." in " ".join(output.split())
+    assert clone.new_world() == before
 
 
 def test_a_second_run_changes_nothing(clone: Clone, first_run: str) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from engines.ledger.owner import Owner, without_values
+from engines.ledger.owner import Owner, _program, without_values
 
 
 @pytest.mark.parametrize(
@@ -30,6 +30,26 @@ def test_a_value_of_a_variable_is_not_recorded(typed: str, kept: str) -> None:
 
 def test_a_list_of_variables_shows_its_first_name_alone() -> None:
     assert list(without_values(["-e", "a='x y=secret' b=secret"])) == ["-e", "a=…"]
+
+
+@pytest.mark.parametrize("name", ["ansible-playbook", "another-name"])
+def test_the_owner_of_a_worker_is_the_process_that_it_was_forked_from(tmp_path: Path, name: str) -> None:
+    program = tmp_path / name
+    program.write_text(
+        """
+import os
+from engines.ledger.owner import Owner
+print(os.getpid(), flush=True)
+if os.fork() == 0:  # a worker
+    print(Owner.of_this_run().pid, flush=True)
+    os._exit(0)
+os.wait()
+""",
+        encoding="utf-8",
+    )
+    done = subprocess.run([sys.executable, program], capture_output=True, text=True, check=True)
+    program_pid, owner_pid = done.stdout.split()
+    assert owner_pid == program_pid
 
 
 def test_the_owner_is_the_playbook_and_not_the_shell_or_the_worker_between(tmp_path: Path) -> None:
@@ -58,6 +78,14 @@ os.wait()
     )
     playbook_pid, owner_pid = done.stdout.split()
     assert owner_pid == playbook_pid
+
+
+def test_the_command_is_as_it_was_typed(process) -> None:
+    assert process().owner.command.startswith("python")
+    assert _program(["/usr/bin/python3.11", "/opt/venv/bin/ansible-playbook", "migrate.yml"]) == [
+        "ansible-playbook",
+        "migrate.yml",
+    ]
 
 
 def test_without_a_playbook_it_is_the_process_itself() -> None:
