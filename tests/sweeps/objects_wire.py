@@ -41,6 +41,11 @@ class Exchange:
             return not {"partNumber", "tagging"} & self.query.keys()
         return self.method == "POST" and "uploadId" in self.query
 
+    @property
+    def sends(self) -> bool:
+        """Say whether it carried content of an object to the store, or began to."""
+        return bool(self.key) and self.method in {"PUT", "POST"} and "tagging" not in self.query
+
 
 class CutError(Exception):
     """The wire ends this connection."""

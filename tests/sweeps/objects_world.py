@@ -92,10 +92,9 @@ class Bucket:
 
 @dataclass
 class Run:
-    """One run of a module in a process of its own; its events are in ``events``."""
+    """One run of a module in a process of its own; ``output`` is the file of what it prints."""
 
     process: Any
-    events: Path
     output: Path
 
     @property
@@ -108,21 +107,13 @@ class Run:
             os.killpg(self.pid, signal.SIGKILL)
         self.process.join()
 
-    def told(self, kind: str) -> list[dict[str, Any]]:
-        """Return the events of a kind so far."""
-        with contextlib.suppress(FileNotFoundError):
-            lines = self.events.read_text(encoding="utf-8").splitlines()
-            found = [json.loads(line) for line in lines if line.endswith("}")]
-            return [one for one in found if one["kind"] == kind]
-        return []
-
-    def wait_for(self, reached: Callable[[Run], bool]) -> bool:
+    def wait_for(self, reached: Callable[[], bool]) -> bool:
         """Wait until ``reached``; say whether it was before the run ended."""
         while self.process.is_alive():
-            if reached(self):
+            if reached():
                 return True
             time.sleep(0.005)
-        return reached(self)
+        return reached()
 
     def answer(self) -> dict[str, Any]:
         """Wait for the end, and return what the module answers. All that it printed is under ``text``."""
@@ -155,11 +146,11 @@ class Pair:
         if module == "s3_mirror":
             given["part_size"] = PART
         given = {name: value for name, value in (given | options).items() if value is not None}
-        events, output = (self.folder / f"{name}-{next(_NUMBERS)}" for name in ("events", "output"))
-        whole = {**os.environ, "BMII_EVENTS": str(events), **(environment or {})}
+        output = self.folder / f"output-{next(_NUMBERS)}"
+        whole = {**os.environ, **(environment or {})}
         process = _FORKED.Process(target=objects_module.run, args=(module, given, whole, output))
         process.start()
-        return Run(process, events, output)
+        return Run(process, output)
 
     def run(self, module: str = "s3_mirror", **options: Any) -> dict[str, Any]:
         return self.start(module, **options).answer()
