@@ -6,30 +6,32 @@ import hashlib
 import json
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from engines import events
 from engines.aws import translated
 from engines.errors import ConfigurationError
-from engines.objects import manifest
-from engines.objects.endpoint import Endpoint, Store
+from engines.objects.endpoint import Endpoint
 from engines.objects.errors import DifferentError, ManifestError, TruncatedError, in_words, is_general
-from engines.objects.listing import Entry, listed
-from engines.objects.manifest import Record
+from engines.objects.listing import Entry
+from engines.objects.manifest import Manifest, Record
 from engines.objects.plan import Tally, differing
+from engines.objects.progress import Progress
+from engines.objects.reading import read
+from engines.objects.store import Store
 from engines.objects.streams import in_parallel, side_by_side
-from engines.objects.survey import description, flat
-from engines.objects.transfer import read
+from engines.objects.survey import both_listed, description, flat
 
 KINDS = ("equal", "differs", "missing", "extra", "unverifiable")
 _SPACE = 1 << 256
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(NamedTuple):
     """One key and what is known of it: the source's entry or its record, and the target's entry."""
 
     key: str
@@ -38,8 +40,7 @@ class Question:
     record: Record | None
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(NamedTuple):
     """The answer for one key: one of ``KINDS`` and why; ``digest`` of the object, if it was read."""
 
     kind: str
@@ -73,8 +74,9 @@ def compare(
     *,
     mode: str = "content",
     path: Path | None = None,
-    jobs: int = 8,
+    jobs: int = 16,
     planning: bool = False,
+    emit: events.Emit = events.emit,
 ) -> Comparison:
     """Compare every object of both sides: keys, size, SHA-256, content type, other headers, metadata, tags.
 
@@ -86,21 +88,28 @@ def compare(
     started = time.monotonic()
     _check(source, mode, path)
     result = Comparison(source.name if source else "", target.name, mode)
-    here, there = (source.connect(jobs) if source else None), target.connect(jobs)
-    if path:
-        known = manifest.summary(path)
-        result.manifest_sha256 = known.sha256 if known else ""
-    questions = _questions(here, there, path, planning)
-    if mode == "content":
-        findings: Iterable[Finding] = in_parallel(
-            lambda asked: _by_content(here, there, asked), questions, jobs
-        )
-    else:
-        findings = (_by_listing(asked, with_source=here is not None) for asked in questions)
-    for finding in findings:
-        result.tally.add(finding.kind, finding.key, finding.size, finding.why)
-        if finding.kind == "equal":
-            result.fingerprint = (result.fingerprint + finding.digest) % _SPACE
+    records = Manifest(path, source.name if source else "", target.name) if path else None
+    with (
+        source.connect() if source else nullcontext() as here,
+        target.connect() as there,
+        Progress(emit, target.name) as progress,
+        both_listed(here, there, missing_is_empty=planning) as (ours, theirs),
+    ):
+        progress.begin("comparing")
+        questions = _questions(ours, theirs, records, with_source=source is not None)
+        if mode == "content":
+            findings: Iterable[Finding] = in_parallel(
+                lambda asked: _by_content(here, there, asked), questions, jobs
+            )
+        else:
+            findings = (_by_listing(asked, with_source=here is not None) for asked in questions)
+        for finding in findings:
+            progress.add(1, finding.size)
+            result.tally.add(finding.kind, finding.key, finding.size, finding.why)
+            if finding.kind == "equal":
+                result.fingerprint = (result.fingerprint + finding.digest) % _SPACE
+    if records and records.summary:
+        result.manifest_sha256 = records.summary.sha256
     result.seconds = round(time.monotonic() - started, 2)
     return result
 
@@ -116,24 +125,28 @@ def _check(source: Endpoint | None, mode: str, path: Path | None) -> None:
         raise ManifestError("does not exist", subject=str(path), remedy="s3_mirror writes it.")
 
 
-def _questions(source: Store | None, target: Store, path: Path | None, planning: bool) -> Iterator[Question]:
-    records = manifest.read(path, source.name if source else "", target.name) if path else iter(())
-    entries = listed(source) if source else iter(())
-    for ours, theirs, record in side_by_side(entries, listed(target, missing_is_empty=planning), records):
+def _questions(
+    sources: Iterable[Entry], targets: Iterable[Entry], records: Manifest | None, *, with_source: bool
+) -> Iterator[Question]:
+    for ours, theirs, record in side_by_side(sources, targets, records or ()):
         known = ours or theirs or record
         # Without a source the records are the keys to expect; with one they only vouch for its objects.
-        if known and (ours or theirs or source is None):
+        if known and (ours or theirs or not with_source):
             yield Question(known.key, ours, theirs, record)
+
+
+def _expected_size(asked: Question) -> int:
+    known = asked.source or asked.record
+    return known.size if known else 0
 
 
 def _by_key(asked: Question, *, expected: bool) -> Finding | None:
     """Answer what needs no reading: an object that only one side has, or of another size."""
     if asked.target is None:
-        size = asked.source.size if asked.source else (asked.record.source.size if asked.record else 0)
-        return Finding("missing", asked.key, size, "is not on the target")
+        return Finding("missing", asked.key, _expected_size(asked), "is not on the target")
     if not expected:
         return Finding("extra", asked.key, asked.target.size, "is only on the target")
-    size = asked.source.size if asked.source else (asked.record.source.size if asked.record else 0)
+    size = _expected_size(asked)
     if size != asked.target.size:
         return Finding("differs", asked.key, size, "size")
     return None
@@ -146,12 +159,12 @@ def _by_listing(asked: Question, *, with_source: bool) -> Finding:
         return known or Finding("missing", asked.key)
     if record is None:
         return Finding("unverifiable", asked.key, target.size, "is not in the manifest")
-    if not record.target.is_still(target.etag, target.size, target.modified):
+    if not record.target_is(target):
         return Finding(
             "unverifiable", asked.key, target.size, "was written on the target since it was proven"
         )
     source = asked.source
-    if source and not record.source.is_still(source.etag, source.size, source.modified):
+    if source and not record.source_is(source):
         return Finding(
             "unverifiable", asked.key, target.size, "was written in the source since it was proven"
         )
@@ -165,7 +178,7 @@ def _by_content(source: Store | None, target: Store, asked: Question) -> Finding
     size = asked.target.size if asked.target else 0
     try:
         expected = _expected(source, asked)
-        found = description(read(target, asked.key))
+        found = description(*read(target, asked.key))
     except (BotoCoreError, ClientError, TruncatedError) as error:
         if is_general(error):
             with translated(f"reading {target.name}"):
@@ -180,10 +193,10 @@ def _by_content(source: Store | None, target: Store, asked: Question) -> Finding
 
 def _expected(source: Store | None, asked: Question) -> dict[str, Any]:
     if source:
-        return description(read(source, asked.key), carried=True)
+        return description(*read(source, asked.key), carried=True)
     record = asked.record
     assert record is not None  # noqa: S101 - _by_key() has answered for keys without one
-    return {"size": record.source.size, "sha256": record.sha256, **flat(record.attributes)}
+    return {"size": record.size, "sha256": record.sha256, **flat(record.attributes)}
 
 
 def as_result(comparison: Comparison, *, require_equal: bool) -> dict[str, Any]:

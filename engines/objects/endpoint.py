@@ -6,15 +6,21 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
+import botocore.session
 from botocore.config import Config
+from botocore.credentials import Credentials
+from botocore.exceptions import NoCredentialsError
 
-from engines import aws
+from engines.aws import translated
 from engines.errors import ConfigurationError
+from engines.objects.signing import Signer
+from engines.objects.store import Address, Store
+from engines.objects.wire import Wire
 from engines.references import resolve
 
-_FIELDS = ("endpoint", "region", "access_key", "secret_key", "bucket", "prefix")
+_FIELDS = ("endpoint", "region", "access_key", "secret_key", "session_token", "bucket", "prefix")
 # Signing needs a region even where the store has none; every S3 store takes this one.
 _ANY_REGION = "us-east-1"
 
@@ -33,6 +39,7 @@ class Endpoint:
     region: str = ""
     access_key: str = field(default="", repr=False)
     secret_key: str = field(default="", repr=False)
+    session_token: str = field(default="", repr=False)
 
     def __post_init__(self) -> None:
         if not self.bucket:
@@ -44,6 +51,12 @@ class Endpoint:
                 "only one of access_key and secret_key is given",
                 subject=f"bucket {self.bucket}",
                 remedy="Give both, or neither for the default chain of credentials.",
+            )
+        if self.session_token and not self.access_key:
+            raise ConfigurationError(
+                "session_token is given without the keys it belongs to",
+                subject=f"bucket {self.bucket}",
+                remedy="Give access_key and secret_key, too.",
             )
         if self.endpoint and not _is_plain_url(self.endpoint):
             # The URL itself is not quoted: it may hold a password.
@@ -60,7 +73,7 @@ class Endpoint:
         Unset options may be absent, None or empty. Raises ``ConfigurationError``.
         """
         values = {name: str(options.get(name) or "") for name in _FIELDS}
-        for secret in ("access_key", "secret_key"):
+        for secret in ("access_key", "secret_key", "session_token"):
             values[secret] = resolve(values[secret])
         return cls(**values)
 
@@ -70,55 +83,52 @@ class Endpoint:
         root = (self.endpoint or _endpoint_of_environment()).rstrip("/") or "s3:/"
         return f"{root}/{self.bucket}/{self.prefix}".rstrip("/")
 
-    def connect(self, jobs: int) -> Store:
-        """Return the store, with connections for ``jobs`` objects at a time."""
-        options: dict[str, Any] = {"config": self._config(jobs)}
-        if self.endpoint:
-            options["endpoint_url"] = self.endpoint
-        if self.region or not _region_of_environment():
-            options["region_name"] = self.region or _ANY_REGION
+    def connect(self) -> Store:
+        """Return the store. Raises ``AwsError`` where no credentials are found."""
+        with translated(f"credentials for {self.name}"):
+            session = botocore.session.Session()
+            region = self.region or session.get_config_variable("region") or _ANY_REGION
+            url, base = self._place(session, region)
+            address = Address(url, base, self.bucket, self.prefix, region)
+            return Store(self.name, address, Wire(url), Signer(self._credentials(session), region))
+
+    def _credentials(self, session: Any) -> Any:
         if self.access_key:
-            options |= {"aws_access_key_id": self.access_key, "aws_secret_access_key": self.secret_key}
-        return Store(self, aws.client("s3", **options))
+            return Credentials(self.access_key, self.secret_key, self.session_token or None)
+        found = session.get_credentials()
+        if found is None:
+            raise NoCredentialsError
+        return found
 
-    def _config(self, jobs: int) -> Config:
-        elsewhere = bool(self.endpoint or _endpoint_of_environment())
-        return Config(
-            # Reading an object's tags needs a second connection while its body is open.
-            max_pool_connections=2 * jobs + 2,
-            # Older MinIO answers the newer checksum headers with errors; we bring digests of our own.
-            request_checksum_calculation="when_required",
-            response_checksum_validation="when_required",
-            s3={"addressing_style": "path" if elsewhere else "auto"},
-        )
+    def _place(self, session: Any, region: str) -> tuple[str, str]:
+        """Return the URL of the host and the path of the bucket there.
 
-
-@dataclass(frozen=True)
-class Store:
-    """A connected side. ``client`` is a boto3 S3 client, safe to share between threads."""
-
-    endpoint: Endpoint
-    client: Any = field(repr=False)
-
-    @property
-    def name(self) -> str:
-        """Return the endpoint's name."""
-        return self.endpoint.name
-
-    def where(self, key: str) -> dict[str, str]:
-        """Return the request parameters that address the object whose relative key is ``key``."""
-        return {"Bucket": self.endpoint.bucket, "Key": self.endpoint.prefix + key}
+        A store that is not AWS has the bucket in the path. What AWS has (partitions, dual stack, FIPS, names
+        that are no host names, endpoints of a profile) botocore knows; it is asked by signing one URL.
+        """
+        url = self.endpoint or _endpoint_of_environment()
+        if not url:
+            client = session.create_client(
+                "s3",
+                region_name=region,
+                aws_access_key_id="unused",
+                aws_secret_access_key="unused",  # noqa: S106 - nothing is asked with it
+                config=Config(
+                    signature_version="s3v4",
+                    s3={"addressing_style": "virtual", "us_east_1_regional_endpoint": "regional"},
+                ),
+            )
+            signed = urlsplit(
+                client.generate_presigned_url("list_objects_v2", Params={"Bucket": self.bucket})
+            )
+            return f"{signed.scheme}://{signed.netloc}", signed.path.rstrip("/")
+        parts = urlsplit(url)
+        return f"{parts.scheme}://{parts.netloc}", f"{parts.path.rstrip('/')}/{quote(self.bucket)}"
 
 
 def _is_plain_url(url: str) -> bool:
     parts = urlsplit(url)
     return parts.scheme in {"http", "https"} and bool(parts.hostname) and "@" not in parts.netloc
-
-
-def _region_of_environment() -> bool:
-    return bool(
-        os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or os.environ.get("AWS_PROFILE")
-    )
 
 
 def _endpoint_of_environment() -> str:

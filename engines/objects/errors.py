@@ -69,9 +69,16 @@ _UNREACHABLE = (
     botocore_errors.SSOError,
     botocore_errors.NoRegionError,
 )
-_PASSING_STATUS = frozenset({408, 429})
+_PASSING_STATUS = frozenset({408, 409, 429})
 _SERVER_FAULT = 500
-_CHANGED = "PreconditionFailed"
+_NEVER = 501
+# Answered with status 400 to a request that was damaged or too slow on its way.
+_PASSING = frozenset(
+    {"BadDigest", "IncompleteBody", "InvalidDigest", "RequestTimeout", "XAmzContentSHA256Mismatch"}
+    | {"XAmzContentChecksumMismatch"}
+)
+_CHANGED = frozenset({"PreconditionFailed", "412"})
+_READS = frozenset({"GetObject", "GetObjectTagging"})
 
 
 def code_of(error: Exception) -> str:
@@ -88,22 +95,23 @@ def is_general(error: Exception) -> bool:
 
 def is_passing(error: Exception) -> bool:
     """Say whether the same request may well succeed a moment later."""
-    if isinstance(error, botocore_errors.ParamValidationError):
-        return False
     if isinstance(error, botocore_errors.ClientError):
         status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
-        return status >= _SERVER_FAULT or status in _PASSING_STATUS
+        is_fault = status >= _SERVER_FAULT and status != _NEVER
+        return is_fault or status in _PASSING_STATUS or code_of(error) in _PASSING
     return isinstance(error, (botocore_errors.BotoCoreError, TruncatedError))
 
 
 def changed_at_source(error: Exception) -> bool:
     """Say whether the source object is no longer the one that was listed."""
-    return code_of(error) in {_CHANGED, "412"} and getattr(error, "operation_name", "") == "GetObject"
+    return code_of(error) in _CHANGED and getattr(error, "operation_name", "") in _READS
 
 
 def changed_at_target(error: Exception) -> bool:
-    """Say whether the target holds something else than was listed there."""
-    return code_of(error) in {_CHANGED, "412"} and getattr(error, "operation_name", "") != "GetObject"
+    """Say whether the target has changed since it was listed; by our own write, if its answer was lost."""
+    if code_of(error) == "NoSuchUpload":
+        return getattr(error, "operation_name", "") == "CompleteMultipartUpload"
+    return code_of(error) in _CHANGED and getattr(error, "operation_name", "") not in _READS
 
 
 def in_words(error: Exception) -> str:
@@ -112,8 +120,6 @@ def in_words(error: Exception) -> str:
         return error.what
     if isinstance(error, botocore_errors.ClientError):
         return _answer_in_words(error)
-    if isinstance(error, botocore_errors.ParamValidationError):
-        return "has a name or metadata that cannot be sent: " + " ".join(str(error).split("\n")[1:]).strip()
     return " ".join(str(error).split())
 
 

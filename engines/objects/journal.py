@@ -1,63 +1,83 @@
-"""The work book of one mirror: its manifest, the journal of what was proven since, and the lock on both."""
+"""The work book of one mirror: its manifest, the journal of what was proven since, and the locks on both."""
 
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import json
 import os
 import socket
 import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from itertools import chain
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from engines.objects import manifest
-from engines.objects.errors import LockedError
-from engines.objects.manifest import Record, Summary
-from engines.objects.streams import ordered
+from engines.objects.errors import LockedError, ManifestError
+from engines.objects.manifest import Manifest, Record, Summary
+from engines.objects.streams import Sorted, side_by_side
+
+# A key, its metadata and tags are some 10 KB at most, and escaped not six times as long.
+_LONGEST_LINE = 1 << 20
+
+_dumps = json.JSONEncoder(separators=(",", ":")).encode
 
 
-@dataclass(frozen=True, slots=True)
-class Note:
-    """What is known of a key: its record, or None when it was struck out."""
+class Note(NamedTuple):
+    """What the journal says of a key: its record as plain data, or None when it was struck out."""
 
     key: str
-    record: Record | None
-
-    def to_data(self) -> dict[str, Any]:
-        """Return it as plain data for JSON."""
-        return {"forget": self.key} if self.record is None else self.record.to_data()
-
-    @classmethod
-    def from_data(cls, data: dict[str, Any]) -> Note:
-        """Return what ``to_data`` wrote."""
-        return cls(data["forget"], None) if "forget" in data else cls(data["key"], Record.from_data(data))
+    record: list[Any] | None
 
 
 class Book:
     """Manifest and journal of one pair of endpoints (``source`` and ``target`` are their names).
 
-    Threads may ``prove`` at once. With ``readonly`` nothing is written, for a plan.
+    Threads may ``prove`` at once. With ``readonly`` nothing is written, for a plan. Close it.
     """
 
     def __init__(self, path: Path, source: str, target: str, *, readonly: bool = False) -> None:
         self.path, self.source, self.target = path, source, target
         self._journal = path.with_name(f"{path.name}.journal")
         self._readonly = readonly
+        self._handle = -1
         self._writing = threading.Lock()
+        # What the manifest says of itself, once known() was read to its end.
+        self.summary: Summary | None = None
+        if not readonly:
+            self._mend()
+
+    def _mend(self) -> None:
+        """Cut off a line without its end, which a process leaves that is killed while it writes."""
+        if self._journal.exists():
+            with self._journal.open("r+b") as file:
+                start = max(0, file.seek(0, os.SEEK_END) - _LONGEST_LINE)
+                file.seek(start)
+                file.truncate(start + file.read().rfind(b"\n") + 1)
+
+    def close(self) -> None:
+        """Close the journal."""
+        if self._handle >= 0:
+            os.close(self._handle)
+            self._handle = -1
 
     def known(self) -> Iterator[Record]:
         """Yield every record, ordered by key: the manifest's, superseded by the journal's."""
-        old = (Note(record.key, record) for record in manifest.read(self.path, self.source, self.target))
-        notes = (Note.from_data(data) for data in self._journal_lines() if "upload" not in data)
+        written = Manifest(self.path, self.source, self.target)
         if not self._journal.exists():
-            yield from (note.record for note in old if note.record)
-            return
-        yield from (note.record for note in ordered(chain(old, notes), Note.from_data) if note.record)
+            yield from written
+        else:
+            with Sorted(Note._make) as notes:
+                notes.extend(_notes(self._journal_lines()))
+                nothing: tuple[Record, ...] = ()
+                for old, news, _ in side_by_side(written, notes, nothing):
+                    if news is None and old is not None:
+                        yield old
+                    elif news is not None and news.record is not None:
+                        yield Record._make(news.record)
+        self.summary = written.summary
 
     @property
     def has_news(self) -> bool:
@@ -66,7 +86,7 @@ class Book:
 
     def prove(self, record: Record) -> None:
         """Append a proof. It outlives this process from the moment this returns, even if it is killed."""
-        self._append(record.to_data())
+        self._append(record)
 
     def forget(self, key: str) -> None:
         """Strike out what was known of ``key``."""
@@ -78,67 +98,101 @@ class Book:
 
     def uploads(self) -> list[tuple[str, str]]:
         """Return (key, upload id) of the multipart uploads that were begun since the manifest was written."""
-        return [(data["key"], data["upload"]) for data in self._journal_lines() if "upload" in data]
+        lines = self._journal_lines()
+        return [
+            (data["key"], data["upload"]) for data in lines if isinstance(data, dict) and "upload" in data
+        ]
 
     def settle(self, records: Iterator[Record]) -> Summary:
         """Write ``records`` as the manifest, and end the journal."""
-        summary = manifest.write(self.path, self.source, self.target, records)
+        self.summary = manifest.write(self.path, self.source, self.target, records)
+        self.close()
         self._journal.unlink(missing_ok=True)
-        return summary
+        return self.summary
 
-    def _append(self, data: dict[str, Any]) -> None:
+    def _append(self, data: Any) -> None:
         if self._readonly:
             return
-        line = json.dumps(data, separators=(",", ":")).encode() + b"\n"
+        line = _dumps(data).encode() + b"\n"
         with self._writing:
-            handle = os.open(self._journal, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-            try:
-                os.write(handle, line)
-            finally:
-                os.close(handle)
+            if self._handle < 0:
+                self._handle = os.open(self._journal, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+            if os.write(self._handle, line) != len(line):
+                raise ManifestError(
+                    "could not be written whole", subject=str(self._journal), remedy="Free space."
+                )
 
-    def _journal_lines(self) -> Iterator[dict[str, Any]]:
+    def _journal_lines(self) -> Iterator[Any]:
         if not self._journal.exists():
             return
         with self._journal.open(encoding="utf-8", newline="\n") as file:
             for line in file:
-                # A process killed while it wrote leaves a last line without its end: not proven.
                 if line.endswith("\n"):
                     yield json.loads(line)
+
+
+def _notes(lines: Iterator[Any]) -> Iterator[Note]:
+    for data in lines:
+        if isinstance(data, list):
+            yield Note(data[0], data)
+        elif "forget" in data:
+            yield Note(data["forget"], None)
 
 
 @contextmanager
 def opened(path: Path | None, source: str, target: str, *, readonly: bool = False) -> Iterator[Book]:
     """Open the book whose manifest is ``path`` for one mirror at a time; without a path, an empty one.
 
-    Raises ``LockedError`` when another mirror has it, and ``ManifestError``.
+    No second mirror of the same target runs on this machine under this user, nor of the same manifest on any
+    machine that sees the file and its locks. Raises ``LockedError`` when there is one, and ``ManifestError``.
     """
-    if path is None:
-        with tempfile.TemporaryDirectory(prefix="objects-") as folder:
-            yield Book(Path(folder) / "manifest", source, target)
-        return
-    book = Book(path, source, target, readonly=readonly)
-    if readonly:
+    with ExitStack() as stack:
+        folder = path.parent if path else Path(stack.enter_context(_temporary_folder()))
+        book_path = path or folder / "manifest"
+        if not readonly:
+            folder.mkdir(parents=True, exist_ok=True)
+            stack.enter_context(
+                _locked(_runtime_folder() / hashlib.sha256(target.encode()).hexdigest(), target)
+            )
+            stack.enter_context(_locked(book_path, target))
+        book = Book(book_path, source, target, readonly=readonly)
+        stack.callback(book.close)
         yield book
-        return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    lock = os.open(path.with_name(f"{path.name}.lock"), os.O_RDWR | os.O_CREAT, 0o600)
+
+
+def _temporary_folder() -> tempfile.TemporaryDirectory[str]:
+    return tempfile.TemporaryDirectory(prefix="objects-")
+
+
+def _runtime_folder() -> Path:
+    """Return a folder of this user's on this machine, for locks that need no other place."""
+    folder = Path(tempfile.gettempdir()) / f"bmii-objects-{os.getuid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    if folder.stat().st_uid != os.getuid():
+        raise LockedError("belongs to somebody else", subject=str(folder), remedy="Remove it, or set TMPDIR.")
+    return folder
+
+
+@contextmanager
+def _locked(path: Path, target: str) -> Iterator[None]:
+    file = path.with_name(f"{path.name}.lock")
+    lock = os.open(file, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
     try:
-        _take(lock, path, target)
-        yield book
+        _take(lock, file, target)
+        yield
     finally:
         os.close(lock)  # which releases it; and so does the death of this process
 
 
-def _take(lock: int, path: Path, target: str) -> None:
+def _take(lock: int, file: Path, target: str) -> None:
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
-        holder = os.read(lock, 200).decode(errors="replace").strip()
+        holder = os.pread(lock, 200, 0).decode(errors="replace").strip()
         raise LockedError(
             f"another mirror is at work on it ({holder})",
             subject=target,
-            remedy=f"Wait until it has ended; its lock, {path}.lock, opens by itself then.",
+            remedy=f"Wait until it has ended; its lock, {file}, opens by itself then.",
         ) from error
     os.ftruncate(lock, 0)
-    os.write(lock, f"process {os.getpid()} on {socket.gethostname()}".encode())
+    os.pwrite(lock, f"process {os.getpid()} on {socket.gethostname()}".encode(), 0)

@@ -1,6 +1,6 @@
 """The proof of each object that was carried, on disk: it makes a re-run cheap and a later check possible.
 
-A manifest is zstd-compressed JSON lines: a header (format, source, target), one line per object sorted by
+A manifest is zstd-compressed JSON lines: a header (format, source, target), one array per object sorted by
 key, and a last line with their number and the SHA-256 of all lines before it. Beside it, while a mirror is at
 work, lie a journal (each proof, appended the moment the object is proven) and a lock.
 """
@@ -8,62 +8,64 @@ work, lie a journal (each proof, appended the moment the object is proven) and a
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import zstandard
 
 from engines.objects.errors import ManifestError
+from engines.objects.listing import Entry
 
-FORMAT = "bmii-objects/1"
+FORMAT = "bmii-objects/2"
 _AWAY = "Move the file away: every object will then be read on both sides and compared again."
+_READ = 1 << 20
+# Lines that are compressed and hashed together.
+_LINES = 500
+_WIDTH = 8
+_DAMAGE = (zstandard.ZstdError, ValueError, KeyError, TypeError, RecursionError)
+
+_dumps = json.JSONEncoder(separators=(",", ":"), sort_keys=True).encode
 
 
-@dataclass(frozen=True, slots=True)
-class State:
-    """How a side lists an object: ETag without quotes, bytes, seconds since the epoch (None: not known)."""
+class Record(NamedTuple):
+    """The proof of one object: its digest, and how each side listed it (``Entry``) when it was proven.
 
-    etag: str
-    size: int
-    modified: int | None = None
-
-    def is_still(self, etag: str, size: int, modified: int) -> bool:
-        """Say whether a listing shows the object as it was recorded."""
-        return self.etag == etag and self.size == size and self.modified in {None, modified}
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """The proof of one object: its digest, its attributes, and both sides as they were when it was proven."""
+    ``target_modified`` is empty until the target was listed again. ``attributes`` are what was written beside
+    the body: ``headers``, ``metadata``, ``tags``.
+    """
 
     key: str
+    size: int
     sha256: str
-    source: State
-    target: State
-    attributes: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    source_etag: str
+    source_modified: str
+    target_etag: str
+    target_modified: str = ""
+    attributes: Mapping[str, Mapping[str, str]] = {}
 
-    def to_data(self) -> dict[str, Any]:
-        """Return it as plain data for JSON."""
-        sides = {
-            name: [side.etag, side.size, side.modified]
-            for name, side in (("source", self.source), ("target", self.target))
-        }
-        return {"key": self.key, "sha256": self.sha256, **sides, "attributes": dict(self.attributes)}
+    def source_is(self, entry: Entry) -> bool:
+        """Say whether the source still lists the object as it was recorded."""
+        return (
+            self.source_etag == entry.etag
+            and self.source_modified == entry.modified
+            and self.size == entry.size
+        )
 
-    @classmethod
-    def from_data(cls, data: Mapping[str, Any]) -> Record:
-        """Return what ``to_data`` wrote."""
-        sides = State(*data["source"]), State(*data["target"])
-        return cls(data["key"], data["sha256"], *sides, data["attributes"])
+    def target_is(self, entry: Entry) -> bool:
+        """Say whether the target still lists the object as it was recorded."""
+        return (
+            self.target_etag == entry.etag
+            and self.target_modified in {"", entry.modified}
+            and self.size == entry.size
+        )
 
-    def seen(self, modified: int) -> Record:
+    def seen(self, modified: str) -> Record:
         """Return the record with the time at which the target lists its object as changed."""
-        return replace(self, target=replace(self.target, modified=modified))
+        return self if modified == self.target_modified else self._replace(target_modified=modified)
 
 
 @dataclass(frozen=True)
@@ -75,31 +77,78 @@ class Summary:
     objects: int
 
 
-def read(path: Path, source: str = "", target: str = "") -> Iterator[Record]:
-    """Yield the records of a manifest in order; nothing if there is no file.
+class Manifest:
+    """A manifest that is read. ``summary`` is known, and its digest has been checked, once it was iterated.
 
-    ``source`` and ``target`` are the names of the endpoints it must be about; empty means any. Raises
-    ``ManifestError`` if it is about others, or damaged (which shows at its end at the latest).
+    ``source`` and ``target`` are the names of the endpoints it must be about; empty means any. Iterating
+    yields its records in order, nothing if there is no file, and raises ``ManifestError`` if it is about
+    others, or damaged (which shows at its end at the latest).
     """
-    if not path.exists():
-        return
-    digest, objects, expected = hashlib.sha256(), 0, None
-    try:
-        for line in _lines(path):
-            data = json.loads(line)
-            if "format" in data:
-                _check_header(path, data, source, target)
-            elif "objects" in data:
-                expected = (data["objects"], data["sha256"])
-                break
+
+    def __init__(self, path: Path, source: str = "", target: str = "") -> None:
+        self.path, self.source, self.target = path, source, target
+        self.summary: Summary | None = None
+
+    def __iter__(self) -> Iterator[Record]:
+        if not self.path.exists():
+            return
+        digest, objects = hashlib.sha256(), 0
+        last: Any = None
+        header: Any = None
+        try:
+            for block in _blocks(self.path):
+                if last is not None:
+                    raise ValueError
+                if header is None:
+                    first, _, block = block.partition(b"\n")  # noqa: PLW2901 - the rest of it
+                    header = json.loads(first)
+                    self._check(header)
+                    digest.update(first + b"\n")
+                # Only the last line is an object, and it is the last of the last block.
+                start = block.rfind(b"\n{") + 1 if not block.startswith(b"{") else 0
+                if start or block.startswith(b"{"):
+                    last, block = json.loads(block[start:]), block[:start]  # noqa: PLW2901 - what is before
+                digest.update(block)
+                rows = json.loads(b"[" + block.rstrip(b"\n").replace(b"\n", b",") + b"]")
+                objects += len(rows)
+                for row in rows:
+                    if len(row) != _WIDTH:
+                        raise ValueError
+                    yield Record._make(row)
+            found = (last["objects"], last["sha256"])
+        except _DAMAGE as error:
+            raise ManifestError("is damaged", subject=str(self.path), remedy=_AWAY) from error
+        if found != (objects, digest.hexdigest()):
+            raise ManifestError("is damaged or incomplete", subject=str(self.path), remedy=_AWAY)
+        self.summary = Summary(self.path, digest.hexdigest(), objects)
+
+    def _check(self, header: Mapping[str, Any]) -> None:
+        if header["format"] != FORMAT:
+            raise ManifestError(
+                f"has the unknown format {header['format']}", subject=str(self.path), remedy=_AWAY
+            )
+        for side, name in (("source", self.source), ("target", self.target)):
+            if name and header[side] != name:
+                raise ManifestError(
+                    f"is about the {side} {header[side]}, not {name}",
+                    subject=str(self.path),
+                    remedy=f"Name another manifest. {_AWAY}",
+                )
+
+
+def _blocks(path: Path) -> Iterator[bytes]:
+    """Yield the content in pieces of whole lines."""
+    with path.open("rb") as file, zstandard.ZstdDecompressor().stream_reader(file) as packed:
+        rest = b""
+        while piece := packed.read(_READ):
+            whole, end, tail = piece.rpartition(b"\n")
+            if end:
+                yield rest + whole + end
+                rest = tail
             else:
-                yield Record.from_data(data)
-                objects += 1
-            digest.update(line.encode())
-    except (zstandard.ZstdError, ValueError, KeyError, TypeError, UnicodeError) as error:
-        raise ManifestError("is damaged", subject=str(path), remedy=_AWAY) from error
-    if expected != (objects, digest.hexdigest()):
-        raise ManifestError("is damaged or incomplete", subject=str(path), remedy=_AWAY)
+                rest += piece
+        if rest:
+            yield rest
 
 
 def write(path: Path, source: str, target: str, records: Iterable[Record]) -> Summary:
@@ -109,51 +158,36 @@ def write(path: Path, source: str, target: str, records: Iterable[Record]) -> Su
     digest, objects = hashlib.sha256(), 0
     with temporary.open("wb") as file:
         with zstandard.ZstdCompressor(level=3).stream_writer(file, closefd=False) as packed:
-            line = _line({"format": FORMAT, "source": source, "target": target})
-            packed.write(line)
-            digest.update(line)
+            lines = [_dumps({"format": FORMAT, "source": source, "target": target})]
             for objects, record in enumerate(records, start=1):  # noqa: B007 - the number of the last is the count
-                line = _line(record.to_data())
-                packed.write(line)
-                digest.update(line)
-            packed.write(_line({"objects": objects, "sha256": digest.hexdigest()}))
+                lines.append(_dumps(record))
+                if len(lines) == _LINES:
+                    _put(packed, digest, lines)
+                    lines = []
+            if lines:
+                _put(packed, digest, lines)
+            packed.write(_dumps({"objects": objects, "sha256": digest.hexdigest()}).encode() + b"\n")
         file.flush()
         os.fsync(file.fileno())
     temporary.replace(path)
     return Summary(path, digest.hexdigest(), objects)
 
 
+def _put(packed: Any, digest: Any, lines: list[str]) -> None:
+    block = ("\n".join(lines) + "\n").encode()
+    packed.write(block)
+    digest.update(block)
+
+
 def summary(path: Path) -> Summary | None:
     """Return what a manifest says of itself, or None if there is none. Raises ``ManifestError``."""
     if not path.exists():
         return None
-    last = ""
+    last = b""
     try:
-        for last in _lines(path):  # noqa: B007 - only the last line is wanted
+        for last in _blocks(path):  # noqa: B007 - only the last block is wanted
             pass
-        data = json.loads(last)
+        data = json.loads(last.rstrip(b"\n").rpartition(b"\n")[2])
         return Summary(path, data["sha256"], data["objects"])
-    except (zstandard.ZstdError, ValueError, KeyError, TypeError) as error:
+    except _DAMAGE as error:
         raise ManifestError("is damaged", subject=str(path), remedy=_AWAY) from error
-
-
-def _lines(path: Path) -> Iterator[str]:
-    with path.open("rb") as file, zstandard.ZstdDecompressor().stream_reader(file) as packed:
-        # newline="\n": a key may hold other line ends, though JSON escapes them all.
-        yield from io.TextIOWrapper(packed, encoding="utf-8", newline="\n")
-
-
-def _line(data: Mapping[str, Any]) -> bytes:
-    return json.dumps(data, sort_keys=True, separators=(",", ":")).encode() + b"\n"
-
-
-def _check_header(path: Path, data: Mapping[str, Any], source: str, target: str) -> None:
-    if data["format"] != FORMAT:
-        raise ManifestError(f"has the unknown format {data['format']}", subject=str(path), remedy=_AWAY)
-    for side, name in (("source", source), ("target", target)):
-        if name and data[side] != name:
-            raise ManifestError(
-                f"is about the {side} {data[side]}, not {name}",
-                subject=str(path),
-                remedy=f"Name another manifest. {_AWAY}",
-            )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from engines import events
 from engines.aws import translated
 from engines.errors import ConfigurationError
 from engines.objects import journal, manifest
-from engines.objects.endpoint import Endpoint, Store
+from engines.objects.endpoint import Endpoint
 from engines.objects.errors import (
     Failure,
     TargetRefusedError,
@@ -25,25 +26,30 @@ from engines.objects.errors import (
     is_passing,
 )
 from engines.objects.journal import Book
-from engines.objects.listing import Entry, count_older_versions, listed
+from engines.objects.listing import Entry, listed, older_versions
 from engines.objects.manifest import Record, Summary
+from engines.objects.multipart import Budget, Checksums, Lane, abandon
 from engines.objects.outcome import Outcome, incomplete
-from engines.objects.plan import Rules, refusals
+from engines.objects.plan import Rules, Verdict, refusals
+from engines.objects.progress import Progress
+from engines.objects.store import Store
 from engines.objects.streams import in_parallel, side_by_side
 from engines.objects.survey import Pair, Survey, read_both, surveyed
-from engines.objects.transfer import Carried, Order, abandon, carry
+from engines.objects.transfer import Carried, Mover, Order
 
 _TRIES = 4
-# Seconds before the second try of an object; each further one waits twice as long. (The client retries, too.)
+# Seconds before the second try of an object; each further one waits twice as long. (And so is each request.)
 _PAUSE = 0.5
 _SMALLEST_PART = 5 << 20
+# More parts than this at a time gain nothing, whatever the number of objects.
+_PARTS = 8
 
 
 @dataclass(frozen=True)
 class Options:
     """How to mirror. ``part_size`` in bytes; ``manifest`` None keeps no proof; ``check`` only plans."""
 
-    jobs: int = 8
+    jobs: int = 16
     part_size: int = 16 << 20
     rules: Rules = field(default_factory=Rules)
     manifest: Path | None = None
@@ -51,7 +57,7 @@ class Options:
 
     def __post_init__(self) -> None:
         if self.jobs < 1:
-            raise ConfigurationError("must be at least 1", subject="jobs", remedy="8 is usual.")
+            raise ConfigurationError("must be at least 1", subject="jobs", remedy="16 is usual.")
         if self.part_size < _SMALLEST_PART:
             raise ConfigurationError(
                 "must be at least 5 MiB, S3's smallest part", subject="part_size", remedy="16777216 is usual."
@@ -67,18 +73,22 @@ def mirror(source: Endpoint, target: Endpoint, options: Options, emit: events.Em
     """
     started = time.monotonic()
     _check_consent(target, options.rules)
-    here, there = source.connect(options.jobs), target.connect(options.jobs)
-    with journal.opened(options.manifest, source.name, target.name, readonly=options.check) as book:
+    with (
+        source.connect() as here,
+        target.connect() as there,
+        journal.opened(options.manifest, source.name, target.name, readonly=options.check) as book,
+        Progress(emit, target.name) as progress,
+    ):
         if not options.check:
-            _resume(there, book)
-        with surveyed(here, there, book, options.jobs, planning=options.check) as survey:
+            _clean_up(there, book)
+        with surveyed(here, there, book, options.jobs, progress, planning=options.check) as survey:
             _note_versions(here, survey)
             outcome = Outcome(survey.tally, survey.not_carried, failures=survey.unverifiable)
             outcome.refused = refusals(survey.tally, options.rules, target.bucket)
             if options.check:
                 outcome.summary = manifest.summary(options.manifest) if options.manifest else None
             else:
-                _carry_out(_Work(here, there, book, options, emit), survey, outcome)
+                _carry_out(_Work(here, there, book, options, progress, emit), survey, outcome)
     outcome.seconds = round(time.monotonic() - started, 2)
     if outcome.failures and not options.check:
         raise incomplete(target, outcome)
@@ -91,6 +101,7 @@ class _Work:
     target: Store
     book: Book
     options: Options
+    progress: Progress
     emit: events.Emit
 
 
@@ -104,17 +115,17 @@ def _check_consent(target: Endpoint, rules: Rules) -> None:
         )
 
 
-def _resume(target: Store, book: Book) -> None:
-    """Finish the bookkeeping of a run that was killed, and free what its unfinished uploads hold."""
+def _clean_up(target: Store, book: Book) -> None:
+    """Free what the unfinished uploads of a run hold that was killed."""
     for key, upload in book.uploads():
-        abandon(target, target.where(key)["Key"], upload)
-    if book.has_news or not book.path.exists():
-        book.settle(book.known())
+        abandon(target, key, upload)
 
 
 def _note_versions(source: Store, survey: Survey) -> None:
-    older = count_older_versions(source)
-    if older:
+    older = older_versions(source)
+    if older is None:
+        survey.not_carried.add("older versions (their number may not be asked for)", "", 0)
+    elif older:
         survey.not_carried.objects["older versions"] = older
 
 
@@ -126,19 +137,34 @@ def _carry_out(work: _Work, survey: Survey, outcome: Outcome) -> None:
             remedy="Nothing was moved.",
             details={"plan": survey.tally.objects, "examples": survey.tally.examples},
         )
-    for result in in_parallel(lambda order: _move(work, order), _orders(work, survey), work.options.jobs):
-        if isinstance(result, Failure):
-            outcome.failures.append(result)
-            work.emit("object.failed", key=result.key, why=result.why)
-        else:
-            outcome.copied += 1
-            outcome.size += result.record.source.size
-            if result.redirect:
-                outcome.not_carried.add("website redirect", result.record.key, 0)
-            work.emit("object.copied", key=result.record.key, bytes=result.record.source.size)
+    _begin_copying(work, survey)
+    with ThreadPoolExecutor(min(work.options.jobs, _PARTS), thread_name_prefix="objects-part") as parts:
+        mover = Mover(
+            Lane(
+                work.source,
+                work.target,
+                work.options.part_size,
+                parts,
+                Budget(),
+                Checksums(),
+                work.book.begun,
+                lambda size: work.progress.add(0, size),
+            )
+        )
+        orders = _orders(work, survey)
+        for result in in_parallel(lambda order: _move(work, mover, order), orders, work.options.jobs):
+            _count(work, outcome, result)
     if work.options.rules.delete_extraneous and not outcome.failures:
         outcome.deleted = _delete(work, survey)
     outcome.summary = _settle(work, outcome)
+
+
+def _begin_copying(work: _Work, survey: Survey) -> None:
+    kinds = [Verdict.COPY]
+    if work.options.rules.on_target_difference == "replace":
+        kinds.append(Verdict.DIFFERS)
+    objects = sum(survey.tally.count(kind) for kind in kinds)
+    work.progress.begin("copying", objects, sum(survey.tally.size.get(kind, 0) for kind in kinds))
 
 
 def _orders(work: _Work, survey: Survey) -> Iterator[Order]:
@@ -147,13 +173,23 @@ def _orders(work: _Work, survey: Survey) -> Iterator[Order]:
         yield from survey.replacements
 
 
-def _move(work: _Work, order: Order) -> Carried | Failure:
+def _count(work: _Work, outcome: Outcome, result: Carried | Failure) -> None:
+    work.progress.add(1)
+    if isinstance(result, Failure):
+        outcome.failures.append(result)
+        work.emit("object.failed", key=result.key, why=result.why)
+        return
+    outcome.copied += 1
+    outcome.size += result.record.size
+    for what in result.left_behind:
+        outcome.not_carried.add(what, result.record.key, 0)
+
+
+def _move(work: _Work, mover: Mover, order: Order) -> Carried | Failure:
     """Carry one object, trying again what may pass."""
     for attempt in range(1, _TRIES + 1):
         try:
-            done = carry(
-                work.source, work.target, order, part_size=work.options.part_size, begun=work.book.begun
-            )
+            done = mover.carry(order)
         except (BotoCoreError, ClientError, TruncatedError) as error:
             if is_general(error):
                 with translated(f"copying {work.source.name} to {work.target.name}"):
@@ -174,20 +210,20 @@ def _move(work: _Work, order: Order) -> Carried | Failure:
 
 def _look_again(work: _Work, order: Order, error: Exception) -> Carried | Failure:
     """Find out what the target holds: our own write whose answer was lost is proven, all else has failed."""
-    entry = Entry(order.key, order.size, order.etag, 0)
-    reading = read_both(work.source, work.target, Pair(entry, entry))
+    entry = Entry(order.key, order.size, order.etag, "")
+    reading = read_both(work.source, work.target, Pair(order.key, entry, entry))
     if reading.record is None:
         return Failure(order.key, in_words(error))
     work.book.prove(reading.record)
-    return Carried(reading.record, redirect=False)
+    return Carried(reading.record, ())
 
 
 def _delete(work: _Work, survey: Survey) -> int:
     """Delete what only the target has. The gate was passed in ``refusals``: consent names this bucket."""
-    for key in survey.extra:
-        with translated(f"{work.target.name}/{key}"):
-            work.target.client.delete_object(**work.target.where(key))
-        work.emit("object.deleted", key=key)
+    for extra in survey.extra:
+        with translated(f"{work.target.name}/{extra.key}"):
+            work.target.read("DeleteObject", "DELETE", extra.key)
+        work.emit("object.deleted", key=extra.key)
     return len(survey.extra)
 
 
@@ -196,21 +232,19 @@ def _settle(work: _Work, outcome: Outcome) -> Summary | None:
 
     This is where a store shows that it cannot carry a name (and stored ``a//b`` over ``a/b``, say).
     """
-    if work.book.has_news:
-        summary = work.book.settle(_confirmed(work, outcome))
-    else:
-        known = manifest.summary(work.book.path)
-        assert known is not None  # noqa: S101 - _resume() wrote it
-        summary = known
-    return summary if work.options.manifest else None
+    if work.book.has_news or work.book.summary is None:
+        work.progress.begin("listing")
+        with listed(work.target) as entries:
+            work.book.settle(_confirmed(work, outcome, entries))
+    return work.book.summary if work.options.manifest else None
 
 
-def _confirmed(work: _Work, outcome: Outcome) -> Iterator[Record]:
+def _confirmed(work: _Work, outcome: Outcome, entries: Iterable[Entry]) -> Iterator[Record]:
     nothing: tuple[Record, ...] = ()
-    for entry, record, _ in side_by_side(listed(work.target), work.book.known(), nothing):
+    for entry, record, _ in side_by_side(entries, work.book.known(), nothing):
         if record is None:
             continue
-        if entry and record.target.is_still(entry.etag, entry.size, entry.modified):
+        if entry and record.target_is(entry):
             yield record.seen(entry.modified)
         else:
             shown = "does not list it" if entry is None else "lists it with another size or ETag"

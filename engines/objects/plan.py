@@ -43,8 +43,8 @@ def decide(source: Entry | None, target: Entry | None, record: Record | None) ->
     """
     if source is None:
         return _only_on_target(target, record)
-    ours = record is not None and target is not None and record.target.is_still(*_listed(target))
-    unchanged = record is not None and record.source.is_still(*_listed(source))
+    ours = record is not None and target is not None and record.target_is(target)
+    unchanged = record is not None and record.source_is(source)
     if ours and unchanged:
         return Decision(Verdict.EQUAL)
     if source.storage_class in _ARCHIVED:
@@ -67,13 +67,9 @@ def _unproven(source: Entry, target: Entry | None) -> Decision:
 def _only_on_target(target: Entry | None, record: Record | None) -> Decision | None:
     if target is None:
         return None
-    if record is not None and record.target.is_still(*_listed(target)):
+    if record is not None and record.target_is(target):
         return Decision(Verdict.EXTRA, "was copied, and has left the source since")
     return Decision(Verdict.EXTRA, "was not put there by the migration")
-
-
-def _listed(entry: Entry) -> tuple[str, int, int]:
-    return entry.etag, entry.size, entry.modified
 
 
 @dataclass
@@ -91,6 +87,12 @@ class Tally:
         named = self.examples.setdefault(kind, [])
         if len(named) < EXAMPLES:
             named.append({"key": key, "why": why} if why else {"key": key})
+
+    def add_all(self, kind: str, objects: int, size: int) -> None:
+        """Count objects of ``size`` bytes in all, of which none is named."""
+        if objects:
+            self.objects[kind] = self.objects.get(kind, 0) + objects
+            self.size[kind] = self.size.get(kind, 0) + size
 
     def count(self, kind: str) -> int:
         """Return the number of objects of a kind."""
@@ -135,7 +137,7 @@ def refusals(tally: Tally, rules: Rules, bucket: str) -> list[str]:
 
 
 def _named(tally: Tally, verdict: Verdict) -> str:
-    count, named = tally.count(verdict), tally.examples[verdict]
+    count, named = tally.count(verdict), tally.examples.get(verdict, [])
     keys = ", ".join(repr(example["key"]) for example in named)
     return f"{count} object(s) ({keys}{', …' if count > len(named) else ''})"
 

@@ -1,154 +1,224 @@
-"""Streams in the order of their keys, held in bounded memory however long they are."""
+"""Streams in the order of their keys, held in bounded memory however long they are.
+
+An item is a tuple that begins with its key. Keys are ordered as Python orders text, which is the order of
+their UTF-8 bytes.
+"""
 
 from __future__ import annotations
 
 import heapq
-import json
+import marshal
+import queue
 import tempfile
-from collections import deque
+import threading
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import ExitStack
-from itertools import islice
-from typing import IO, Any, Generic, Protocol, TypeVar
+from itertools import chain, pairwise
+from operator import itemgetter
+from typing import Any, Generic, TypeVar, cast
 
-# Items of one stream that are held at a time: some 20 MB.
-HELD = 50_000
+# Items of one stream that are held at a time: some 15 MB.
+HELD = 40_000
+# Items that are written and read back together.
+_BLOCK = 256
 
-
-class Keyed(Protocol):
-    """Something with a key that can be written as one line of JSON."""
-
-    @property
-    def key(self) -> str:
-        """Return the object's key, relative to its side's prefix."""
-
-    def to_data(self) -> Any:
-        """Return it as plain data for JSON."""
-
-
-T = TypeVar("T", bound=Keyed)
-S = TypeVar("S", bound=Keyed)
-R = TypeVar("R", bound=Keyed)
+T = TypeVar("T", bound=tuple[Any, ...])
+S = TypeVar("S", bound=tuple[Any, ...])
+R = TypeVar("R", bound=tuple[Any, ...])
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
+_key = itemgetter(0)
+_NOTHING = object()
 
 
-def by_key(item: Keyed) -> bytes:
-    """Return what S3 sorts by: the key's UTF-8 bytes."""
-    return item.key.encode("utf-8", "surrogateescape")
+class Spool(Generic[T]):
+    """A list on disk: appended to first, read (any number of times) after.
+
+    ``dump`` makes a plain tuple of an item, ``load`` an item of that.
+    """
+
+    def __init__(self, load: Callable[[Any], T], dump: Callable[[T], tuple[Any, ...]] = tuple) -> None:
+        self._file = tempfile.TemporaryFile(prefix="objects-")  # noqa: SIM115 - closed by close()
+        self._load, self._dump = load, dump
+        self._blocks: list[int] = []
+        self._end: list[T] = []
+        self._length = 0
+
+    def __enter__(self) -> Spool[T]:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Free what it holds."""
+        self._file.close()
+
+    def __len__(self) -> int:
+        return self._length
+
+    def append(self, item: T) -> None:
+        """Add one item."""
+        self._end.append(item)
+        self._length += 1
+        if len(self._end) == _BLOCK:
+            self._flush()
+
+    def extend(self, items: Iterable[T]) -> None:
+        """Add items."""
+        for item in items:
+            self.append(item)
+
+    def _flush(self) -> None:
+        self._blocks.append(self._file.seek(0, 2))
+        # Plain tuples, which is what marshal takes; it is several times as fast as JSON.
+        marshal.dump(list(map(self._dump, self._end)), self._file)
+        self._end = []
+
+    def __iter__(self) -> Iterator[T]:
+        return self.between(0, self._length)
+
+    def between(self, start: int, stop: int) -> Iterator[T]:
+        """Yield items ``start`` (which begins a block) to ``stop``. Several may be under way at once."""
+        for number in range(start // _BLOCK, -(-stop // _BLOCK)):
+            if number < len(self._blocks):
+                self._file.seek(self._blocks[number])
+                items = list(map(self._load, marshal.load(self._file)))  # noqa: S302 - our own, unnamed file
+            else:
+                items = self._end
+            yield from items[: stop - number * _BLOCK]
 
 
-def ordered(items: Iterable[T], load: Callable[[Any], T], held: int = HELD) -> Iterator[T]:
-    """Yield ``items`` in the order of their keys; of items with the same key, the last one.
+class Sorted(Generic[T]):
+    """Items in the order of their keys, whatever order they come in; of items with one key, the last one.
 
     Not every store lists in the order that S3 promises (SeaweedFS lists ``a/b`` before ``a-b``). Up to
-    ``held`` items are sorted in memory, more than that in runs on disk that are then merged; ``load`` is the
-    inverse of ``to_data``.
+    ``held`` items are sorted in memory and written as a run; runs that follow each other are read one after
+    the other, others are merged.
     """
-    remaining = iter(items)
-    with ExitStack() as files:
-        runs: list[Iterable[T]] = []
-        while run := sorted(islice(remaining, held), key=by_key):
-            if len(run) < held and not runs:
-                yield from _latest(run)
-                return
-            file = files.enter_context(tempfile.TemporaryFile("w+", encoding="utf-8"))
-            runs.append(_spilled(run, file, load))
-        yield from _latest(heapq.merge(*runs, key=by_key))
 
+    def __init__(self, load: Callable[[Any], T], held: int = HELD) -> None:
+        # Whole blocks, so that each run begins one.
+        self._held = -(-held // _BLOCK) * _BLOCK
+        self._spool = Spool(load)
+        self._open: list[T] = []
+        self._runs: list[tuple[str, str]] = []
 
-def _spilled(run: Iterable[T], file: IO[str], load: Callable[[Any], T]) -> Iterator[T]:
-    file.writelines(json.dumps(item.to_data()) + "\n" for item in run)
-    file.seek(0)
-    return (load(json.loads(line)) for line in file)
+    def __enter__(self) -> Sorted[T]:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Free what it holds."""
+        self._spool.close()
+
+    def extend(self, items: Iterable[T]) -> None:
+        """Add items."""
+        for item in items:
+            self._open.append(item)
+            if len(self._open) >= self._held:
+                self._open.sort(key=_key)
+                self._runs.append((self._open[0][0], self._open[-1][0]))
+                self._spool.extend(self._open)
+                self._open = []
+
+    def __iter__(self) -> Iterator[T]:
+        self._open.sort(key=_key)
+        starts = range(0, len(self._runs) * self._held, self._held)
+        runs: list[Iterable[T]] = [self._spool.between(start, start + self._held) for start in starts]
+        ends = [*self._runs, *([(self._open[0][0], self._open[-1][0])] if self._open else [])]
+        runs.append(self._open)
+        in_order = all(before[1] <= after[0] for before, after in pairwise(ends))
+        return _latest(chain.from_iterable(runs) if in_order else heapq.merge(*runs, key=_key))
 
 
 def _latest(items: Iterable[T]) -> Iterator[T]:
     held: T | None = None
     for item in items:
-        if held is not None and held.key != item.key:
+        if held is not None and held[0] != item[0]:
             yield held
         held = item
     if held is not None:
         yield held
 
 
-class _Head(Generic[T]):
-    """A stream with its next item in sight."""
-
-    def __init__(self, items: Iterable[T]) -> None:
-        self._items = iter(items)
-        self._next = next(self._items, None)
-
-    @property
-    def order(self) -> bytes | None:
-        return None if self._next is None else by_key(self._next)
-
-    def take(self, order: bytes) -> T | None:
-        item = self._next
-        if item is None or by_key(item) != order:
-            return None
-        self._next = next(self._items, None)
-        return item
-
-
 def side_by_side(
     first: Iterable[T], second: Iterable[S], third: Iterable[R]
 ) -> Iterator[tuple[T | None, S | None, R | None]]:
     """Merge three streams, each ordered by key: what each has of every key, None where it has nothing."""
-    a, b, c = _Head(first), _Head(second), _Head(third)
-    while orders := [order for order in (a.order, b.order, c.order) if order is not None]:
-        least = min(orders)
-        yield a.take(least), b.take(least), c.take(least)
+    ones, twos, threes = iter(first), iter(second), iter(third)
+    a, b, c = next(ones, None), next(twos, None), next(threes, None)
+    while True:
+        if a is not None and b is not None and c is not None and a[0] == b[0] == c[0]:
+            # How most keys are when most is done.
+            yield a, b, c
+            a, b, c = next(ones, None), next(twos, None), next(threes, None)
+            continue
+        keys = [item[0] for item in (a, b, c) if item is not None]
+        if not keys:
+            return
+        least = min(keys)
+        has_a, has_b, has_c = (item is not None and item[0] == least for item in (a, b, c))
+        yield (a if has_a else None, b if has_b else None, c if has_c else None)
+        a = next(ones, None) if has_a else a
+        b = next(twos, None) if has_b else b
+        c = next(threes, None) if has_c else c
 
 
-class Spool(Generic[Item]):
-    """A list on disk: appended to first, read (any number of times) after. Close it with ``with``."""
+class _Ended:
+    """A thread's last word: the error that ended it, or none."""
 
-    def __init__(self, dump: Callable[[Item], Any], load: Callable[[Any], Item]) -> None:
-        self._file = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115 - closed by __exit__
-        self._dump, self._load = dump, load
-        self._length = 0
+    def __init__(self, error: BaseException | None = None) -> None:
+        self.error = error
 
-    def __enter__(self) -> Spool[Item]:
-        return self
 
-    def __exit__(self, *_: object) -> None:
-        self._file.close()
+class _Work(Generic[Item, Answer]):
+    """What the threads share."""
 
-    def __len__(self) -> int:
-        return self._length
+    def __init__(self, function: Callable[[Item], Answer], items: Iterator[Item]) -> None:
+        self._function, self._items = function, items
+        self._taking = threading.Lock()
+        self.stop = threading.Event()
+        self.answers: queue.SimpleQueue[Answer | _Ended] = queue.SimpleQueue()
 
-    def append(self, item: Item) -> None:
-        """Add one item."""
-        self._file.write(json.dumps(self._dump(item)) + "\n")
-        self._length += 1
-
-    def __iter__(self) -> Iterator[Item]:
-        self._file.seek(0)
-        for line in self._file:
-            yield self._load(json.loads(line))
+    def run(self) -> None:
+        error: BaseException | None = None
+        try:
+            while not self.stop.is_set():
+                with self._taking:
+                    item = next(self._items, _NOTHING)
+                if item is _NOTHING:
+                    break
+                self.answers.put(self._function(cast("Item", item)))
+        except BaseException as caught:  # noqa: BLE001 - raised again in the thread that asked
+            self.stop.set()
+            error = caught
+        self.answers.put(_Ended(error))
 
 
 def in_parallel(function: Callable[[Item], Answer], items: Iterable[Item], jobs: int) -> Iterator[Answer]:
     """Call ``function`` on every item in ``jobs`` threads; yield the answers as they come.
 
-    Items are taken only as fast as they are worked on. An exception ends it: what has not begun is dropped.
+    Items are taken only as fast as they are worked on. An exception ends it: what has not begun is dropped,
+    what has is waited for.
     """
-    remaining = iter(items)
-    with ThreadPoolExecutor(jobs, thread_name_prefix="objects") as pool:
-        waiting: set[Future[Answer]] = set()
-        try:
-            while True:
-                waiting |= {
-                    pool.submit(function, item) for item in islice(remaining, 4 * jobs - len(waiting))
-                }
-                if not waiting:
-                    return
-                done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-                answers = deque(future.result() for future in done)
-                while answers:
-                    yield answers.popleft()
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+    work = _Work(function, iter(items))
+    threads = [threading.Thread(target=work.run, name=f"objects-{number}") for number in range(jobs)]
+    try:
+        for thread in threads:
+            thread.start()
+        working = jobs
+        while working:
+            answer = work.answers.get()
+            if not isinstance(answer, _Ended):
+                yield answer
+            elif answer.error is not None:
+                raise answer.error
+            else:
+                working -= 1
+    finally:
+        work.stop.set()
+        for thread in threads:
+            if thread.is_alive():
+                thread.join()

@@ -149,8 +149,8 @@ def test_what_is_not_in_the_manifest_cannot_be_verified_by_listing(mirrored):
 def test_an_object_that_cannot_be_read_is_counted_apart(mirrored, monkeypatch):
     questions = module._questions
 
-    def meanwhile(*arguments):
-        yield from questions(*arguments)
+    def meanwhile(*sides, **options):
+        yield from questions(*sides, **options)
         mirrored.target.delete("object-5")
 
     monkeypatch.setattr(module, "_questions", meanwhile)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from engines.aws import AwsError
 from engines.errors import ConfigurationError
 from engines.objects.endpoint import Endpoint
 
@@ -15,11 +16,10 @@ def test_keys_are_resolved_and_never_shown(monkeypatch):
     options = {"bucket": "raw", "endpoint": "http://127.0.0.1:9", "access_key": "an-access-key"}
     endpoint = Endpoint.from_options(options | {"secret_key": "env:STORE_SECRET", "prefix": None})
     assert endpoint.secret_key == "a-secret-key"
-    store = endpoint.connect(3)
+    store = endpoint.connect()
     for text in (repr(endpoint), str(endpoint), endpoint.name, repr(store), store.name):
         assert "a-secret-key" not in text
         assert "an-access-key" not in text
-    store.client.close()
 
 
 @pytest.mark.parametrize(
@@ -28,6 +28,7 @@ def test_keys_are_resolved_and_never_shown(monkeypatch):
         ({}, "no bucket is named"),
         ({"bucket": "raw", "access_key": "a"}, "only one of access_key and secret_key"),
         ({"bucket": "raw", "secret_key": "a"}, "only one of access_key and secret_key"),
+        ({"bucket": "raw", "session_token": "a"}, "session_token is given without the keys"),
         ({"bucket": "raw", "endpoint": "minio:9000"}, "not a plain http"),
         ({"bucket": "raw", "endpoint": "ftp://minio"}, "not a plain http"),
         ({"bucket": "raw", "endpoint": "http://me:hidden@minio"}, "not a plain http"),
@@ -58,23 +59,33 @@ def test_an_endpoint_is_called_by_where_it_really_is(monkeypatch, given, environ
     assert Endpoint(**given).name == name
 
 
-def test_a_store_that_is_not_aws_is_spoken_to_as_older_minio_understands_it():
-    store = Endpoint(bucket="raw", endpoint="http://127.0.0.1:9", **KEYS).connect(16)
-    config = store.client.meta.config
-    assert config.request_checksum_calculation == "when_required"
-    assert config.response_checksum_validation == "when_required"
-    assert config.s3["addressing_style"] == "path"
-    assert config.max_pool_connections >= 32
-    assert store.where("k") == {"Bucket": "raw", "Key": "k"}
-    store.client.close()
+def test_a_store_that_is_not_aws_has_its_buckets_in_the_path():
+    address = Endpoint(bucket="raw", endpoint="https://127.0.0.1:9/s3/", **KEYS).connect().address
+    assert (address.url, address.base, address.region) == ("https://127.0.0.1:9", "/s3/raw", "us-east-1")
 
 
-def test_without_an_endpoint_it_is_aws_by_the_default_chain(monkeypatch):
+@pytest.mark.parametrize(
+    ("bucket", "region", "url", "base"),
+    [
+        ("raw", "eu-central-1", "https://raw.s3.eu-central-1.amazonaws.com", ""),
+        ("with.dots", "eu-central-1", "https://s3.eu-central-1.amazonaws.com", "/with.dots"),
+        ("raw", "cn-north-1", "https://raw.s3.cn-north-1.amazonaws.com.cn", ""),
+    ],
+)
+def test_without_an_endpoint_it_is_aws_by_the_default_chain(monkeypatch, bucket, region, url, base):
     for variable in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"):
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "chain")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "chain")
-    store = Endpoint(bucket="raw", region="eu-central-1", prefix="p/").connect(1)
-    assert store.client.meta.endpoint_url == "https://s3.eu-central-1.amazonaws.com"
-    assert store.where("k") == {"Bucket": "raw", "Key": "p/k"}
-    store.client.close()
+    address = Endpoint(bucket=bucket, region=region, prefix="p/").connect().address
+    assert (address.url, address.base, address.prefix, address.region) == (url, base, "p/", region)
+
+
+def test_no_credentials_at_all_is_a_clear_error(monkeypatch, tmp_path):
+    for variable in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    for variable in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+        monkeypatch.setenv(variable, str(tmp_path / "none"))
+    with pytest.raises(AwsError, match="no AWS credentials were found"):
+        Endpoint(bucket="raw", endpoint="http://127.0.0.1:9").connect()

@@ -11,23 +11,25 @@ import zstandard
 from engines.objects import journal, manifest
 from engines.objects.errors import LockedError, ManifestError
 from engines.objects.journal import Book
-from engines.objects.manifest import Record, State
+from engines.objects.manifest import Manifest, Record
 
 HERE, THERE = "http://old/raw", "s3://new"
 
 
 def record(key: str, sha256: str = "ab") -> Record:
     attributes = {"headers": {"ContentType": "text/plain"}, "metadata": {"a": "ü"}}
-    return Record(key, sha256, State("s", 5, 100), State("t", 5), attributes)
+    return Record(key, 5, sha256, "s", "2026-01-02T03:04:05", "t", "", attributes)
 
 
 def test_a_manifest_is_read_as_it_was_written_and_twice_the_same(tmp_path):
     path = tmp_path / "folder" / "manifest"
-    records = [record(""), record("a\n\u2028"), record("\udcff"), record("😀")]
+    records = [record(""), record("a\n\u2028"), record("{"), record("\udcff"), record("😀")]
     written = manifest.write(path, HERE, THERE, records)
-    assert list(manifest.read(path, HERE, THERE)) == records
-    assert manifest.summary(path) == written
-    assert written.objects == 4
+    assert list(Manifest(path, HERE, THERE)) == records
+    read = Manifest(path)
+    list(read)
+    assert manifest.summary(path) == read.summary == written
+    assert written.objects == 5
     content = path.read_bytes()
     assert manifest.write(path, HERE, THERE, records) == written
     assert path.read_bytes() == content
@@ -35,7 +37,7 @@ def test_a_manifest_is_read_as_it_was_written_and_twice_the_same(tmp_path):
 
 
 def test_no_manifest_is_an_empty_one(tmp_path):
-    assert list(manifest.read(tmp_path / "none")) == []
+    assert list(Manifest(tmp_path / "none")) == []
     assert manifest.summary(tmp_path / "none") is None
 
 
@@ -43,7 +45,7 @@ def test_no_manifest_is_an_empty_one(tmp_path):
 def test_a_manifest_of_other_buckets_is_refused(tmp_path, names):
     manifest.write(tmp_path / "m", HERE, THERE, [record("a")])
     with pytest.raises(ManifestError, match="is about the"):
-        list(manifest.read(tmp_path / "m", *names))
+        list(Manifest(tmp_path / "m", *names))
 
 
 def tampered(lines: list[bytes]) -> list[list[bytes]]:
@@ -64,7 +66,7 @@ def test_a_changed_manifest_is_noticed(tmp_path, case):
         lines = zstandard.ZstdDecompressor().stream_reader(packed).read().splitlines(keepends=True)
     path.write_bytes(zstandard.ZstdCompressor().compress(b"".join(tampered(lines)[case])))
     with pytest.raises(ManifestError, match="damaged"):
-        list(manifest.read(path))
+        list(Manifest(path))
 
 
 @pytest.mark.parametrize("content", [b"", b"no zstd", None])
@@ -73,7 +75,7 @@ def test_a_file_that_is_no_manifest_is_a_clear_error(tmp_path, content):
     manifest.write(path, HERE, THERE, [record(str(number)) for number in range(500)])
     path.write_bytes(path.read_bytes()[:-300] if content is None else content)
     with pytest.raises(ManifestError, match="damaged"):
-        list(manifest.read(path))
+        list(Manifest(path))
     with pytest.raises(ManifestError, match="damaged"):
         manifest.summary(path)
 
@@ -85,15 +87,26 @@ def test_the_journal_supersedes_the_manifest_and_a_torn_line_is_nothing(tmp_path
     book.prove(record("c"))
     book.prove(record("b", "new"))
     book.begun("e", "upload-1")
+    book.prove(record("upload"))
     book.forget("a")
     with (tmp_path / "m.journal").open("a") as file:
-        file.write('{"key": "f", "sha')
-    known = [record("b", "new"), record("c"), record("d")]
+        file.write('["f", 5, "sha')
+    book.close()
+    book = Book(path, HERE, THERE)
+    book.forget("x")
+    known = [record("b", "new"), record("c"), record("d"), record("upload")]
     assert list(book.known()) == known
     assert book.uploads() == [("e", "upload-1")]
     book.settle(book.known())
     assert not book.has_news
-    assert list(manifest.read(path)) == known
+    assert list(Manifest(path)) == known
+
+
+def test_a_large_manifest_is_read_in_blocks(tmp_path):
+    records = [record(f"{number:06}", "ab" * 32) for number in range(20_000)]
+    written = manifest.write(tmp_path / "m", HERE, THERE, records)
+    assert list(Manifest(tmp_path / "m")) == records
+    assert manifest.summary(tmp_path / "m") == written
 
 
 def test_a_plan_writes_nothing(tmp_path):
@@ -125,6 +138,10 @@ def test_one_mirror_at_a_time_and_a_killed_one_leaves_no_lock(tmp_path):
         ):
             pass
         assert caught.value.subject == THERE
+        # Nor with another manifest, or without one: it is the target that must not be filled twice at once.
+        for other in (tmp_path / "n", None):
+            with pytest.raises(LockedError), journal.opened(other, HERE, THERE):
+                pass
         with journal.opened(path, HERE, THERE, readonly=True):
             pass
         holder.kill()

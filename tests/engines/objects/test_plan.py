@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 from engines.objects.listing import Entry
-from engines.objects.manifest import Record, State
+from engines.objects.manifest import Record
 from engines.objects.plan import Rules, Tally, Verdict, decide, differing, refusals
 
-SOURCE = Entry("k", 5, "s1", 100)
-TARGET = Entry("k", 5, "t1", 200)
-RECORD = Record("k", "ab", State("s1", 5, 100), State("t1", 5, 200))
+SOURCE = Entry("k", 5, "s1", "100")
+TARGET = Entry("k", 5, "t1", "200")
+RECORD = Record("k", 5, "ab", "s1", "100", "t1", "200")
 
 
 @pytest.mark.parametrize(
@@ -20,27 +20,33 @@ RECORD = Record("k", "ab", State("s1", 5, 100), State("t1", 5, 200))
         (SOURCE, None, RECORD, Verdict.COPY, "is not on the target"),
         (SOURCE, TARGET, RECORD, Verdict.EQUAL, ""),
         (
-            Entry("k", 5, "s2", 100),
+            Entry("k", 5, "s2", "100"),
             TARGET,
             RECORD,
             Verdict.COPY,
             "has changed in the source since it was copied",
         ),
         (
-            Entry("k", 5, "s1", 101),
+            Entry("k", 5, "s1", "101"),
             TARGET,
             RECORD,
             Verdict.COPY,
             "has changed in the source since it was copied",
         ),
         (SOURCE, TARGET, None, Verdict.UNKNOWN, ""),
-        (SOURCE, Entry("k", 5, "t2", 200), RECORD, Verdict.UNKNOWN, ""),
-        (SOURCE, Entry("k", 5, "t1", 201), RECORD, Verdict.UNKNOWN, ""),
-        (SOURCE, Entry("k", 6, "t1", 200), RECORD, Verdict.DIFFERS, "size: 5 in the source, 6 on the target"),
+        (SOURCE, Entry("k", 5, "t2", "200"), RECORD, Verdict.UNKNOWN, ""),
+        (SOURCE, Entry("k", 5, "t1", "201"), RECORD, Verdict.UNKNOWN, ""),
+        (
+            SOURCE,
+            Entry("k", 6, "t1", "200"),
+            RECORD,
+            Verdict.DIFFERS,
+            "size: 5 in the source, 6 on the target",
+        ),
         (None, TARGET, None, Verdict.EXTRA, "was not put there by the migration"),
         (None, TARGET, RECORD, Verdict.EXTRA, "was copied, and has left the source since"),
         (
-            Entry("k", 5, "s1", 100, "GLACIER"),
+            Entry("k", 5, "s1", "100", "GLACIER"),
             None,
             None,
             Verdict.UNVERIFIABLE,
@@ -59,7 +65,7 @@ def test_an_object_that_left_both_sides_needs_no_verdict():
 
 
 def test_a_proof_holds_before_the_target_was_listed_again():
-    fresh = Record("k", "ab", State("s1", 5, 100), State("t1", 5))
+    fresh = Record("k", 5, "ab", "s1", "100", "t1")
     decision = decide(SOURCE, TARGET, fresh)
     assert decision is not None
     assert decision.verdict == Verdict.EQUAL

@@ -8,30 +8,49 @@ import tracemalloc
 import pytest
 
 from engines.objects.listing import Entry
-from engines.objects.streams import Spool, in_parallel, ordered, side_by_side
+from engines.objects.streams import Sorted, Spool, in_parallel, side_by_side
 
 
 def entry(key: str, size: int = 1) -> Entry:
-    return Entry(key, size, "e", 1)
+    return Entry(key, size, "e", "2026-01-02T03:04:05")
+
+
+def in_order(entries, held):
+    result = Sorted(Entry._make, held)
+    result.extend(entries)
+    return result
 
 
 def keys(entries) -> list[str]:
     return [found.key for found in entries]
 
 
-@pytest.mark.parametrize("held", [1, 2, 3, 100])
+@pytest.mark.parametrize("held", [1, 300, 100_000])
 def test_order_is_that_of_utf8_bytes_whatever_is_held_in_memory(held):
     # As SeaweedFS lists them: folder by folder. And U+FFEE is before U+1F600 in UTF-8, but not in UTF-16.
-    given = ["a/b", "a+b", "a-b", "a", "\uffee", "😀", "é", "e\u0301", "\udcff", "Z", ""]
-    expected = sorted(given, key=lambda key: key.encode("utf-8", "surrogateescape"))
-    assert keys(ordered(map(entry, given), Entry.from_data, held)) == expected
+    names = ["a/b", "a+b", "a-b", "a", "\uffee", "😀", "é", "e\u0301", "Z", ""]
+    given = [f"{name}{number}" for number in range(100) for name in names]
+    expected = sorted(given, key=str.encode)
+    with in_order(map(entry, given), held) as found:
+        assert keys(found) == expected
+        # And again: what is sorted can be read more than once.
+        assert keys(found) == expected
 
 
-@pytest.mark.parametrize("held", [1, 2, 100])
+@pytest.mark.parametrize("held", [1, 300, 100_000])
+def test_what_comes_in_order_is_not_merged(held, monkeypatch):
+    monkeypatch.setattr("heapq.merge", None)
+    given = [f"{number:04}" for number in range(1_000)]
+    with in_order(map(entry, given), held) as found:
+        assert keys(found) == given
+
+
+@pytest.mark.parametrize("held", [1, 100_000])
 def test_of_items_with_one_key_the_last_one_counts(held):
-    given = [entry("b", 1), entry("a", 1), entry("b", 2), entry("c", 1), entry("b", 3)]
-    found = list(ordered(given, Entry.from_data, held))
-    assert [(item.key, item.size) for item in found] == [("a", 1), ("b", 3), ("c", 1)]
+    fill = [entry(f"z{number}") for number in range(255)]
+    given = [entry("b", 1), entry("a", 1), entry("b", 2), *fill, entry("c", 1), entry("b", 3)]
+    with in_order(given, held) as found:
+        assert [(item.key, item.size) for item in found][:3] == [("a", 1), ("b", 3), ("c", 1)]
 
 
 def test_streams_are_merged_key_by_key():
@@ -55,23 +74,24 @@ def most_memory(work) -> int:
 def test_memory_does_not_grow_with_the_listing():
     def listing(step: int):
         # Out of order, each key once: the steps are coprime with the number.
-        return (entry(f"key-{number * step % 20_000:09}") for number in range(20_000))
+        return (entry(f"key-{number * step % 60_000:09}") for number in range(60_000))
 
     def merge():
-        sides = ordered(listing(7), Entry.from_data, 1_000), ordered(listing(11), Entry.from_data, 1_000)
-        assert sum(1 for one, other, _ in side_by_side(*sides, ()) if one == other) == 20_000
+        with in_order(listing(7), 4_000) as ones, in_order(listing(11), 4_000) as others:
+            assert sum(1 for one, other, _ in side_by_side(ones, others, ()) if one == other) == 60_000
 
     whole = most_memory(lambda: list(listing(7)))
     assert whole > 2_000_000
     assert most_memory(merge) < whole / 2
 
 
-def test_a_spool_can_be_read_again_and_again():
-    with Spool(str, str) as spool:
-        for word in ("ö\n", "b", ""):
-            spool.append(word)
-        assert len(spool) == 3
-        assert list(spool) == list(spool) == ["ö\n", "b", ""]
+@pytest.mark.parametrize("number", [0, 3, 256, 1_000])
+def test_a_spool_can_be_read_again_and_again(number):
+    given = [entry(f"ö\n{index}") for index in range(number)]
+    with Spool(Entry._make) as spool:
+        spool.extend(given)
+        assert len(spool) == number
+        assert list(spool) == list(spool) == given
 
 
 def test_work_is_taken_only_as_fast_as_it_is_done():

@@ -1,0 +1,242 @@
+"""A large object on its way: in parts, several at a time, hashed in their order as one."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import threading
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from engines.objects.attributes import Attributes
+from engines.objects.errors import TruncatedError, code_of
+from engines.objects.reading import Body
+from engines.objects.signing import UNSIGNED
+from engines.objects.store import Store, element, refusal
+
+# S3 takes at most so many parts of one object.
+_MOST_PARTS = 10_000
+# Bytes of all bodies that are in memory at once.
+BUDGET = 96 << 20
+_CRC = "x-amz-checksum-crc32"
+_NOT_UNDERSTOOD = frozenset({"NotImplemented", "InvalidArgument", "InvalidRequest", "501"})
+
+Answered = TypeVar("Answered")
+
+
+class Budget:
+    """Memory for bodies, shared by all threads: who wants more than is left waits."""
+
+    def __init__(self, size: int = BUDGET) -> None:
+        self._free, self._size = size, size
+        self._changed = threading.Condition()
+
+    def take(self, size: int) -> int:
+        """Wait for ``size`` bytes (or all there are, if that is less) and return how many were taken."""
+        size = min(size, self._size)
+        with self._changed:
+            self._changed.wait_for(lambda: self._free >= size)
+            self._free -= size
+        return size
+
+    def give(self, size: int) -> None:
+        """Give back what was taken."""
+        with self._changed:
+            self._free += size
+            self._changed.notify_all()
+
+    @contextmanager
+    def held(self, size: int) -> Iterator[None]:
+        """Hold ``size`` bytes for the length of a ``with`` block."""
+        taken = self.take(size)
+        try:
+            yield
+        finally:
+            self.give(taken)
+
+
+class Checksums:
+    """Checksums that a target checks and keeps, until it turns out that it refuses such headers."""
+
+    def __init__(self) -> None:
+        self.understood = True
+
+    def ask(self, checksum: dict[str, str], ask: Callable[[dict[str, str]], Answered]) -> Answered:
+        """Call ``ask`` with ``checksum``, or with nothing where the target does not understand it."""
+        if self.understood:
+            try:
+                return ask(checksum)
+            except ClientError as error:
+                if code_of(error) not in _NOT_UNDERSTOOD:
+                    raise
+                self.understood = False
+        return ask({})
+
+
+@dataclass(frozen=True)
+class Lane:
+    """What the parts of all large objects share.
+
+    ``pool`` runs them; ``begun`` is told of each upload (key, upload id) before its first part, ``arrived``
+    how many bytes have arrived.
+    """
+
+    source: Store
+    target: Store
+    part_size: int
+    pool: ThreadPoolExecutor
+    budget: Budget
+    checksums: Checksums
+    begun: Callable[[str, str], None]
+    arrived: Callable[[int], None]
+
+
+class Upload:
+    """One large object on its way, the version with this ETag."""
+
+    def __init__(self, lane: Lane, key: str, etag: str, size: int) -> None:
+        self._lane, self._key, self._etag, self._size = lane, key, etag, size
+        self._part_size = max(lane.part_size, -(-size // _MOST_PARTS))
+        self.identity = ""
+        self.digest = hashlib.sha256()
+        self._crc = 0
+        self._checksums = True
+        self._turn = 0
+        self._failed = False
+        self._turned = threading.Condition()
+        self._parts: list[tuple[str, str]] = []
+
+    def begin(self, attributes: Attributes) -> None:
+        """Open the upload."""
+        checksum = {"x-amz-checksum-algorithm": "CRC32", "x-amz-checksum-type": "FULL_OBJECT"}
+        headers = attributes.request()
+        text = self._lane.checksums.ask(
+            checksum,
+            lambda extra: self._lane.target.read(
+                "CreateMultipartUpload", "POST", self._key, query=[("uploads", "")], headers=headers | extra
+            ),
+        )
+        self._checksums = self._lane.checksums.understood
+        self.identity = element(text.decode(), "UploadId")
+        self._lane.begun(self._key, self.identity)
+
+    def send(self) -> None:
+        """Send all parts. Raises what the first failed one raised."""
+        budget, sent = self._lane.budget, []
+        for number, start in enumerate(range(0, self._size, self._part_size)):
+            if self._failed:
+                break
+            stop = min(start + self._part_size, self._size)
+            # Taken here, in order: a part never waits for memory that a later one holds.
+            taken = budget.take(stop - start)
+            future = self._lane.pool.submit(self._part, number, start, stop)
+            future.add_done_callback(partial(_give_back, budget, taken))
+            sent.append(future)
+        self._parts = list(_all_of(sent))
+
+    def _part(self, number: int, start: int, stop: int) -> tuple[str, str]:
+        try:
+            content = bytearray(stop - start)
+            body = Body(self._lane.source, self._key, self._etag, start, stop)
+            try:
+                body.readinto(memoryview(content))
+            finally:
+                body.close()
+            self._hash(number, content)
+            return self._put(number, content)
+        except BaseException:
+            with self._turned:
+                self._failed = True
+                self._turned.notify_all()
+            raise
+
+    def _hash(self, number: int, content: bytearray) -> None:
+        """Hash a part when all before it are hashed."""
+        with self._turned:
+            self._turned.wait_for(lambda: self._turn == number or self._failed)
+        if self._failed:
+            raise TruncatedError("another part of it could not be carried")
+        self.digest.update(content)
+        self._crc = zlib.crc32(content, self._crc)
+        with self._turned:
+            self._turn += 1
+            self._turned.notify_all()
+
+    def _put(self, number: int, content: bytearray) -> tuple[str, str]:
+        crc = _base64(zlib.crc32(content))
+        query = [("partNumber", str(number + 1)), ("uploadId", self.identity)]
+        target = self._lane.target
+        # Over TLS the checksum is enough, as it is for other AWS tools.
+        is_secure = self._checksums and target.address.url.startswith("https:")
+        answer = target.call(
+            "UploadPart",
+            "PUT",
+            self._key,
+            query=query,
+            headers={_CRC: crc} if self._checksums else {},
+            body=content,
+            digest=UNSIGNED if is_secure else "",
+        )
+        answer.read()
+        self._lane.arrived(len(content))
+        return answer.headers.get("etag", "").strip('"'), crc
+
+    def complete(self, condition: Mapping[str, str]) -> str:
+        """Make an object of the parts and return its ETag."""
+        parts = "".join(
+            f"<Part>{f'<ChecksumCRC32>{crc}</ChecksumCRC32>' if self._checksums else ''}"
+            f"<ETag>&#34;{etag}&#34;</ETag><PartNumber>{number}</PartNumber></Part>"
+            for number, (etag, crc) in enumerate(self._parts, start=1)
+        )
+        body = (
+            f'<CompleteMultipartUpload xmlns="http://s3.amazonaws.com/doc/2006-03-01/">{parts}'
+            "</CompleteMultipartUpload>"
+        )
+        target = self._lane.target
+        text = target.read(
+            "CompleteMultipartUpload",
+            "POST",
+            self._key,
+            query=[("uploadId", self.identity)],
+            headers=condition,
+            body=body.encode(),
+        ).decode("utf-8", "replace")
+        if "<Error>" in text:
+            # An answer that began well may still end in an error.
+            raise refusal("CompleteMultipartUpload", 500, text)
+        found = element(text, "ChecksumCRC32")
+        # One of all bytes, not one of the parts' checksums, which ends in their number.
+        if found and "-" not in found and found != _base64(self._crc):
+            raise TruncatedError("the target made something else of its parts")
+        return element(text, "ETag").strip('"')
+
+
+def _all_of(futures: list[Future[tuple[str, str]]]) -> Iterator[tuple[str, str]]:
+    """Yield all results once all have ended; raise the error that was the cause of the others."""
+    errors = [error for future in futures if (error := future.exception()) is not None]
+    causes = [error for error in errors if not isinstance(error, TruncatedError)]
+    for error in [*causes, *errors][:1]:
+        raise error
+    yield from (future.result() for future in futures)
+
+
+def _give_back(budget: Budget, taken: int, _: object) -> None:
+    budget.give(taken)
+
+
+def _base64(crc: int) -> str:
+    return base64.b64encode(crc.to_bytes(4, "big")).decode()
+
+
+def abandon(target: Store, key: str, upload: str) -> None:
+    """Give up a multipart upload of ours, if the target still has it; what it has received is freed."""
+    # Tidying up must not hide what went wrong, nor fail a run: the bucket's lifecycle rule gets what is left.
+    with suppress(BotoCoreError, ClientError):
+        target.read("AbortMultipartUpload", "DELETE", key, query=[("uploadId", upload)])

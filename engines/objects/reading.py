@@ -1,0 +1,129 @@
+"""Reading one object, whole, however often the connection breaks."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+from engines.objects.attributes import Attributes, left_behind, tags_of
+from engines.objects.errors import TruncatedError
+from engines.objects.listing import http_seconds
+from engines.objects.store import TRIES, Store
+
+# Bytes that are read and hashed at a time, where the body is not kept.
+_READ = 256 << 10
+_PARTIAL = 206
+
+
+class Body:
+    """An object's bytes from ``start`` to ``stop``. A connection that breaks is taken up where it broke."""
+
+    def __init__(self, store: Store, key: str, etag: str, start: int, stop: int | None) -> None:
+        self._store, self._key = store, key
+        self._at, self._stop = start, stop
+        self._tries = 0
+        # The first answer says which version it is; every later one must be of the same.
+        self.answer = self._ask(etag)
+        self.etag = self.answer.headers.get("etag", "").strip('"')
+        self.size = self._whole_size()
+        self._stop = self.size if stop is None else min(stop, self.size)
+
+    def _ask(self, etag: str) -> Any:
+        headers = {"if-match": f'"{etag}"'} if etag else {}
+        if self._at or self._stop is not None:
+            headers["range"] = f"bytes={self._at}-" + ("" if self._stop is None else str(self._stop - 1))
+        answer = self._store.call("GetObject", "GET", self._key, headers=headers)
+        if answer.status != _PARTIAL and self._at:
+            answer.close()
+            raise TruncatedError("its body ended early, and the store does not send the rest alone")
+        return answer
+
+    def _whole_size(self) -> int:
+        said = self.answer.headers.get("content-range", "").rpartition("/")[2]
+        if self.answer.status == _PARTIAL and said.isdigit():
+            return int(said)
+        if self.answer.length is None:
+            raise TruncatedError("its length is not told")
+        return int(self.answer.length)
+
+    @property
+    def left(self) -> int:
+        """Return how many bytes are yet to be read."""
+        return (self._stop or 0) - self._at
+
+    def readinto(self, view: memoryview) -> int:
+        """Fill ``view``; return how many bytes it got, fewer only at the end. Raises botocore's errors."""
+        wanted, filled = min(len(view), self.left), 0
+        while filled < wanted:
+            try:
+                count = self.answer.readinto(view[filled:wanted])
+                if not count:
+                    raise TruncatedError("its body ended before its announced length")
+            except (OSError, TruncatedError) as error:
+                self._take_up(error)
+                continue
+            self._tries = 0
+            filled += count
+            self._at += count
+        return filled
+
+    def _take_up(self, error: Exception) -> None:
+        self.answer.close()
+        self._tries += 1
+        if self._tries == TRIES:
+            raise TruncatedError("its body ended before its announced length, again and again") from error
+        time.sleep(0.05 * 2**self._tries * random.uniform(0.5, 1))  # noqa: S311 - no secret
+        self.answer = self._ask(self.etag)
+
+    def close(self) -> None:
+        """Give up what was not read."""
+        self.answer.close()
+
+
+class Found(NamedTuple):
+    """What an object is beside its bytes. ``left_behind``: what it has that does not travel."""
+
+    size: int
+    etag: str
+    modified: str
+    attributes: Attributes
+    left_behind: tuple[str, ...]
+
+
+@contextmanager
+def opened(store: Store, key: str, etag: str = "", stop: int | None = None) -> Iterator[tuple[Found, Body]]:
+    """Open an object (up to ``stop``) for reading; with ``etag``, only if it still has it.
+
+    Raises botocore's errors.
+    """
+    body = Body(store, key, etag, 0, stop)
+    try:
+        headers = body.answer.headers
+        found = tags(store, key) if headers.get("x-amz-tagging-count", "0") != "0" else {}
+        attributes = Attributes.of(headers, found)
+        modified = http_seconds(headers.get("last-modified", ""))
+        yield Found(body.size, body.etag, modified, attributes, left_behind(headers)), body
+    finally:
+        body.close()
+
+
+def tags(store: Store, key: str) -> dict[str, str]:
+    """Return an object's tags. Raises botocore's errors."""
+    return tags_of(store.read("GetObjectTagging", key=key, query=[("tagging", "")]).decode())
+
+
+def read(store: Store, key: str) -> tuple[Found, str]:
+    """Read a whole object; return what it is and its SHA-256. Little of it is in memory at a time.
+
+    Raises botocore's errors.
+    """
+    digest = hashlib.sha256()
+    with opened(store, key) as (found, body):
+        view = memoryview(bytearray(max(1, min(_READ, body.left))))
+        while body.left:
+            digest.update(view[: body.readinto(view)])
+    return found, digest.hexdigest()

@@ -1,0 +1,211 @@
+"""A connected side: one request at a time, signed, tried again while trying again may help."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import re
+import threading
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from html import unescape
+from typing import Any, NamedTuple
+
+from botocore import exceptions as botocore_errors
+from botocore.exceptions import BotoCoreError, ClientError
+
+from engines.objects.errors import code_of, is_passing
+from engines.objects.signing import EMPTY, Signer, encoded, query_of
+from engines.objects.wire import Answer, ConnectError, Wire
+
+# With the pauses between them, a store may be away for half a minute before an object is given up.
+TRIES = 9
+_FIRST_PAUSE = 0.1
+_LONGEST_PAUSE = 10.0
+_SHORTEST_PAUSE = 0.01
+_FAILED = 300
+_BUSY = frozenset({429, 503})
+
+
+class Pace:
+    """How fast a store lets us go, shared by all threads: each "slow down" makes all of them wait longer."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._until = 0.0
+        self._pause = 0.0
+
+    def wait(self) -> None:
+        """Wait until the next request may be sent."""
+        while self._pause and (left := self._until - time.monotonic()) > 0:
+            # Not all at once when the pause is over.
+            time.sleep(left * random.uniform(1, 1.3))  # noqa: S311 - no secret
+
+    def slower(self) -> None:
+        """The store asked for it: everybody waits, twice as long as last time."""
+        with self._lock:
+            now = time.monotonic()
+            if now >= self._until:  # else the pause that was just begun answers this one, too
+                self._pause = min(max(2 * self._pause, _FIRST_PAUSE), _LONGEST_PAUSE)
+                self._until = now + self._pause
+
+    def fine(self) -> None:
+        """A request was served."""
+        if self._pause:
+            with self._lock:
+                self._pause = 0.0 if self._pause < _SHORTEST_PAUSE else self._pause * 0.9
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where a bucket is: the URL of its host, the path of the bucket there (none if the host is its own)."""
+
+    url: str
+    base: str
+    bucket: str
+    prefix: str
+    region: str
+
+
+class _Request(NamedTuple):
+    operation: str
+    method: str
+    path: str
+    query: str
+    headers: dict[str, str]
+    body: Any
+    digest: str
+
+
+@dataclass(frozen=True)
+class Store:
+    """One side. Safe to share between threads."""
+
+    name: str
+    address: Address
+    wire: Wire = field(repr=False)
+    signer: Signer = field(repr=False)
+    pace: Pace = field(default_factory=Pace, repr=False)
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.wire.close()
+
+    def call(
+        self,
+        operation: str,
+        method: str,
+        key: str | None = None,
+        *,
+        query: Iterable[tuple[str, str]] = (),
+        headers: Mapping[str, str] | None = None,
+        body: Any = b"",
+        digest: str = "",
+    ) -> Answer:
+        """Ask for something (S3's name of it is ``operation``) and return the answer.
+
+        ``key`` is relative to the prefix; without it the bucket is meant. ``digest`` is the body's SHA-256 in
+        hex, if it is known; the store refuses a body that arrived otherwise. Raises botocore's errors.
+        """
+        whole = dict(headers or ())
+        if method in {"PUT", "POST"}:
+            whole["content-length"] = str(len(body))
+        digest = digest or (hashlib.sha256(body).hexdigest() if len(body) else EMPTY)
+        asked = _Request(operation, method, self._path(key), query_of(query), whole, body, digest)
+        for attempt in range(1, TRIES + 1):
+            self.pace.wait()
+            try:
+                answer = self._send(asked)
+            except (BotoCoreError, ClientError) as error:
+                if attempt == TRIES or not is_passing(error):
+                    raise
+                self._back_off(error, attempt)
+            else:
+                self.pace.fine()
+                return answer
+        raise AssertionError  # the last try returns or raises
+
+    def _path(self, key: str | None) -> str:
+        address = self.address
+        return (address.base or "/") if key is None else f"{address.base}/{encoded(address.prefix + key)}"
+
+    def read(self, operation: str, method: str = "GET", key: str | None = None, **options: Any) -> bytes:
+        """Like ``call``; return the whole body of the answer, read again if it was cut short."""
+        for attempt in range(1, TRIES + 1):
+            answer = self.call(operation, method, key, **options)
+            try:
+                return answer.read()
+            except OSError as error:
+                lost = self._lost(error)
+                if attempt == TRIES:
+                    raise lost from error
+                self._back_off(lost, attempt)
+        raise AssertionError  # the last try returns or raises
+
+    def _back_off(self, error: Exception, attempt: int) -> None:
+        status = 0
+        if isinstance(error, ClientError):
+            status = int(error.response["ResponseMetadata"]["HTTPStatusCode"])
+        if status in _BUSY or code_of(error) in {"SlowDown", "Throttling", "RequestLimitExceeded"}:
+            self.pace.slower()
+        pause = min(_FIRST_PAUSE * 2 ** (attempt - 1), _LONGEST_PAUSE)
+        time.sleep(pause * random.uniform(0.5, 1))  # noqa: S311 - no secret
+
+    def _send(self, asked: _Request) -> Answer:
+        headers = {"host": self.wire.host, **asked.headers}
+        target = f"{asked.path}?{asked.query}" if asked.query else asked.path
+        try:
+            signed = self.signer.headers(asked.method, asked.path, asked.query, headers, asked.digest)
+            answer = self.wire.exchange(asked.method, target, signed, asked.body)
+            if answer.status < _FAILED:
+                return answer
+            raise self._refusal(asked.operation, answer)
+        except OSError as error:
+            raise self._lost(error) from error
+
+    def _lost(self, error: OSError) -> BotoCoreError:
+        """Return what botocore would raise."""
+        kind: type[BotoCoreError] = botocore_errors.ConnectionClosedError
+        if isinstance(error, ConnectError):
+            kind = botocore_errors.EndpointConnectionError
+        elif isinstance(error, TimeoutError):
+            kind = botocore_errors.ReadTimeoutError
+        return kind(endpoint_url=self.address.url, error=error)
+
+    def _refusal(self, operation: str, answer: Answer) -> ClientError:
+        text = answer.read().decode("utf-8", "replace")
+        error = refusal(operation, answer.status, text)
+        region = answer.headers.get("x-amz-bucket-region", "")
+        if region and region != self.address.region and answer.status in {301, 307, 400, 403}:
+            error.response["Error"]["Code"] = "PermanentRedirect"
+            error.response["Error"]["Message"] = (
+                f"the bucket is in the region {region}; name that as `region`"
+            )
+        return error
+
+
+def refusal(operation: str, status: int, text: str) -> ClientError:
+    """Return the error that a store has answered (XML in ``text``) as botocore would raise it."""
+    code = element(text, "Code") or str(status)
+    return ClientError(
+        {
+            "Error": {"Code": code, "Message": element(text, "Message")},
+            "ResponseMetadata": {
+                "HTTPStatusCode": status,
+                "HTTPHeaders": {},
+                "RequestId": "",
+                "HostId": "",
+                "RetryAttempts": 0,
+            },
+        },
+        operation,
+    )
+
+
+def element(text: str, name: str) -> str:
+    """Return the text of the first element ``name`` of a short XML answer, or nothing."""
+    found = re.search(rf"<{name}>([^<]*)</{name}>", text)
+    return unescape(found[1]) if found else ""
