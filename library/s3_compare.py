@@ -23,9 +23,9 @@ options:
     type: dict
     suboptions: &side
       bucket:
-        description: The bucket's name.
+        description: The bucket's name. Empty with O(buckets), and only then.
         type: str
-        required: true
+        default: ""
       prefix:
         description: Only the objects whose keys begin with this; it is no part of an object's name on the
           other side.
@@ -48,14 +48,39 @@ options:
         description: The secret key, or where it is (C(env:NAME), C(ssm:/name)).
         type: str
         default: ""
+      session_token:
+        description: The token of temporary keys, or where it is (C(env:NAME), C(ssm:/name)).
+        type: str
+        default: ""
   target:
     description: The bucket to check.
     type: dict
     required: true
     suboptions: *side
+  buckets:
+    description:
+      - Several buckets of the same two stores, one after the other, in one call.
+      - One that fails does not stop the others. What each returns is in RV(buckets); elsewhere, numbers are
+        added up and lists joined.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name:
+        description: What the pair is called in RV(buckets) and in the name of its manifest.
+        type: str
+        required: true
+      source:
+        description: The bucket of the source.
+        type: str
+        required: true
+      target:
+        description: The bucket of the target.
+        type: str
+        required: true
   manifest:
-    description: The file of proofs that M(s3_mirror) wrote. Needed without O(source), and with
-      O(mode=listing).
+    description: The file of proofs that M(s3_mirror) wrote, or with O(buckets) their folder. Needed without
+      O(source), and with O(mode=listing).
     type: path
   mode:
     description:
@@ -72,7 +97,7 @@ options:
   jobs:
     description: How many objects are read at a time.
     type: int
-    default: 8
+    default: 16
 attributes:
   check_mode:
     description: The module only reads. In check mode, a target bucket that does not exist counts as empty.
@@ -164,55 +189,52 @@ evidence:
     manifest_sha256:
       description: The digest of the manifest's content.
       type: str
+buckets:
+  description: With O(buckets), what each of them would have returned alone, by name.
+  returned: success
+  type: dict
 seconds:
   description: How long it took.
   returned: success
   type: float
 """
 
-from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
 from engines.contract import finish
 from engines.objects.compare import as_result, compare
-from engines.objects.endpoint import Endpoint
-
-
-def _side() -> dict[str, Any]:
-    return {
-        "bucket": {"type": "str", "required": True},
-        "prefix": {"type": "str", "default": ""},
-        "endpoint": {"type": "str", "default": ""},
-        "region": {"type": "str", "default": ""},
-        "access_key": {"type": "str", "default": "", "no_log": True},
-        "secret_key": {"type": "str", "default": "", "no_log": True},
-    }
+from engines.objects.several import Pair, bucket_options, each, pairs, side_options, together
 
 
 def _run(module: AnsibleModule) -> dict[str, Any]:
     given = module.params
-    comparison = compare(
-        Endpoint.from_options(given["source"]) if given["source"] else None,
-        Endpoint.from_options(given["target"]),
-        mode=given["mode"],
-        path=Path(given["manifest"]) if given["manifest"] else None,
-        jobs=given["jobs"],
-        planning=module.check_mode,
-    )
-    return as_result(comparison, require_equal=given["require_equal"])
+
+    def one(pair: Pair) -> dict[str, Any]:
+        comparison = compare(
+            pair.source,
+            pair.target,
+            mode=given["mode"],
+            path=pair.manifest,
+            jobs=given["jobs"],
+            planning=module.check_mode,
+        )
+        return as_result(comparison, require_equal=given["require_equal"])
+
+    return together(each(pairs(given), one))
 
 
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
-            "source": {"type": "dict", "options": _side()},
-            "target": {"type": "dict", "required": True, "options": _side()},
+            "source": {"type": "dict", "options": side_options()},
+            "target": {"type": "dict", "required": True, "options": side_options()},
+            "buckets": bucket_options(),
             "manifest": {"type": "path"},
             "mode": {"type": "str", "choices": ["content", "listing"], "default": "content"},
             "require_equal": {"type": "bool", "default": True},
-            "jobs": {"type": "int", "default": 8},
+            "jobs": {"type": "int", "default": 16},
         },
         supports_check_mode=True,
     )

@@ -29,9 +29,9 @@ options:
     required: true
     suboptions: &side
       bucket:
-        description: The bucket's name.
+        description: The bucket's name. Empty with O(buckets), and only then.
         type: str
-        required: true
+        default: ""
       prefix:
         description: Only the objects whose keys begin with this; it is no part of an object's name on the
           other side.
@@ -54,15 +54,40 @@ options:
         description: The secret key, or where it is (C(env:NAME), C(ssm:/name)).
         type: str
         default: ""
+      session_token:
+        description: The token of temporary keys, or where it is (C(env:NAME), C(ssm:/name)).
+        type: str
+        default: ""
   target:
     description: The bucket to fill, which must exist. In check mode it may be missing, and counts as empty.
     type: dict
     required: true
     suboptions: *side
+  buckets:
+    description:
+      - Several buckets of the same two stores, one after the other, in one call.
+      - One that fails does not stop the others. What each returns is in RV(buckets); elsewhere, numbers are
+        added up and lists joined.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name:
+        description: What the pair is called in RV(buckets) and in the name of its manifest.
+        type: str
+        required: true
+      source:
+        description: The bucket of the source.
+        type: str
+        required: true
+      target:
+        description: The bucket of the target.
+        type: str
+        required: true
   jobs:
-    description: How many objects are moved at a time; each takes up to O(part_size) of memory.
+    description: How many objects are moved at a time. However many, 96 MiB hold all that is on its way.
     type: int
-    default: 8
+    default: 16
   part_size:
     description: Bytes of a part. Objects up to this size are written by one request, larger ones in
       parts. At least 5242880.
@@ -85,14 +110,16 @@ options:
     type: bool
     default: false
   consent:
-    description: The name of the target bucket, to allow that its objects are overwritten or deleted as the
-      options above say.
-    type: str
-    default: ""
+    description:
+      - The names of the target buckets whose objects may be overwritten or deleted as the options above say.
+      - With O(buckets), V(replace) and O(delete_extraneous) concern these buckets alone.
+    type: list
+    elements: str
+    default: []
   manifest:
     description:
-      - The file of proofs, on this machine. A journal and a lock are kept beside it. Only one mirror at a
-        time can use it.
+      - The file of proofs, on this machine, or with O(buckets) the folder for the files C(name.jsonl.zst). A
+        journal and a lock are kept beside each. Only one mirror at a time can use it.
       - Without one nothing is remembered, and a second run reads all objects on both sides.
     type: path
 attributes:
@@ -116,6 +143,15 @@ EXAMPLES = r"""
     target:
       bucket: bmii-raw
     manifest: /var/lib/bmii-migrate/raw.jsonl.zst
+
+- name: Move all buckets in one call
+  s3_mirror:
+    source: {endpoint: "http://minio:9000", access_key: "env:KEY", secret_key: "env:SECRET"}
+    target: {}
+    buckets:
+      - {name: raw, source: raw, target: bmii-raw}
+      - {name: processed, source: processed, target: bmii-processed}
+    manifest: /var/lib/bmii-migrate
 
 - name: Overwrite what differs, and remove what the source has not
   s3_mirror:
@@ -191,7 +227,8 @@ refused:
   type: list
   elements: str
 not_carried:
-  description: What was left behind, such as older versions, storage classes and website redirects.
+  description: What was left behind, such as older versions, storage classes, retention and website
+    redirects. Access rules (ACLs, policies) are never carried, nor are encryption settings.
   returned: success
   type: list
   elements: dict
@@ -219,60 +256,69 @@ manifest:
     objects:
       description: How many objects it proves.
       type: int
+buckets:
+  description: With O(buckets), what each of them would have returned alone, by name.
+  returned: success
+  type: dict
 seconds:
   description: How long it took.
   returned: success
   type: float
 """
 
-from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
 from engines.contract import finish
-from engines.objects.endpoint import Endpoint
 from engines.objects.mirror import Options, mirror
 from engines.objects.outcome import as_result
 from engines.objects.plan import Rules
-
-
-def _side() -> dict[str, Any]:
-    return {
-        "bucket": {"type": "str", "required": True},
-        "prefix": {"type": "str", "default": ""},
-        "endpoint": {"type": "str", "default": ""},
-        "region": {"type": "str", "default": ""},
-        "access_key": {"type": "str", "default": "", "no_log": True},
-        "secret_key": {"type": "str", "default": "", "no_log": True},
-    }
+from engines.objects.several import (
+    Pair,
+    bucket_options,
+    check_consent,
+    each,
+    pairs,
+    side_options,
+    together,
+)
 
 
 def _run(module: AnsibleModule) -> dict[str, Any]:
     given = module.params
-    rules = Rules(
-        given["on_target_difference"], given["on_target_extra"], given["delete_extraneous"], given["consent"]
-    )
-    manifest = Path(given["manifest"]) if given["manifest"] else None
-    options = Options(given["jobs"], given["part_size"], rules, manifest, module.check_mode)
-    source, target = Endpoint.from_options(given["source"]), Endpoint.from_options(given["target"])
-    outcome = mirror(source, target, options)
-    for sentence in outcome.refused:
-        module.warn(f"{target.name}: the run would be refused: {sentence}")
-    return as_result(outcome, rules, target, check=module.check_mode)
+    several = pairs(given)
+    consent = [name for name in given["consent"] if name]
+    check_consent(consent, [pair.target.bucket for pair in several])
+
+    def one(pair: Pair) -> dict[str, Any]:
+        rules = Rules(
+            given["on_target_difference"],
+            given["on_target_extra"],
+            given["delete_extraneous"] and (not pair.name or pair.target.bucket in consent),
+            pair.target.bucket if pair.target.bucket in consent else "",
+        )
+        options = Options(given["jobs"], given["part_size"], rules, pair.manifest, module.check_mode)
+        outcome = mirror(pair.source, pair.target, options)
+        for sentence in outcome.refused:
+            module.warn(f"{pair.target.name}: the run would be refused: {sentence}")
+        return as_result(outcome, rules, pair.target, check=module.check_mode)
+
+    return together(each(several, one))
 
 
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
-            "source": {"type": "dict", "required": True, "options": _side()},
-            "target": {"type": "dict", "required": True, "options": _side()},
-            "jobs": {"type": "int", "default": 8},
+            "source": {"type": "dict", "required": True, "options": side_options()},
+            "target": {"type": "dict", "required": True, "options": side_options()},
+            "buckets": bucket_options(),
+            "jobs": {"type": "int", "default": 16},
             "part_size": {"type": "int", "default": 16 << 20},
             "on_target_difference": {"type": "str", "choices": ["refuse", "replace"], "default": "refuse"},
             "on_target_extra": {"type": "str", "choices": ["refuse", "keep"], "default": "refuse"},
             "delete_extraneous": {"type": "bool", "default": False},
-            "consent": {"type": "str", "default": ""},
+            "consent": {"type": "list", "elements": "str", "default": []},
             "manifest": {"type": "path"},
         },
         supports_check_mode=True,

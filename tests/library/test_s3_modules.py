@@ -123,7 +123,7 @@ def test_the_documented_options_are_the_options(world, name):
     assert set(supported) == documented.keys()
     for side in ("source", "target"):
         assert documented[side]["suboptions"].keys() == {
-            "bucket", "prefix", "endpoint", "region", "access_key", "secret_key"
+            "bucket", "prefix", "endpoint", "region", "access_key", "secret_key", "session_token"
         }  # fmt: skip
 
 
@@ -169,6 +169,58 @@ def test_no_secret_is_shown_when_it_goes_wrong(world, name, how, monkeypatch):
 def test_a_reference_to_nothing_is_named(world):
     answer, _ = world.call("s3_mirror", source=world.source | {"secret_key": "env:NOT_SET_ANYWHERE"})
     assert answer["msg"] == "environment variable NOT_SET_ANYWHERE: is not set. Export it."
+
+
+@pytest.fixture
+def second(world):
+    """Return the name of a second pair of buckets, with one object."""
+    name = f"{world.name}-2"
+    for client in (world.old, world.new):
+        client.create_bucket(Bucket=name)
+    world.old.put_object(Bucket=name, Key="four", Body=b"4444")
+    yield name
+    world.old.delete_bucket(Bucket=name)
+
+
+def several(world, second):
+    sides = {key: value for key, value in world.source.items() if key != "bucket"}
+    buckets = [{"name": name, "source": name, "target": name} for name in (world.name, second)]
+    return {"source": sides, "target": {}, "buckets": buckets, "manifest": str(world.folder / "proofs")}
+
+
+def test_several_buckets_are_moved_and_compared_in_one_call(world, second):
+    options = several(world, second)
+    planned, _ = world.call("s3_mirror", check=True, **options)
+    assert (planned["changed"], planned["plan"]["copy"], len(planned["diff"])) == (True, 4, 2)
+    done, _ = world.call("s3_mirror", **options)
+    assert (done["changed"], done["copied"], done["bytes"]) == (True, 4, 15)
+    assert {name: one["copied"] for name, one in done["buckets"].items()} == {world.name: 3, second: 1}
+    assert (world.folder / "proofs" / f"{second}.jsonl.zst").exists()
+    compared, _ = world.call("s3_compare", **options)
+    assert (compared["is_equal"], compared["counts"]["equal"]) == (True, 4)
+    assert compared["buckets"][second]["evidence"]["equal"] == 1
+    world.new.put_object(Bucket=second, Key="extra", Body=b"")
+    found, _ = world.call("s3_compare", **options, require_equal=False)
+    assert (found["is_equal"], found["buckets"][world.name]["is_equal"]) == (False, True)
+
+
+def test_one_bucket_that_is_refused_does_not_stop_the_others(world, second):
+    options = several(world, second)
+    for name in (world.name, second):
+        world.new.put_object(Bucket=name, Key="own", Body=b"own")
+    refused, _ = world.call("s3_mirror", **options)
+    assert refused["msg"].count("'own'") == 2
+    assert refused["details"].keys() == {world.name, second}
+    half, _ = world.call("s3_mirror", **options, delete_extraneous=True, consent=[second])
+    assert half["failed"]
+    assert f"{world.name}: 1 object(s) ('own')" in half["msg"]
+    listed = world.new.list_objects_v2(Bucket=second)["Contents"]
+    assert [found["Key"] for found in listed] == ["four"]
+    assert world.keys() == ["own"]
+    wrong, _ = world.call("s3_mirror", **options, consent=["elsewhere"])
+    assert "names elsewhere, which is no target bucket" in wrong["msg"]
+    both, _ = world.call("s3_mirror", **{**options, "target": world.target})
+    assert "Name it in one place" in both["msg"]
 
 
 def test_the_role_moves_compares_and_changes_nothing_twice(world, tmp_path):
