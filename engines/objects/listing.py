@@ -44,7 +44,7 @@ class Entry(NamedTuple):
 def http_seconds(date: str) -> str:
     """Return the time of an HTTP header as it is listed, nothing if there is none."""
     parts = date.split()
-    if len(parts) == 6 and parts[2] in _MONTHS:  # noqa: PLR2004 - Sun, 22 Nov 2026 20:13:14 GMT
+    if len(parts) == 6 and parts[2] in _MONTHS and parts[5] == "GMT":  # noqa: PLR2004 - Sun, 22 Nov 2026 20:13:14 GMT
         return f"{parts[3]}-{_MONTHS.index(parts[2]) + 1:02}-{int(parts[1]):02}T{parts[4]}"
     try:
         return parsedate_to_datetime(date).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S")

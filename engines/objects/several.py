@@ -93,14 +93,14 @@ def _pair(
 
 
 def check_consent(consent: Iterable[str], buckets: Iterable[str]) -> None:
-    """Raise ``ConfigurationError`` for a consent that names another bucket: it was meant for something else."""
+    """Raise ``ConfigurationError`` for a consent that names another bucket: it was meant for that."""
     known = set(buckets)
     for name in consent:
         if name not in known:
             raise ConfigurationError(
                 f"names {name}, which is no target bucket",
                 subject="consent",
-                remedy=f"Name those of {', '.join(sorted(known))} in which objects may be overwritten or deleted.",
+                remedy=f"Name those of {', '.join(sorted(known))} whose objects may be changed.",
             )
 
 

@@ -26,6 +26,7 @@ _LONGEST_PAUSE = 10.0
 _SHORTEST_PAUSE = 0.01
 _FAILED = 300
 _BUSY = frozenset({429, 503})
+_ELSEWHERE = frozenset({301, 307, 400, 403})
 
 
 class Pace:
@@ -177,30 +178,29 @@ class Store:
 
     def _refusal(self, operation: str, answer: Answer) -> ClientError:
         text = answer.read().decode("utf-8", "replace")
-        error = refusal(operation, answer.status, text)
         region = answer.headers.get("x-amz-bucket-region", "")
-        if region and region != self.address.region and answer.status in {301, 307, 400, 403}:
-            error.response["Error"]["Code"] = "PermanentRedirect"
-            error.response["Error"]["Message"] = (
-                f"the bucket is in the region {region}; name that as `region`"
-            )
-        return error
+        if region and region != self.address.region and answer.status in _ELSEWHERE:
+            why = f"the bucket is in the region {region}; name that as `region`"
+            return client_error(operation, answer.status, "PermanentRedirect", why)
+        return refusal(operation, answer.status, text)
 
 
 def refusal(operation: str, status: int, text: str) -> ClientError:
-    """Return the error that a store has answered (XML in ``text``) as botocore would raise it."""
-    code = element(text, "Code") or str(status)
+    """Return the error that a store has answered (XML in ``text``)."""
+    return client_error(operation, status, element(text, "Code") or str(status), element(text, "Message"))
+
+
+def client_error(operation: str, status: int, code: str, message: str) -> ClientError:
+    """Return an answered error as botocore would raise it, which the other engines understand."""
+    metadata = {
+        "HTTPStatusCode": status,
+        "HTTPHeaders": {},
+        "RequestId": "",
+        "HostId": "",
+        "RetryAttempts": 0,
+    }
     return ClientError(
-        {
-            "Error": {"Code": code, "Message": element(text, "Message")},
-            "ResponseMetadata": {
-                "HTTPStatusCode": status,
-                "HTTPHeaders": {},
-                "RequestId": "",
-                "HostId": "",
-                "RetryAttempts": 0,
-            },
-        },
+        {"Error": {"Code": code, "Message": message}, "ResponseMetadata": metadata},
         operation,
     )
 

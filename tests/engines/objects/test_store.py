@@ -1,0 +1,363 @@
+"""What a store or the way to it may do wrong, done to order by a server that follows a script."""
+
+from __future__ import annotations
+
+import hashlib
+import socket
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import SimpleNamespace
+
+import pytest
+from botocore.exceptions import BotoCoreError, ClientError
+
+from engines.aws import AwsError, translated
+from engines.objects import store as module
+from engines.objects.endpoint import Endpoint
+from engines.objects.errors import TruncatedError, changed_at_target, is_general
+from engines.objects.multipart import Budget, Checksums, Lane
+from engines.objects.reading import read
+from engines.objects.transfer import Mover, Order
+
+MIB = 1 << 20
+BODY = bytes(range(256)) * 4096
+ETAG = {"ETag": '"e"', "Last-Modified": "Fri, 02 Jan 2026 03:04:05 GMT"}
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *_):
+        pass
+
+    def handle_one_request(self):
+        # A client that gives up is no concern of the server's.
+        try:
+            super().handle_one_request()
+        except ConnectionError:
+            self.close_connection = True
+
+    def respond(self):
+        body = self.rfile.read(int(self.headers.get("content-length", 0)))
+        asked = SimpleNamespace(command=self.command, path=self.path, headers=self.headers, body=body)
+        self.server.seen.append(asked)
+        with self.server.lock:
+            step = self.server.script.pop(0) if self.server.script else self.server.otherwise
+        step(self)
+
+    def __getattr__(self, name):
+        if name.startswith("do_"):
+            return self.respond
+        raise AttributeError(name)
+
+
+def answer(status=200, body=b"", **headers):
+    def step(handler):
+        handler.send_response(status)
+        for name, value in headers.items():
+            handler.send_header(name, value)
+        handler.send_header("Content-Length", str(len(body)))
+        handler.end_headers()
+        handler.wfile.write(body)
+
+    return step
+
+
+def refuse(code, status):
+    return answer(status, f"<Error><Code>{code}</Code><Message>No.</Message></Error>".encode())
+
+
+def cut(after, body=BODY):
+    """Send so many bytes of an object, and reset the connection."""
+
+    def step(handler):
+        start = int((handler.headers.get("range") or "bytes=0-")[6:].split("-")[0])
+        handler.send_response(206 if start else 200)
+        for name, value in ETAG.items():
+            handler.send_header(name, value)
+        if start:
+            handler.send_header("Content-Range", f"bytes {start}-{len(body) - 1}/{len(body)}")
+        handler.send_header("Content-Length", str(len(body) - start))
+        handler.end_headers()
+        handler.wfile.write(body[start : start + after])
+        handler.wfile.flush()
+        handler.connection.shutdown(socket.SHUT_RDWR)
+        handler.close_connection = True
+
+    return step
+
+
+def hang_up(handler):
+    handler.connection.shutdown(socket.SHUT_RDWR)
+    handler.close_connection = True
+
+
+def chunked(handler):
+    handler.send_response(200)
+    handler.send_header("Transfer-Encoding", "chunked")
+    handler.end_headers()
+    handler.wfile.write(b"3;x=y\r\nabc\r\n4\r\ndefg\r\n0\r\nTrailer: x\r\n\r\n")
+
+
+def until_the_end(handler):
+    handler.wfile.write(b"HTTP/1.1 200 OK\r\n\r\nabcdefg")
+    hang_up(handler)
+
+
+def continuing(handler):
+    handler.wfile.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+    answer(200, b"abcdefg")(handler)
+
+
+@pytest.fixture
+def server(monkeypatch):
+    """Return a server: ``script`` is what it does next, ``otherwise`` what then, ``seen`` what it got."""
+    monkeypatch.setattr(module, "_FIRST_PAUSE", 0.001)
+    monkeypatch.setattr(module, "_LONGEST_PAUSE", 0.01)
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as made:
+        made.script, made.seen, made.otherwise, made.lock = [], [], answer(), threading.Lock()
+        made.daemon_threads = True
+        thread = threading.Thread(target=made.serve_forever, args=(0.05,))
+        thread.start()
+        yield made
+        made.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def store(server):
+    url = f"http://127.0.0.1:{server.server_port}"
+    with Endpoint(bucket="raw", endpoint=url, access_key="a", secret_key="b").connect() as connected:
+        yield connected
+
+
+@pytest.mark.parametrize("way", [answer(200, b"abcdefg"), chunked, until_the_end, continuing])
+def test_an_answer_is_read_however_it_is_framed(server, store, way):
+    server.script = [way, way]
+    assert [store.read("GetObject", key="k") for _ in range(2)] == [b"abcdefg", b"abcdefg"]
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        refuse("SlowDown", 503),
+        refuse("InternalError", 500),
+        refuse("BadDigest", 400),
+        refuse("RequestTimeout", 400),
+        refuse("ConditionalRequestConflict", 409),
+        answer(429),
+        hang_up,
+        cut(10, b"the whole answer"),
+    ],
+)
+def test_what_passes_is_asked_again(server, store, fault):
+    server.script = [fault, fault, fault]
+    server.otherwise = answer(200, b"at last")
+    assert store.read("GetObject", key="k") == b"at last"
+    assert len(server.seen) >= 4
+
+
+@pytest.mark.parametrize(
+    ("code", "status"), [("AccessDenied", 403), ("NoSuchKey", 404), ("PreconditionFailed", 412)]
+)
+def test_what_does_not_pass_is_asked_once(server, store, code, status):
+    server.otherwise = refuse(code, status)
+    with pytest.raises(ClientError, match=code):
+        store.read("GetObject", key="k")
+    assert len(server.seen) == 1
+
+
+def test_expired_credentials_are_told_at_once_and_in_words(server, store):
+    server.otherwise = refuse("ExpiredToken", 400)
+    with pytest.raises(AwsError, match="The credentials have expired") as caught, translated("reading"):
+        store.read("GetObject", key="k")
+    assert is_general(caught.value.__cause__)
+    assert len(server.seen) == 1
+
+
+def test_a_bucket_of_another_region_is_told(server, store):
+    server.otherwise = answer(301, **{"x-amz-bucket-region": "eu-west-3"})
+    with pytest.raises(ClientError, match="the bucket is in the region eu-west-3"):
+        store.read("ListObjectsV2")
+    assert len(server.seen) == 1
+
+
+def test_a_store_that_is_never_well_again_is_given_up(server, store):
+    server.otherwise = refuse("SlowDown", 503)
+    with pytest.raises(ClientError, match="SlowDown"):
+        store.read("GetObject", key="k")
+    assert len(server.seen) == module.TRIES
+
+
+def test_a_kept_connection_that_the_store_has_closed_is_no_failure(server, store):
+    assert store.read("GetObject", key="k") == b""
+
+    def goodbye(handler):
+        answer(200, b"x")(handler)
+        handler.wfile.flush()
+        hang_up(handler)
+
+    server.script = [goodbye, answer(200, b"y")]
+    assert [store.read("GetObject", key="k") for _ in range(2)] == [b"x", b"y"]
+
+
+@pytest.mark.parametrize("after", [0, 1, 100_000])
+def test_a_body_that_breaks_off_is_taken_up_where_it_broke(server, store, after):
+    server.script = [cut(after), cut(after), cut(after)]
+    server.otherwise = cut(len(BODY))
+    found, digest = read(store, "k")
+    assert (found.size, digest) == (len(BODY), hashlib.sha256(BODY).hexdigest())
+    ranges = [asked.headers.get("range") for asked in server.seen]
+    assert ranges == [None, *(f"bytes={after * number}-{len(BODY) - 1}" for number in (1, 2, 3))]
+    # Of one version, or not at all.
+    assert {asked.headers.get("if-match") for asked in server.seen[1:]} == {'"e"'}
+
+
+def test_a_body_that_always_breaks_off_at_the_same_place_is_given_up(server, store, monkeypatch):
+    monkeypatch.setattr("engines.objects.reading.TRIES", 3)
+    server.script = [cut(1000)]
+    server.otherwise = cut(0)
+    with pytest.raises(TruncatedError, match="again and again"):
+        read(store, "k")
+
+
+def test_all_threads_slow_down_together_and_recover():
+    pace = module.Pace()
+    pace.slower()
+    first = pace._pause
+    pace.slower()  # the same burst
+    assert pace._pause == first > 0
+    pace._until = 0
+    pace.slower()
+    assert pace._pause == 2 * first
+    pace._until = 0
+    for _ in range(100):
+        pace.fine()
+    assert pace._pause == 0
+
+
+def mover(store: object, server: object, part_size: int = 5 * MIB) -> Callable[[Order], object]:
+    def move(order):
+        with ThreadPoolExecutor(4) as pool:
+            lane = Lane(store, store, part_size, pool, Budget(), Checksums(), lambda *_: None, lambda _: None)
+            return Mover(lane).carry(order)
+
+    return move
+
+
+def source(handler):
+    """Serve BODY for a GET, with ranges; take what is written."""
+    if handler.command == "GET":
+        first, last = (handler.headers.get("range") or "bytes=0-")[6:].split("-")
+        start, stop = int(first), min(int(last or len(BODY) - 1), len(BODY) - 1) + 1
+        headers = dict(ETAG)
+        if handler.headers.get("range"):
+            headers["Content-Range"] = f"bytes {start}-{stop - 1}/{len(BODY)}"
+        answer(206 if handler.headers.get("range") else 200, BODY[start:stop], **headers)(handler)
+    elif "uploads" in handler.path:
+        answer(200, b"<R><UploadId>u</UploadId></R>")(handler)
+    elif handler.command == "POST":
+        answer(200, b"<R><ETag>&#34;whole-4&#34;</ETag></R>")(handler)
+    else:
+        answer(200, ETag='"t"')(handler)
+
+
+def test_checksums_that_a_store_does_not_understand_are_left_out_from_then_on(server, store):
+    def picky(handler):
+        if handler.headers.get("x-amz-checksum-sha256"):
+            return refuse("NotImplemented", 501)(handler)
+        return source(handler)
+
+    server.otherwise = picky
+    done = mover(store, server)(Order("k", len(BODY), "e"))
+    assert done.record.sha256 == hashlib.sha256(BODY).hexdigest()
+    written = [asked for asked in server.seen if asked.command == "PUT"]
+    assert len(written) == 2
+    # The body is still signed: a damaged one would be refused.
+    assert {asked.headers["x-amz-content-sha256"] for asked in written} == {done.record.sha256}
+
+
+def test_a_large_object_is_sent_in_parts_with_checksums_and_hashed_as_one(server, store):
+    server.otherwise = source
+    done = mover(store, server, len(BODY) // 4)(Order("k", len(BODY), "e"))
+    assert done.record.sha256 == hashlib.sha256(BODY).hexdigest()
+    assert done.record.target_etag == "whole-4"
+    parts = {asked.path: asked.body for asked in server.seen if asked.command == "PUT"}
+    assert b"".join(body for _, body in sorted(parts.items())) == BODY
+    assert all(asked.headers["x-amz-checksum-crc32"] for asked in server.seen if asked.command == "PUT")
+
+
+def test_a_success_that_ends_in_an_error_is_none(server, store):
+    def failing(handler):
+        if handler.command == "POST" and "uploads" not in handler.path:
+            return answer(200, b"<Error><Code>InternalError</Code><Message>x</Message></Error>")(handler)
+        return source(handler)
+
+    server.otherwise = failing
+    with pytest.raises(ClientError, match="InternalError"):
+        mover(store, server, len(BODY) // 4)(Order("k", len(BODY), "e"))
+    assert server.seen[-1].command == "DELETE"
+
+
+def test_another_checksum_of_the_whole_is_noticed(server, store):
+    def other(handler):
+        if handler.command == "POST" and "uploads" not in handler.path:
+            return answer(200, b"<R><ETag>t</ETag><ChecksumCRC32>AAAAAA==</ChecksumCRC32></R>")(handler)
+        return source(handler)
+
+    server.otherwise = other
+    with pytest.raises(TruncatedError, match="made something else"):
+        mover(store, server, len(BODY) // 4)(Order("k", len(BODY), "e"))
+
+
+def test_an_upload_whose_completion_was_answered_into_the_void_is_looked_at_again(server, store):
+    completed = []
+
+    def lost(handler):
+        if handler.command == "POST" and "uploads" not in handler.path:
+            completed.append(1)
+            return hang_up(handler) if len(completed) == 1 else refuse("NoSuchUpload", 404)(handler)
+        return source(handler)
+
+    server.otherwise = lost
+    with pytest.raises(ClientError) as caught:
+        mover(store, server, len(BODY) // 4)(Order("k", len(BODY), "e"))
+    assert changed_at_target(caught.value)
+
+
+def test_a_failed_part_ends_the_upload_and_is_the_reason(server, store):
+    def broken(handler):
+        if "partNumber=2" in handler.path:
+            return refuse("AccessDenied", 403)(handler)
+        return source(handler)
+
+    server.otherwise = broken
+    with pytest.raises(ClientError, match="AccessDenied"):
+        mover(store, server, len(BODY) // 4)(Order("k", len(BODY), "e"))
+    assert server.seen[-1].command == "DELETE"
+
+
+def test_a_store_that_is_not_there_is_told(monkeypatch):
+    monkeypatch.setattr(module, "TRIES", 2)
+    monkeypatch.setattr(module, "_FIRST_PAUSE", 0.001)
+    with (
+        Endpoint(
+            bucket="raw", endpoint="http://127.0.0.1:1", access_key="a", secret_key="b"
+        ).connect() as gone,
+        pytest.raises(BotoCoreError, match=r"Could not connect to the endpoint URL.*127\.0\.0\.1:1"),
+    ):
+        gone.read("GetObject", key="k")
+
+
+def test_memory_is_bounded_and_given_back():
+    budget = Budget(100)
+    assert budget.take(1_000) == 100
+    waiting = threading.Thread(target=budget.take, args=(1,), daemon=True)
+    waiting.start()
+    waiting.join(0.05)
+    assert waiting.is_alive()
+    budget.give(100)
+    waiting.join(10)
+    assert not waiting.is_alive()
