@@ -7,7 +7,8 @@ Built from parts that the server writes quickly, in this order, each ended by a 
 3. the strings as they are, which the lengths tell apart;
 4. all other values as one record, in which PostgreSQL escapes what could be mistaken.
 
-So no two different rows have the same text. Measured: 2.6 times as fast as a record of all columns.
+So no two different rows have the same text. Measured: 1.2 to 2.6 times as fast as a record of all columns,
+least where JSON is most of a row.
 """
 
 from __future__ import annotations
