@@ -135,7 +135,9 @@ unfrozen:
   type: bool
 lock:
   description: Who holds the lock, in which run, for how long (C(age), seconds), and what is left of the
-  lease. returned: state is read type: dict
+    lease.
+  returned: state is read
+  type: dict
 runs:
   description: The latest runs, newest first, each with its owner, outcome, times, fingerprint and phases.
   returned: state is read
