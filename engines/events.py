@@ -14,7 +14,7 @@ from typing import Protocol
 
 
 class Emit(Protocol):
-    """Called with the kind of event (``table.copied``, ``object.copied`` …) and its fields."""
+    """Called with the kind of event (``table.copied``, ``objects.progress`` …) and its fields."""
 
     def __call__(self, kind: str, **fields: object) -> None:
         """Record one event; must not raise, because progress must not stop the work."""

@@ -47,7 +47,8 @@ class Attributes:
     @classmethod
     def of(cls, answer: Mapping[str, str], tags: Mapping[str, str]) -> Attributes:
         """Return what the headers of an answer say (names in lower case, values as Latin-1)."""
-        headers, metadata = {}, {}
+        # What S3 says of an object that was written without a type; some stores say nothing.
+        headers, metadata = {"ContentType": "binary/octet-stream"}, {}
         for name, value in answer.items():
             if name.startswith(_METADATA):
                 metadata[name[len(_METADATA) :]] = _plain(value)

@@ -93,7 +93,7 @@ def compare(
         source.connect() if source else nullcontext() as here,
         target.connect() as there,
         Progress(emit, target.name) as progress,
-        both_listed(here, there, missing_is_empty=planning) as (ours, theirs),
+        both_listed(here, there, progress, missing_is_empty=planning) as (ours, theirs),
     ):
         progress.begin("comparing")
         questions = _questions(ours, theirs, records, with_source=source is not None)

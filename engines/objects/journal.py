@@ -70,7 +70,8 @@ class Book:
             yield from written
         else:
             with Sorted(Note._make) as notes:
-                notes.extend(_notes(self._journal_lines()))
+                for note in _notes(self._journal_lines()):
+                    notes.append(note)
                 nothing: tuple[Record, ...] = ()
                 for old, news, _ in side_by_side(written, notes, nothing):
                     if news is None and old is not None:

@@ -34,7 +34,7 @@ from engines.objects.plan import Rules, Verdict, refusals
 from engines.objects.progress import Progress
 from engines.objects.store import Store
 from engines.objects.streams import in_parallel, side_by_side
-from engines.objects.survey import Pair, Survey, read_both, surveyed
+from engines.objects.survey import Extra, Pair, Survey, read_both, surveyed
 from engines.objects.transfer import Carried, Mover, Order
 
 _TRIES = 4
@@ -220,10 +220,14 @@ def _look_again(work: _Work, order: Order, error: Exception) -> Carried | Failur
 
 def _delete(work: _Work, survey: Survey) -> int:
     """Delete what only the target has. The gate was passed in ``refusals``: consent names this bucket."""
-    for extra in survey.extra:
+
+    def delete(extra: Extra) -> str:
         with translated(f"{work.target.name}/{extra.key}"):
             work.target.read("DeleteObject", "DELETE", extra.key)
-        work.emit("object.deleted", key=extra.key)
+        return extra.key
+
+    for key in in_parallel(delete, survey.extra, work.options.jobs):
+        work.emit("object.deleted", key=key)
     return len(survey.extra)
 
 
@@ -234,7 +238,7 @@ def _settle(work: _Work, outcome: Outcome) -> Summary | None:
     """
     if work.book.has_news or work.book.summary is None:
         work.progress.begin("listing")
-        with listed(work.target) as entries:
+        with listed(work.target, seen=work.progress.add) as entries:
             work.book.settle(_confirmed(work, outcome, entries))
     return work.book.summary if work.options.manifest else None
 

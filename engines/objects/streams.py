@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import heapq
 import marshal
+import os
 import queue
 import tempfile
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain, pairwise
 from operator import itemgetter
 from typing import Any, Generic, TypeVar, cast
@@ -58,21 +59,19 @@ class Spool(Generic[T]):
 
     def append(self, item: T) -> None:
         """Add one item."""
-        self._end.append(item)
-        self._length += 1
-        if len(self._end) == _BLOCK:
-            self._flush()
+        self.extend((item,))
 
-    def extend(self, items: Iterable[T]) -> None:
+    def extend(self, items: Sequence[T]) -> None:
         """Add items."""
-        for item in items:
-            self.append(item)
-
-    def _flush(self) -> None:
-        self._blocks.append(self._file.seek(0, 2))
-        # Plain tuples, which is what marshal takes; it is several times as fast as JSON.
-        marshal.dump(list(map(self._dump, self._end)), self._file)
-        self._end = []
+        self._end.extend(items)
+        self._length += len(items)
+        whole = len(self._end) - len(self._end) % _BLOCK
+        for start in range(0, whole, _BLOCK):
+            self._blocks.append(self._file.seek(0, os.SEEK_END))
+            # Plain tuples, which is what marshal takes; it is several times as fast as JSON.
+            marshal.dump(list(map(self._dump, self._end[start : start + _BLOCK])), self._file)
+        if whole:
+            del self._end[:whole]
 
     def __iter__(self) -> Iterator[T]:
         return self.between(0, self._length)
@@ -113,15 +112,19 @@ class Sorted(Generic[T]):
         """Free what it holds."""
         self._spool.close()
 
-    def extend(self, items: Iterable[T]) -> None:
+    def append(self, item: T) -> None:
+        """Add one item."""
+        self.extend((item,))
+
+    def extend(self, items: Sequence[T]) -> None:
         """Add items."""
-        for item in items:
-            self._open.append(item)
-            if len(self._open) >= self._held:
-                self._open.sort(key=_key)
-                self._runs.append((self._open[0][0], self._open[-1][0]))
-                self._spool.extend(self._open)
-                self._open = []
+        self._open.extend(items)
+        while len(self._open) >= self._held:
+            run = self._open[: self._held]
+            del self._open[: self._held]
+            run.sort(key=_key)
+            self._runs.append((run[0][0], run[-1][0]))
+            self._spool.extend(run)
 
     def __iter__(self) -> Iterator[T]:
         self._open.sort(key=_key)

@@ -66,12 +66,12 @@ class Reading:
 
 @contextmanager
 def both_listed(
-    source: Store | None, target: Store, *, missing_is_empty: bool
+    source: Store | None, target: Store, progress: Progress, *, missing_is_empty: bool
 ) -> Iterator[tuple[Sorted[Entry] | tuple[()], Sorted[Entry]]]:
     """List both sides at once; free the listings at the end."""
     with ExitStack() as stack, ThreadPoolExecutor(2, thread_name_prefix="objects-list") as pool:
-        sides = [pool.submit(listed, source)] if source else []
-        sides.append(pool.submit(listed, target, missing_is_empty=missing_is_empty))
+        sides = [pool.submit(listed, source, seen=progress.add)] if source else []
+        sides.append(pool.submit(listed, target, missing_is_empty=missing_is_empty, seen=progress.add))
         listings = [side.result() for side in sides if side.exception() is None]
         for listing in listings:
             stack.callback(listing.close)
@@ -95,7 +95,7 @@ def surveyed(
             spools.enter_context(Spool(Order._make)),
             spools.enter_context(Spool(Extra._make)),
         )
-        with both_listed(source, target, missing_is_empty=planning) as sides:
+        with both_listed(source, target, progress, missing_is_empty=planning) as sides:
             _sort_all_out(survey, book, *sides)
         size = sum(pair.source.size for pair in survey.unknown)
         progress.begin("reading", len(survey.unknown), size)

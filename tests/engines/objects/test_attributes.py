@@ -59,3 +59,7 @@ def test_what_is_left_behind_is_named():
     }
     assert left_behind(answer) == ("retention", "metadata that the source cannot tell")
     assert left_behind({}) == ()
+
+
+def test_no_type_is_the_type_that_s3_gives():
+    assert Attributes.of({}, {}).headers == {"ContentType": "binary/octet-stream"}
