@@ -13,7 +13,7 @@ author: BMII Migrate contributors (@bmii-migrate)
 description:
   - Makes the target hold what the source holds, with tables, rows, sequences, indexes, keys, views,
     functions and triggers. The source is only read, from one snapshot; rows are streamed from server to
-    server.
+    server, large tables in parts. Indexes and keys are created as soon as the tables they need are in.
   - The user of the target needs to own the database, no more. What cannot be carried is returned as
     RV(not_carried), in check mode too. Tables that need it are refused before anything is changed.
   - Large objects come along under their numbers, unless O(schemas) is given.
@@ -21,9 +21,15 @@ description:
   - Row-level security that a table forces on its owner is left off, and named, where the target's user
     does not have BYPASSRLS, because nothing could be compared otherwise.
   - A run that was killed is finished by the next one. Tables whose rows are equal on both sides (by a
-    checksum that the servers compute) are not copied again, so a second run changes nothing.
+    checksum that the servers compute) are not copied again, so a second run changes nothing. While it
+    works it keeps notes in the target, in the schema C(bmii_migrate_copy), which is gone at the end. By
+    them the next run knows which rows an interrupted one brought, and replaces those alone.
   - A target that holds rows or objects which the source does not have is refused before anything is
     changed.
+  - Triggers do not fire. Where the user may set C(session_replication_role), foreign keys are created
+    before the rows of the table that has them (the snapshot satisfies them); elsewhere after, and checked.
+  - How far it is can be followed in the events file that the environment variable E(BMII_EVENTS) names,
+    at least every second, with rows, bytes, rate and the seconds that are left.
   - A target whose Alembic revision is another one than the source's was copied and upgraded before. It
     is left as it is if its rows equal the source's, and refused if not.
 options:
@@ -38,9 +44,10 @@ options:
     type: str
     required: true
   jobs:
-    description: How many tables are copied at a time.
+    description: How many parts of tables, indexes and keys are worked on at a time. More than the
+      servers have cores gains nothing. V(0) means as many as this machine has cores, from 2 to 8.
     type: int
-    default: 2
+    default: 0
   schemas:
     description: Copy these schemas only. Extensions are not copied then.
     type: list
@@ -77,6 +84,7 @@ attributes:
 """
 
 EXAMPLES = r"""
+# On the command line: ansible localhost -m pg_clone -a 'source=env:FROM target=env:TO' --check --diff
 - name: Copy the database to AWS
   pg_clone:
     source: env:SOURCE_DATABASE_URL
@@ -120,8 +128,11 @@ tables:
     bytes:
       description: How many bytes were copied; an estimate if none were.
       type: int
+    parts:
+      description: In how many parts it travels.
+      type: int
     action:
-      description: C(copy), C(replace) or C(keep).
+      description: C(copy), C(again) for what an interrupted run brought, C(replace) or C(keep).
       type: str
 rows:
   description: How many rows were copied.
@@ -131,6 +142,10 @@ bytes:
   description: How many bytes were copied.
   returned: success
   type: int
+objects:
+  description: How many objects of each kind the source has, extensions among them.
+  returned: success
+  type: dict
 not_carried:
   description: What the target does not get, with kind, name and reason.
   returned: success
@@ -153,7 +168,7 @@ from engines.postgres.connection import parse
 from engines.postgres.ends import target_of
 from engines.postgres.errors import AbsentError
 from engines.postgres.outcome import clone_result
-from engines.postgres.plan import Options
+from engines.postgres.plan import Options, default_jobs
 from engines.references import resolve
 
 
@@ -162,7 +177,7 @@ def main() -> None:
         argument_spec={
             "source": {"type": "str", "required": True, "no_log": True},
             "target": {"type": "str", "required": True, "no_log": True},
-            "jobs": {"type": "int", "default": 2},
+            "jobs": {"type": "int", "default": 0},
             "schemas": {"type": "list", "elements": "str", "default": []},
             "exclude_tables": {"type": "list", "elements": "str", "default": []},
             "on_target_rows": {"type": "str", "choices": ["refuse", "replace"], "default": "refuse"},
@@ -176,7 +191,7 @@ def main() -> None:
 
 def _run(given: dict[str, Any], *, check: bool) -> dict[str, Any]:
     options = Options(
-        jobs=given["jobs"],
+        jobs=given["jobs"] or default_jobs(),
         schemas=tuple(given["schemas"]),
         exclude_tables=tuple(given["exclude_tables"]),
         on_target_rows=given["on_target_rows"],

@@ -11,9 +11,10 @@ import re
 import subprocess
 import tempfile
 from collections.abc import Callable, Container, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
+from engines.postgres.catalog import RECORD_SCHEMA
 from engines.postgres.connection import Address
 from engines.postgres.errors import PostgresError
 from engines.postgres.programs import Programs, environment
@@ -30,16 +31,38 @@ _NOT_SQL = re.compile(r"^\\(?:un)?restrict\b.*\n", re.MULTILINE)
 _TOO_NEW = re.compile(r"^SET transaction_timeout = 0;\n", re.MULTILINE)
 
 
+# Kinds of entries that are told apart here; longer names first.
+_KINDS = (
+    "FK CONSTRAINT",
+    "CHECK CONSTRAINT",
+    "CONSTRAINT",
+    "INDEX ATTACH",
+    "INDEX",
+    "STATISTICS",
+    "TABLE ATTACH",
+    "TABLE",
+)
+
+
 @dataclass(frozen=True)
 class Entry:
     """One step of an archive; ``what`` is such as ``INDEX public compounds_name_idx owner``.
 
-    ``line`` is how a list names it, ``mark`` how a script announces it.
+    ``line`` is how a list names it, ``mark`` how a script announces it. ``number`` is its own, ``needs``
+    holds those of the entries it builds upon, ``oid`` is the object's on the source (0: it has none).
     """
 
     line: str
     what: str
     mark: str = ""
+    number: int = 0
+    oid: int = 0
+    needs: tuple[int, ...] = ()
+
+    @property
+    def kind(self) -> str:
+        """``INDEX`` and the like; empty for kinds that need no care of their own."""
+        return next((kind for kind in _KINDS if self.what.startswith(f"{kind} ")), "")
 
     def is_(self, prefix: str) -> bool:
         """Say whether ``what`` is ``prefix`` followed by the owner."""
@@ -55,12 +78,10 @@ class Archive:
 
     def entries(self, section: Section) -> list[Entry]:
         """Return the steps of ``section`` in the order in which they work."""
-        listing = self._restore(f"--section={section}", "--list").decode()
-        found = (_ENTRY.match(line) for line in listing.splitlines())
+        needs = self._needs()
         return [
-            Entry(match[0], match[4], f"{match[1]} (class {match[2]} OID {match[3]})")
-            for match in found
-            if match
+            replace(entry, needs=needs.get(entry.number, ()))
+            for entry in _entries(self._restore(f"--section={section}", "--list"))
         ]
 
     def without(self, numbers: Container[tuple[int, int]]) -> frozenset[str]:
@@ -86,6 +107,21 @@ class Archive:
             elif needs and last and last[2] and not gone.keys().isdisjoint(needs[1].split()):
                 gone[last[0]] = last[1]
         return frozenset(gone.values())
+
+    def tables(self) -> dict[int, int]:
+        """Return the numbers of the entries that make tables, each with the table's oid on the source."""
+        found = _entries(self._restore("--section=pre-data", "--list"))
+        return {entry.number: entry.oid for entry in found if entry.kind == "TABLE"}
+
+    def _needs(self) -> dict[int, tuple[int, ...]]:
+        found: dict[int, tuple[int, ...]] = {}
+        number = 0
+        for line in self._restore("--list", "--verbose").decode().splitlines():
+            if match := _ENTRY.match(line):
+                number = int(match[1])
+            elif match := _NEEDS.match(line):
+                found[number] = tuple(int(word) for word in match[1].split())
+        return found
 
     def sql(self, section: Section, entries: Iterable[Entry]) -> str:
         """Return a script for ``entries`` (of ``section``) that any server we support runs as it is."""
@@ -160,11 +196,27 @@ def dump(
         "--no-security-labels",
         "--no-password",
         f"--snapshot={snapshot}",
+        f"--exclude-schema={_pattern(RECORD_SCHEMA)}",
         *([] if compressions or programs.major < _KNOWS_COMPRESSION else ["--no-toast-compression"]),
         *(f"--schema={_pattern(schema)}" for schema in schemas),
         *(f"--exclude-table={_pattern(schema)}.{_pattern(name)}" for schema, name in excluded),
     ]
     return Archive(programs, _run(command, env=environment(address), given=None, subject=str(address)))
+
+
+def _entries(listing: bytes) -> list[Entry]:
+    found = (_ENTRY.match(line) for line in listing.decode().splitlines())
+    return [
+        Entry(
+            match[0],
+            match[4],
+            f"{match[1]} (class {match[2]} OID {match[3]})",
+            number=int(match[1]),
+            oid=int(match[3]),
+        )
+        for match in found
+        if match
+    ]
 
 
 def _clean(header: str) -> str:

@@ -16,6 +16,9 @@ Name = tuple[str, str]  # schema and relation
 
 REVISION_TABLE = "alembic_version"
 
+# Where an unfinished copy keeps its notes on the target. It is no part of what is copied or compared.
+RECORD_SCHEMA = "bmii_migrate_copy"
+
 _NAME = re.compile(r'^(?:(?:"((?:[^"]|"")+)"|([^".]+))\.)?(?:"((?:[^"]|"")+)"|([^".]+))$')
 _BATCH = 200
 
@@ -136,7 +139,9 @@ class Scope:
 
     def covers(self, schema: str, relation: str = "") -> bool:
         """Say whether an object of ``schema`` (empty: of none), belonging to ``relation``, is moved."""
-        return (not self.schemas or schema in self.schemas) and (schema, relation) not in self.excluded
+        if schema == RECORD_SCHEMA or (schema, relation) in self.excluded:
+            return False
+        return not self.schemas or schema in self.schemas
 
 
 def parse_names(names: Iterable[str], *, option: str) -> frozenset[Name]:

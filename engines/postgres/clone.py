@@ -3,73 +3,71 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 
 from psycopg import sql
 
 from engines.events import Emit
 from engines.postgres import (
-    adjust,
     archive,
     carry,
     catalog,
     connection,
+    copier,
+    decision,
     facts,
+    gate,
     large_objects,
-    limits,
-    lock,
-    measure,
     mover,
     plan,
     programs,
+    record,
+    restore,
+    sequences,
+    settle,
+    split,
+    steps,
+    survey,
+    workers,
 )
-from engines.postgres import survey as survey_module
-from engines.postgres.archive import Archive
+from engines.postgres.archive import Archive, Entry
 from engines.postgres.catalog import Name, Table
-from engines.postgres.checksum import is_empty
 from engines.postgres.connection import Address, Session
+from engines.postgres.decision import Ends, Ground
 from engines.postgres.errors import translated
-from engines.postgres.mover import Moved
-from engines.postgres.parallel import each
-from engines.postgres.plan import Options, Plan, State, TablePlan
-from engines.postgres.restore import finish_schema, restore_schema, verify_schema
-from engines.postgres.settle import analyze, drop_keys, set_sequences
-from engines.postgres.survey import Survey
+from engines.postgres.facts import Facts
+from engines.postgres.mover import Moved, Silence
+from engines.postgres.plan import Options, Plan
+from engines.postgres.progress import Progress
+from engines.postgres.schedule import Schedule
+from engines.postgres.split import Part
 
-PURPOSE = "bmii-migrate pg_clone"
+PURPOSE = decision.PURPOSE
+
+# Seconds between two looks whether the sessions that hold snapshot and lock are still there.
+_LOOK = 5.0
 
 
 @dataclass(frozen=True)
 class Result:
-    """What a clone did, or would do: ``moved`` is empty then."""
+    """What a clone did, or would do: ``moved`` is empty then. ``objects`` counts the source's by kind."""
 
     plan: Plan
     moved: tuple[Moved, ...] = ()
     seconds: float = 0.0
+    objects: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def tables(self) -> list[dict[str, object]]:
-        """One entry per table: schema, name, rows, bytes and action; estimates for what was not moved."""
+        """One entry per table: schema, name, rows, bytes, parts, action; estimates for what was not moved."""
         done = {one.table.key: one for one in self.moved}
         found: list[dict[str, object]] = []
         for one in self.plan.tables:
             size = done.get(one.table.key, one.table)
             entry = {"schema": one.table.schema, "name": one.table.name, "action": one.action}
-            found.append({**entry, "rows": size.rows, "bytes": size.bytes})
+            found.append({**entry, "rows": size.rows, "bytes": size.bytes, "parts": one.parts})
         return found
-
-
-@dataclass(frozen=True)
-class _Ends:
-    """Both databases, a session with each, and the source's exported snapshot."""
-
-    source_address: Address
-    target_address: Address
-    source: Session
-    target: Session
-    snapshot: str
 
 
 def clone(source: Address, target: Address, options: Options, *, check: bool, emit: Emit) -> Result:
@@ -79,15 +77,15 @@ def clone(source: Address, target: Address, options: Options, *, check: bool, em
     ``EngineError``: see ``plan`` for what is refused.
     """
     started = time.monotonic()
-    plan.check_consent(target.database, options)
-    with _ends(source, target, options, check=check) as ends:
-        survey = _survey(ends, options)
-        decided = _decide(ends, survey, options)
+    gate.consent(target.database, replace=options.on_target_rows == "replace", named=options.consent)
+    with decision.ends(source, target, options, check=check) as ends:
+        ground = decision.look(ends, options)
+        decided = decision.decide(ends, ground, options)
         emit("clone.planned", tables=len(decided.tables), moving=len(decided.moving))
         moved: tuple[Moved, ...] = ()
         if decided.changes and not check:
-            moved = _execute(ends, survey, decided, options, emit)
-    return Result(decided, moved, round(time.monotonic() - started, 3))
+            moved = _execute(ends, ground, decided, options, emit)
+    return Result(decided, moved, round(time.monotonic() - started, 3), _counts(ground.survey.source))
 
 
 def outline(source: Address, options: Options) -> Result:
@@ -100,105 +98,143 @@ def outline(source: Address, options: Options) -> Result:
         scope = catalog.scope(session, options.schemas, options.exclude_tables)
         found = facts.read(session, scope)
         left_behind = carry.left_behind(session)
-    decided = plan.decide(found, found, "blank", {}, options)
+        wanted, pages = sequences.expected(session, found.sequences), split.pages(session)
+    found = replace(found, sequences=wanted)
+    decided = plan.decide(found, replace(found, objects={}), "blank", {}, options)
     dangling = carry.dangling(carry.outside_keys(found, scope))
-    decided = replace(decided, not_carried=(*dangling, *left_behind))
-    return Result(decided, (), round(time.monotonic() - started, 3))
+    decided = decision.with_parts(replace(decided, not_carried=(*dangling, *left_behind)), pages)
+    return Result(decided, (), round(time.monotonic() - started, 3), _counts(found))
 
 
-@contextmanager
-def _ends(source: Address, target: Address, options: Options, *, check: bool) -> Iterator[_Ends]:
-    with (
-        connection.session(source, read_only=True, purpose=PURPOSE) as reading,
-        connection.session(target, read_only=check, purpose=PURPOSE) as writing,
-        connection.snapshot(reading) as snapshot,
-    ):
-        ends = _Ends(source, target, reading, writing, snapshot)
-        if check:
-            yield ends
-            return
-        with (
-            translated(str(target)),
-            lock.exclusive(writing, seconds=options.lock_wait, subject=str(target)),
-        ):
-            yield ends
+def _counts(source: Facts) -> dict[str, int]:
+    kinds = [key.kind for key in source.objects]
+    found = {kind: kinds.count(kind) for kind in sorted(set(kinds))}
+    return found | {"extension": len(source.extensions)}
 
 
-def _survey(ends: _Ends, options: Options) -> Survey:
-    scope = catalog.scope(ends.source, options.schemas, options.exclude_tables)
-    found = survey_module.read(ends.source, ends.target, scope)
-    plan.check_servers(found.source, found.target, found.roles or {})
-    adjust.require_all_rows(ends.source, scope)
-    limits.require_none_blocking(found.limits, found.target.server.database)
-    return found
-
-
-def _decide(ends: _Ends, survey: Survey, options: Options) -> Plan:
-    where = plan.situation(survey.source, survey.target)
-    states: Mapping[Name, State] = {}
-    if where != "blank":
-        states = _states(ends, survey, options, measure_all=where == "upgraded")
-    decided = plan.decide(survey.source, survey.target, where, states, options)
-    objects = 0 if where == "upgraded" or survey.scope.schemas else _large_objects(ends, options)
-    return replace(decided, not_carried=survey.not_carried, large_objects=objects)
-
-
-def _large_objects(ends: _Ends, options: Options) -> int:
-    """Return how many large objects have to be copied. Raises ``RefusedError`` about those of others."""
-    large_objects.check_readable(ends.source)
-    with connection.snapshot(ends.target):
-        found = large_objects.difference(ends.source, ends.target)
-    if found.foreign and (options.on_target_rows, options.consent) != ("replace", ends.target.info.dbname):
-        raise large_objects.refusal(found, ends.target.info.dbname)
-    return len({*found.missing, *found.different, *found.extra})
-
-
-def _states(ends: _Ends, survey: Survey, options: Options, *, measure_all: bool) -> dict[Name, State]:
-    tables = survey.source.tables
-    comparable = measure.shared(tables, survey.target.tables)
-    to_fill = frozenset(
-        key
-        for key, table in comparable.items()
-        if not measure_all and is_empty(ends.target, table) and not is_empty(ends.source, table)
-    )
-    chosen = [table for key, table in comparable.items() if key not in to_fill]
-    with connection.snapshot(ends.target) as there:
-        measured = measure.both_sides(
-            (ends.source_address, ends.snapshot), (ends.target_address, there), chosen, jobs=options.jobs
-        )
-    return measure.states(tables, comparable, to_fill, measured)
-
-
-def _execute(ends: _Ends, survey: Survey, decided: Plan, options: Options, emit: Emit) -> tuple[Moved, ...]:
+def _execute(ends: Ends, ground: Ground, decided: Plan, options: Options, emit: Emit) -> tuple[Moved, ...]:
     """Carry out ``decided``. Each step is one transaction, and a step that is done is not planned again."""
-    _hold_tables(ends.source, survey.source.tables)
-    stored: Archive | None = None
-    if decided.restore_schema or decided.finish_schema:
-        pair = programs.find(survey.source.server.major, survey.target.server.major)
-        stored = archive.dump(
-            pair,
-            ends.source_address,
-            ends.snapshot,
-            schemas=survey.scope.schemas,
-            excluded=survey.scope.excluded,
-            compressions=all(one.kind != "compression" for one in survey.not_carried),
-        )
+    found = ground.survey
+    _hold_tables(ends.source, found.source.tables)
+    stored = _dump(ends, ground) if decided.finish_schema else None
+    script, number = "", 0
     if stored and decided.restore_schema:
-        restore_schema(ends.target, stored, survey.target, survey, emit)
-    drop_keys(ends.target, decided.drop_keys)
-    moved = _move(ends, decided, options, emit)
+        script, number = restore.script_before(stored, found.target, found)
+    quiet, parts = _quiet_and_parts(ends, ground, decided)
+    numbers = {table.key: len(some) for table, some in parts.items()}
+    restore.prepare(ends.target, decided, numbers, script, found.adjustments, lock_wait=options.lock_wait)
+    if script:
+        emit("schema.created", steps=number)
+    progress = Progress(parts, emit)
+    site = copier.Site(
+        source=ends.source_address,
+        target=ends.target_address,
+        source_session=ends.source,
+        target_session=ends.target,
+        snapshot=ends.snapshot,
+        replica=copier.may_switch_triggers_off(ends.target),
+        quiet=quiet,
+    )
+    task = steps.Task(
+        parts=parts,
+        entries=restore.entries_after(stored, found) if stored else (),
+        numbers=_numbers(stored, ground),
+        structure=ground.structure,
+        analyze=_to_analyze(ground, parts),
+        early_keys=site.replica,
+    )
+    rest = _work(task, site, progress, options, emit)
     if decided.large_objects:
         large_objects.copy(ends.source, ends.target, emit, replace=options.on_target_rows == "replace")
-    if stored and decided.finish_schema:
-        finish_schema(ends.target, stored, survey, emit)
-    if decided.restore_schema or decided.finish_schema:
-        verify_schema(ends.target, survey.source, survey.scope)
+    _finish(ends, ground, decided, rest, emit)
+    return tuple(Moved(table, *progress.counts(table.key)) for table in parts)
+
+
+def _finish(ends: Ends, ground: Ground, decided: Plan, rest: list[tuple[Entry, str]], emit: Emit) -> None:
+    """Do what comes after rows and indexes; the last of it makes the copy a finished one."""
+    found = ground.survey
+    if decided.finish_schema:
+        restore.add_conditions(ends.target, found)
+        restore.finish(ends.target, rest, emit)
     if decided.sequences:
         names = {one.key for one in decided.sequences}
-        now = survey_module.again(ends.source, survey.scope)
-        set_sequences(ends.target, [one for one in now if one.key in names])
-    analyze(ends.target, survey.source, [one.table for one in moved])
-    return moved
+        now = survey.again(ends.source, found.scope)
+        settle.set_sequences(ends.target, [one for one in now if one.key in names])
+    if decided.finish_schema:
+        restore.verify_schema(ends.target, found.source, found.scope)
+    record.forget(ends.target, found.scope)
+
+
+def _quiet_and_parts(
+    ends: Ends, ground: Ground, decided: Plan
+) -> tuple[dict[Name, Silence], dict[Table, tuple[Part, ...]]]:
+    """Return what keeps triggers from firing, and the parts of every table that is copied.
+
+    Switching triggers off is part of a transaction and keeps others away from the table: that one travels
+    in one piece.
+    """
+    quiet: dict[Name, Silence] = {}
+    if not decided.restore_schema:
+        quiet = {one.table.key: mover.silence(ends.target, one.table) for one in decided.moving}
+    parts = {
+        one.table: split.WHOLE
+        if quiet.get(one.table.key, mover.LOUD).off
+        else split.split(one.table, ground.pages)
+        for one in decided.moving
+    }
+    return quiet, parts
+
+
+def _work(
+    task: steps.Task, site: copier.Site, progress: Progress, options: Options, emit: Emit
+) -> list[tuple[Entry, str]]:
+    """Run what can be done in parallel; return what is left of the archive."""
+    todo, rest = steps.build(task)
+    schedule = Schedule(todo)
+    looked = time.monotonic()
+
+    def beat() -> None:
+        nonlocal looked
+        progress.steps(schedule.done, len(schedule), schedule.cost_done / (schedule.cost or 1))
+        if time.monotonic() - looked >= _LOOK:
+            looked = time.monotonic()
+            for session, address in ((site.source_session, site.source), (site.target_session, site.target)):
+                with translated(str(address)):
+                    session.execute("SELECT 1")
+
+    workers.run(schedule, lambda: copier.Copier(site, progress, emit), jobs=options.jobs, beat=beat)
+    return rest
+
+
+def _dump(ends: Ends, ground: Ground) -> Archive:
+    found = ground.survey
+    return archive.dump(
+        programs.find(found.source.server.major, found.target.server.major),
+        ends.source_address,
+        ends.snapshot,
+        schemas=found.scope.schemas,
+        excluded=found.scope.excluded,
+        compressions=all(one.kind != "compression" for one in found.not_carried),
+    )
+
+
+def _numbers(stored: Archive | None, ground: Ground) -> Mapping[int, Name]:
+    relations = ground.structure.relations
+    made = stored.tables() if stored else {}
+    return {number: relations[oid] for number, oid in made.items() if oid in relations}
+
+
+def _to_analyze(ground: Ground, moving: Iterable[Table]) -> frozenset[Name]:
+    """Return what lacks statistics: what is copied now or was before, partitions with their root.
+
+    A partitioned table has statistics of its own, which autovacuum never makes.
+    """
+    fresh = {table.key for table in moving}
+    fresh |= {table.key for table in ground.survey.source.tables if table.key in ground.notes.tables}
+    roots = ground.structure.roots_of(fresh)
+    for root in roots:
+        fresh -= set(ground.structure.rows_of(root))
+    return frozenset(fresh | roots)
 
 
 def _hold_tables(source: Session, tables: Iterable[Table]) -> None:
@@ -209,23 +245,3 @@ def _hold_tables(source: Session, tables: Iterable[Table]) -> None:
     names = [table.identifier for table in tables]
     if names:
         source.execute(sql.SQL("LOCK TABLE {} IN ACCESS SHARE MODE").format(sql.SQL(", ").join(names)))
-
-
-def _move(ends: _Ends, decided: Plan, options: Options, emit: Emit) -> tuple[Moved, ...]:
-    @contextmanager
-    def pair() -> Iterator[tuple[Session, Session]]:
-        with (
-            connection.session(ends.source_address, read_only=True, purpose=PURPOSE) as reading,
-            connection.snapshot(reading, ends.snapshot),
-            connection.session(ends.target_address, purpose=PURPOSE) as writing,
-        ):
-            yield reading, writing
-
-    def work(sessions: tuple[Session, Session], one: TablePlan) -> Moved:
-        emit("table.started", table=str(one.table), rows=one.table.rows, bytes=one.table.bytes)
-        with translated(f"{ends.target_address} {one.table}"):
-            moved = mover.move(*sessions, one.table, replace=one.action == "replace", emit=emit)
-        emit("table.copied", table=str(one.table), rows=moved.rows, bytes=moved.bytes)
-        return moved
-
-    return tuple(each(decided.moving, work, sessions=pair, jobs=options.jobs))

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import psycopg
+from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import TupleRow
 
@@ -36,6 +37,10 @@ _SETTINGS: Mapping[str, str] = {
     "lock_timeout": "0",
     "idle_in_transaction_session_timeout": "0",
     "client_min_messages": "warning",
+    # A client whose machine is gone sends no farewell: its session must not keep its locks for hours.
+    "tcp_keepalives_idle": "30",
+    "tcp_keepalives_interval": "10",
+    "tcp_keepalives_count": "3",
     # Rows hidden by a policy must be an error: a copy without them would be incomplete in silence.
     "row_security": "off",
 }
@@ -105,16 +110,23 @@ def connect(address: Address, *, read_only: bool = False, purpose: str = "bmii-m
     return session
 
 
-def _set_up(session: Session, *, read_only: bool) -> None:
-    settings = dict(_SETTINGS)
+def settings(session: Session, *, read_only: bool) -> str:
+    """Return the statement that sets up any session of ours with the server behind ``session``."""
+    found = dict(_SETTINGS)
     if read_only:
-        settings["default_transaction_read_only"] = "on"
+        found["default_transaction_read_only"] = "on"
     if session.info.server_version >= _CAN_WATCH_CLIENT:
         # A server that works for a killed client must notice, and let go of its locks.
-        settings["client_connection_check_interval"] = "1s"
-    pairs = ", ".join("set_config(%s, %s, false)" for _ in settings)
-    values = [part for pair in settings.items() for part in pair]
-    session.execute(f"SELECT {pairs}", values)
+        found["client_connection_check_interval"] = "1s"
+    pairs = (
+        sql.SQL("set_config({}, {}, false)").format(sql.Literal(name), sql.Literal(value))
+        for name, value in found.items()
+    )
+    return sql.SQL("SELECT {}").format(sql.SQL(", ").join(pairs)).as_string(session)
+
+
+def _set_up(session: Session, *, read_only: bool) -> None:
+    session.execute(settings(session, read_only=read_only))
 
 
 @contextmanager

@@ -34,7 +34,6 @@ class NotEqualError(PostgresError):
     """The comparison found differences. ``details`` lists them."""
 
 
-_ENDED = (psycopg.errors.AdminShutdown, psycopg.errors.CrashShutdown, psycopg.errors.QueryCanceled)
 _AGAIN = "Run the same command again: it goes on from there."
 
 # What libpq says (in English, whatever the server's language) → what happened, and what to do.
@@ -104,6 +103,24 @@ def connecting(text: str, subject: str) -> UnreachableError:
     )
 
 
+# Classes of SQLSTATE that mean a lost connection, and states that mean an end from outside.
+_LOST = "08"
+_STOPPED = ("57P01", "57P02", "57P03", "57014")
+_FORBIDDEN = "42501"
+_UNKNOWN = "XX000"
+
+
+def refusal(state: str, text: str, subject: str, remedy: str = "") -> PostgresError:
+    """Return the error for an answer with SQLSTATE ``state`` whose primary message is ``text``."""
+    if state in _STOPPED:
+        return UnreachableError(f"the server ended the work: {text}", subject=subject, remedy=_AGAIN)
+    if state.startswith(_LOST) or not state:
+        return UnreachableError("the connection was lost", subject=subject, remedy=_AGAIN)
+    if state == _FORBIDDEN:
+        remedy = remedy or "Grant it to the user in the address."
+    return PostgresError(text, subject=subject, remedy=remedy)
+
+
 @contextmanager
 def translated(subject: str, *, remedy: str = "") -> Iterator[None]:
     """Raise psycopg's errors as ``PostgresError`` about ``subject``.
@@ -112,20 +129,10 @@ def translated(subject: str, *, remedy: str = "") -> Iterator[None]:
     """
     try:
         yield
-    except _ENDED as error:
-        raise UnreachableError(
-            f"the server ended the work: {primary(error)}", subject=subject, remedy=_AGAIN
-        ) from error
-    except psycopg.errors.InsufficientPrivilege as error:
-        raise PostgresError(
-            primary(error), subject=subject, remedy=remedy or "Grant it to the user in the address."
-        ) from error
     except psycopg.OperationalError as error:
-        if error.sqlstate is not None:
-            raise PostgresError(primary(error), subject=subject, remedy=remedy) from error
-        raise UnreachableError("the connection was lost", subject=subject, remedy=_AGAIN) from error
+        raise refusal(error.sqlstate or "", primary(error), subject, remedy) from error
     except psycopg.Error as error:
-        raise PostgresError(primary(error), subject=subject, remedy=remedy) from error
+        raise refusal(error.sqlstate or _UNKNOWN, primary(error), subject, remedy) from error
 
 
 def primary(error: psycopg.Error) -> str:

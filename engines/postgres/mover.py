@@ -1,22 +1,16 @@
-"""The rows of one table, streamed from server to server: nothing is kept but one buffer."""
+"""The rows of a table, part by part: each in one transaction of the target, with a note of it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 from psycopg import sql
 
-from engines.events import Emit
+from engines.postgres import record
 from engines.postgres.catalog import Table
 from engines.postgres.connection import Session
-from engines.postgres.errors import PostgresError
-
-# Rows arrive one by one; sending them on in larger pieces saves most of the work.
-BUFFER = 128 * 1024
-# Bytes between two reports of progress.
-REPORT = 16 * 1024 * 1024
+from engines.postgres.relay import Way
+from engines.postgres.split import Part
 
 _TRIGGERS = """
 SELECT tgname, tgenabled::text FROM pg_trigger
@@ -33,68 +27,48 @@ class Moved:
     bytes: int
 
 
-def move(source: Session, target: Session, table: Table, *, replace: bool, emit: Emit) -> Moved:
-    """Copy the rows of ``table`` in one transaction of the target, so that they are there all or not at all.
+@dataclass(frozen=True)
+class Silence:
+    """Statements that switch a table's triggers off, and on again as they were."""
 
-    ``source`` reads in its snapshot. ``replace`` deletes the target's rows first. Triggers do not fire.
-    """
-    with target.transaction(), _silenced(target, table):
-        if replace:
-            target.execute(sql.SQL("TRUNCATE ONLY {}").format(table.identifier))
-        return _stream(source, target, table, emit)
+    off: tuple[str, ...] = ()
+    on: tuple[str, ...] = ()
 
 
-def _stream(source: Session, target: Session, table: Table, emit: Emit) -> Moved:
-    head, options = _statement(table)
-    buffer, size, reported = bytearray(), 0, 0
-    reading, writing = source.cursor(), target.cursor()
-    with (
-        reading.copy(head + sql.SQL(" TO STDOUT ") + options) as rows,
-        writing.copy(head + sql.SQL(" FROM STDIN ") + options) as sink,
-    ):
-        for data in rows:
-            buffer += data
-            if len(buffer) >= BUFFER:
-                sink.write(bytes(buffer))
-                size += len(buffer)
-                buffer.clear()
-                if size - reported >= REPORT:
-                    reported = size
-                    emit("table.moving", table=str(table), bytes=size, of=table.bytes)
-        sink.write(bytes(buffer))
-        size += len(buffer)
-    if reading.rowcount != writing.rowcount:
-        raise PostgresError(
-            f"{reading.rowcount} rows were read, {writing.rowcount} written", subject=str(table)
-        )
-    return Moved(table, writing.rowcount, size)
+LOUD = Silence()
 
 
-def _statement(table: Table) -> tuple[sql.Composed, sql.SQL]:
-    """Return the start of a COPY statement and its options."""
-    columns = [column for column in table.columns if not column.generated]
-    head = sql.SQL("COPY {}").format(table.identifier)
-    if columns:
-        names = sql.SQL(", ").join(sql.Identifier(column.name) for column in columns)
-        head += sql.SQL(" ({})").format(names)
-    binary = all(column.binary for column in columns)
-    return head, sql.SQL("WITH (FORMAT binary)" if binary else "WITH (FORMAT text)")
-
-
-@contextmanager
-def _silenced(target: Session, table: Table) -> Iterator[None]:
-    """Switch the table's triggers off, and on again as they were, inside the transaction of the caller.
+def silence(target: Session, table: Table) -> Silence:
+    """Return what keeps the triggers of ``table`` from firing.
 
     Triggers come after the rows, so there are none but when a finished copy is repaired.
     """
     rows = target.execute(_TRIGGERS, [table.identifier.as_string(target)]).fetchall()
-    for name, _ in rows:
-        _alter(target, table, "DISABLE TRIGGER", name)
-    yield
-    for name, enabled in rows:
-        _alter(target, table, _ENABLE[enabled], name)
+    return Silence(
+        tuple(_alter(table, "DISABLE TRIGGER", name) for name, _ in rows),
+        tuple(_alter(table, _ENABLE[enabled], name) for name, enabled in rows),
+    )
 
 
-def _alter(target: Session, table: Table, verb: str, trigger: str) -> None:
+def way(table: Table, part: Part, quiet: Silence) -> Way:
+    """Return how one part of ``table`` gets from server to server."""
+    columns = [column for column in table.columns if not column.generated]
+    names = sql.SQL(", ").join(sql.Identifier(column.name) for column in columns)
+    query = sql.SQL("SELECT {} FROM ONLY {}").format(names, table.identifier)
+    if part.condition:
+        query += sql.SQL(" WHERE " + part.condition)
+    form = sql.SQL("binary" if all(column.binary for column in columns) else "text")
+    into = sql.SQL(" ({})").format(names) if columns else sql.SQL("")
+    reading = sql.SQL("COPY ({}) TO STDOUT (FORMAT {})").format(query, form)
+    writing = sql.SQL("COPY {}{} FROM STDIN (FORMAT {})").format(table.identifier, into, form)
+    return Way(
+        reading=reading.as_string(None),
+        writing=writing.as_string(None),
+        before=quiet.off,
+        after=(*quiet.on, record.note_part(table)),
+    )
+
+
+def _alter(table: Table, verb: str, trigger: str) -> str:
     statement = sql.SQL("ALTER TABLE ONLY {} {} {}")
-    target.execute(statement.format(table.identifier, sql.SQL(verb), sql.Identifier(trigger)))
+    return statement.format(table.identifier, sql.SQL(verb), sql.Identifier(trigger)).as_string(None)

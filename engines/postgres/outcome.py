@@ -21,6 +21,7 @@ def clone_result(result: clone.Result, *, absent: bool = False) -> dict[str, Any
         "tables": result.tables,
         "rows": sum(one.rows for one in result.moved),
         "bytes": sum(one.bytes for one in result.moved),
+        "objects": dict(result.objects),
         "not_carried": [one.as_dict() for one in result.plan.not_carried],
         "seconds": result.seconds,
         "diff": {"before": "", "after": "".join(f"{line}\n" for line in lines)},

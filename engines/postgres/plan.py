@@ -2,22 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
-from engines.errors import ConfigurationError, RefusedError
-from engines.postgres import schema
+from engines.postgres import gate, schema
 from engines.postgres.carry import NotCarried
 from engines.postgres.catalog import REVISION_TABLE, ForeignKey, Name, Sequence, Table
 from engines.postgres.errors import SchemaDiffersError
 from engines.postgres.facts import Facts
+from engines.postgres.record import Record
 
 Situation = Literal["blank", "unfinished", "complete", "upgraded"]
-State = Literal["empty", "equal", "differs", "absent"]
-Action = Literal["copy", "replace", "keep"]
+# "ours": not equal, and every row was written by a copy that was interrupted.
+State = Literal["empty", "equal", "ours", "differs", "absent"]
+Action = Literal["copy", "again", "replace", "keep"]
 
-_SHOWN = 10
+_FEWEST, _MOST = 2, 8  # jobs, when nobody says how many
+
+_VERBS: Mapping[Action, str] = {
+    "copy": "copy",
+    "again": "delete what an interrupted copy left, then copy",
+    "replace": "delete the target's rows, then copy",
+}
+# What is there before the rows.
+_BEFORE = frozenset({
+    "schema", "table", "partitioned table", "column", "view", "view definition", "materialized view",
+    "composite type", "sequence", "enum", "domain", "range type", "function", "procedure", "aggregate",
+    "foreign table", "comment", "check",
+})  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -31,25 +45,36 @@ class Options:
     consent: str = ""
     lock_wait: float = 15
 
+    def agreed(self, database: str) -> bool:
+        """Say whether rows of ``database`` may be lost."""
+        return self.on_target_rows == "replace" and self.consent == database
+
 
 @dataclass(frozen=True)
 class TablePlan:
-    """What happens to the rows of one table."""
+    """What happens to the rows of one table, in so many ``parts``."""
 
     table: Table
     action: Action
+    parts: int = 1
 
 
 @dataclass(frozen=True)
 class Plan:
-    """The steps of a clone, in the order of the fields."""
+    """The steps of a clone, in the order of the fields.
+
+    ``missing`` counts, by kind, what is created after the rows; ``forget`` says that notes of an interrupted
+    copy are on the target.
+    """
 
     situation: Situation
     drop_keys: tuple[ForeignKey, ...] = ()
     tables: tuple[TablePlan, ...] = ()
     finish_schema: bool = False
+    missing: Mapping[str, int] = field(default_factory=dict)
     sequences: tuple[Sequence, ...] = ()
     large_objects: int = 0
+    forget: bool = False
     not_carried: tuple[NotCarried, ...] = ()
 
     @property
@@ -66,60 +91,40 @@ class Plan:
     @property
     def changes(self) -> bool:
         """Whether executing it changes the target."""
-        return bool(self.moving or self.finish_schema or self.sequences or self.large_objects)
+        return bool(self.moving or self.finish_schema or self.sequences or self.large_objects or self.forget)
 
     def lines(self) -> list[str]:
         """Return the plan in words, one step per line; none when there is nothing to do."""
         found = ["create the tables, types, functions and views"] if self.restore_schema else []
         found += [f"drop foreign key {key.identity} until the rows are in" for key in self.drop_keys]
         for one in self.moving:
-            verb = "copy" if one.action == "copy" else "delete the target's rows, then copy"
             # A table that was never analysed has no estimate.
             rows = f"{one.table.rows} rows, " if one.table.rows else ""
-            found.append(f"{verb} {one.table}: about {rows}{one.table.bytes} bytes")
+            parts = f", in {one.parts} parts" if one.parts > 1 else ""
+            found.append(f"{_VERBS[one.action]} {one.table}: about {rows}{one.table.bytes} bytes{parts}")
         if self.large_objects:
             found.append(f"copy {self.large_objects} large objects")
         if self.finish_schema:
-            found.append("create the missing indexes, constraints and triggers")
+            found.append(f"create what comes after the rows: {_counted(self.missing)}")
         found += [f"set sequence {one.schema}.{one.name} to {one.last_value}" for one in self.sequences]
+        if self.forget:
+            found.append("end a copy that was interrupted")
         return found
 
 
-def check_servers(source: Facts, target: Facts, roles: Mapping[str, str]) -> None:
-    """Raise ``ConfigurationError`` when the two servers cannot be the ends of a copy.
+def default_jobs() -> int:
+    """Return a number of jobs that fits this machine: the servers' cores are not known."""
+    return min(max(os.cpu_count() or 1, _FEWEST), _MOST)
 
-    ``roles`` are those that policies of the source name, each with such a policy.
+
+def situation(source: Facts, target: Facts, *, interrupted: bool = False) -> Situation:
+    """Say how far the target is. Raises ``SchemaDiffersError`` when it holds something else.
+
+    A copy that was ``interrupted`` is finished before anybody upgrades it.
     """
-    ours, theirs = source.server, target.server
-    if (ours.started, ours.database) == (theirs.started, theirs.database):
-        raise ConfigurationError("source and target are the same database", subject=ours.database)
-    if theirs.major < ours.major:
-        raise ConfigurationError(
-            f"PostgreSQL {theirs.major} is older than the source's {ours.major}",
-            subject=theirs.database,
-            remedy="Use a target of the same or a later version.",
-        )
-    if ours.encoding != theirs.encoding:
-        raise ConfigurationError(
-            f"its encoding is {theirs.encoding}, the source's is {ours.encoding}",
-            subject=theirs.database,
-            remedy=f"Create the target with ENCODING '{ours.encoding}' TEMPLATE template0.",
-        )
-    unknown = sorted(set(roles) - target.roles)
-    if unknown:
-        raise ConfigurationError(
-            f"it has no role {', '.join(unknown)}, which row-level security names"
-            f" (policy {roles[unknown[0]]})",
-            subject=theirs.database,
-            remedy="Create the role on the target.",
-        )
-
-
-def situation(source: Facts, target: Facts) -> Situation:
-    """Say how far the target is. Raises ``SchemaDiffersError`` when it holds something else."""
     if schema.is_blank(target.objects):
         return "blank"
-    if target.revision and target.revision != source.revision:
+    if target.revision and target.revision != source.revision and not interrupted:
         return "upgraded"
     found = compare_objects(source, target)
     if not found:
@@ -128,7 +133,7 @@ def situation(source: Facts, target: Facts) -> Situation:
         return "unfinished"
     lines = found.lines()
     raise SchemaDiffersError(
-        f"it is not empty, and its schema is not the source's: {_shorten(lines)}",
+        f"it is not empty, and its schema is not the source's: {gate.shorten(lines)}",
         subject=target.server.database,
         remedy="Name an empty database as the target, or empty this one.",
         details=lines,
@@ -150,81 +155,70 @@ def decide(
     where: Situation,
     states: Mapping[Name, State],
     options: Options,
+    *,
+    notes: Record = Record(),  # noqa: B008 - frozen and empty
+    rows_of: Callable[[Name], tuple[Name, ...]] = lambda name: (name,),
 ) -> Plan:
     """Return the plan. ``states`` compares each table's rows (not needed where the target is blank).
 
-    A source that holds nothing gives an empty plan.
+    ``notes`` are those of an interrupted copy, ``rows_of`` gives the partitions of a table. A source that
+    holds nothing gives an empty plan.
 
     Raises ``RefusedError`` about rows on the target that are not the source's, unless consent was given.
     """
     if schema.is_blank(source.objects):
-        return Plan(where)
+        return Plan(where, forget=notes.exists)
     if where == "blank":
         moved = tuple(TablePlan(table, "copy") for table in source.tables)
-        return Plan(where, tables=moved, finish_schema=True, sequences=source.sequences)
+        return Plan(
+            where,
+            tables=moved,
+            finish_schema=True,
+            missing=_missing(source, target),
+            sequences=source.sequences,
+            forget=notes.exists,
+        )
     foreign = [table for table in source.tables if states[table.key] in {"differs", "absent"}]
     if where == "upgraded":
-        _refuse_upgraded(source, target, [table for table in foreign if table.name != REVISION_TABLE])
+        gate.upgraded(source, target, [table for table in foreign if table.name != REVISION_TABLE])
         return Plan(where, tables=tuple(TablePlan(table, "keep") for table in source.tables))
     standing = {one.key: one for one in target.sequences}
-    ahead = [one for one in source.sequences if one.key in standing and standing[one.key].is_ahead_of(one)]
-    gate(foreign, ahead, target.server.database, options)
-    actions: dict[State, Action] = {"empty": "copy", "equal": "keep", "differs": "replace", "absent": "copy"}
+    ahead = [
+        one
+        for one in source.sequences
+        if one.key in standing
+        and standing[one.key].is_ahead_of(one)
+        and notes.sequences.get(one.key) != standing[one.key].last_value
+    ]
+    gate.rows(foreign, ahead, target.server.database, agreed=options.agreed(target.server.database))
+    actions: dict[State, Action] = {
+        "empty": "copy", "equal": "keep", "ours": "again", "differs": "replace", "absent": "copy",
+    }  # fmt: skip
     moved = tuple(TablePlan(table, actions[states[table.key]]) for table in source.tables)
-    moves = any(one.action != "keep" for one in moved)
+    moving = {one.table.key for one in moved if one.action != "keep"}
+    dropped = tuple(
+        key
+        for key in target.foreign_keys
+        if not moving.isdisjoint(rows_of(key.table)) or not moving.isdisjoint(rows_of(key.referred))
+    )
+    missing = _missing(source, target)
+    if dropped:
+        missing["foreign key"] = missing.get("foreign key", 0) + len(dropped)
     return Plan(
         where,
-        drop_keys=target.foreign_keys if moves else (),
+        drop_keys=dropped,
         tables=moved,
-        finish_schema=where == "unfinished" or (moves and bool(target.foreign_keys)),
+        finish_schema=where == "unfinished" or bool(dropped),
+        missing=missing,
         sequences=tuple(one for one in source.sequences if standing.get(one.key) != one),
+        forget=notes.exists,
     )
 
 
-def gate(foreign: list[Table], ahead: list[Sequence], database: str, options: Options) -> None:
-    """Let pass only what belongs to the migration, or what the operator gave up by name.
-
-    Every act that destroys something on the target comes through here.
-    """
-    if not foreign and not ahead:
-        return
-    if options.on_target_rows == "replace" and options.consent == database:
-        return
-    names = [f"table {table}" for table in foreign] + [f"sequence {one.schema}.{one.name}" for one in ahead]
-    raise RefusedError(
-        f"it holds what the source does not: {_shorten(names)}",
-        subject=database,
-        remedy=(
-            "Nothing was changed. To replace it with the source's: "
-            f"on_target_rows=replace, consent={database}."
-        ),
-        details=names,
-    )
+def _missing(source: Facts, target: Facts) -> dict[str, int]:
+    kinds = [key.kind for key in compare_objects(source, target).missing if key.kind not in _BEFORE]
+    return {kind: kinds.count(kind) for kind in sorted(set(kinds))}
 
 
-def check_consent(database: str, options: Options) -> None:
-    """Raise ``ConfigurationError`` when rows may be replaced but the consent names another database."""
-    if options.on_target_rows == "replace" and options.consent != database:
-        raise ConfigurationError(
-            "on_target_rows=replace needs a consent that names the target database",
-            subject="consent",
-            remedy=f"Set consent={database} if the rows in it may be lost.",
-        )
-
-
-def _refuse_upgraded(source: Facts, target: Facts, foreign: list[Table]) -> None:
-    if not foreign:
-        return
-    names = [f"table {table}" for table in foreign]
-    raise RefusedError(
-        f"it was upgraded to revision {', '.join(target.revision)} (the source is at "
-        f"{', '.join(source.revision) or 'none'}), and its rows differ from the source's: {_shorten(names)}",
-        subject=target.server.database,
-        remedy="Rows are not copied into a later schema. If they may be lost, create the database anew.",
-        details=names,
-    )
-
-
-def _shorten(lines: list[str]) -> str:
-    more = len(lines) - _SHOWN
-    return "; ".join(lines[:_SHOWN]) + (f"; and {more} more" if more > 0 else "")
+def _counted(kinds: Mapping[str, int]) -> str:
+    return ", ".join(f"{number} {kind}" for kind, number in kinds.items()) or "comments and the like"

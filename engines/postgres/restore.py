@@ -1,16 +1,24 @@
-"""The schema of the target: tables in one transaction before the rows, the rest step by step after them."""
+"""The schema of the target: all that rows need in one transaction before them, the rest step by step."""
 
 from __future__ import annotations
 
-import psycopg
+from collections.abc import Iterable, Mapping, Sequence
 
+import psycopg
+from psycopg import sql
+
+from engines.errors import RefusedError
 from engines.events import Emit
-from engines.postgres import facts, plan
+from engines.postgres import facts, plan, record
+from engines.postgres.adjust import Adjustments
 from engines.postgres.archive import Archive, Entry, choose
-from engines.postgres.catalog import Scope
+from engines.postgres.catalog import ForeignKey, Name, Scope, Table
+from engines.postgres.checksum import is_empty
 from engines.postgres.connection import Session
-from engines.postgres.errors import PostgresError, SchemaDiffersError, primary
+from engines.postgres.errors import BusyError, PostgresError, SchemaDiffersError, primary, translated
 from engines.postgres.facts import Facts
+from engines.postgres.plan import Plan
+from engines.postgres.steps import Apply
 from engines.postgres.survey import Survey
 
 # What a server says to a step that was done before; the comparison at the end tells whether by us.
@@ -19,6 +27,7 @@ _THERE_ALREADY = (
     psycopg.errors.DuplicateObject,
     psycopg.errors.DuplicateFunction,
     psycopg.errors.InvalidTableDefinition,  # a second primary key
+    psycopg.errors.ObjectNotInPrerequisiteState,  # an index that is a constraint's already
 )
 
 # Steps that need a superuser or the owner of an extension; ``carry`` names the objects.
@@ -31,8 +40,11 @@ _NEVER = (
 )
 
 
-def restore_schema(target: Session, stored: Archive, before: Facts, survey: Survey, emit: Emit) -> None:
-    """Create schemas, types, functions, tables and views, all or none, but for what ``survey`` leaves out."""
+def script_before(stored: Archive, before: Facts, survey: Survey) -> tuple[str, int]:
+    """Return the script that creates schemas, types, functions, tables and views, and its number of steps.
+
+    Schemas that are there already are left out, and what ``survey`` leaves out.
+    """
     there = {key.name.strip('"') for key in before.objects if key.kind == "schema"}
     without = stored.without(survey.limits.numbers)
 
@@ -42,25 +54,14 @@ def restore_schema(target: Session, stored: Archive, before: Facts, survey: Surv
         return any(entry.is_(f"SCHEMA - {name}") for name in there)
 
     entries = choose(stored.entries("pre-data"), skip)
-    script = stored.sql("pre-data", entries)
-    try:
-        with target.transaction():
-            target.execute(script)
-            for statement in survey.adjustments.with_tables:
-                target.execute(statement)
-    except psycopg.Error as error:
-        raise _failed("the tables could not be created", error, target) from error
-    finally:
-        _forget_settings(target)
-    emit("schema.created", steps=len(entries))
+    return stored.sql("pre-data", entries), len(entries)
 
 
-def finish_schema(target: Session, stored: Archive, survey: Survey, emit: Emit) -> None:
-    """Create indexes, constraints, triggers and what else comes after the rows, each in a transaction.
+def entries_after(stored: Archive, survey: Survey) -> list[tuple[Entry, str]]:
+    """Return what comes after the rows, with scripts: indexes, constraints, triggers and the like.
 
-    Steps that an earlier, interrupted call has done are passed over, and what ``survey`` leaves out.
+    What ``survey`` leaves out is not in it, nor are foreign keys to tables outside of the copy.
     """
-    add_conditions(target, survey)
     without = stored.without(survey.limits.numbers)
     dropped = [f"FK CONSTRAINT {key.table[0]} {key.table[1]} {key.name}" for key in survey.outside]
 
@@ -69,18 +70,61 @@ def finish_schema(target: Session, stored: Archive, survey: Survey, emit: Emit) 
             return True
         return any(entry.is_(name) for name in dropped)
 
-    entries = choose(stored.entries("post-data"), skip)
-    for number, (entry, script) in enumerate(stored.steps("post-data", entries), 1):
-        emit("schema.step", what=entry.what, number=number, of=len(entries))
-        try:
-            with target.transaction():
+    return list(stored.steps("post-data", choose(stored.entries("post-data"), skip)))
+
+
+def prepare(
+    target: Session,
+    decided: Plan,
+    parts: Mapping[Name, int],
+    script: str,
+    adjustments: Adjustments,
+    *,
+    lock_wait: float,
+) -> None:
+    """Make the target ready for rows, all or nothing: tables, no foreign keys, no rows, and a note of it."""
+    try:
+        with target.transaction():
+            target.execute(f"SET LOCAL lock_timeout = {max(1, round(lock_wait * 1000))}")
+            _drop_keys(target, decided.drop_keys)
+            _empty(target, decided)
+            target.execute("SET LOCAL lock_timeout = 0")
+            if script:
                 target.execute(script)
-        except _THERE_ALREADY:
-            continue
-        except psycopg.Error as error:
-            raise _failed(f"{entry.what.rpartition(' ')[0]} could not be created", error, target) from error
-        finally:
-            _forget_settings(target)
+                for statement in adjustments.with_tables:
+                    target.execute(statement)
+            record.begin(target, parts)
+    except psycopg.errors.LockNotAvailable as error:
+        raise BusyError(
+            "another session works with its tables",
+            subject=target.info.dbname,
+            remedy="Stop what uses the database, then run the same command again.",
+        ) from error
+    except psycopg.Error as error:
+        raise _failed("the tables could not be created", error, target) from error
+    finally:
+        _forget_settings(target)
+
+
+def apply(target: Session, work: Apply) -> None:
+    """Run one step in a transaction. A step that an earlier, interrupted call has done is passed over."""
+    try:
+        with target.transaction():
+            target.execute(work.script)
+            if work.makes_half:
+                record.note_half(target, *work.makes_half)
+            if work.ends_half:
+                record.drop_half(target, *work.ends_half)
+    except _THERE_ALREADY:
+        return
+    except (psycopg.errors.AdminShutdown, psycopg.errors.QueryCanceled):
+        raise
+    except psycopg.Error as error:
+        if error.sqlstate is None or error.sqlstate.startswith(("08", "57")):
+            raise
+        raise _failed(f"{work.what.rpartition(' ')[0]} could not be created", error, target) from error
+    finally:
+        _forget_settings(target)
 
 
 def add_conditions(target: Session, survey: Survey) -> None:
@@ -98,6 +142,14 @@ def add_conditions(target: Session, survey: Survey) -> None:
         _forget_settings(target)
 
 
+def finish(target: Session, entries: Sequence[tuple[Entry, str]], emit: Emit) -> None:
+    """Carry out what is left of the archive, one by one."""
+    for number, (entry, script) in enumerate(entries, 1):
+        emit("schema.step", what=entry.what, number=number, of=len(entries))
+        with translated(target.info.dbname):
+            apply(target, Apply(entry.what, script))
+
+
 def verify_schema(target: Session, source: Facts, scope: Scope) -> None:
     """Raise ``SchemaDiffersError`` unless the target now has every object of the source, and no other."""
     found = plan.compare_objects(source, facts.read(target, scope))
@@ -108,6 +160,36 @@ def verify_schema(target: Session, source: Facts, scope: Scope) -> None:
             subject=target.info.dbname,
             remedy="Name an empty database as the target.",
             details=lines,
+        )
+
+
+def _drop_keys(target: Session, keys: Iterable[ForeignKey]) -> None:
+    """Drop foreign keys; they are created again with the rest."""
+    for key in keys:
+        statement = sql.SQL("ALTER TABLE {} DROP CONSTRAINT {}")
+        target.execute(statement.format(sql.Identifier(*key.table), sql.Identifier(key.name)))
+
+
+def _empty(target: Session, decided: Plan) -> None:
+    """Delete the rows that the plan gives up; make sure that there are no others where it saw none."""
+    if decided.restore_schema:
+        return
+    doomed = [one.table for one in decided.moving if one.action in {"replace", "again"}]
+    if doomed:
+        names = (sql.SQL("ONLY {}").format(table.identifier) for table in doomed)
+        target.execute(sql.SQL("TRUNCATE {}").format(sql.SQL(", ").join(names)))
+    for one in decided.moving:
+        if one.action == "copy":
+            _hold_empty(target, one.table)
+
+
+def _hold_empty(target: Session, table: Table) -> None:
+    target.execute(sql.SQL("LOCK TABLE ONLY {} IN SHARE MODE").format(table.identifier))
+    if not is_empty(target, table):
+        raise RefusedError(
+            "somebody writes to it: rows came in just now",
+            subject=f"{target.info.dbname} {table}",
+            remedy="Nothing was changed. Stop what writes to the target.",
         )
 
 

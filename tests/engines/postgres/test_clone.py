@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import threading
+
 import psycopg
 import pytest
 
 from engines.errors import ConfigurationError, RefusedError
 from engines.events import emit
-from engines.postgres import connection
+from engines.postgres import connection, split
 from engines.postgres.clone import clone
 from engines.postgres.compare import compare
 from engines.postgres.errors import BusyError, PostgresError, SchemaDiffersError
@@ -228,3 +230,117 @@ def test_what_is_not_carried_is_named(ends):
     kinds = {one.kind for one in run(ends).plan.not_carried}
     assert kinds == {"publication", "event trigger", "privileges", "settings", "owner"}
     assert not run(ends).plan.changes
+
+
+@pytest.fixture
+def several(databases, monkeypatch):
+    """Return two ends, the source with tables in several parts that refer to each other."""
+    monkeypatch.setattr(split, "PART", 100_000)
+    ends = databases(hostile=False)
+    on(
+        ends.source_url,
+        "CREATE TABLE part (id int PRIMARY KEY, note text)",
+        "CREATE TABLE whole (id int PRIMARY KEY, part int NOT NULL REFERENCES part DEFERRABLE, note text)",
+        "INSERT INTO part SELECT i, repeat('x', 50) FROM generate_series(1, 5000) i",
+        "INSERT INTO whole SELECT i, 1 + i % 5000, repeat('y', 50) FROM generate_series(1, 20000) i",
+        "CREATE INDEX whole_part ON whole (part)",
+        "CREATE UNIQUE INDEX whole_note ON whole (note, id)",
+        "ALTER TABLE whole REPLICA IDENTITY USING INDEX whole_pkey",
+        "VACUUM ANALYZE",
+    )
+    return ends
+
+
+def test_large_tables_travel_in_parts(several):
+    result = run(several)
+    parts = {entry["name"]: entry["parts"] for entry in result.tables}
+    assert parts["whole"] > parts["part"] > 1
+    assert {one.table.name: one.rows for one in result.moved} == {"part": 5000, "whole": 20000}
+    assert f"in {parts['whole']} parts" in "".join(result.plan.lines())
+    assert compare(several.source, several.target).differences() == []
+    analyzed = "SELECT count(*) FROM pg_stats WHERE tablename = 'whole'"
+    assert on(several.target_url, analyzed) == [(3,)]
+
+
+def test_foreign_keys_are_there_before_the_rows_that_refer(several):
+    seen = []
+    clone(
+        several.source,
+        several.target,
+        Options(),
+        check=False,
+        emit=lambda kind, **fields: seen.append(fields.get("what") or f"{kind} {fields.get('table')}"),
+    )
+    key = next(index for index, what in enumerate(seen) if what.startswith("FK CONSTRAINT public whole"))
+    assert seen.index("table.copied public.part") < key < seen.index("table.started public.whole")
+
+
+def test_without_the_right_to_switch_triggers_off_keys_are_checked_afterwards(several, postgres_server):
+    with psycopg.connect(postgres_server.url(), autocommit=True) as session:
+        session.execute("DROP ROLE IF EXISTS plain")
+        session.execute("CREATE ROLE plain LOGIN PASSWORD 'test'")
+        session.execute(f"ALTER DATABASE {several.target_name} OWNER TO plain")
+    several.target = connection.parse(postgres_server.url(several.target_name, "plain", "test"))
+    seen = []
+    clone(
+        several.source,
+        several.target,
+        Options(),
+        check=False,
+        emit=lambda kind, **fields: seen.append(fields.get("what") or f"{kind} {fields.get('table')}"),
+    )
+    key = next(index for index, what in enumerate(seen) if what.startswith("FK CONSTRAINT public whole"))
+    assert seen.index("table.copied public.whole") < key
+    assert compare(several.source, several.target).differences() == []
+    on(several.source_url, "DELETE FROM whole", "DELETE FROM part")
+    run(several, on_target_rows="replace", consent=several.target_name)
+    assert compare(several.source, several.target).differences() == []
+
+
+def test_writers_at_full_speed_do_not_get_into_the_copy(several):
+    """Rows come and go in both tables all the while: the keys hold, and the rows are of one moment."""
+    stop = threading.Event()
+
+    def write():
+        with psycopg.connect(several.source_url, autocommit=True) as session:
+            number = 5000
+            while not stop.is_set():
+                number += 1
+                with session.transaction():
+                    session.execute("INSERT INTO part VALUES (%s, 'new')", [number])
+                    session.execute("INSERT INTO whole VALUES (%s, %s, 'new')", [number + 20000, number])
+                    session.execute("UPDATE whole SET note = note || %s WHERE id = %s", ["+", number])
+                    session.execute("DELETE FROM whole WHERE id = %s", [number - 4000])
+
+    writers = [threading.Thread(target=write, daemon=True)]
+    for one in writers:
+        one.start()
+    try:
+        run(several)
+    finally:
+        stop.set()
+        for one in writers:
+            one.join(30)
+    (counts,) = on(
+        several.target_url,
+        "SELECT (SELECT count(*) FROM part), (SELECT count(*) FROM whole),"
+        " (SELECT count(*) FROM whole w LEFT JOIN part p ON p.id = w.part WHERE p.id IS NULL),"
+        " (SELECT sum(length(note) - 50) FROM whole WHERE id BETWEEN 4000 AND 20000)",
+    )
+    new = counts[0] - 5000
+    # One row more and one less with each transaction of the writer (its first deletes find row 1001).
+    assert counts[1] == 20000
+    assert counts[2] == 0
+    assert counts[3] == new - sum(1 for number in range(1001, 1001 + new) if number >= 4000)
+
+
+def test_values_of_many_megabytes_arrive(databases):
+    ends = databases(hostile=False)
+    on(
+        ends.source_url,
+        "CREATE TABLE blobs (id int PRIMARY KEY, b bytea, t text)",
+        "INSERT INTO blobs SELECT i, convert_to(repeat('abcdefgh', 2000000), 'UTF8'), repeat('z', 9000000)"
+        " FROM generate_series(1, 3) i",
+    )
+    run(ends)
+    assert compare(ends.source, ends.target).differences() == []

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from engines.errors import ConfigurationError, RefusedError
-from engines.postgres import plan
+from engines.postgres import gate, plan
 from engines.postgres.catalog import Column, ForeignKey, Scope, Sequence, Table, parse_names
 from engines.postgres.errors import SchemaDiffersError
 from engines.postgres.facts import Facts, Server
@@ -91,12 +91,12 @@ def test_upgraded_target_is_kept_or_refused_never_replaced():
 )
 def test_servers_that_do_not_fit_are_refused(change, message):
     with pytest.raises(ConfigurationError, match=message):
-        plan.check_servers(SOURCE, replace(TARGET, server=replace(TARGET.server, **change)), {})
+        gate.servers(SOURCE, replace(TARGET, server=replace(TARGET.server, **change)), {})
 
 
 def test_roles_that_policies_name_must_exist():
     with pytest.raises(ConfigurationError, match=r"no role app, .*policy mine"):
-        plan.check_servers(SOURCE, TARGET, {"app": "mine"})
+        gate.servers(SOURCE, TARGET, {"app": "mine"})
 
 
 def test_a_stand_in_for_a_view_counts_as_missing():

@@ -1,0 +1,138 @@
+"""Rows go on as they come: of any size, and whatever either side says meanwhile."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import psycopg
+import pytest
+
+from engines.postgres import connection, wire
+from engines.postgres.errors import PostgresError, UnreachableError
+from engines.postgres.relay import Relay, Way
+
+# ruff: noqa: S608 - statements of the test's own
+
+
+@pytest.fixture
+def relay(ends):
+    """Return a relay between the two ends, and what it heard of bytes."""
+    names = ("source", "target")
+    with connection.session(ends.source) as here, connection.session(ends.target) as there:
+        given = [
+            wire.arguments(address, session, purpose="test")
+            for address, session in ((ends.source, here), (ends.target, there))
+        ]
+    found = Relay(*given, names=names, start_source=(), start_target=())
+    yield found
+    found.close()
+
+
+def on(url, *statements):
+    with psycopg.connect(url, autocommit=True) as session:
+        for statement in statements:
+            cursor = session.execute(statement)
+        return cursor.fetchall() if cursor.description else []
+
+
+def way(query, into, form="binary", **more):
+    return Way(f"COPY ({query}) TO STDOUT (FORMAT {form})", f"COPY {into} FROM STDIN (FORMAT {form})", **more)
+
+
+@pytest.mark.parametrize("form", ["binary", "text"])
+@pytest.mark.parametrize(
+    ("rows", "width"), [(0, 1), (1, 0), (200_000, 3), (40, 70_000), (3, 5_000_000), (1, 262_144 - 30)]
+)
+def test_rows_of_any_size_arrive(relay, ends, form, rows, width):
+    on(ends.target_url, "CREATE TABLE t (id int, v text)")
+    query = f"SELECT i, repeat(chr(65 + i % 26), {width}) FROM generate_series(1, {rows}) i"
+    heard = []
+    assert relay.copy(way(query, "public.t", form), heard.append)[0] == rows
+    assert sum(heard) >= rows * width
+    expected = on(ends.source_url, f"SELECT count(*), sum(hashtext(v || i)) FROM ({query}) q (i, v)")
+    assert on(ends.target_url, "SELECT count(*), sum(hashtext(v || id)) FROM t") == expected
+
+
+def test_one_relay_copies_again_and_again(relay, ends):
+    on(ends.target_url, "CREATE TABLE t (id int)")
+    for number in range(20):
+        before = (f"INSERT INTO public.t VALUES ({number})",)
+        assert relay.copy(way("SELECT 1", "public.t", before=before), lambda size: None)[0] == 1
+    assert on(ends.target_url, "SELECT count(*) FROM t") == [(40,)]
+
+
+def test_notices_in_between_are_no_rows(relay, ends):
+    on(
+        ends.source_url,
+        "CREATE FUNCTION talk(i int) RETURNS int LANGUAGE plpgsql AS"
+        " $$BEGIN RAISE NOTICE 'row %', i; RETURN i; END$$",
+    )
+    on(ends.target_url, "CREATE TABLE t (id int)")
+    query = "SELECT public.talk(i) FROM generate_series(1, 5000) i"
+    assert relay.copy(way(query, "public.t"), lambda size: None)[0] == 5000
+    assert on(ends.target_url, "SELECT count(DISTINCT id) FROM t") == [(5000,)]
+
+
+@pytest.mark.parametrize(
+    ("query", "into", "message"),
+    [
+        ("SELECT i FROM generate_series(1, 900000) i", "public.few", "target: .*few_id_check"),
+        ("SELECT 10 / (700000 - i) FROM generate_series(1, 900000) i", "public.any", "source: division by"),
+        ("SELECT i FROM nowhere", "public.any", "source: relation .nowhere. does not exist"),
+        ("SELECT 1", "public.nowhere", "target: relation .public.nowhere. does not exist"),
+        ("SELECT 1, 2", "public.any", "target: row field count"),
+    ],
+)
+def test_either_side_may_refuse_and_nothing_is_kept(relay, ends, query, into, message):
+    on(ends.target_url, "CREATE TABLE few (id int CHECK (id < 500000))", 'CREATE TABLE "any" (id int)')
+    with pytest.raises(PostgresError, match=message) as caught:
+        relay.copy(way(query, into.replace("any", '"any"')), lambda size: None)
+    assert "500000" not in str(caught.value)
+    relay.close()
+    assert on(ends.target_url, 'SELECT (SELECT count(*) FROM few) + (SELECT count(*) FROM "any")') == [(0,)]
+
+
+@pytest.mark.parametrize("side", ["source_url", "target_url"])
+def test_a_side_that_is_cut_off_is_said(relay, ends, postgres_server, side):
+    on(ends.target_url, "CREATE TABLE t (id int)")
+    database = ends.source_name if side == "source_url" else ends.target_name
+    cut = []
+
+    def listen(size):
+        if not cut:
+            cut.append(size)
+            on(
+                postgres_server.url(),
+                f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{database}'",
+            )
+
+    with pytest.raises(UnreachableError, match="Run the same command again"):
+        relay.copy(way("SELECT generate_series(1, 9000000)", "public.t"), listen)
+
+
+MEASURED = """
+import os, resource
+from engines.events import emit
+from engines.postgres import connection
+from engines.postgres.clone import clone
+from engines.postgres.plan import Options
+ends = [connection.parse(os.environ[name]) for name in ("SOURCE", "TARGET")]
+clone(*ends, Options(jobs=2), check=False, emit=emit)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+"""
+
+
+def test_memory_does_not_grow_with_the_values(databases):
+    ends = databases(hostile=False)
+    on(
+        ends.source_url,
+        "CREATE TABLE a AS SELECT convert_to(repeat('abcdefgh', 6000000), 'UTF8') AS b"
+        " FROM generate_series(1, 2)",
+        "CREATE TABLE c AS TABLE a",
+    )
+    environment = os.environ | {"SOURCE": ends.source_url, "TARGET": ends.target_url}
+    command = [sys.executable, "-c", MEASURED]
+    done = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
+    assert int(done.stdout) < 120

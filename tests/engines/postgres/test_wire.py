@@ -1,0 +1,127 @@
+"""asyncpg connects as libpq does: every setting of an address is honoured, or refused by name."""
+
+from __future__ import annotations
+
+import subprocess
+
+import psycopg
+import pytest
+
+from engines.errors import ConfigurationError
+from engines.events import emit
+from engines.postgres import connection, wire
+from engines.postgres.clone import clone
+from engines.postgres.compare import compare
+from engines.postgres.errors import UnreachableError
+from engines.postgres.plan import Options
+from engines.postgres.relay import Relay
+from rehearsal import postgres
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory):
+    """Return a folder with a certificate authority's certificate and a server's, for 127.0.0.1."""
+    folder = tmp_path_factory.mktemp("tls")
+    make = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"]
+    for name, more in (
+        ("ca", ["-subj", "/CN=authority"]),
+        ("other", ["-subj", "/CN=other"]),
+        (
+            "server",
+            [
+                *("-subj", "/CN=localhost", "-CA", "ca.crt", "-CAkey", "ca.key"),
+                *("-addext", "subjectAltName=IP:127.0.0.1", "-addext", "basicConstraints=CA:FALSE"),
+            ],
+        ),
+    ):
+        command = [*make, "-keyout", f"{name}.key", "-out", f"{name}.crt", *more]
+        subprocess.run(command, cwd=folder, check=True, capture_output=True)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def tls_server(authority, tmp_path_factory):
+    """Return a server that takes connections over TLS alone."""
+    with postgres.server(tmp_path_factory.mktemp("tls-postgres")) as server:
+        with psycopg.connect(server.url()) as session:
+            if not session.execute("SELECT 1 FROM pg_config WHERE setting LIKE '%--with-%ssl%'").fetchone():
+                pytest.skip("this server was built without TLS")
+        for name in ("server.key", "server.crt"):
+            path = server.folder / name
+            path.write_bytes((authority / name).read_bytes())
+            path.chmod(0o600)
+        server.create_role("master", "test")
+        server.create_database("target", owner="master")
+        rules = (server.folder / "pg_hba.conf").read_text(encoding="utf-8").replace("\nhost ", "\nhostssl ")
+        with psycopg.connect(server.url(), autocommit=True) as session:
+            session.execute("ALTER SYSTEM SET ssl = on")
+            (server.folder / "pg_hba.conf").write_text(rules, encoding="utf-8")
+            session.execute("SELECT pg_reload_conf()")
+        yield server
+
+
+def address(server, **parts):
+    parsed = connection.parse(server.url("target", "master", "test"))
+    return connection.Address({**parsed.parameters, **parts})
+
+
+def test_rows_travel_over_a_verified_connection(ends, tls_server, authority):
+    target = address(tls_server, sslmode="verify-full", sslrootcert=str(authority / "ca.crt"))
+    clone(ends.source, target, Options(), check=False, emit=emit)
+    assert compare(ends.source, target).differences() == []
+
+
+def relay_to(server, **parts):
+    """Open a relay to ``server`` beside a session with ``parts``, as if libpq had let it pass."""
+    good = address(server, sslmode="require")
+    with connection.session(good) as session:
+        given = wire.arguments(good, session, purpose="test")
+        options = {option.keyword.decode(): (option.val or b"").decode() for option in session.pgconn.info}
+        given["ssl"] = wire.context({**{key: text for key, text in options.items() if text}, **parts})
+        return Relay(given, given, names=("a", "b"), start_source=(), start_target=())
+
+
+def test_a_server_that_cannot_prove_itself_is_not_trusted(tls_server, authority):
+    ours, other = str(authority / "ca.crt"), str(authority / "other.crt")
+    relay_to(tls_server, sslmode="verify-full", sslrootcert=ours).close()
+    relay_to(tls_server, sslmode="require").close()
+    for parts in ({"sslmode": "verify-ca", "sslrootcert": other}, {"sslrootcert": other}):
+        with pytest.raises(UnreachableError, match="certificate was not accepted"):
+            relay_to(tls_server, **parts)
+
+
+def test_plain_text_is_not_used_where_libpq_uses_tls(tls_server):
+    good = address(tls_server)  # sslmode=prefer
+    with connection.session(good) as session:
+        assert wire.arguments(good, session, purpose="test")["ssl"]
+
+
+def test_what_libpq_found_elsewhere_is_taken_over(ends, postgres_server, tmp_path, monkeypatch):
+    passwords, services = tmp_path / "pgpass", tmp_path / "services"
+    passwords.write_text("*:*:*:master:s3cr\\:t/@\n", encoding="utf-8")
+    passwords.chmod(0o600)
+    services.write_text(
+        f"[mine]\nhost=127.0.0.1\nport={postgres_server.port}\nuser=master\n", encoding="utf-8"
+    )
+    monkeypatch.setenv("PGSERVICEFILE", str(services))
+    text = f"service=mine dbname={ends.target_name} passfile={passwords} options='-c work_mem=7MB'"
+    ends.target = connection.parse(text)
+    with connection.session(ends.target) as session:
+        given = wire.arguments(ends.target, session, purpose="test")
+    assert (given["host"], given["user"], given["password"]) == ("127.0.0.1", "master", "s3cr:t/@")
+    assert given["server_settings"]["options"] == "-c work_mem=7MB"
+    clone(ends.source, ends.target, Options(), check=False, emit=emit)
+    assert compare(ends.source, ends.target).differences() == []
+
+
+def test_what_cannot_be_honoured_is_refused_by_name(tls_server):
+    wanted = address(tls_server, require_auth="scram-sha-256")
+    with (
+        connection.session(wanted) as session,
+        pytest.raises(ConfigurationError, match="require_auth=scram-sha-256 cannot be had"),
+    ):
+        wire.arguments(wanted, session, purpose="test")
+    given = {"hostaddr": "127.0.0.1", "sslmode": "verify-full"}
+    with pytest.raises(ConfigurationError, match="hostaddr and sslmode=verify-full"):
+        wire.host(wanted, given, "localhost")
+    assert wire.host(wanted, given | {"sslmode": "require"}, "localhost") == "127.0.0.1"

@@ -1,0 +1,76 @@
+"""Workers: all steps are done, and the first failure ends everything."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from engines.postgres import workers
+from engines.postgres.schedule import Schedule, Step
+
+
+class Hand:
+    """A worker whose work is a function."""
+
+    def __init__(self, log):
+        self.log, self.halt = log, threading.Event()
+
+    def do(self, work):
+        work(self)
+
+    def stop(self):
+        self.log.append("stopped")
+        self.halt.set()
+
+    def close(self):
+        self.log.append("closed")
+
+
+def run(steps, *, jobs=2, beat=lambda: None):
+    log = []
+    try:
+        workers.run(Schedule(steps), lambda: Hand(log), jobs=jobs, beat=beat)
+    finally:
+        assert threading.active_count() == before
+    return log
+
+
+before = threading.active_count()
+
+
+def test_each_step_is_done_once_after_what_it_needs():
+    done = []
+    steps = [
+        Step(str(number), lambda hand, number=number: done.append(number), 1, frozenset(after))
+        for number, after in ((1, ()), (2, "1"), (3, "1"), (4, "23"))
+    ]
+    log = run(steps)
+    assert sorted(done) == [1, 2, 3, 4]
+    assert (done[0], done[-1]) == (1, 4)
+    assert set(log) == {"closed"}
+
+
+def test_nothing_to_do_hires_nobody():
+    assert run([]) == []
+
+
+def test_a_failure_breaks_off_the_others_and_is_raised():
+    def fail(hand):
+        raise KeyError("oops")
+
+    def wait(hand):
+        assert hand.halt.wait(30)
+
+    with pytest.raises(KeyError, match="oops"):
+        run([Step("wait", wait, 2), Step("fail", fail, 1), Step("never", None, 0, frozenset({"fail"}))])
+
+
+def test_a_failing_look_breaks_off_everything():
+    def beat():
+        raise ConnectionError("the lock is gone")
+
+    with pytest.raises(ConnectionError, match="lock"):
+        run(
+            [Step("quick", lambda hand: None, 2), Step("wait", lambda hand: hand.halt.wait(30), 1)], beat=beat
+        )
