@@ -16,7 +16,7 @@ from engines.objects.errors import LockedError
 from engines.objects.manifest import Manifest
 
 # Says of every object when it is proven; of a large object the second part never arrives.
-MIRROR = """
+MIRROR = r"""
 import json, os, sys, time
 from pathlib import Path
 from engines.objects import journal, multipart
