@@ -66,9 +66,9 @@ def wait_until():
     """Return a function that waits for what must come true, and fails the test if it does not."""
 
     def wait(condition: Callable[[], object]) -> None:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 120
         while not condition():
-            assert time.monotonic() < deadline, "it did not come true in a minute"
+            assert time.monotonic() < deadline, "it did not come true in two minutes"
             time.sleep(0.1)
 
     return wait
