@@ -107,6 +107,7 @@ def connecting(text: str, subject: str) -> UnreachableError:
 _LOST = "08"
 _STOPPED = ("57P01", "57P02", "57P03", "57014")
 _FORBIDDEN = "42501"
+_FULL = "53100"
 _UNKNOWN = "XX000"
 
 
@@ -116,6 +117,9 @@ def refusal(state: str, text: str, subject: str, remedy: str = "") -> PostgresEr
         return UnreachableError(f"the server ended the work: {text}", subject=subject, remedy=_AGAIN)
     if state.startswith(_LOST) or not state:
         return UnreachableError("the connection was lost", subject=subject, remedy=_AGAIN)
+    if state == _FULL:
+        # What the server itself says may be as odd as "wrote only 4096 of 8192 bytes".
+        return PostgresError("the server's disk is full", subject=subject, remedy=f"Make room. {_AGAIN}")
     if state == _FORBIDDEN:
         remedy = remedy or "Grant it to the user in the address."
     return PostgresError(text, subject=subject, remedy=remedy)
