@@ -134,7 +134,7 @@ unfrozen:
   returned: always
   type: bool
 lock:
-  description: Who holds the lock, in which run, for how long (C(age), seconds), and what is left of the lease.
+  description: Who holds the lock, in which run, for how long (C(age), seconds), and C(lease_left).
   returned: state is read
   type: dict
 runs:
