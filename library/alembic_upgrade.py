@@ -13,7 +13,10 @@ author: BMII Migrate contributors (@bmii-migrate)
 description:
   - Applies the pending revisions, each in a transaction of its own. One upgrade (or M(pg_clone)) at a
     time works on a database; others wait, and find nothing to do.
-  - A revision that fails leaves the database at the one before, and the message says so.
+  - A revision that fails leaves the database at the one before, and the message says so. One that commits on
+    its way, as it has to for C(CREATE INDEX CONCURRENTLY), may be half-done then; the message says that too.
+  - An invalid index, which a concurrent build that failed or was killed leaves, is dropped when a pending
+    revision builds it. Any other one is named in a warning and left alone.
   - The project's C(env.py) has to use C(config.attributes["connection"]) when it is given.
 options:
   database_url:
@@ -31,7 +34,7 @@ options:
     default: head
   lock_timeout:
     description: Seconds that a statement waits for a lock on a table; 0 is without limit. A short wait
-      keeps a revision from blocking users behind it.
+      keeps a revision from blocking users behind it. Concurrent builds, which block nobody, wait on.
     type: int
     default: 10
   statement_timeout:
@@ -56,6 +59,13 @@ EXAMPLES = r"""
   alembic_upgrade:
     database_url: ssm:/bmii/production/DATABASE_URL
     config: migrations/alembic.ini
+
+- name: See what it would do, with the SQL
+  alembic_upgrade:
+    database_url: ssm:/bmii/production/DATABASE_URL
+    config: migrations/alembic.ini
+  check_mode: true
+  diff: true
 """
 
 RETURN = r"""
@@ -79,6 +89,16 @@ applied:
     title:
       description: The first line of its description.
       type: str
+dropped_indexes:
+  description: Invalid indexes that made way for a revision that builds them; in check mode those that would.
+  returned: success
+  type: list
+  elements: str
+invalid_indexes:
+  description: The other invalid indexes of the database. There is a warning for each.
+  returned: success
+  type: list
+  elements: str
 sql:
   description: The SQL of the pending revisions. Empty outside check mode.
   returned: success
@@ -98,8 +118,9 @@ from engines.contract import finish
 from engines.events import emit
 from engines.postgres.ends import target_of
 from engines.postgres.errors import AbsentError
+from engines.schema.model import Options
 from engines.schema.outcome import as_result
-from engines.schema.upgrade import Options, outline, upgrade
+from engines.schema.upgrade import outline, upgrade
 
 
 def main() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
 from collections.abc import Iterable
 
@@ -17,7 +16,7 @@ from engines.schema.revisions import Pending
 def sql_of(scripts: ScriptDirectory, needed: Iterable[Pending], current: tuple[str, ...]) -> str:
     """Return what applying ``needed`` to a database at ``current`` would send.
 
-    A revision that computes with rows, which only a real run can, is named with the reason instead.
+    A revision that computes with rows, which only a real run can, is shown up to there, with a note.
     """
     parts = []
     standing = current
@@ -34,6 +33,7 @@ def _render(step: RevisionStep, standing: tuple[str, ...]) -> str:
     buffer = io.StringIO()
     context = MigrationContext.configure(
         dialect_name="postgresql",
+        dialect_opts={"paramstyle": "named"},  # any other doubles percent signs
         opts={
             "as_sql": True,
             "literal_binds": True,
@@ -43,9 +43,9 @@ def _render(step: RevisionStep, standing: tuple[str, ...]) -> str:
         },
     )
     try:
-        # What a revision prints is not SQL, and would spoil the module's answer.
-        with Operations.context(context), contextlib.redirect_stdout(io.StringIO()):
+        with Operations.context(context), context.begin_transaction():
             context.run_migrations()
-    except Exception as error:  # noqa: BLE001 - whatever a revision does without a database
-        return f"-- its SQL shows only when it runs ({type(error).__name__})\n"
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a revision does without a database
+        note = f"-- From here on its SQL shows only when it runs ({type(error).__name__}).\n"
+        return buffer.getvalue() + note
     return buffer.getvalue()

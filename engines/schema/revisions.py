@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,10 +32,13 @@ def load(path: Path) -> tuple[Config, ScriptDirectory]:
     config = Config(str(path))
     try:
         scripts = ScriptDirectory.from_config(config)
-        scripts.get_heads()  # reads every revision now, so that a broken one is seen here
+        with warnings.catch_warnings():
+            # Alembic warns of two revisions with one name, and forgets one of them.
+            warnings.filterwarnings("error", message=".*is present more than once")
+            scripts.get_heads()  # reads every revision now, so that a broken one is seen here
     except CommandError as error:
         raise ConfigurationError(str(error), subject=str(path), remedy="Correct script_location.") from error
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise RevisionError(
             f"a revision cannot be read: {type(error).__name__}: {error}", subject=str(path)
         ) from error

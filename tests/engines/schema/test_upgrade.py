@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 import traceback
+import urllib.parse
 from pathlib import Path
 
 import pytest
@@ -16,7 +18,8 @@ from engines.postgres import connection
 from engines.postgres.errors import AbsentError, BusyError
 from engines.postgres.lock import exclusive
 from engines.schema.errors import RevisionError, SchemaError
-from engines.schema.upgrade import Options, outline, upgrade
+from engines.schema.model import Options
+from engines.schema.upgrade import outline, upgrade
 
 TABLES = (
     "SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace ORDER BY 1"
@@ -50,7 +53,7 @@ def test_check_shows_the_sql_and_changes_nothing(database, project, query):
     assert "UPDATE alembic_version SET version_num='r2'" in planned.sql
     assert "CREATE TABLE one" not in planned.sql
     assert "-- Revision r3: What r3 does." in planned.sql
-    assert "its SQL shows only when it runs" in planned.sql
+    assert "From here on its SQL shows only when it runs" in planned.sql
     assert query(TABLES) == [("alembic_version",), ("one",)]
     assert names(run(database, project)) == ["r2", "r3"]
 
@@ -68,7 +71,13 @@ def test_a_failed_revision_leaves_the_one_before_and_says_so(database, project, 
     ) as caught:
         run(database, project)
     assert "The database is left at r2" in str(caught.value)
-    assert caught.value.details == {"failed": "r3", "left_at": "r2", "applied": ["r1", "r2"]}
+    assert caught.value.details == {
+        "failed": "r3",
+        "left_at": "r2",
+        "applied": ["r1", "r2"],
+        "may_be_half_done": False,
+        "invalid_indexes": [],
+    }
     assert query(TABLES) == [("alembic_version",), ("one",), ("two",)]
     project.revision("r3", "r2", "op.execute('CREATE TABLE three (id integer)')")
     assert names(run(database, project)) == ["r3"]
@@ -88,12 +97,6 @@ def test_no_message_holds_a_password_or_a_row(database, project, query):
     assert "Tr0ub4dor" not in "".join(traceback.format_exception(caught.value))
     with pytest.raises(AbsentError):
         run(connection.Address({**database.parameters, "dbname": "nowhere"}), project)
-
-
-def test_printing_revisions_do_not_spoil_the_answer(database, project, capsys):
-    project.revision("r3", "r2", "print('noise')")
-    run(database, project)
-    assert capsys.readouterr().out == ""
 
 
 def test_several_heads_are_named(database, project, query):
@@ -148,21 +151,62 @@ def test_a_statement_does_not_wait_for_ever(database, project, query):
         run(database, project, statement_timeout=0.1)
 
 
-def test_an_index_can_be_built_concurrently(database, project, query):
-    body = (
-        "with op.get_context().autocommit_block(): "
-        "op.create_index('fast', 'one', ['id'], postgresql_concurrently=True)"
-    )
+def test_revisions_of_two_branches_that_depend_on_each_other_come_in_order(database, project):
+    text = 'revision = "other"\ndown_revision = None\ndepends_on = "r1"\nbranch_labels = "side"\n\n\n'
+    (project.versions / "other.py").write_text(f"{text}def upgrade():\n    pass\n", encoding="utf-8")
+    assert names(run(database, project, target="other")) == ["r1", "other"]
+    assert names(run(database, project, target="r2")) == ["r2"]
+
+
+def test_two_revisions_with_one_name_are_refused(database, project):
+    (project.versions / "again.py").write_text('revision = "r2"\ndown_revision = "r1"\n', encoding="utf-8")
+    with pytest.raises(RevisionError, match="present more than once"):
+        run(database, project)
+
+
+def test_nothing_that_is_printed_on_the_way_gets_out(database, project, capfd):
+    """The env.py that `alembic init` writes sets up logging on stderr; revisions print and warn."""
+    env = Path(project.config.parent / "env.py")
+    logging_ = "import logging\nlogging.basicConfig(level=logging.DEBUG, force=True)\n"
+    env.write_text(logging_ + env.read_text(encoding="utf-8"), encoding="utf-8")
+    body = "import sys, warnings; print('noise', file=sys.stderr); warnings.warn('noise'); print('noise')"
     project.revision("r3", "r2", body)
+    with (project.versions / "r3.py").open("a", encoding="utf-8") as file:
+        file.write("print('noise')\n")
     assert names(run(database, project)) == ["r1", "r2", "r3"]
-    assert query("SELECT indisvalid FROM pg_index WHERE indexrelid = 'fast'::regclass") == [(True,)]
+    assert capfd.readouterr() == ("", "")
+
+
+def test_an_env_that_goes_elsewhere_is_found_out(database, project):
+    (project.config.parent / "env.py").write_text("pass\n", encoding="utf-8")
+    with pytest.raises(SchemaError, match=r"r1 did not reach it: env\.py uses another connection"):
+        run(database, project)
+    (project.config.parent / "env.py").write_text("raise SystemExit('set DATABASE_URL')\n", encoding="utf-8")
+    with pytest.raises(SchemaError, match="SystemExit: set DATABASE_URL"):
+        run(database, project)
+
+
+def test_a_cut_connection_is_said_with_where_the_database_is_left(database, project, query):
+    project.revision("r3", "r2", "op.execute('SELECT pg_terminate_backend(pg_backend_pid())')")
+    with pytest.raises(SchemaError, match=r"revision r3 .*closed the connection.*The database is left at r2"):
+        run(database, project)
+
+
+@pytest.mark.parametrize("password", ["per%cent", "a@b:c/d?e#f", "näh-密码 ☃", "quo'te\\\"s"])
+def test_any_password_will_do(postgres_server, project, password):
+    postgres_server.create_role("odd", password)
+    postgres_server.create_database("odd_passwords", owner="odd")
+    quoted = urllib.parse.quote(password, safe="")
+    url = postgres_server.url("odd_passwords", "odd", quoted, driver="psycopg2")
+    assert run(connection.parse(url), project).after == ("r2",)
 
 
 CALL = """
 import os, sys
 from pathlib import Path
 from engines.postgres import connection
-from engines.schema.upgrade import Options, upgrade
+from engines.schema.model import Options
+from engines.schema.upgrade import upgrade
 
 database, options = connection.parse(os.environ["ADDRESS"]), Options(config=Path(sys.argv[1]))
 result = upgrade(database, options, check=False, emit=lambda *a, **k: None)
@@ -170,16 +214,45 @@ print(len(result.applied))
 """
 
 
-def test_of_three_at_once_one_works_and_the_others_find_nothing(database, project):
-    project.revision("r3", "r2", "op.execute('SELECT pg_sleep(0.5)')")
+def start(database, project):
     address = " ".join(f"{key}='{value}'" for key, value in database.parameters.items())
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-c", CALL, str(project.config)],
-            env=os.environ | {"ADDRESS": address},
-            stdout=subprocess.PIPE,
-            text=True,
+    return subprocess.Popen(
+        [sys.executable, "-c", CALL, str(project.config)],
+        env=os.environ | {"ADDRESS": address},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_of_ten_at_once_one_works_and_the_others_find_nothing(database, project, query):
+    project.revision("r3", "r2", "op.execute('SELECT pg_sleep(0.5)')")
+    processes = [start(database, project) for _ in range(10)]
+    assert sorted(int(process.communicate()[0]) for process in processes) == [0] * 9 + [3]
+    assert query(TABLES) == [("alembic_version",), ("one",), ("two",)]
+
+
+def test_what_a_killed_upgrade_left_is_finished_by_the_same_command(database, project, query):
+    run(database, project)
+    project.revision("r3", "r2", "op.execute('CREATE TABLE three (id integer)')")
+    project.revision(
+        "r4", "r3", "op.execute('CREATE TABLE four (id integer)'); op.execute('SELECT pg_sleep(600)')"
+    )
+    process = start(database, project)
+    with process:
+        until(
+            query,
+            "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(600)' AND state = 'active'",
         )
-        for _ in range(3)
-    ]
-    assert sorted(int(process.communicate()[0]) for process in processes) == [0, 0, 3]
+        process.kill()
+    project.revision("r4", "r3", "op.execute('CREATE TABLE four (id integer)')")
+    assert names(run(database, project)) == ["r4"]
+    assert query(TABLES)[1:] == [("four",), ("one",), ("three",), ("two",)]
+
+
+def until(query, statement):
+    """Wait until ``statement`` counts one."""
+    for _ in range(600):
+        if query(statement) == [(1,)]:
+            return
+        time.sleep(0.1)
+    pytest.fail(f"never came true: {statement}")

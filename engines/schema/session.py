@@ -1,0 +1,143 @@
+"""The one session that migrates: its settings, its lock, and what is noticed about it."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg2
+import sqlalchemy as sa
+from sqlalchemy.pool import NullPool
+
+from engines.errors import ConfigurationError
+from engines.postgres import lock
+from engines.postgres.connection import Address
+from engines.postgres.errors import connecting
+from engines.schema.errors import SchemaError
+from engines.schema.model import Options
+
+PURPOSE = "bmii-migrate alembic_upgrade"
+
+# The first version (as libpq counts) whose backends can watch for a client that is gone.
+_CAN_WATCH_CLIENT = 140000
+_CONCURRENTLY = re.compile(
+    r"\b(INDEX|TABLE|PARTITION|REINDEX)\b.*\bCONCURRENTLY\b", re.IGNORECASE | re.DOTALL
+)
+
+
+@contextlib.contextmanager
+def opened(address: Address, options: Options, *, read_only: bool) -> Iterator[sa.Connection]:
+    """Open the session for the length of a ``with`` block; SQLAlchemy's errors are translated."""
+    # Handing over a ready connection, rather than a URL, keeps the password out of the engine's messages.
+    engine = sa.create_engine(
+        "postgresql+psycopg2://", creator=lambda: _connect(address), poolclass=NullPool, hide_parameters=True
+    )
+    with translated(address), engine.connect() as connection:
+        for name, value in _settings(connection, options, read_only=read_only).items():
+            connection.execute(sa.select(sa.func.set_config(name, value, False)))
+        connection.commit()
+        yield connection
+
+
+@contextlib.contextmanager
+def translated(address: Address) -> Iterator[None]:
+    """Raise SQLAlchemy's errors as ``SchemaError`` about the database."""
+    try:
+        yield
+    except sa.exc.SQLAlchemyError as error:
+        raise SchemaError(
+            reason(error), subject=str(address), remedy="Put it right, then run the same command again."
+        ) from error
+
+
+def take_lock(connection: sa.Connection, address: Address, options: Options) -> None:
+    """Take the lock in the session that migrates: it ends with the work, however that ends."""
+
+    def attempt() -> bool:
+        taken = bool(connection.execute(sa.text(lock.TRY)).scalar())
+        connection.commit()
+        return taken
+
+    def holder() -> tuple[object, ...] | None:
+        row = connection.execute(sa.text(lock.HOLDER)).fetchone()
+        connection.commit()
+        return tuple(row) if row else None
+
+    lock.wait(attempt, holder, seconds=options.lock_wait, subject=str(address))
+
+
+class Watch:
+    """Notices whether a revision commits on its way, and lets concurrent builds wait.
+
+    A build with CONCURRENTLY waits for every older transaction, and nobody queues up behind it: the lock
+    timeout, which is there for those who would, could only leave an invalid index.
+    """
+
+    def __init__(self, connection: sa.Connection, options: Options) -> None:
+        self.committed = False
+        self._lock_timeout = _milliseconds(options.lock_timeout)
+        sa.event.listen(connection, "commit", self._commit)
+        sa.event.listen(connection, "before_cursor_execute", self._before)
+        sa.event.listen(connection, "after_cursor_execute", self._after)
+
+    def _commit(self, _connection: sa.Connection) -> None:
+        self.committed = True
+
+    def _before(self, connection: sa.Connection, cursor: Any, statement: str, *_: Any) -> None:
+        if _is_autocommit(connection):
+            self.committed = True
+            if _CONCURRENTLY.search(statement):
+                cursor.execute("SET lock_timeout = 0")
+
+    def _after(self, connection: sa.Connection, cursor: Any, statement: str, *_: Any) -> None:
+        if _is_autocommit(connection) and _CONCURRENTLY.search(statement):
+            cursor.execute(f"SET lock_timeout = '{self._lock_timeout}'")
+
+
+def reason(error: BaseException) -> str:
+    """Return the first line of the reason, without statements and their values: they may be confidential."""
+    original = error.orig if isinstance(error, sa.exc.DBAPIError) and error.orig else error
+    diagnosis = getattr(getattr(original, "diag", None), "message_primary", None)
+    lines = str(diagnosis or original).splitlines() or [""]
+    return lines[0] if diagnosis else f"{type(original).__name__}: {lines[0]}"
+
+
+def _connect(address: Address) -> Any:
+    defaults = {"connect_timeout": "10", "keepalives_idle": "30", "tcp_user_timeout": "60000"}
+    options: dict[str, Any] = {
+        **defaults,
+        **address.parameters,
+        "application_name": PURPOSE,
+        "client_encoding": "utf8",
+    }
+    try:
+        return psycopg2.connect(**options)
+    except psycopg2.OperationalError as error:
+        raise connecting(str(error), str(address)) from None
+    except psycopg2.ProgrammingError:
+        raise ConfigurationError("the address has an unknown option", subject=str(address)) from None
+
+
+def _settings(connection: sa.Connection, options: Options, *, read_only: bool) -> dict[str, str]:
+    settings = {
+        "lock_timeout": _milliseconds(options.lock_timeout),
+        "statement_timeout": _milliseconds(options.statement_timeout),
+        "idle_in_transaction_session_timeout": "0",  # a revision may compute for long between statements
+        "default_transaction_read_only": "on" if read_only else "off",
+    }
+    raw: Any = connection.connection.dbapi_connection
+    if raw.server_version >= _CAN_WATCH_CLIENT:
+        # A server that works for a killed client must notice, and let go of its locks.
+        settings["client_connection_check_interval"] = "1s"
+    return settings
+
+
+def _is_autocommit(connection: sa.Connection) -> bool:
+    raw: Any = connection.connection.dbapi_connection
+    return bool(raw.autocommit)
+
+
+def _milliseconds(seconds: float) -> str:
+    return f"{round(seconds * 1000)}ms"
