@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 
 import pytest
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import inspect
+
+from engines.postgres import lock
 
 COMPOUND = (
     "INSERT INTO compounds (name, smiles, formula, fingerprint) "
@@ -120,4 +123,24 @@ def test_two_upgrades_at_once_do_not_race(bare_platform, alembic_ini):
     both = [subprocess.Popen(arguments, env=environment, stderr=subprocess.PIPE) for _ in range(2)]
     assert [process.communicate(timeout=60)[1] for process in both] == [b"", b""]
     assert [process.returncode for process in both] == [0, 0]
+    assert "rankings" in _tables(bare_platform)
+
+
+def test_an_upgrade_by_hand_waits_for_one_by_the_module(bare_platform, alembic_ini):
+    environment = {"PATH": "", "DATABASE_URL": bare_platform.environment["DATABASE_URL"]}
+    arguments = [sys.executable, "-m", "alembic", "-c", str(alembic_ini), "upgrade", "head"]
+    waits = (
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE '%try_adv%'"
+        " AND pid <> pg_backend_pid()"
+    )
+    with bare_platform.engine.connect() as other:
+        other.exec_driver_sql(lock.TRY)
+        other.commit()
+        with subprocess.Popen(arguments, env=environment) as upgrade:
+            while bare_platform.rows(waits) == [(0,)]:
+                assert upgrade.poll() is None
+                time.sleep(0.1)
+            assert "rankings" not in _tables(bare_platform)
+            other.exec_driver_sql(lock.RELEASE)
+            assert upgrade.wait(timeout=60) == 0
     assert "rankings" in _tables(bare_platform)
