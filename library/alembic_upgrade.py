@@ -119,7 +119,7 @@ from engines.events import emit
 from engines.postgres.ends import target_of
 from engines.postgres.errors import AbsentError
 from engines.schema.model import Options
-from engines.schema.outcome import as_result
+from engines.schema.outcome import as_result, warnings
 from engines.schema.upgrade import outline, upgrade
 
 
@@ -135,10 +135,11 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    finish(module, lambda: _run(module.params, check=module.check_mode))
+    finish(module, lambda: _run(module))
 
 
-def _run(given: dict[str, Any], *, check: bool) -> dict[str, Any]:
+def _run(module: AnsibleModule) -> dict[str, Any]:
+    given, check = module.params, module.check_mode
     options = Options(
         config=Path(given["config"]),
         target=given["target"],
@@ -149,7 +150,10 @@ def _run(given: dict[str, Any], *, check: bool) -> dict[str, Any]:
     address = target_of(given["database_url"], may_be_absent=check, name="database_url")
     if address is not None:
         try:
-            return as_result(upgrade(address, options, check=check, emit=emit))
+            result = upgrade(address, options, check=check, emit=emit)
+            for text in warnings(result):
+                module.warn(text)
+            return as_result(result)
         except AbsentError:
             if not check:
                 raise

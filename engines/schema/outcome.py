@@ -11,11 +11,6 @@ from engines.schema.model import Result
 def as_result(result: Result) -> dict[str, Any]:
     """Return what the module documents."""
     listing = "".join(f"-- Revision {one.revision}: {one.title}\n" for one in result.applied)
-    warnings = [
-        f"The index {one} is invalid, so that no query uses it: a build was cut off. "
-        f"Remove it with `{one.removal}`, and build it anew if it is needed."
-        for one in result.invalid
-    ]
     return {
         "changed": bool(result.applied),
         "from": ", ".join(result.before),
@@ -23,8 +18,16 @@ def as_result(result: Result) -> dict[str, Any]:
         "applied": [asdict(one) for one in result.applied],
         "dropped_indexes": [str(one) for one in result.dropped],
         "invalid_indexes": [str(one) for one in result.invalid],
-        "warnings": warnings,
         "sql": result.sql,
         "seconds": result.seconds,
         "diff": {"before": "", "after": result.sql or listing},
     }
+
+
+def warnings(result: Result) -> list[str]:
+    """Return what the user should hear beside the result."""
+    return [
+        f"The index {one} is invalid, so that no query uses it: a build was cut off. "
+        f"Remove it with `{one.removal}`, and build it anew if it is needed."
+        for one in result.invalid
+    ]

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psycopg
 import pytest
 
 MODULE = Path(__file__).parents[2] / "library" / "alembic_upgrade.py"
@@ -73,6 +74,18 @@ def test_check_real_repeat_and_a_failure(options, tmp_path):
     assert 'relation "one" already exists. The database is left at r1' in failed["msg"]
     for output in (printed, printed_too, printed_last):
         assert "canary-93ab" not in output.replace(options["database_url"], "")
+
+
+def test_an_invalid_index_is_a_warning(options):
+    _run(**options)
+    with psycopg.connect(options["database_url"].replace("+psycopg2", ""), autocommit=True) as session:
+        session.execute("INSERT INTO one VALUES (1), (1)")
+        with pytest.raises(psycopg.errors.UniqueViolation):
+            session.execute("CREATE UNIQUE INDEX CONCURRENTLY fast ON one (id)")
+    result, _ = _run(**options)
+    assert (result["changed"], result["invalid_indexes"]) == (False, ["public.fast"])
+    assert "Remove it with `DROP INDEX CONCURRENTLY public.fast;`" in result["warnings"][0]
+    assert "deprecations" not in result
 
 
 def test_a_plan_does_without_a_database(options, aws):
