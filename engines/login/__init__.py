@@ -1,0 +1,1 @@
+"""Handing an address on to programs that speak libpq, without handing on its password."""
