@@ -17,7 +17,7 @@ _RESERVED_USERS = frozenset({"admin", "user", "public", "rdsadmin", "rds_superus
 # Refused by RDS in a password.
 _UNUSABLE = re.compile(r"[/@\"\s]|[^\x20-\x7e]")
 
-_REQUIRED_SECRETS = ("db_password", "API_KEY")
+_REQUIRED_SECRETS = ("db_password", "app_db_password", "API_KEY")
 _WELL_KNOWN = frozenset(
     {"minioadmin", "postgres", "password", "changeme", "change-me", "secret", "admin", "test"}
 )
@@ -29,6 +29,13 @@ def _database(settings: Settings) -> Iterator[Finding]:
         value = settings.database.get(key)
         if value is not None and not accepts(value):
             yield Finding(f"preflight_database.{key}", f"{value!r} {what}", remedy)
+    application = settings.database.get("application_user")
+    if application and application == settings.database.get("user"):
+        yield Finding(
+            "preflight_database.application_user",
+            "is the database's owner, who may do everything",
+            "Name another role: the migration makes it.",
+        )
     days = settings.database.get("backup_retention_days")
     if settings.production and days is not None and int(days) == 0:
         yield Finding(
@@ -40,11 +47,22 @@ def _is_number(value: Any, least: int, most: int) -> bool:
     return str(value).isdigit() and least <= int(value) <= most
 
 
+def _may_be_user(name: str) -> bool:
+    return bool(
+        _SQL_NAME.fullmatch(name) and name.lower() not in _RESERVED_USERS and not name.startswith("pg_")
+    )
+
+
 _DATABASE: Mapping[str, Any] = {
     "name": (_SQL_NAME.fullmatch, "cannot name a database", "Use letters, digits and _."),
     "user": (
-        lambda v: _SQL_NAME.fullmatch(v) and v.lower() not in _RESERVED_USERS and not v.startswith("pg_"),
+        _may_be_user,
         "cannot be the master user",
+        "Use letters, digits and _, and no name that RDS keeps for itself.",
+    ),
+    "application_user": (
+        _may_be_user,
+        "cannot be the service's user",
         "Use letters, digits and _, and no name that RDS keeps for itself.",
     ),
     "instance_identifier": (

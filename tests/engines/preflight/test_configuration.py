@@ -31,8 +31,17 @@ LOCAL = Settings(
     cpu=1024,
     memory=2048,
     log_retention_days=30,
-    database={"name": "bio_bind_rank", "user": "bmii_admin", "instance_identifier": "bmii-postgres"},
-    secrets=[{"name": "db_password", "value": "postgres"}, {"name": "API_KEY", "generate": {"length": 40}}],
+    database={
+        "name": "bio_bind_rank",
+        "user": "bmii_admin",
+        "application_user": "bmii_app",
+        "instance_identifier": "bmii-postgres",
+    },
+    secrets=[
+        {"name": "db_password", "value": "postgres"},
+        {"name": "app_db_password", "generate": {"length": 40}},
+        {"name": "API_KEY", "generate": {"length": 40}},
+    ],
     minimum_free_mib=1,
 )
 EMULATED = {"AWS_ENDPOINT_URL": "http://127.0.0.1:14566"}
@@ -57,6 +66,7 @@ PRODUCTION = dataclasses.replace(
     },
     secrets=[
         {"name": "db_password", "generate": {"length": 40}},
+        {"name": "app_db_password", "generate": {"length": 40}},
         {"name": "API_KEY", "value": "env:BMII_API_KEY"},
     ],
 )
@@ -124,6 +134,8 @@ BAD_ANYWHERE = [
     ({"log_retention_days": 31}, "preflight_log_retention_days"),
     (_database(name="bio-bind"), "preflight_database.name"),
     (_database(user="admin"), "preflight_database.user"),
+    (_database(application_user="pg_app"), "preflight_database.application_user"),
+    (_database(application_user="bmii_admin"), "preflight_database.application_user"),
     (_database(instance_identifier="bmii--postgres"), "preflight_database.instance_identifier"),
     (_database(instance_class="t4g.medium"), "preflight_database.instance_class"),
     (_database(allocated_storage=5), "preflight_database.allocated_storage"),
