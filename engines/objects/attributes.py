@@ -9,9 +9,11 @@ from dataclasses import dataclass, field, replace
 from email.errors import HeaderParseError
 from email.header import decode_header, make_header
 from email.utils import format_datetime, parsedate_to_datetime
-from html import unescape
 from types import MappingProxyType
 from urllib.parse import urlencode
+from xml.etree import ElementTree
+
+from engines.objects.errors import TruncatedError
 
 # What travels: the name that boto3 gives it, by the header's name.
 HEADERS = MappingProxyType(
@@ -33,7 +35,6 @@ _LEFT_BEHIND = {
     "x-amz-object-lock-legal-hold": "legal hold",
     "x-amz-missing-meta": "metadata that the source cannot tell",
 }
-_TAG = re.compile(r"<Tag>\s*<Key>([^<]*)</Key>\s*<Value>([^<]*)</Value>\s*</Tag>")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +87,19 @@ def left_behind(answer: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def tags_of(text: str) -> dict[str, str]:
-    """Return the tags of an answer to GetObjectTagging."""
-    return {unescape(key): unescape(value) for key, value in _TAG.findall(text)}
+    """Return the tags of an answer to GetObjectTagging. Raises ``TruncatedError`` if it was cut short."""
+    try:
+        root = ElementTree.fromstring(text)  # noqa: S314 - expat expands no external entities; our own store
+    except ElementTree.ParseError as error:
+        raise TruncatedError("its tags could not be read whole") from error
+    parts = (
+        {_bare(one.tag): one.text or "" for one in tag} for tag in root.iter() if _bare(tag.tag) == "Tag"
+    )
+    return {part["Key"]: part.get("Value", "") for part in parts}
+
+
+def _bare(name: str) -> str:
+    return name.rpartition("}")[2]
 
 
 def tags_as_xml(tags: Mapping[str, str]) -> str:

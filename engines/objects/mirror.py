@@ -28,7 +28,7 @@ from engines.objects.errors import (
 from engines.objects.journal import Book
 from engines.objects.listing import Entry, listed, older_versions
 from engines.objects.manifest import Record, Summary
-from engines.objects.multipart import Budget, Checksums, Lane, abandon
+from engines.objects.multipart import Budget, Checksums, Lane, abandon, unfinished
 from engines.objects.outcome import Outcome, incomplete
 from engines.objects.plan import Rules, Verdict, refusals
 from engines.objects.progress import Progress
@@ -116,9 +116,16 @@ def _check_consent(target: Endpoint, rules: Rules) -> None:
 
 
 def _clean_up(target: Store, book: Book) -> None:
-    """Free what the unfinished uploads of a run hold that was killed."""
+    """Free what unfinished uploads of ours hold: of a run that was killed, or whose id we were never told."""
+    keys = set()
     for key, upload in book.uploads():
-        abandon(target, key, upload)
+        if upload:
+            abandon(target, key, upload)
+        else:
+            keys.add(key)
+    for key in keys:
+        for upload in unfinished(target, key):
+            abandon(target, key, upload)
 
 
 def _note_versions(source: Store, survey: Survey) -> None:
@@ -237,6 +244,7 @@ def _settle(work: _Work, outcome: Outcome) -> Summary | None:
     This is where a store shows that it cannot carry a name (and stored ``a//b`` over ``a/b``, say).
     """
     if work.book.has_news or work.book.summary is None:
+        _clean_up(work.target, work.book)
         work.progress.begin("listing")
         with listed(work.target, seen=work.progress.add) as entries:
             work.book.settle(_confirmed(work, outcome, entries))

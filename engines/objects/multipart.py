@@ -12,6 +12,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
+from urllib.parse import unquote_plus
+from xml.etree import ElementTree
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -117,6 +119,8 @@ class Upload:
         """Open the upload."""
         checksum = {"x-amz-checksum-algorithm": "CRC32", "x-amz-checksum-type": "FULL_OBJECT"}
         headers = attributes.request()
+        # Before it is asked for: its answer may be lost, or we may be killed, when the store has begun it.
+        self._lane.begun(self._key, "")
         text = self._lane.checksums.ask(
             checksum,
             lambda extra: self._lane.target.read(
@@ -233,6 +237,25 @@ def _give_back(budget: Budget, taken: int, _: object) -> None:
 
 def _base64(crc: int) -> str:
     return base64.b64encode(crc.to_bytes(4, "big")).decode()
+
+
+def unfinished(target: Store, key: str) -> list[str]:
+    """Return the ids of the multipart uploads of ``key`` that the target holds; none if it does not tell."""
+    whole = target.address.prefix + key
+    query = [("encoding-type", "url"), ("prefix", whole), ("uploads", "")]
+    # A bucket's lifecycle rule gets what a store does not tell of.
+    try:
+        root = ElementTree.fromstring(target.read("ListMultipartUploads", query=query))  # noqa: S314 - our own store
+    except (BotoCoreError, ClientError, ElementTree.ParseError):
+        return []
+    encoded = any(one.tag.endswith("EncodingType") and one.text == "url" for one in root)
+    found = []
+    for upload in (one for one in root if one.tag.endswith("Upload")):
+        parts = {one.tag.rpartition("}")[2]: one.text or "" for one in upload}
+        name = unquote_plus(parts.get("Key", "")) if encoded else parts.get("Key", "")
+        if name == whole:
+            found.append(parts.get("UploadId", ""))
+    return found
 
 
 def abandon(target: Store, key: str, upload: str) -> None:

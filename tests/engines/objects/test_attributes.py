@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from engines.objects.attributes import Attributes, left_behind, tags_as_xml, tags_of
+from engines.objects.errors import TruncatedError
 
 
 def test_headers_metadata_and_expiry_are_taken_from_an_answer():
@@ -63,3 +64,12 @@ def test_what_is_left_behind_is_named():
 
 def test_no_type_is_the_type_that_s3_gives():
     assert Attributes.of({}, {}).headers == {"ContentType": "binary/octet-stream"}
+
+
+def test_an_empty_tag_is_read_however_it_is_written_and_half_an_answer_never_passes_for_none():
+    tags = {"empty": "", "a&b": "<c>"}
+    whole = tags_as_xml(tags)
+    assert tags_of(whole) == tags
+    assert tags_of(whole.replace("<Value></Value>", "<Value/>")) == tags
+    with pytest.raises(TruncatedError, match="could not be read whole"):
+        tags_of(whole[: len(whole) // 2])
