@@ -62,6 +62,7 @@ _GENERAL = frozenset(
 )
 _UNREACHABLE = (
     botocore_errors.EndpointConnectionError,
+    botocore_errors.SSLError,
     botocore_errors.ConnectTimeoutError,
     botocore_errors.NoCredentialsError,
     botocore_errors.PartialCredentialsError,

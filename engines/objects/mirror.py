@@ -116,14 +116,13 @@ def _check_consent(target: Endpoint, rules: Rules) -> None:
 
 
 def _clean_up(target: Store, book: Book) -> None:
-    """Free what unfinished uploads of ours hold: of a run that was killed, or whose id we were never told."""
-    keys = set()
+    """Free what the unfinished uploads of a run hold that was killed, also before it learnt the id of one."""
+    last: dict[str, str] = {}
     for key, upload in book.uploads():
+        last[key] = upload
         if upload:
             abandon(target, key, upload)
-        else:
-            keys.add(key)
-    for key in keys:
+    for key in (key for key, upload in last.items() if not upload):
         for upload in unfinished(target, key):
             abandon(target, key, upload)
 
@@ -244,7 +243,6 @@ def _settle(work: _Work, outcome: Outcome) -> Summary | None:
     This is where a store shows that it cannot carry a name (and stored ``a//b`` over ``a/b``, say).
     """
     if work.book.has_news or work.book.summary is None:
-        _clean_up(work.target, work.book)
         work.progress.begin("listing")
         with listed(work.target, seen=work.progress.add) as entries:
             work.book.settle(_confirmed(work, outcome, entries))

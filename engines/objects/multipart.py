@@ -119,7 +119,7 @@ class Upload:
         """Open the upload."""
         checksum = {"x-amz-checksum-algorithm": "CRC32", "x-amz-checksum-type": "FULL_OBJECT"}
         headers = attributes.request()
-        # Before it is asked for: its answer may be lost, or we may be killed, when the store has begun it.
+        # Before it is asked for: we may be killed when the store has begun it and its answer is on the way.
         self._lane.begun(self._key, "")
         text = self._lane.checksums.ask(
             checksum,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import random
 import re
+import ssl
 import threading
 import time
 from collections.abc import Iterable, Mapping
@@ -170,7 +171,9 @@ class Store:
     def _lost(self, error: OSError) -> BotoCoreError:
         """Return what botocore would raise."""
         kind: type[BotoCoreError] = botocore_errors.ConnectionClosedError
-        if isinstance(error, ConnectError):
+        if isinstance(error.__cause__, ssl.SSLCertVerificationError):
+            kind = botocore_errors.SSLError
+        elif isinstance(error, ConnectError):
             kind = botocore_errors.EndpointConnectionError
         elif isinstance(error, TimeoutError):
             kind = botocore_errors.ReadTimeoutError
