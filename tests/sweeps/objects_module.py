@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ def run(name: str, arguments: Mapping[str, Any], environment: Mapping[str, str],
     os.setsid()
     os.environ.clear()
     os.environ.update(environment)
+    tempfile.tempdir = None  # it was that of the process we come from
     with output.open("ab") as file:
         for stream in (1, 2):
             os.dup2(file.fileno(), stream)

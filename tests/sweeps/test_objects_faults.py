@@ -104,6 +104,10 @@ def test_an_answer_that_is_lost_after_the_store_has_done_its_work(source, new_bu
         assert loses.fired > 3
         loses.fired = loses.most = 0
         assert pair.run()["changed"] is False
-        pair.assert_whole()
-        # A write whose answer was lost had happened: it is found out, not done a second time.
-        assert len(list(writing.created())) == OBJECTS + 3
+        # An upload whose answer was lost has an id that we never learn: a bucket's lifecycle rule ends it.
+        begun = [one for one in writing.exchanges if one.lost and "uploads" in one.query]
+        pair.assert_whole(uploads=len(begun))
+        # A write whose answer was lost had happened: it is found out, not done again. (Of parts that a
+        # store has already put together it no longer knows, so a large object may be sent again.)
+        small = [key for key in writing.created() if not key.startswith("large/")]
+        assert len(small) == OBJECTS

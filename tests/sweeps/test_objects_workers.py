@@ -34,7 +34,11 @@ def test_the_same_mirror_started_eight_times_runs_once(object_pair, aws):
 def test_eight_machines_with_proofs_of_their_own_harm_no_object(object_pair):
     fill(object_pair.source, OBJECTS, 6, large=1)
     pairs = [Pair(object_pair.source, object_pair.target, object_pair.folder) for _ in range(WORKERS)]
-    answers = [run.answer() for run in [pair.start() for pair in pairs]]
+    folders = [pair.folder / f"machine-{pair.number}" for pair in pairs]
+    for folder in folders:
+        folder.mkdir()  # where a machine has its locks
+    runs = [pair.start(environment={"TMPDIR": str(one)}) for pair, one in zip(pairs, folders, strict=True)]
+    answers = [run.answer() for run in runs]
     # Whoever finds that another was quicker looks at what it wrote, which is the same.
     assert [answer.get("msg") for answer in answers] == [None] * WORKERS
     for pair in (pairs[0], pairs[-1]):
