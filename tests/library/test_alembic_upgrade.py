@@ -84,7 +84,7 @@ def test_an_invalid_index_is_a_warning(options):
             session.execute("CREATE UNIQUE INDEX CONCURRENTLY fast ON one (id)")
     result, _ = _run(**options)
     assert (result["changed"], result["invalid_indexes"]) == (False, ["public.fast"])
-    assert "Remove it with `DROP INDEX CONCURRENTLY public.fast;`" in result["warnings"][0]
+    assert "Remove it with `DROP INDEX CONCURRENTLY public.fast;`" in str(result["warnings"])
     assert "deprecations" not in result
 
 
