@@ -142,7 +142,7 @@ BAD_ANYWHERE = [
     (_database(engine_version="15"), "preflight_database.engine_version"),
     (_database(backup_retention_days=36), "preflight_database.backup_retention_days"),
     ({"secrets": [one for one in LOCAL.secrets if one["name"] != "db_password"]}, "preflight_secrets"),
-    ({"secrets": [one for one in LOCAL.secrets if one["name"] != "app_db_password"]}, "preflight_secrets"),
+    ({"secrets": [one for one in PRODUCTION.secrets if one["name"] != "app_db_password"]}, "preflight_secrets"),
     (_secret("db_password", value=f"{CANARY}/with@both"), "preflight_secrets.db_password"),
     ({"minimum_free_mib": -1}, "preflight_minimum_free_mib"),
 ]
