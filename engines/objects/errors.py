@@ -96,6 +96,8 @@ def is_general(error: Exception) -> bool:
 
 def is_passing(error: Exception) -> bool:
     """Say whether the same request may well succeed a moment later."""
+    if isinstance(error, botocore_errors.SSLError):
+        return False
     if isinstance(error, botocore_errors.ClientError):
         status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
         is_fault = status >= _SERVER_FAULT and status != _NEVER
