@@ -90,6 +90,10 @@ def _secret(name, **way):
     return {"secrets": [*others, {"name": name, **way}]}
 
 
+def _without(name: str) -> list[dict[str, object]]:
+    return [one for one in PRODUCTION.secrets or [] if one["name"] != name]
+
+
 BAD_ANYWHERE = [
     ({"name": "Bmii"}, "preflight_name"),
     ({"name": "bmii-"}, "preflight_name"),
@@ -141,8 +145,8 @@ BAD_ANYWHERE = [
     (_database(allocated_storage=5), "preflight_database.allocated_storage"),
     (_database(engine_version="15"), "preflight_database.engine_version"),
     (_database(backup_retention_days=36), "preflight_database.backup_retention_days"),
-    ({"secrets": [one for one in LOCAL.secrets if one["name"] != "db_password"]}, "preflight_secrets"),
-    ({"secrets": [one for one in PRODUCTION.secrets if one["name"] != "app_db_password"]}, "preflight_secrets"),
+    ({"secrets": _without("db_password")}, "preflight_secrets"),
+    ({"secrets": _without("app_db_password")}, "preflight_secrets"),
     (_secret("db_password", value=f"{CANARY}/with@both"), "preflight_secrets.db_password"),
     ({"minimum_free_mib": -1}, "preflight_minimum_free_mib"),
 ]
