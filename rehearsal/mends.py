@@ -9,7 +9,10 @@ from __future__ import annotations
 import os
 import random
 import sys
+import threading
 import types
+from collections import defaultdict
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -108,6 +111,7 @@ def complete_rollouts_on_health(prober: Prober) -> None:
     complete = ecs._complete_service_deployment
     record_healthy = ecs._record_service_task_healthy
     make = ecs._make_deployment
+    ecs._reconcile_service_tasks = _in_turn(ecs._reconcile_service_tasks)
 
     def complete_when_healthy(cluster: str, key: str, expected_deployment_id: str | None = None) -> None:
         service = ecs._services.get(key)
@@ -197,3 +201,17 @@ def _member(key: Key, health: Health, check_port: str) -> str:
         f"<HealthCheckPort>{port}</HealthCheckPort>"
         f"<TargetHealth><State>{health.state}</State>{why}</TargetHealth></member>"
     )
+
+
+def _in_turn(reconcile: Callable[[str, str], None]) -> Callable[[str, str], None]:
+    """Let one thread at a time start or stop a service's tasks.
+
+    A request and the scheduler that both miss a task would each start one.
+    """
+    locks: defaultdict[str, threading.RLock] = defaultdict(threading.RLock)
+
+    def reconcile_in_turn(cluster: str, key: str) -> None:
+        with locks[key]:
+            reconcile(cluster, key)
+
+    return reconcile_in_turn
