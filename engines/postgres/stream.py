@@ -47,11 +47,11 @@ async def copy(
     def forward(data: bytes | memoryview) -> None:
         nonlocal size
         size += len(data)
-        target.transport.write(data)
+        taker.send(data)
         listen(len(data))
 
     taker = _Talk(target, names[1], pause=source.transport)
-    giver = _Talk(source, names[0], forward=forward, end=lambda: target.transport.write(_END))
+    giver = _Talk(source, names[0], forward=forward, end=lambda: taker.send(_END))
     target.transport.set_write_buffer_limits(high=_WAITING)
     taker.ask(writing)
     await taker.ready
@@ -97,7 +97,14 @@ class _Talk(asyncio.Protocol):
         """Send ``statement``, and take over what the server says from now on."""
         text = statement.encode() + b"\0"
         self._line.transport.set_protocol(self)
-        self._line.transport.write(b"Q" + struct.pack("!I", len(text) + 4) + text)
+        self.send(b"Q" + struct.pack("!I", len(text) + 4) + text)
+
+    def send(self, data: bytes | memoryview) -> None:
+        """Write ``data``, unless the server has hung up meanwhile: then that is what this talk ends with."""
+        if self._line.transport.is_closing():
+            self._fail(refusal(_LOST, "", self._name))
+        else:
+            self._line.transport.write(data)
 
     def data_received(self, data: bytes) -> None:
         """Pass rows on; understand the rest."""
@@ -147,12 +154,12 @@ class _Talk(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         """Let the source wait: the target is slower."""
-        if self._pause is not None:
+        if self._pause is not None and not self._pause.is_closing():
             self._pause.pause_reading()
 
     def resume_writing(self) -> None:
         """Let the source go on."""
-        if self._pause is not None:
+        if self._pause is not None and not self._pause.is_closing():
             self._pause.resume_reading()
 
     def _fail(self, error: PostgresError) -> None:

@@ -112,15 +112,29 @@ def test_a_side_that_is_cut_off_is_said(relay, ends, postgres_server, side):
         relay.copy(way("SELECT generate_series(1, 9000000)", "public.t"), listen)
 
 
+@pytest.mark.parametrize("side", ["source_name", "target_name"])
+def test_a_side_that_hung_up_before_the_copy_is_said(relay, ends, postgres_server, side):
+    on(ends.target_url, "CREATE TABLE t (id int)")
+    relay.copy(way("SELECT 1", "public.t"), lambda size: None)
+    on(
+        postgres_server.url(),
+        f"SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = '{getattr(ends, side)}'",
+    )
+    with pytest.raises(UnreachableError, match="Run the same command again"):
+        relay.copy(way("SELECT 1", "public.t"), lambda size: None)
+
+
 MEASURED = """
-import os, resource
+import os, pathlib
 from engines.events import emit
 from engines.postgres import connection
 from engines.postgres.clone import clone
 from engines.postgres.plan import Options
 ends = [connection.parse(os.environ[name]) for name in ("SOURCE", "TARGET")]
 clone(*ends, Options(jobs=2), check=False, emit=emit)
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+status = pathlib.Path("/proc/self/status").read_text()
+# Not ru_maxrss: that remembers what the process that started this one held.
+print(next(int(line.split()[1]) // 1024 for line in status.splitlines() if line.startswith("VmHWM")))
 """
 
 
