@@ -144,8 +144,9 @@ class ModelHolder:
             _log.warning(
                 "model made with other versions", made_with=dict(manifest.made_with), running=VERSIONS
             )
-        self._model = model
+        # Told first: whoever is answered by the new model finds it in the metrics too.
         self._on_change(len(model.index))
+        self._model = model
         _log.info("model loaded", version=model.version, compounds=len(model.index))
 
     def _watch(self) -> None:
