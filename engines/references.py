@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 
-from engines.aws import AwsError, client, translated
 from engines.errors import ConfigurationError
 
 
@@ -27,6 +26,13 @@ def resolve(reference: str) -> str:
                 "is not set", subject=f"environment variable {name}", remedy="Export it."
             )
         return os.environ[name]
+    return _parameter(name)
+
+
+def _parameter(name: str) -> str:
+    # Importing boto3 takes a third of a second, which whoever needs no parameter should not pay.
+    from engines.aws import AwsError, client, translated  # noqa: PLC0415
+
     try:
         with translated(f"SSM parameter {name}"):
             return str(client("ssm").get_parameter(Name=name, WithDecryption=True)["Parameter"]["Value"])
