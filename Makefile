@@ -11,6 +11,8 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.complete
 ANSIBLE ?=
 PYTEST ?=
+# Most tests wait for servers, so two at once take little more than half the time. Each worker has servers of its own.
+WORKERS ?= 2
 BENCH ?=
 
 export PATH := $(CURDIR)/$(BIN):$(PATH)
@@ -44,7 +46,7 @@ lint: setup ## ansible-lint (production profile), yamllint, ruff, mypy --strict,
 
 .PHONY: unit
 unit: setup ## pytest without the journey
-	pytest -m 'not journey' $(PYTEST)
+	pytest -n $(WORKERS) --dist loadfile -m 'not journey' $(PYTEST)
 
 .PHONY: molecule
 molecule: setup ## Every Molecule scenario, on a stack of its own
