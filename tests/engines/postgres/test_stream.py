@@ -116,10 +116,8 @@ def test_a_side_that_is_cut_off_is_said(relay, ends, postgres_server, side):
 def test_a_side_that_hung_up_before_the_copy_is_said(relay, ends, postgres_server, side):
     on(ends.target_url, "CREATE TABLE t (id int)")
     relay.copy(way("SELECT 1", "public.t"), lambda size: None)
-    on(
-        postgres_server.url(),
-        f"SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = '{getattr(ends, side)}'",
-    )
+    theirs = f"pg_stat_activity WHERE datname = '{getattr(ends, side)}'"
+    on(postgres_server.url(), f"SELECT pg_terminate_backend(pid, 5000) FROM {theirs}")
     with pytest.raises(UnreachableError, match="Run the same command again"):
         relay.copy(way("SELECT 1", "public.t"), lambda size: None)
 
