@@ -26,8 +26,8 @@ PURPOSE = "bmii-migrate pg_clone worker"
 
 # What makes writing quick, and loses nothing: the last step of a copy waits until all is on disk.
 _QUICK = "SET synchronous_commit = off"
-# More memory than this made building an index slower.
-_BUILD_MEMORY = "SET maintenance_work_mem = '64MB'"
+# More memory made building an index slower: what is sorted at a time should fit the cache.
+_BUILD_MEMORY = "SET maintenance_work_mem = '32MB'"
 _LEFTOVERS = """
 SELECT pid FROM pg_stat_activity
 WHERE application_name = %s AND usename = current_user AND datname = current_database()"""
