@@ -134,6 +134,7 @@ def _execute(ends: Ends, ground: Ground, decided: Plan, options: Options, emit: 
         snapshot=ends.snapshot,
         replica=copier.may_switch_triggers_off(ends.target),
         quiet=quiet,
+        search_path=found.adjustments.search_path,
     )
     task = steps.Task(
         parts=parts,
@@ -155,7 +156,7 @@ def _finish(ends: Ends, ground: Ground, decided: Plan, rest: list[tuple[Entry, s
     found = ground.survey
     if decided.finish_schema:
         restore.add_conditions(ends.target, found)
-        restore.finish(ends.target, rest, emit)
+        restore.finish(ends.target, rest, found.adjustments.search_path, emit)
     if decided.sequences:
         names = {one.key for one in decided.sequences}
         now = survey.again(ends.source, found.scope)

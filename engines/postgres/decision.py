@@ -20,6 +20,7 @@ from engines.postgres import (
     plan,
     record,
     schema,
+    search_path,
     split,
     structure,
     survey,
@@ -28,6 +29,7 @@ from engines.postgres.catalog import Name
 from engines.postgres.checksum import is_empty
 from engines.postgres.connection import Address, Session
 from engines.postgres.errors import translated
+from engines.postgres.measure import Side
 from engines.postgres.plan import Options, Plan, State
 from engines.postgres.record import Record
 from engines.postgres.structure import Structure
@@ -145,11 +147,13 @@ def with_parts(decided: Plan, pages: Mapping[Name, int]) -> Plan:
 def _states(both: Ends, ground: Ground, options: Options, *, measure_all: bool) -> dict[Name, State]:
     tables = ground.survey.source.tables
     comparable = measure.shared(tables, ground.survey.target.tables)
-    to_fill = frozenset(
-        key
-        for key, table in comparable.items()
-        if not measure_all and is_empty(both.target, table) and not is_empty(both.source, table)
-    )
+    path = ground.survey.adjustments.search_path
+    with search_path.along(both.source, path), search_path.along(both.target, path):
+        to_fill = frozenset(
+            key
+            for key, table in comparable.items()
+            if not measure_all and is_empty(both.target, table) and not is_empty(both.source, table)
+        )
     # What is known to be half in needs no comparison.
     half = {
         key
@@ -159,12 +163,16 @@ def _states(both: Ends, ground: Ground, options: Options, *, measure_all: bool) 
     chosen = [table for key, table in comparable.items() if key not in to_fill and key not in half]
     with connection.snapshot(both.target) as there:
         measured = measure.both_sides(
-            (both.source_address, both.snapshot), (both.target_address, there), chosen, jobs=options.jobs
+            Side(both.source_address, both.snapshot, path),
+            Side(both.target_address, there, path),
+            chosen,
+            jobs=options.jobs,
         )
     states = measure.states(tables, comparable, to_fill | half, measured)
     for key in half:
         states[key] = "differs"
-    for key in ground.notes.tables:
-        if states.get(key) == "differs" and record.wrote_all(both.target, comparable[key]):
-            states[key] = "ours"
+    with search_path.along(both.target, path):
+        for key in ground.notes.tables:
+            if states.get(key) == "differs" and record.wrote_all(both.target, comparable[key]):
+                states[key] = "ours"
     return states

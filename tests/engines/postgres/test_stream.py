@@ -118,7 +118,8 @@ def test_a_side_that_hung_up_before_the_copy_is_said(relay, ends, postgres_serve
     relay.copy(way("SELECT 1", "public.t"), lambda size: None)
     on(
         postgres_server.url(),
-        f"SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = '{getattr(ends, side)}'",
+        "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
+        f"WHERE datname = '{getattr(ends, side)}'",
     )
     with pytest.raises(UnreachableError, match="Run the same command again"):
         relay.copy(way("SELECT 1", "public.t"), lambda size: None)
