@@ -143,6 +143,8 @@ def _execute(ends: Ends, ground: Ground, decided: Plan, options: Options, emit: 
         structure=ground.structure,
         analyze=_to_analyze(ground, parts),
         early_keys=site.replica,
+        named=ground.references.indexes,
+        naming=ground.references.tables,
     )
     rest = _work(task, site, progress, options, emit)
     if decided.large_objects:

@@ -19,6 +19,7 @@ from engines.postgres import (
     measure,
     plan,
     record,
+    references,
     schema,
     search_path,
     split,
@@ -32,6 +33,7 @@ from engines.postgres.errors import translated
 from engines.postgres.measure import Side
 from engines.postgres.plan import Options, Plan, State
 from engines.postgres.record import Record
+from engines.postgres.references import References
 from engines.postgres.structure import Structure
 from engines.postgres.survey import Survey
 
@@ -53,13 +55,15 @@ class Ends:
 class Ground:
     """All that a plan is made from.
 
-    ``pages`` are the sizes of large tables, ``notes`` those of a copy that was interrupted.
+    ``pages`` are the sizes of large tables, ``notes`` those of a copy that was interrupted, ``references``
+    are what rows name.
     """
 
     survey: Survey
     structure: Structure
     pages: Mapping[Name, int]
     notes: Record
+    references: References
 
 
 @contextmanager
@@ -103,7 +107,9 @@ def look(both: Ends, options: Options) -> Ground:
     # What is only half made is not there yet.
     halves = {schema.Key(*half) for half in notes.halves} - set(found.source.objects)
     target = replace(found.target, objects=schema.without(found.target.objects, halves))
-    return Ground(replace(found, target=target), shape, pages, notes)
+    with translated(str(both.source_address)):
+        named = references.look(both.source, both.target, found)
+    return Ground(replace(found, target=target), shape, pages, notes, named)
 
 
 def decide(both: Ends, ground: Ground, options: Options) -> Plan:
@@ -123,7 +129,8 @@ def decide(both: Ends, ground: Ground, options: Options) -> Plan:
         rows_of=ground.structure.rows_of,
     )
     objects = 0 if where == "upgraded" or found.scope.schemas else _large_objects(both, options)
-    decided = replace(decided, not_carried=found.not_carried, large_objects=objects)
+    aside = (*found.not_carried, *ground.references.gone)
+    decided = replace(decided, not_carried=aside, large_objects=objects)
     return with_parts(decided, ground.pages)
 
 
