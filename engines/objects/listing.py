@@ -72,6 +72,14 @@ def listed(
     return entries
 
 
+def entry(store: Store, key: str) -> Entry | None:
+    """Return how the store lists ``key``, None if it does not. Raises botocore's errors."""
+    prefix = store.address.prefix
+    query = [("encoding-type", "url"), ("list-type", "2"), ("prefix", prefix + key)]
+    text = store.read("ListObjectsV2", query=query).decode("utf-8", "surrogateescape")
+    return next((one for one in _Reader(len(prefix)).page(text) if one.key == key), None)
+
+
 def _pages(store: Store, missing_is_empty: bool) -> Iterator[list[Entry]]:
     query = [("encoding-type", "url"), ("list-type", "2"), ("prefix", store.address.prefix)]
     token: list[tuple[str, str]] = []
