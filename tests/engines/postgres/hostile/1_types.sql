@@ -74,13 +74,13 @@ INSERT INTO types.own VALUES
 -- Values that name indexes, which come after most rows: of this table, of a key that a foreign key leads to.
 CREATE TYPE types.naming AS (n int, c regclass);
 CREATE DOMAIN types.relation AS regclass;
-CREATE TABLE types.names (id int PRIMARY KEY, c regclass, cs regclass[], one types.naming, d types.relation, ps regprocedure[],
+CREATE TABLE types.naming_rows (id int PRIMARY KEY, c regclass, cs regclass[], one types.naming, d types.relation, ps regprocedure[],
     UNIQUE (c));
-INSERT INTO types.names VALUES (1, 'types.names_pkey', '{types.names_c_key,tree_pkey,NULL}', '(1,measured_value)', 'totals_n', '{lower(text)}'),
+INSERT INTO types.naming_rows VALUES (1, 'types.naming_rows_pkey', '{types.naming_rows_c_key,tree_pkey,NULL}', '(1,measured_value)', 'totals_n', '{lower(text)}'),
     (2, '"Mixed Case"."Odd Index"', '{}', NULL, NULL, NULL), (3, 'booking_during_excl', NULL, '(,)', '-', '{-}'),
     (4, 'measured_2020_value_idx', NULL, NULL, NULL, NULL);
-CREATE TABLE types.names_too (id int REFERENCES types.names);
-INSERT INTO types.names_too VALUES (1);
+CREATE TABLE types.naming_rows_too (id int REFERENCES types.naming_rows);
+INSERT INTO types.naming_rows_too VALUES (1);
 CREATE TABLE types.arrays (a int[][], b text[], c bytea[], d jsonb[], e timestamptz[], f numeric[], g regclass[], h int4range[], i "char"[], j name[], k box[]);
 INSERT INTO types.arrays VALUES ('[-1:0][3:4]={{1,2},{NULL,4}}', ARRAY['', NULL, 'null', 'NULL', '{}', E'\\', '"'], ARRAY['\x'::bytea, '\xff'], ARRAY['null'::jsonb, NULL, '{}'],
  '{infinity,"0044-03-15 12:00 BC"}', '{NaN,Infinity,-0.0,1.10}', '{types.arrays,pg_class}', '{"[1,2)",empty}', '{a,""}', '{a,b}', '{(1,1),(0,0);(2,2),(1,1)}');
