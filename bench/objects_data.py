@@ -32,10 +32,14 @@ class Item:
         return random.Random(_SEED + self.number).randbytes(self.size)  # noqa: S311 - incompressible, not secret
 
     @property
-    def attributes(self) -> dict[str, str]:
-        """Return its content type and user metadata, as obstore takes them."""
+    def headers(self) -> dict[str, str]:
+        """Return its content type and user metadata, as they are sent."""
         kind = _TYPES[self.number % len(_TYPES)]
-        return {"Content-Type": kind, "batch": f"{self.number // 100}", "assay": f"kinase-{self.number}"}
+        return {
+            "content-type": kind,
+            "x-amz-meta-batch": f"{self.number // 100}",
+            "x-amz-meta-assay": f"kinase-{self.number}",
+        }
 
 
 @dataclass(frozen=True)

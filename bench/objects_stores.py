@@ -8,12 +8,10 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import obstore
-from obstore.store import S3Store
 
 from bench.objects_data import DataSet, Item
+from engines.objects.endpoint import Endpoint
+from engines.objects.store import Store
 from rehearsal.object_store import ObjectStore, StorePorts
 from rehearsal.programs import free_ports, running
 
@@ -47,8 +45,8 @@ class Server:
         """Make sure that the bucket named after ``data`` holds it, and return its name."""
         if self.found(data.name) != (data.count, data.total):
             self.emptied(data.name)
-            writers, target = ThreadPoolExecutor(_WRITERS), self._quick(data.name)
-            with writers:
+            endpoint = Endpoint(region=self.store.region, **self.endpoint(data.name))
+            with endpoint.connect() as target, ThreadPoolExecutor(_WRITERS) as writers:
                 for _ in writers.map(lambda item: _put(target, item), data.items()):
                     pass
         return data.name
@@ -69,19 +67,9 @@ class Server:
         with contextlib.suppress(client.exceptions.NoSuchBucket):
             client.delete_bucket(Bucket=bucket)
 
-    def _quick(self, bucket: str) -> Any:
-        return S3Store(
-            bucket,
-            endpoint=self.store.endpoint,
-            access_key_id=self.store.access_key,
-            secret_access_key=self.store.secret_key,
-            region=self.store.region,
-            client_options={"allow_http": True},
-        )
 
-
-def _put(target: Any, item: Item) -> None:
-    obstore.put(target, item.key, item.body, attributes=item.attributes, use_multipart=False)
+def _put(target: Store, item: Item) -> None:
+    target.call("PutObject", "PUT", item.key, headers=item.headers, body=item.body).read()
 
 
 @contextlib.contextmanager

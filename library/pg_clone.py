@@ -20,6 +20,10 @@ description:
   - A sequence that is behind the column it feeds is set past every value in use, and named.
   - Row-level security that a table forces on its owner is left off, and named, where the target's user
     does not have BYPASSRLS, because nothing could be compared otherwise.
+  - Functions find what they name along the C(search_path) that a session with O(source) has, which
+    C(ALTER DATABASE) sets there, or C(options=-csearch_path=...) in the address. PostgreSQL 17 and later
+    build indexes and fill materialized views without one; what cannot be had so is named.
+  - Values of C(regclass) and the like arrive by name. Those that would name nothing are refused.
   - A run that was killed is finished by the next one. Tables whose rows are equal on both sides (by a
     checksum that the servers compute) are not copied again, so a second run changes nothing. While it
     works it keeps notes in the target, in the schema C(bmii_migrate_copy), which is gone at the end. By

@@ -72,6 +72,14 @@ def listed(
     return entries
 
 
+def entry(store: Store, key: str) -> Entry | None:
+    """Return how the store lists ``key``, None if it does not. Raises botocore's errors."""
+    prefix = store.address.prefix
+    query = [("encoding-type", "url"), ("list-type", "2"), ("prefix", prefix + key)]
+    text = store.read("ListObjectsV2", query=query).decode("utf-8", "surrogateescape")
+    return next((one for one in _Reader(len(prefix)).page(text) if one.key == key), None)
+
+
 def _pages(store: Store, missing_is_empty: bool) -> Iterator[list[Entry]]:
     query = [("encoding-type", "url"), ("list-type", "2"), ("prefix", store.address.prefix)]
     token: list[tuple[str, str]] = []
@@ -85,7 +93,11 @@ def _pages(store: Store, missing_is_empty: bool) -> Iterator[list[Entry]]:
             raise
         # A page that was cut short, or is none at all, must never pass for the end of a bucket.
         _check(text.rstrip().endswith("</ListBucketResult>"), store)
-        yield read.page(text)
+        try:
+            entries = read.page(text)
+        except (ElementTree.ParseError, ValueError) as error:
+            raise _not_a_listing(store) from error
+        yield entries
         # No key can imitate these elements: keys are encoded.
         if element(text, "IsTruncated") != "true":
             return
@@ -96,11 +108,15 @@ def _pages(store: Store, missing_is_empty: bool) -> Iterator[list[Entry]]:
 
 def _check(is_whole: bool, store: Store) -> None:
     if not is_whole:
-        raise ObjectsError(
-            "answers a listing with something else, or with a part of it",
-            subject=store.name,
-            remedy="Check that the endpoint is an S3 store that knows ListObjectsV2.",
-        )
+        raise _not_a_listing(store)
+
+
+def _not_a_listing(store: Store) -> ObjectsError:
+    return ObjectsError(
+        "answers a listing with something else, or with a part of it",
+        subject=store.name,
+        remedy="Check that the endpoint is an S3 store that knows ListObjectsV2.",
+    )
 
 
 class _Reader:

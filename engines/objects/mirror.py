@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -13,7 +14,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from engines import events
 from engines.aws import translated
 from engines.errors import ConfigurationError
-from engines.objects import journal, manifest
+from engines.objects import journal, manifest, names
 from engines.objects.endpoint import Endpoint
 from engines.objects.errors import (
     Failure,
@@ -33,7 +34,7 @@ from engines.objects.outcome import Outcome, incomplete
 from engines.objects.plan import Rules, Verdict, refusals
 from engines.objects.progress import Progress
 from engines.objects.store import Store
-from engines.objects.streams import in_parallel, side_by_side
+from engines.objects.streams import Spool, in_parallel, side_by_side
 from engines.objects.survey import Extra, Pair, Survey, read_both, surveyed
 from engines.objects.transfer import Carried, Mover, Order
 
@@ -157,9 +158,11 @@ def _carry_out(work: _Work, survey: Survey, outcome: Outcome) -> None:
                 lambda size: work.progress.add(0, size),
             )
         )
-        orders = _orders(work, survey)
-        for result in in_parallel(lambda order: _move(work, mover, order), orders, work.options.jobs):
-            _count(work, outcome, result)
+        # Names that the target may take for others come when those others are in their places.
+        with Spool(Order._make) as odd:
+            for orders in (_plain_orders(work, survey, odd), odd):
+                for result in in_parallel(lambda order: _move(work, mover, order), orders, work.options.jobs):
+                    _count(work, outcome, result)
     if work.options.rules.delete_extraneous and not outcome.failures:
         outcome.deleted = _delete(work, survey)
     outcome.summary = _settle(work, outcome)
@@ -173,10 +176,14 @@ def _begin_copying(work: _Work, survey: Survey) -> None:
     work.progress.begin("copying", objects, sum(survey.tally.size.get(kind, 0) for kind in kinds))
 
 
-def _orders(work: _Work, survey: Survey) -> Iterator[Order]:
-    yield from survey.orders
-    if work.options.rules.on_target_difference == "replace":
-        yield from survey.replacements
+def _plain_orders(work: _Work, survey: Survey, odd: Spool[Order]) -> Iterator[Order]:
+    """Yield what is to be carried; what has an odd name goes to ``odd``."""
+    replacing = work.options.rules.on_target_difference == "replace"
+    for order in chain(survey.orders, survey.replacements if replacing else ()):
+        if names.is_odd(order.key):
+            odd.append(order)
+        else:
+            yield order
 
 
 def _count(work: _Work, outcome: Outcome, result: Carried | Failure) -> None:
@@ -192,10 +199,24 @@ def _count(work: _Work, outcome: Outcome, result: Carried | Failure) -> None:
 
 
 def _move(work: _Work, mover: Mover, order: Order) -> Carried | Failure:
+    """Carry one object and keep its proof."""
+    is_new = order.onto is None and names.is_odd(order.key)
+    if is_new and (failure := names.mistaken(work.target, order.key)):
+        return failure
+    done = _carried(work, mover, order)
+    if isinstance(done, Failure):
+        return names.explained(work.target, done) if is_new else done
+    if is_new and (failure := names.misplaced(work.target, done.record)):
+        return failure
+    work.book.prove(done.record)
+    return done
+
+
+def _carried(work: _Work, mover: Mover, order: Order) -> Carried | Failure:
     """Carry one object, trying again what may pass."""
     for attempt in range(1, _TRIES + 1):
         try:
-            done = mover.carry(order)
+            done = names.without_what_is_not_kept(work.target, mover.carry(order))
         except (BotoCoreError, ClientError, TruncatedError) as error:
             if is_general(error):
                 with translated(f"copying {work.source.name} to {work.target.name}"):
@@ -209,18 +230,16 @@ def _move(work: _Work, mover: Mover, order: Order) -> Carried | Failure:
                 order = Order(order.key, order.size, "", order.onto)
             time.sleep(_PAUSE * 2 ** (attempt - 1))
         else:
-            work.book.prove(done.record)
             return done
     raise AssertionError  # the last try returns
 
 
 def _look_again(work: _Work, order: Order, error: Exception) -> Carried | Failure:
-    """Find out what the target holds: our own write whose answer was lost is proven, all else has failed."""
+    """Find out what the target holds: our own write has arrived if its answer was lost; else it failed."""
     entry = Entry(order.key, order.size, order.etag, "")
     reading = read_both(work.source, work.target, Pair(order.key, entry, entry))
     if reading.record is None:
         return Failure(order.key, in_words(error))
-    work.book.prove(reading.record)
     return Carried(reading.record, ())
 
 

@@ -188,7 +188,7 @@ class Upload:
             body=content,
             digest=UNSIGNED if is_secure else "",
         )
-        answer.read()
+        answer.skip()
         self._lane.arrived(len(content))
         return answer.headers.get("etag", "").strip('"'), crc
 

@@ -41,6 +41,7 @@ def incomplete(target: Endpoint, outcome: Outcome) -> IncompleteError:
             "failed_count": len(outcome.failures),
             "copied": outcome.copied,
             "bytes": outcome.size,
+            "not_carried": _not_carried(outcome),
         },
     )
 
@@ -64,14 +65,18 @@ def as_result(outcome: Outcome, rules: Rules, target: Endpoint, *, check: bool) 
         "bytes": outcome.size,
         "failed_objects": [asdict(failure) for failure in outcome.failures[:_NAMED]],
         "refused": outcome.refused,
-        "not_carried": [
-            {"what": what, "objects": count, "examples": outcome.not_carried.examples.get(what, [])}
-            for what, count in sorted(outcome.not_carried.objects.items())
-        ],
+        "not_carried": _not_carried(outcome),
         "manifest": {} if summary is None else {**asdict(summary), "path": str(summary.path)},
         "seconds": outcome.seconds,
         "diff": _diff(tally, rules, target, bool(outcome.refused)),
     }
+
+
+def _not_carried(outcome: Outcome) -> list[dict[str, Any]]:
+    return [
+        {"what": what, "objects": count, "examples": outcome.not_carried.examples.get(what, [])}
+        for what, count in sorted(outcome.not_carried.objects.items())
+    ]
 
 
 def _summary(outcome: Outcome, target: Endpoint, counts: dict[str, int], *, check: bool) -> str:

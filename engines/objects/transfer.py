@@ -70,7 +70,7 @@ class Mover:
                 "PutObject", "PUT", key, headers=headers | extra, body=content, digest=digest.hexdigest()
             ),
         )
-        answer.read()
+        answer.skip()
         self._lane.arrived(len(content))
         return _carried(key, found, attributes, digest.hexdigest(), answer.headers.get("etag", ""))
 

@@ -44,7 +44,7 @@ class Answer:
         self._open = True
         self._last_chunk = False
         length = self.headers.get("content-length")
-        self.length = int(length) if length is not None else None
+        self.length = _number(length, 10) if length is not None else None
         self._chunked = "chunked" in self.headers.get("transfer-encoding", "").lower()
         if method == "HEAD" or self.status in _NO_BODY:
             self._left: int | None = 0
@@ -62,13 +62,17 @@ class Answer:
         """
         if not self._open:
             return 0
-        if self._chunked and not self._left:
-            self._left = self._next_chunk()
-            if not self._left:
-                self._end()
-                return 0
-        wanted = len(view) if self._left is None else min(len(view), self._left)
-        count = self._connection.readinto(view[:wanted])
+        try:
+            if self._chunked and not self._left:
+                self._left = self._next_chunk()
+                if not self._left:
+                    self._end()
+                    return 0
+            wanted = len(view) if self._left is None else min(len(view), self._left)
+            count = self._connection.readinto(view[:wanted])
+        except OSError:
+            self.close()
+            raise
         if self._left is None:
             if not count:
                 self._keep = False
@@ -86,7 +90,7 @@ class Answer:
         if self._last_chunk:
             self._connection.line()  # the end of the chunk before
         self._last_chunk = True
-        size = int(self._connection.line().split(b";")[0], 16)
+        size = _number(self._connection.line().split(b";")[0].decode("latin-1"), 16)
         while not size and self._connection.line():
             pass  # trailers
         return size
@@ -98,6 +102,13 @@ class Answer:
             pieces.append(bytes(buffer[:count]))
         return b"".join(pieces)
 
+    def skip(self) -> None:
+        """Read what is left and forget it: it was announced, and the headers said all."""
+        try:
+            self.read()
+        except OSError:
+            self.close()
+
     def _end(self) -> None:
         if self._open:
             self._open = False
@@ -108,6 +119,17 @@ class Answer:
         if self._open:
             self._open = False
             self._wire.give_back(self._connection, keep=False)
+
+
+def _number(text: str, base: int) -> int:
+    """Return a length that the other end has announced."""
+    try:
+        number = int(text, base)
+    except ValueError:
+        number = -1
+    if number < 0:
+        raise BrokenError("the answer is not HTTP")
+    return number
 
 
 class Connection:
@@ -255,7 +277,9 @@ class Wire:
             maker = http.client.HTTPConnection(host, port, timeout=CONNECT_SECONDS)
         try:
             maker.connect()
-        except OSError as error:
+        except (OSError, http.client.HTTPException, UnicodeError) as error:
+            # A proxy's answer may be no HTTP; a name may be none that can be asked for.
+            maker.close()
             raise ConnectError(str(error)) from error
         maker.sock.settimeout(ANSWER_SECONDS)
         return Connection(maker.sock)

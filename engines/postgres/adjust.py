@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from psycopg import sql
 
 from engines.errors import ConfigurationError
+from engines.postgres import search_path
 from engines.postgres.catalog import OWN, Name, Scope
 from engines.postgres.connection import Session
 from engines.postgres.objects import FIRST_OWN, FORCED
@@ -42,9 +43,6 @@ WHERE c.relforcerowsecurity AND c.relrowsecurity AND {_RELATION} ORDER BY 1, 2""
 _HIDDEN = f"""
 SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p') AND row_security_active(c.oid) AND {_RELATION} ORDER BY 1, 2"""
-
-# Ours is empty; this is what a session of the database's own has.
-_SEARCH_PATH = "SELECT reset_val FROM pg_settings WHERE name = 'search_path'"
 
 
 @dataclass(frozen=True)
@@ -102,14 +100,13 @@ def read(session: Session, scope: Scope, *, keep_forced: bool) -> Adjustments:
 
     ``keep_forced`` says that the target's user reads all rows whatever a table forces.
     """
-    row = session.execute(_SEARCH_PATH).fetchone()
     conditions = tuple(
         Condition((row[0], row[1]), row[2], row[3], Key("check", row[4]))
         for row in session.execute(_ASKING)
         if scope.covers(row[0], row[1])
     )
     forced = () if keep_forced else tuple(_forced(session, scope))
-    return Adjustments(conditions, forced, str(row[0]) if row else "")
+    return Adjustments(conditions, forced, search_path.expected(session))
 
 
 def _forced(session: Session, scope: Scope) -> Iterable[Forced]:

@@ -87,7 +87,8 @@ class Archive:
     def without(self, numbers: Container[tuple[int, int]]) -> frozenset[str]:
         """Return the lines of the entries about objects of ``numbers`` (those of the source's catalogs).
 
-        What has no number of its own, such as a comment, goes with any entry that it depends on.
+        What has no number of its own, such as a comment or the filling of a view, goes with any entry that it
+        depends on.
         """
         gone: dict[str, str] = {}
         shells: dict[str, str] = {}
@@ -96,7 +97,7 @@ class Archive:
             entry, needs = _ENTRY.match(line), _NEEDS.match(line)
             if entry:
                 number = (int(entry[2]), int(entry[3]))
-                last = (entry[1], entry[0], number == (0, 0))
+                last = (entry[1], entry[0], not number[0])
                 if entry[4].startswith(_SHELL):
                     shells[entry[4].removeprefix(_SHELL)] = entry[0]
                 if number in numbers:

@@ -134,6 +134,7 @@ def _execute(ends: Ends, ground: Ground, decided: Plan, options: Options, emit: 
         snapshot=ends.snapshot,
         replica=copier.may_switch_triggers_off(ends.target),
         quiet=quiet,
+        search_path=found.adjustments.search_path,
     )
     task = steps.Task(
         parts=parts,
@@ -142,6 +143,8 @@ def _execute(ends: Ends, ground: Ground, decided: Plan, options: Options, emit: 
         structure=ground.structure,
         analyze=_to_analyze(ground, parts),
         early_keys=site.replica,
+        named=ground.references.indexes,
+        naming=ground.references.tables,
     )
     rest = _work(task, site, progress, options, emit)
     if decided.large_objects:
@@ -155,7 +158,7 @@ def _finish(ends: Ends, ground: Ground, decided: Plan, rest: list[tuple[Entry, s
     found = ground.survey
     if decided.finish_schema:
         restore.add_conditions(ends.target, found)
-        restore.finish(ends.target, rest, emit)
+        restore.finish(ends.target, rest, found.adjustments.search_path, emit)
     if decided.sequences:
         names = {one.key for one in decided.sequences}
         now = survey.again(ends.source, found.scope)

@@ -20,6 +20,7 @@ from engines.postgres import (
     measure,
     narrow,
     plan,
+    search_path,
     survey,
 )
 from engines.postgres.catalog import REVISION_TABLE, Name, Scope, Sequence, Table
@@ -128,7 +129,8 @@ def _ends(source: Address, target: Address) -> Iterator[_Ends]:
         connection.snapshot(ours) as here,
         connection.snapshot(theirs) as there,
     ):
-        yield _Ends(ours, theirs, (source, here), (target, there))
+        path = search_path.expected(ours)
+        yield _Ends(ours, theirs, Side(source, here, path), Side(target, there, path))
 
 
 def _choose(
@@ -164,7 +166,7 @@ def _rows(
     known = measure.shapes(ends.source, ends.target, [*shared.values(), *filled])
     # What the target lacks is counted on the source all the same: the report says what would be lost.
     missing = [table for table in chosen.left.tables if table.key not in shared]
-    ours_only = measure.fingerprints(ends.source[0], missing, snapshot=ends.source[1], jobs=jobs)
+    ours_only = measure.fingerprints(ends.source, missing, jobs=jobs)
     here, there = measure.of_shapes(ends.source, ends.target, known.values(), jobs=jobs)
     tables = {
         table.key: TableResult(str(table), (here | ours_only)[table.key], there.get(table.key))
@@ -240,9 +242,9 @@ def _large_objects(ends: _Ends, scope: Scope) -> LargeObjectsResult | None:
     """Compare large objects, which belong to no schema."""
     if scope.schemas:
         return None
-    with translated(str(ends.source[0])):
+    with translated(str(ends.source.address)):
         here = large_objects.fingerprint(ends.ours)
-    with translated(str(ends.target[0])):
+    with translated(str(ends.target.address)):
         there = large_objects.fingerprint(ends.theirs)
     lines = large_objects.difference(ends.ours, ends.theirs).lines() if here != there else ()
     return LargeObjectsResult(here, there, tuple(lines))

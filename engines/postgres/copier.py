@@ -11,7 +11,7 @@ import psycopg
 from psycopg import sql
 
 from engines.events import Emit
-from engines.postgres import connection, mover, wire
+from engines.postgres import connection, mover, search_path, wire
 from engines.postgres.catalog import Name
 from engines.postgres.connection import Address, Session
 from engines.postgres.errors import BusyError, UnreachableError, translated
@@ -40,7 +40,7 @@ class Site:
     """Where the work is: both addresses with a session each (for what libpq found out), and the snapshot.
 
     ``replica`` says that triggers may be switched off for a session; ``quiet`` has what switches those off
-    that are there, table by table.
+    that are there, table by table. Functions look up names along ``search_path``.
     """
 
     source: Address
@@ -50,6 +50,7 @@ class Site:
     snapshot: str
     replica: bool
     quiet: Mapping[Name, Silence]
+    search_path: str
 
 
 def may_switch_triggers_off(target: Session) -> bool:
@@ -110,11 +111,15 @@ class Copier:
         session = self._target()
         self._emit("schema.step", what=work.what)
         with translated(str(self._site.target)):
-            apply(session, work)
+            apply(session, work, self._site.search_path)
 
     def _gather(self, work: Gather) -> None:
-        with translated(f"{self._site.target} {'.'.join(work.table)}"):
-            self._target().execute(sql.SQL("ANALYZE {}").format(sql.Identifier(*work.table)))
+        session = self._target()
+        with (
+            translated(f"{self._site.target} {'.'.join(work.table)}"),
+            search_path.along(session, self._site.search_path),
+        ):
+            session.execute(sql.SQL("ANALYZE {}").format(sql.Identifier(*work.table)))
 
     def _target(self) -> Session:
         if self._session is None:
@@ -137,9 +142,11 @@ class Copier:
                     connection.settings(site.source_session, read_only=True),
                     "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY",
                     f"SET TRANSACTION SNAPSHOT '{site.snapshot}'",
+                    search_path.setting(site.search_path),
                 ),
                 start_target=(
                     connection.settings(site.target_session, read_only=False),
+                    search_path.setting(site.search_path),
                     _QUICK,
                     *([_NO_TRIGGERS] if site.replica else []),
                 ),

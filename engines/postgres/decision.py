@@ -19,7 +19,9 @@ from engines.postgres import (
     measure,
     plan,
     record,
+    references,
     schema,
+    search_path,
     split,
     structure,
     survey,
@@ -28,8 +30,10 @@ from engines.postgres.catalog import Name
 from engines.postgres.checksum import is_empty
 from engines.postgres.connection import Address, Session
 from engines.postgres.errors import translated
+from engines.postgres.measure import Side
 from engines.postgres.plan import Options, Plan, State
 from engines.postgres.record import Record
+from engines.postgres.references import References
 from engines.postgres.structure import Structure
 from engines.postgres.survey import Survey
 
@@ -51,13 +55,15 @@ class Ends:
 class Ground:
     """All that a plan is made from.
 
-    ``pages`` are the sizes of large tables, ``notes`` those of a copy that was interrupted.
+    ``pages`` are the sizes of large tables, ``notes`` those of a copy that was interrupted, ``references``
+    are what rows name.
     """
 
     survey: Survey
     structure: Structure
     pages: Mapping[Name, int]
     notes: Record
+    references: References
 
 
 @contextmanager
@@ -101,7 +107,9 @@ def look(both: Ends, options: Options) -> Ground:
     # What is only half made is not there yet.
     halves = {schema.Key(*half) for half in notes.halves} - set(found.source.objects)
     target = replace(found.target, objects=schema.without(found.target.objects, halves))
-    return Ground(replace(found, target=target), shape, pages, notes)
+    with translated(str(both.source_address)):
+        named = references.look(both.source, both.target, found)
+    return Ground(replace(found, target=target), shape, pages, notes, named)
 
 
 def decide(both: Ends, ground: Ground, options: Options) -> Plan:
@@ -121,7 +129,8 @@ def decide(both: Ends, ground: Ground, options: Options) -> Plan:
         rows_of=ground.structure.rows_of,
     )
     objects = 0 if where == "upgraded" or found.scope.schemas else _large_objects(both, options)
-    decided = replace(decided, not_carried=found.not_carried, large_objects=objects)
+    aside = (*found.not_carried, *ground.references.gone)
+    decided = replace(decided, not_carried=aside, large_objects=objects)
     return with_parts(decided, ground.pages)
 
 
@@ -145,11 +154,13 @@ def with_parts(decided: Plan, pages: Mapping[Name, int]) -> Plan:
 def _states(both: Ends, ground: Ground, options: Options, *, measure_all: bool) -> dict[Name, State]:
     tables = ground.survey.source.tables
     comparable = measure.shared(tables, ground.survey.target.tables)
-    to_fill = frozenset(
-        key
-        for key, table in comparable.items()
-        if not measure_all and is_empty(both.target, table) and not is_empty(both.source, table)
-    )
+    path = ground.survey.adjustments.search_path
+    with search_path.along(both.source, path), search_path.along(both.target, path):
+        to_fill = frozenset(
+            key
+            for key, table in comparable.items()
+            if not measure_all and is_empty(both.target, table) and not is_empty(both.source, table)
+        )
     # What is known to be half in needs no comparison.
     half = {
         key
@@ -159,12 +170,16 @@ def _states(both: Ends, ground: Ground, options: Options, *, measure_all: bool) 
     chosen = [table for key, table in comparable.items() if key not in to_fill and key not in half]
     with connection.snapshot(both.target) as there:
         measured = measure.both_sides(
-            (both.source_address, both.snapshot), (both.target_address, there), chosen, jobs=options.jobs
+            Side(both.source_address, both.snapshot, path),
+            Side(both.target_address, there, path),
+            chosen,
+            jobs=options.jobs,
         )
     states = measure.states(tables, comparable, to_fill | half, measured)
     for key in half:
         states[key] = "differs"
-    for key in ground.notes.tables:
-        if states.get(key) == "differs" and record.wrote_all(both.target, comparable[key]):
-            states[key] = "ours"
+    with search_path.along(both.target, path):
+        for key in ground.notes.tables:
+            if states.get(key) == "differs" and record.wrote_all(both.target, comparable[key]):
+                states[key] = "ours"
     return states

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from engines.errors import ConfigurationError
-from engines.postgres import obstacles
+from engines.postgres import obstacles, unqualified
 from engines.postgres.catalog import Name, Scope
 from engines.postgres.connection import Session
 from engines.postgres.objects import FIRST_OWN
@@ -19,14 +19,18 @@ _TABLES = frozenset({"table", "partitioned table"})
 _DEPENDENCIES = """
 SELECT classid::bigint, objid::bigint, refclassid::bigint, refobjid::bigint
 FROM pg_depend WHERE objid >= {first} AND deptype <> 'p'
-UNION  -- what a view says, and what a domain demands, is no less than the view and the domain
+UNION  -- what a view says, a domain demands, a key is kept by: none is without it
 SELECT 'pg_class'::regclass::oid::bigint, r.ev_class::bigint, 'pg_rewrite'::regclass::oid::bigint,
        r.oid::bigint FROM pg_rewrite r
 WHERE r.rulename = '_RETURN' AND r.oid >= {first}
 UNION
 SELECT 'pg_type'::regclass::oid::bigint, k.contypid::bigint, 'pg_constraint'::regclass::oid::bigint,
        k.oid::bigint FROM pg_constraint k
-WHERE k.contypid <> 0 AND k.oid >= {first}"""
+WHERE k.contypid <> 0 AND k.oid >= {first}
+UNION
+SELECT 'pg_constraint'::regclass::oid::bigint, k.oid::bigint, 'pg_class'::regclass::oid::bigint,
+       k.conindid::bigint FROM pg_constraint k
+WHERE k.contype IN ('p', 'u', 'x') AND k.oid >= {first}"""
 
 # The role of an object: ``blocks`` says what rows a table holds or accepts, ``named`` is an object that
 # people know, ``part`` goes unnamed with what it belongs to.
@@ -35,7 +39,7 @@ SELECT g.class::bigint, g.object::bigint, d.type, d.identity, coalesce(rn.nspnam
        coalesce(r.relname, ''),
        CASE WHEN e.objid IS NOT NULL OR rn.nspname = 'pg_toast' THEN 'part'
             WHEN g.class = 'pg_class'::regclass AND c.relkind IN ('r', 'p') THEN 'blocks'
-            WHEN g.class = 'pg_class'::regclass AND c.relkind IN ('i', 'I') AND i.indisunique THEN 'blocks'
+            WHEN g.class = 'pg_class'::regclass AND i.indisunique AND r.relkind IN ('r', 'p') THEN 'blocks'
             WHEN g.class = 'pg_class'::regclass AND c.relkind IN ('t', 'c', 'S') THEN 'part'
             WHEN g.class = 'pg_trigger'::regclass AND t.tgisinternal OR k.contype = 'f' THEN 'part'
             WHEN g.class = 'pg_rewrite'::regclass AND w.rulename = '_RETURN' THEN 'part'
@@ -93,12 +97,16 @@ def find(session: Session, offers: Offers, installed: frozenset[str], scope: Sco
 
     ``installed`` are the extensions that the target has already.
     """
-    reasons = obstacles.find(session, offers, installed, scope)
-    if not reasons:
+    reasons = dict(obstacles.find(session, offers, installed, scope))
+    suspects = unqualified.suspects(session)
+    if not reasons and not suspects:
         return Limits()
-    edges = [tuple(row) for row in session.execute(_DEPENDENCIES.format(first=FIRST_OWN))]
-    origins = fallout(reasons, [((a, b), (c, d)) for a, b, c, d in edges])
-    return _described(session, reasons, origins, scope)
+    rows = session.execute(_DEPENDENCIES.format(first=FIRST_OWN)).fetchall()
+    edges = [((a, b), (c, d)) for a, b, c, d in rows]
+    if suspects:
+        among = fallout(suspects, edges).keys() - fallout(reasons, edges).keys()
+        reasons |= unqualified.find(session, among, offers.major)
+    return _described(session, reasons, fallout(reasons, edges), scope) if reasons else Limits()
 
 
 def fallout(seeds: Iterable[Number], edges: Iterable[tuple[Number, Number]]) -> dict[Number, Number]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from psycopg import sql
 
-from engines.postgres import checksum, connection, layout, rowtext
+from engines.postgres import checksum, connection, layout, rowtext, search_path
 from engines.postgres.catalog import Name, Table
 from engines.postgres.checksum import Fingerprint
 from engines.postgres.connection import Address, Session
@@ -19,8 +19,16 @@ from engines.postgres.parallel import both, each
 from engines.postgres.plan import State
 from engines.postgres.rowtext import Form
 
-Side = tuple[Address, str]
-"""A database, and the name of the exported snapshot in which it is read."""
+
+class Side(NamedTuple):
+    """A database, the exported snapshot in which it is read, and the path along which functions look.
+
+    The path is the same on both sides: names of objects among the values are written by it.
+    """
+
+    address: Address
+    snapshot: str
+    path: str = ""
 
 
 @dataclass(frozen=True)
@@ -39,12 +47,13 @@ def reader(side: Side) -> Iterator[Session]:
 
     Its transaction stays open until the end.
     """
-    with connection.session(side[0], read_only=True) as opened:
+    with connection.session(side.address, read_only=True) as opened:
+        opened.execute(search_path.setting(side.path))
         # Compiling costs more than it saves; and where a table is read in parts, those are the workers.
         opened.execute("SET jit = off")
         if opened.info.server_version >= layout.FINDS_RANGES:
             opened.execute("SET max_parallel_workers_per_gather = 0")
-        with connection.snapshot(opened, side[1]):
+        with connection.snapshot(opened, side.snapshot):
             yield opened
 
 
@@ -79,17 +88,15 @@ def scan(
         kept: AbstractContextManager[object] = (
             nullcontext() if not part.is_whole else session.transaction(force_rollback=True)
         )
-        with translated(f"{side[0]} {part.table}"), kept:
+        with translated(f"{side.address} {part.table}"), kept:
             return part, session.execute(query(part)).fetchall()
 
     return each(parts, work, sessions=lambda: reader(side), jobs=jobs)
 
 
-def fingerprints(
-    address: Address, tables: Iterable[Table], *, snapshot: str, jobs: int
-) -> dict[Name, Fingerprint]:
+def fingerprints(side: Side, tables: Iterable[Table], *, jobs: int) -> dict[Name, Fingerprint]:
     """Return the fingerprint of each table of one database, over its columns as given."""
-    side, chosen = (address, snapshot), list(tables)
+    chosen = list(tables)
     if not chosen:
         return {}
     with reader(side) as session:

@@ -42,7 +42,8 @@ class Offers:
     """What may be had on a target.
 
     ``extensions`` gives the version of each; ``locales`` are those of the C library, as ``locale_name``
-    writes them; ``guarded_settings`` may not be set by this user; ``locale`` is the database's own.
+    writes them; ``guarded_settings`` may not be set by this user; ``locale`` is the database's own; ``major``
+    is the server's version.
     """
 
     is_superuser: bool = False
@@ -56,6 +57,7 @@ class Offers:
     compressions: frozenset[str] = frozenset({"pglz"})
     xml: bool = True
     locale: str = ""
+    major: int = 0
 
 
 def read(session: Session) -> Offers:
@@ -80,6 +82,7 @@ def read(session: Session) -> Offers:
         compressions=frozenset(compressions[0]),
         xml=_takes_xml(session),
         locale=locale(session),
+        major=version // 10000,
     )
 
 

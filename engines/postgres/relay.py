@@ -7,7 +7,6 @@ loop is hidden here: to the outside a relay is an object of one thread.
 from __future__ import annotations
 
 import asyncio
-import ssl
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -19,6 +18,10 @@ import uvloop
 from engines.postgres import stream
 from engines.postgres.errors import connecting, refusal
 from engines.postgres.stream import Line, Listen
+
+_LOST = "08006"
+# What asyncpg lets through of a connection that ends at the worst moment. Errors of TLS are OSErrors.
+_HUNG_UP = (OSError, EOFError, asyncpg.InternalClientError)
 
 
 @dataclass(frozen=True)
@@ -65,7 +68,14 @@ class Relay:
 
         Raises ``PostgresError``; the relay is of no use then and must be closed.
         """
-        return self._runner.run(self._copy(way, listen))
+        try:
+            return self._runner.run(self._copy(way, listen))
+        except RuntimeError:
+            # What uvloop says of a connection that ended the moment before.
+            for line, name in zip(self._open, self._names, strict=False):
+                if line.transport.is_closing():
+                    raise refusal(_LOST, "", name) from None
+            raise
 
     def stop(self) -> None:
         """End what another thread copies just now, without waiting for it."""
@@ -86,8 +96,10 @@ class Relay:
     async def _connect(self, given: dict[str, Any], subject: str, start: Iterable[str]) -> Line:
         try:
             connection: Line = await asyncpg.connect(**given, connection_class=Line)
-        except (OSError, ssl.SSLError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as error:
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as error:
             raise connecting(_first_line(error) or "timeout expired", subject) from None
+        except _HUNG_UP as error:
+            raise connecting(_first_line(error) or "the server hung up", subject) from None
         self._open.append(connection)
         for statement in start:
             await _said(connection.execute(statement), subject)
@@ -110,8 +122,8 @@ async def _said(call: Any, subject: str) -> str:
         return str(await call)
     except asyncpg.PostgresError as error:
         raise refusal(error.sqlstate or "", _first_line(error), subject) from None
-    except (OSError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
-        raise refusal("08006", _first_line(error), subject) from None
+    except (asyncpg.InterfaceError, *_HUNG_UP) as error:
+        raise refusal(_LOST, _first_line(error), subject) from None
 
 
 def _first_line(error: BaseException) -> str:

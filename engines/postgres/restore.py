@@ -9,7 +9,7 @@ from psycopg import sql
 
 from engines.errors import RefusedError
 from engines.events import Emit
-from engines.postgres import facts, plan, record
+from engines.postgres import facts, plan, record, search_path
 from engines.postgres.adjust import Adjustments
 from engines.postgres.archive import Archive, Entry, choose
 from engines.postgres.catalog import ForeignKey, Name, Scope, Table
@@ -87,12 +87,11 @@ def prepare(
         with target.transaction():
             target.execute(f"SET LOCAL lock_timeout = {max(1, round(lock_wait * 1000))}")
             _drop_keys(target, decided.drop_keys)
-            _empty(target, decided)
+            with search_path.along(target, adjustments.search_path):
+                _empty(target, decided)
             target.execute("SET LOCAL lock_timeout = 0")
             if script:
-                target.execute(script)
-                for statement in adjustments.with_tables:
-                    target.execute(statement)
+                _create(target, script, adjustments)
             record.begin(target, parts)
     except psycopg.errors.LockNotAvailable as error:
         raise BusyError(
@@ -106,15 +105,31 @@ def prepare(
         _forget_settings(target)
 
 
-def apply(target: Session, work: Apply) -> None:
-    """Run one step in a transaction. A step that an earlier, interrupted call has done is passed over."""
+def _create(target: Session, script: str, adjustments: Adjustments) -> None:
     try:
         with target.transaction():
-            target.execute(work.script)
-            if work.makes_half:
-                record.note_half(target, *work.makes_half)
-            if work.ends_half:
-                record.drop_half(target, *work.ends_half)
+            target.execute(script)
+    except search_path.NOT_FOUND:
+        # Since 17 a server looks into functions when it is told of a generated column.
+        if not adjustments.search_path:
+            raise
+        target.execute(search_path.script_along(script, adjustments.search_path))
+    for statement in adjustments.with_tables:
+        target.execute(statement)
+
+
+def apply(target: Session, work: Apply, path: str = "") -> None:
+    """Run one step in a transaction; where a name in it is not found, once more along the search ``path``.
+
+    A step that an earlier, interrupted call has done is passed over.
+    """
+    try:
+        try:
+            _run(target, work, work.script)
+        except search_path.NOT_FOUND:
+            if not path:
+                raise
+            _run(target, work, search_path.script_along(work.script, path))
     except _THERE_ALREADY:
         return
     except (psycopg.errors.AdminShutdown, psycopg.errors.QueryCanceled):
@@ -127,10 +142,18 @@ def apply(target: Session, work: Apply) -> None:
         _forget_settings(target)
 
 
+def _run(target: Session, work: Apply, script: str) -> None:
+    with target.transaction():
+        target.execute(script)
+        if work.makes_half:
+            record.note_half(target, *work.makes_half)
+        if work.ends_half:
+            record.drop_half(target, *work.ends_half)
+
+
 def add_conditions(target: Session, survey: Survey) -> None:
     """Create the CHECK constraints that call functions, with the search path that these expect."""
-    target.execute("SELECT set_config('search_path', %s, false)", [survey.adjustments.search_path])
-    try:
+    with search_path.along(target, survey.adjustments.search_path):
         for one in survey.adjustments.conditions:
             try:
                 target.execute(one.add)
@@ -138,16 +161,14 @@ def add_conditions(target: Session, survey: Survey) -> None:
                 continue
             except psycopg.Error as error:
                 raise _failed(f"{one.key} could not be created", error, target) from error
-    finally:
-        _forget_settings(target)
 
 
-def finish(target: Session, entries: Sequence[tuple[Entry, str]], emit: Emit) -> None:
-    """Carry out what is left of the archive, one by one."""
+def finish(target: Session, entries: Sequence[tuple[Entry, str]], path: str, emit: Emit) -> None:
+    """Carry out what is left of the archive, one by one, where need be along the search ``path``."""
     for number, (entry, script) in enumerate(entries, 1):
         emit("schema.step", what=entry.what, number=number, of=len(entries))
         with translated(target.info.dbname):
-            apply(target, Apply(entry.what, script))
+            apply(target, Apply(entry.what, script), path)
 
 
 def verify_schema(target: Session, source: Facts, scope: Scope) -> None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 from psycopg import sql
 
+from engines.postgres import search_path
 from engines.postgres.catalog import Name, Sequence
 from engines.postgres.connection import Session
 
@@ -69,7 +70,8 @@ def expected(session: Session, sequences: Iterable[Sequence]) -> tuple[Sequence,
     for one in fed(session):
         if not one.cycles:
             columns.setdefault(one.sequence, []).append(one)
-    return tuple(_expected(session, one, columns.get(one.key, ())) for one in sequences)
+    with search_path.along(session, search_path.expected(session)):
+        return tuple(_expected(session, one, columns.get(one.key, ())) for one in sequences)
 
 
 def past(sequence: Sequence, value: int, last: int) -> Sequence:

@@ -57,7 +57,8 @@ class Task:
     """What steps are made from: ``parts`` of the tables to copy, ``entries`` of the archive with scripts.
 
     ``numbers`` gives the table that an entry of the archive makes; ``analyze`` the tables that need
-    statistics; ``early_keys`` says whether foreign keys may be there while rows come in.
+    statistics; ``early_keys`` says whether foreign keys may be there while rows come in. The rows of tables
+    ``naming`` hold names of the indexes of the entries ``named``, by their oid.
     """
 
     parts: Mapping[Table, tuple[Part, ...]]
@@ -66,6 +67,8 @@ class Task:
     structure: Structure = field(default_factory=Structure)
     analyze: frozenset[Name] = frozenset()
     early_keys: bool = True
+    named: frozenset[int] = frozenset()
+    naming: frozenset[Name] = frozenset()
 
 
 def build(task: Task) -> tuple[Steps, list[tuple[Entry, str]]]:
@@ -93,9 +96,16 @@ class _Builder:
             if not (ready and self._entry(entry, script)):
                 rest.append((entry, script))
         before = self._foreign_keys()
+        named = {
+            self._made[entry.number]
+            for entry, _ in self._task.entries
+            if self._is_named(entry) and entry.number in self._made
+        }
         for table, parts in self._task.parts.items():
             for key, part in zip(_parts(table, parts), parts, strict=True):
-                after = frozenset(before.get(table.key, ()))
+                after = frozenset(before.get(table.key, ())) | (
+                    named if table.key in self._task.naming else set()
+                )
                 self._add(Step(key, Load(table, part), part.bytes + 1, after, {table.key: "write"}))
         for name in sorted(self._task.analyze):
             self._statistics(name)
@@ -198,8 +208,13 @@ class _Builder:
         )
 
     def _after(self, entry: Entry, tables: Iterable[Name]) -> frozenset[str]:
-        rows = {_loaded(name) for name in tables if name in self._bytes}
+        # An index that rows name is built before any come.
+        first = self._is_named(entry)
+        rows = {_loaded(name) for name in tables if name in self._bytes and not first}
         return frozenset(rows | {self._made[number] for number in entry.needs if number in self._made})
+
+    def _is_named(self, entry: Entry) -> bool:
+        return entry.kind in {"INDEX", "CONSTRAINT"} and entry.oid in self._task.named
 
     def _tables(self, entry: Entry) -> list[Name]:
         numbers = self._task.numbers

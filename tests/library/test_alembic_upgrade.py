@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import psycopg
@@ -95,3 +97,47 @@ def test_a_plan_does_without_a_database(options, aws):
     gone = {**options, "database_url": options["database_url"].replace("module_revisions", "nowhere")}
     assert _run(check=True, **gone)[0]["changed"]
     assert "the database does not exist" in _run(**gone)[0]["msg"]
+
+
+def test_of_ten_at_once_one_works_and_nine_wait_and_find_nothing_to_do(options, postgres_server, tmp_path):
+    """All ten are there before the one that works may go on: its revision waits for a lock of ours."""
+    url = postgres_server.url("module_ten", "revisor", "canary-93ab", driver="psycopg2")
+    postgres_server.create_database("module_ten", owner="revisor")
+    wait = "    op.execute('SELECT pg_advisory_xact_lock(7)')\n"
+    (tmp_path / "versions" / "r1.py").write_text(REVISION + wait)
+    given = json.dumps({"ANSIBLE_MODULE_ARGS": options | {"database_url": url, "lock_timeout": 60}})
+    there = "SELECT count(*) >= 10 FROM pg_stat_activity WHERE datname = 'module_ten' AND usename = 'revisor'"
+    held = "SELECT count(*) = 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+    command = [sys.executable, str(MODULE)]
+    with (
+        contextlib.ExitStack() as stack,
+        psycopg.connect(postgres_server.url("module_ten"), autocommit=True) as session,
+    ):
+        session.execute("SELECT pg_advisory_lock(7)")
+        runs = [
+            stack.enter_context(
+                subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+            )
+            for _ in range(10)
+        ]
+        for run in runs:
+            run.stdin.write(given)
+            run.stdin.close()
+        until(session, there)
+        until(session, held)
+        session.execute("SELECT pg_advisory_unlock(7)")
+        answers = [json.loads(run.stdout.read()) for run in runs]
+    assert [run.returncode for run in runs] == [0] * 10
+    assert sorted(len(one["applied"]) for one in answers) == [0] * 9 + [1]
+    assert sum(one["changed"] for one in answers) == 1
+    assert {one["to"] for one in answers} == {"r1"}
+    assert sorted(one["from"] for one in answers) == [""] + ["r1"] * 9
+
+
+def until(session, statement):
+    """Wait until ``statement`` says true."""
+    for _ in range(600):
+        if session.execute(statement).fetchone()[0]:
+            return
+        time.sleep(0.1)
+    pytest.fail(f"never came true: {statement}")

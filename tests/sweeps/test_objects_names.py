@@ -67,7 +67,8 @@ def fill(bucket, names):
     """Put every name into the bucket, each with a body of its own. A marker is empty, as it must be."""
     for number, name in enumerate(sorted(names)):
         body = b"" if name.endswith("/") or number % 9 == 0 else f"{number} {name!r}".encode()
-        bucket.put(name, body, Metadata={"number": str(number)}, ContentType="text/x-hostile")
+        metadata = {} if name.endswith("/") else {"number": str(number)}
+        bucket.put(name, body, Metadata=metadata, ContentType="text/x-hostile")
 
 
 def rclone_check(pair, folder: Path):
@@ -96,9 +97,9 @@ def rclone_check(pair, folder: Path):
         check=False,
     )
     found = {kind: set((folder / kind).read_text(encoding="utf-8").split("\n")) - {""} for kind in kinds}
-    # rclone lists control characters of one store as such, and those of another as pictures of them.
+    # rclone lists control characters of one store as such, of another as pictures of them, or as unknown.
     return {
-        kind: {key for key in keys if not re.search("[\x00-\x1f\x7f\u2400-\u2421]", key)}
+        kind: {key for key in keys if not re.search("[\x00-\x1f\x7f\u2400-\u2421\ufffd]", key)}
         for kind, keys in found.items()
     }
 
@@ -116,20 +117,21 @@ def sides(request, old_buckets, new_buckets, tmp_path):
     return Pair(makers[0](), makers[1](), tmp_path), makers
 
 
-def test_every_name_arrives_or_is_listed(sides, old_buckets, request, tmp_path):
+def test_every_name_arrives_or_is_listed(sides, tmp_path):
     pair, makers = sides
-    if makers[1] is old_buckets:
-        # Known defect: names that the target takes for others (a//b for a/b) are written before those others,
-        # whose place they then hold, or leave something there under a name that the source does not have.
-        request.applymarker(pytest.mark.xfail(strict=True, reason="a//b takes the place of a/b"))
     names, fits = held(makers[0]()), held(makers[1]())
     assert set(PLAIN) <= names  # or else there is little to see
-    # What is held alone may not be held beside others (a file where another needs a folder).
     fill(pair.source, names)
     there = set(pair.source.listing())
     answer = pair.run()
-    failed = {one["key"] for one in answer.get("details", answer)["failed_objects"]}
-    assert failed == there - fits
+    failed = {one["key"]: one["why"] for one in answer.get("details", answer)["failed_objects"]}
+    # What is held alone may not be held beside others: an object where another needs a folder. Which of the
+    # two comes first is chance.
+    fits -= {key for key in failed if any(other.startswith(f"{key}/") for other in there)}
+    assert failed.keys() == there - fits, {key: failed[key] for key in failed.keys() - (there - fits)}
+    # A store that takes one name for another does so with these; both are named.
+    for odd, other in (("a//b", "a/b"), ("a///b", "a/b"), ("end//", "end/")):
+        assert odd not in failed or f"taken for {other!r}" in failed[odd].replace("takes it", "taken")
     assert set(pair.target.listing()) == there & fits
     ours, theirs = pair.source.everything(), pair.target.everything()
     assert theirs == {key: ours[key] for key in there & fits}
@@ -145,6 +147,21 @@ def test_every_name_arrives_or_is_listed(sides, old_buckets, request, tmp_path):
     assert len(nameable) >= len(PLAIN)
     assert said["match"] >= nameable & fits
     assert said["missing-on-dst"] & nameable == nameable - fits
+
+
+def test_what_a_target_does_not_keep_of_a_folder_is_named(sides):
+    pair, _ = sides
+    pair.source.put("folder/", Metadata={"a": "b"}, ContentType="text/x-folder")
+    answer = pair.run()
+    # SeaweedFS is the store that forgets; as a source it has done so before.
+    lost = ["metadata"] if pair.source.known("folder/")[2] != pair.target.known("folder/")[2] else []
+    assert [(one["what"], one["examples"]) for one in answer["not_carried"]] == [
+        (f"{name} of folders, which the target does not keep", [{"key": "folder/"}]) for name in lost
+    ]
+    assert pair.run()["copied"] == 0
+    compared = pair.run("s3_compare", require_equal=False)
+    assert [(one["key"], one["why"]) for one in compared["differs"]] == [("folder/", name) for name in lost]
+    assert pair.run("s3_compare", source=None)["is_equal"]
 
 
 def test_metadata_and_tags_arrive(sides):

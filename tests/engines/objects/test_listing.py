@@ -87,6 +87,8 @@ def test_pages_follow_each_other_and_prefixes_are_cut_off():
         b"<html>It works!</html>",
         page(AWS.format(key="a"))[:-10],
         page(AWS.format(key="a")).replace(b"<IsTruncated>false", b"<IsTruncated>true"),
+        page(AWS.format(key="a"), "<Contents><Key>\x07</Key></Contents>"),
+        page(AWS.format(key="a"), "<Contents><Key>b</Key></Contents>"),
     ],
 )
 def test_what_is_no_whole_listing_is_an_error_and_not_an_empty_bucket(answer):

@@ -20,6 +20,7 @@ from engines.objects.errors import TruncatedError, changed_at_target, is_general
 from engines.objects.multipart import Budget, Checksums, Lane
 from engines.objects.reading import read
 from engines.objects.transfer import Mover, Order
+from engines.objects.wire import ConnectError, Wire
 
 MIB = 1 << 20
 BODY = bytes(range(256)) * 4096
@@ -111,6 +112,21 @@ def continuing(handler):
     answer(200, b"abcdefg")(handler)
 
 
+def bad_length(handler):
+    handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1e3\r\n\r\nabc")
+    hang_up(handler)
+
+
+def bad_chunk(handler):
+    handler.wfile.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\nxyz\r\n")
+    hang_up(handler)
+
+
+def half_a_chunk(handler):
+    handler.wfile.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n4\r\nd")
+    hang_up(handler)
+
+
 @pytest.fixture
 def server(monkeypatch):
     """Return a server: ``script`` is what it does next, ``otherwise`` what then, ``seen`` what it got."""
@@ -150,6 +166,9 @@ def test_an_answer_is_read_however_it_is_framed(server, store, way):
         answer(429),
         hang_up,
         cut(10, b"the whole answer"),
+        bad_length,
+        bad_chunk,
+        half_a_chunk,
     ],
 )
 def test_what_passes_is_asked_again(server, store, fault):
@@ -279,6 +298,21 @@ def test_checksums_that_a_store_does_not_understand_are_left_out_from_then_on(se
     assert {asked.headers["x-amz-content-sha256"] for asked in written} == {done.record.sha256}
 
 
+@pytest.mark.parametrize("part_size", [len(BODY), len(BODY) // 4])
+def test_an_answer_to_a_write_that_breaks_off_after_its_headers_has_said_all(server, store, part_size):
+    def short(handler):
+        if handler.command != "PUT":
+            return source(handler)
+        handler.wfile.write(b'HTTP/1.1 200 OK\r\nETag: "t"\r\nContent-Length: 9\r\n\r\nab')
+        return hang_up(handler)
+
+    server.otherwise = short
+    done = mover(store, server, part_size)(Order("k", len(BODY), "e"))
+    assert done.record.sha256 == hashlib.sha256(BODY).hexdigest()
+    writes = len({asked.path for asked in server.seen if asked.command == "PUT"})
+    assert len([asked for asked in server.seen if asked.command == "PUT"]) == writes
+
+
 def test_a_large_object_is_sent_in_parts_with_checksums_and_hashed_as_one(server, store):
     server.otherwise = source
     done = mover(store, server, len(BODY) // 4)(Order("k", len(BODY), "e"))
@@ -349,6 +383,25 @@ def test_a_store_that_is_not_there_is_told(monkeypatch):
         pytest.raises(BotoCoreError, match=r"Could not connect to the endpoint URL.*127\.0\.0\.1:1"),
     ):
         gone.read("GetObject", key="k")
+
+
+def test_a_proxy_that_does_not_speak_http_is_told(monkeypatch):
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = listening.getsockname()[1]
+
+        def talk():
+            taken, _ = listening.accept()
+            with taken:
+                taken.recv(4096)
+                taken.sendall(b"220 mail.example ESMTP\r\n")
+
+        thread = threading.Thread(target=talk)
+        thread.start()
+        monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{port}")
+        monkeypatch.setenv("no_proxy", "")
+        with pytest.raises(ConnectError):
+            Wire("https://store.example").exchange("GET", "/", {})
+        thread.join()
 
 
 def test_memory_is_bounded_and_given_back():

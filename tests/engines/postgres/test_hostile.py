@@ -56,7 +56,8 @@ def rows_of(url):
     """Return a digest of every table's rows, read by plain means."""
     found = {}
     with psycopg.connect(url) as session:
-        session.execute("SET search_path = ''")
+        # One path for both sides: it shows in names. Not an empty one: functions of indexes look along it.
+        session.execute("SET search_path = public")
         tables = session.execute(
             "SELECT c.oid::regclass::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
             "WHERE c.relkind IN ('r', 'm') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' "
@@ -120,7 +121,8 @@ def test_a_copy_can_be_copied_by_its_ordinary_owner(databases, everything_templa
     run(first)
     onward = SimpleNamespace(source=first.target, target=second.target)
     names = named(run(onward))
-    assert {kind for kind, _ in names} == set()
+    # Numbers that named nothing on the first source either.
+    assert {kind for kind, _ in names} == {"reference"}
     assert compare(onward.source, onward.target).differences() == []
     url = postgres_server.url
     assert unaccounted(url(first.target_name), url(second.target_name), names) == set()

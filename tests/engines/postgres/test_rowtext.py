@@ -138,6 +138,6 @@ def test_a_table_in_parts_has_the_sum_of_one_in_a_piece(postgres_server, monkeyp
             assert len(list(layout.parts(t, (), sizes[t.key]))) == {8192: sizes[t.key].pages, 1 << 30: 1}.get(
                 part_bytes, -(-sizes[t.key].bytes // part_bytes)
             )
-            assert measure.fingerprints(address, tables, snapshot=snapshot, jobs=jobs) == whole
+            assert measure.fingerprints(measure.Side(address, snapshot), tables, jobs=jobs) == whole
     assert whole["public", "t"].rows == 3000
     assert whole["public", "empty"] == checksum.NOTHING

@@ -144,3 +144,12 @@ def test_indexes_of_one_tree_are_attached_one_after_the_other():
     steps, _ = build(task(entries=entries, numbers=numbers, structure=structure))
     works = [one for one in steps if isinstance(one.work, Apply)]
     assert [one.locks[root] for one in works] == ["own", "own"]
+
+
+def test_an_index_that_rows_name_is_built_before_them():
+    """The small table's rows name its own key, which another refers to, and an index of the large one."""
+    steps, _ = build(task(named=frozenset({10, 11}), naming=frozenset({SMALL.key})))
+    found = order(steps)
+    first = found.index("small 0")
+    assert {"INDEX of CONSTRAINT s small k", "CONSTRAINT s small k", "INDEX s i"} <= set(found[:first])
+    assert found.index("FK CONSTRAINT s large f") < found.index("large 0")

@@ -71,6 +71,16 @@ INSERT INTO types.own VALUES
   '', 'é', '[red,green]', '{"[red,green)",empty,NULL}', '{[red,green),["it''s","ünïcode"]}', '[0,100]', '[red,red]',
   ROW(1, 'b'), ARRAY[ROW(1, E'new\nline'), ROW(NULL, NULL)]::types.row_type[], ROW(), NULL),
  (2, NULL, '{}', '[2:3]={red,green}', ROW(NULL, NULL, NULL), NULL, '{}', NULL, NULL, '{}', NULL, NULL, ' ', '', 'empty', '{}', '{}', 'empty', NULL, NULL, '{}', NULL, NULL);
+-- Values that name indexes, which come after most rows: of this table, of a key that a foreign key leads to.
+CREATE TYPE types.naming AS (n int, c regclass);
+CREATE DOMAIN types.relation AS regclass;
+CREATE TABLE types.naming_rows (id int PRIMARY KEY, c regclass, cs regclass[], one types.naming, d types.relation, ps regprocedure[],
+    UNIQUE (c));
+INSERT INTO types.naming_rows VALUES (1, 'types.naming_rows_pkey', '{types.naming_rows_c_key,tree_pkey,NULL}', '(1,measured_value)', 'totals_n', '{lower(text)}'),
+    (2, '"Mixed Case"."Odd Index"', '{}', NULL, NULL, NULL), (3, 'booking_during_excl', NULL, '(,)', '-', '{-}'),
+    (4, 'measured_2020_value_idx', NULL, NULL, NULL, NULL);
+CREATE TABLE types.naming_rows_too (id int REFERENCES types.naming_rows);
+INSERT INTO types.naming_rows_too VALUES (1);
 CREATE TABLE types.arrays (a int[][], b text[], c bytea[], d jsonb[], e timestamptz[], f numeric[], g regclass[], h int4range[], i "char"[], j name[], k box[]);
 INSERT INTO types.arrays VALUES ('[-1:0][3:4]={{1,2},{NULL,4}}', ARRAY['', NULL, 'null', 'NULL', '{}', E'\\', '"'], ARRAY['\x'::bytea, '\xff'], ARRAY['null'::jsonb, NULL, '{}'],
  '{infinity,"0044-03-15 12:00 BC"}', '{NaN,Infinity,-0.0,1.10}', '{types.arrays,pg_class}', '{"[1,2)",empty}', '{a,""}', '{a,b}', '{(1,1),(0,0);(2,2),(1,1)}');

@@ -74,6 +74,16 @@ CREATE FUNCTION public.is_known(int) RETURNS boolean LANGUAGE plpgsql STABLE AS 
 ALTER TABLE public.a_needs_z ADD CONSTRAINT z_is_known CHECK (public.is_known(z));
 INSERT INTO public.a_needs_z SELECT i, 1 + i % 2 FROM generate_series(1, 10) i;
 
+-- Functions that find what they name along the search path only: the first when a statement is planned.
+CREATE FUNCTION public.twice(int) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT $1 * 2';
+CREATE FUNCTION public.twice_by_sql(int) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT twice($1)';
+CREATE FUNCTION public.twice_by_plpgsql(int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN twice($1); END';
+CREATE DOMAIN public.doubled AS int CHECK (twice_by_plpgsql(VALUE) > VALUE);
+CREATE TABLE public.along_the_path (id int PRIMARY KEY, d doubled, one int GENERATED ALWAYS AS (twice_by_sql(id)) STORED,
+    two int GENERATED ALWAYS AS (twice_by_plpgsql(id)) STORED, CHECK (twice_by_sql(id) > 0));
+INSERT INTO public.along_the_path VALUES (1, 1), (2, NULL), (3, 3);
+CREATE INDEX along_the_path_index ON public.along_the_path (twice_by_sql(id)) WHERE twice_by_plpgsql(id) > 2;
+
 CREATE VIEW code.base AS SELECT id, v FROM code.loaded WHERE id > 0 WITH LOCAL CHECK OPTION;
 CREATE VIEW code.upon WITH (security_barrier) AS SELECT b.id, upper(b.v) AS "Up per" FROM code.base b WITH CASCADED CHECK OPTION;
 CREATE VIEW code.upon_upon WITH (security_invoker = true) AS SELECT count(*) AS n, "Up per" FROM code.upon GROUP BY 2;

@@ -1,0 +1,99 @@
+"""Names that some stores take for others.
+
+S3 keeps every name as it is. A store that keeps objects as files reads names as paths: ``a//b`` is ``a/b`` to
+it, and it answers as if nothing were wrong. No listing tells beforehand, so each name that could be mistaken
+is tried, after all others are in their places.
+"""
+
+from __future__ import annotations
+
+import re
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from engines.objects.errors import Failure, in_words
+from engines.objects.listing import entry
+from engines.objects.manifest import Record
+from engines.objects.plan import differing
+from engines.objects.reading import read
+from engines.objects.store import Store
+from engines.objects.survey import flat
+from engines.objects.transfer import Carried
+
+# A part of a path that is empty, one dot or two (a slash at the end is nothing special); a backslash.
+_ODD = re.compile(r"(?:^|/)\.{0,2}/|(?:^|/)\.{1,2}$|\\")
+
+
+def is_odd(key: str) -> bool:
+    """Say whether a store could take ``key`` for another name."""
+    return _ODD.search(key) is not None
+
+
+def plain(key: str) -> str:
+    """Return the name that ``key`` is taken for where names are paths; nothing if there is none."""
+    parts: list[str] = []
+    path = key.replace("\\", "/")
+    for part in path.split("/"):
+        if part == "..":
+            del parts[-1:]
+        elif part not in {"", "."}:
+            parts.append(part)
+    return "/".join(parts) + ("/" if parts and path.endswith("/") else "")
+
+
+def mistaken(target: Store, key: str) -> Failure | None:
+    """Return why ``key``, which the target does not list, must not be written: it is there all the same."""
+    try:
+        target.call("HeadObject", "HEAD", key).close()
+    except (BotoCoreError, ClientError):
+        return None  # it is not there, or writing will tell
+    return Failure(key, f"the target takes it for {_other(target, key)!r}, which it holds already")
+
+
+def explained(target: Store, failure: Failure) -> Failure:
+    """Return why an odd name failed, with the name that it may be taken for."""
+    other = _other(target, failure.key)
+    return Failure(failure.key, f"{failure.why} (it may be taken for {other!r})") if other else failure
+
+
+def misplaced(target: Store, record: Record) -> Failure | None:
+    """Return why an object that was just written is not in its place; what is in another's is taken away.
+
+    It was not there before: ``mistaken`` has looked, and a write replaces nothing.
+    """
+    other = _other(target, record.key)
+    try:
+        if entry(target, record.key) is not None:
+            return None
+        found = entry(target, other) if other else None
+        if found is None or not record.target_is(found):
+            return None  # the listing of all, at the end, will tell
+        target.read("DeleteObject", "DELETE", other)
+    except (BotoCoreError, ClientError) as error:
+        return Failure(record.key, f"it cannot be told whether the target keeps this name: {in_words(error)}")
+    return Failure(
+        record.key, f"the target takes it for {other!r}: what was written there was taken away again"
+    )
+
+
+def without_what_is_not_kept(target: Store, done: Carried) -> Carried:
+    """Return what has arrived of the marker of a folder: some stores keep folders by their names alone.
+
+    Raises botocore's errors.
+    """
+    record = done.record
+    if not record.key.endswith("/"):
+        return done
+    found, _ = read(target, record.key)
+    kept, sent = found.attributes.to_data(), record.attributes
+    lost = differing(flat(sent), flat(kept))
+    if not lost:
+        return done
+    what = f"{', '.join(lost)} of folders, which the target does not keep"
+    return Carried(record._replace(attributes=kept), (*done.left_behind, what))
+
+
+def _other(target: Store, key: str) -> str:
+    prefix = target.address.prefix
+    whole = plain(prefix + key)
+    return whole.removeprefix(prefix) if whole.startswith(prefix) else ""
