@@ -46,6 +46,27 @@ def _network(settings: Settings) -> Iterator[Finding]:
             f"{settings.operator_cidr!r} is not a range that may reach the database",
             "Set the range of the VPN or the peered network, or leave it empty.",
         )
+    elif network and operator and network.overlaps(operator):
+        yield Finding(
+            "preflight_vpc_cidr",
+            f"{network} overlaps {operator}, from which the database is to be reached",
+            "Take a range that nothing else uses: addresses in both would have no way between them.",
+        )
+    for text in settings.connected_cidrs:
+        connected = _range(text)
+        if connected is None:
+            yield Finding(
+                "preflight_connected_cidrs", f"{text!r} is not a range", "Set one such as 10.30.0.0/16."
+            )
+        elif network and network.overlaps(connected):
+            yield Finding(
+                "preflight_vpc_cidr",
+                f"{network} overlaps {connected}, to which it is to be connected",
+                "Take a range that nothing else uses.",
+            )
+
+
+def _egress(settings: Settings) -> Iterator[Finding]:
     if settings.egress and settings.egress not in _EGRESS:
         yield Finding("preflight_egress", f"{settings.egress!r} is not known", "Set nat or endpoints.")
 
@@ -60,6 +81,8 @@ def _range(text: str) -> IPv4Network | None:
 
 def _size(settings: Settings) -> Iterator[Finding]:
     cpu, memory = settings.cpu, settings.memory
+    if settings.desired_count < 0:
+        yield Finding("preflight_desired_count", "is negative", "Set how many tasks shall run, or 0.")
     if cpu not in FARGATE or cpu < MINIMUM_CPU:
         sizes = ", ".join(str(size) for size in FARGATE if size >= MINIMUM_CPU)
         yield Finding(
@@ -91,4 +114,4 @@ def _logs(settings: Settings) -> Iterator[Finding]:
         )
 
 
-RULES: tuple[Rule, ...] = (_network, _size, _builder, _logs)
+RULES: tuple[Rule, ...] = (_network, _egress, _size, _builder, _logs)

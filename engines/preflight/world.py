@@ -19,7 +19,7 @@ from engines.aws import AwsError, client, translated
 from engines.errors import EngineError
 from engines.postgres import programs
 from engines.postgres.connection import Address, parse, session
-from engines.preflight import endpoints
+from engines.preflight import endpoints, profiles
 from engines.preflight.model import Finding, Settings, WorldNotReadyError, refuse, renamed
 from engines.references import resolve
 
@@ -41,7 +41,7 @@ def find(settings: Settings, environment: Mapping[str, str]) -> tuple[list[Findi
 
     When the guard between the worlds refuses an address, nothing is connected to.
     """
-    refused = endpoints.find(settings, environment, endpoints.aws_profile(environment))
+    refused = endpoints.find(settings, environment, profiles.endpoint_section(environment))
     if refused:
         return refused, {}
     facts: dict[str, Any] = {}
