@@ -121,6 +121,15 @@ options:
   log_retention_days:
     description: How long logs are kept.
     type: int
+  access_logs_bucket:
+    description: The bucket of the load balancer's access logs.
+    type: str
+  access_logs_days:
+    description: How long access logs are kept.
+    type: int
+  alarm_email:
+    description: Who is told of alarms.
+    type: str
   database:
     description: The new database instance, as the role C(provision) takes it.
     type: dict
@@ -142,6 +151,9 @@ options:
         type: str
       allocated_storage:
         description: GiB.
+        type: int
+      max_allocated_storage:
+        description: GiB up to which storage grows by itself.
         type: int
       engine_version:
         description: A full version.
@@ -229,6 +241,10 @@ facts:
     pg_dump:
       description: The major version of the client programs that will be used.
       type: int
+    not_asked:
+      description: What AWS did not answer (an API that the policy does not allow, say), which stops nothing.
+      type: list
+      elements: str
 details:
   description: The findings.
   returned: failure
@@ -265,9 +281,9 @@ _STRINGS = (
         "target_database",
         "vpc_cidr",
     ),
-    *("operator_cidr", "egress", "certificate_arn", "container_builder"),
+    *("operator_cidr", "egress", "certificate_arn", "container_builder", "access_logs_bucket", "alarm_email"),
 )
-_INTEGERS = ("cpu", "memory", "desired_count", "log_retention_days", "minimum_free_mib")
+_INTEGERS = ("cpu", "memory", "desired_count", "log_retention_days", "access_logs_days", "minimum_free_mib")
 _LISTS = ("source_buckets", "target_buckets", "connected_cidrs")
 _SECRET = {"type": "str", "no_log": True}
 _STORE = {
@@ -286,7 +302,10 @@ _PARAMETER = {
 _DATABASE = {
     **{one: {"type": "str"} for one in ("name", "user", "application_user", "instance_identifier")},
     **{one: {"type": "str"} for one in ("instance_class", "engine_version")},
-    **{one: {"type": "int"} for one in ("allocated_storage", "backup_retention_days")},
+    **{
+        one: {"type": "int"}
+        for one in ("allocated_storage", "max_allocated_storage", "backup_retention_days")
+    },
     **{one: {"type": "bool"} for one in ("multi_az", "deletion_protection")},
 }
 _ENDPOINT = {"variable": {"type": "str", "required": True}, "url": {"type": "str"}}
@@ -328,7 +347,10 @@ def main() -> None:
     def check() -> dict[str, object]:
         settings = Settings.from_options(module.params)
         if module.params["scope"] == "world":
-            return {"changed": False, "facts": world.check(settings, os.environ, names)}
+            facts = world.check(settings, os.environ, names)
+            for one in facts["not_asked"] if settings.production else ():
+                module.warn(f"AWS did not say {one}")
+            return {"changed": False, "facts": facts}
         configuration.check(settings, os.environ, names, module.misshapen)
         return {"changed": False, "facts": {}}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from ipaddress import IPv4Network, ip_network
 
@@ -27,6 +28,7 @@ LOG_RETENTION_DAYS = (
     1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
 )  # fmt: skip
 
+_EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 _BUILDERS = ("docker", "oci")
 _EGRESS = ("nat", "endpoints")
 
@@ -114,4 +116,15 @@ def _logs(settings: Settings) -> Iterator[Finding]:
         )
 
 
-RULES: tuple[Rule, ...] = (_network, _egress, _size, _builder, _logs)
+def _watching(settings: Settings) -> Iterator[Finding]:
+    if settings.access_logs_days is not None and settings.access_logs_days < 1:
+        yield Finding("preflight_access_logs_days", "is less than a day", "Set a number of days, such as 90.")
+    if settings.alarm_email and not _EMAIL.fullmatch(settings.alarm_email):
+        yield Finding(
+            "preflight_alarm_email",
+            f"{settings.alarm_email!r} is not an address for mail",
+            "Set one such as ops@example.org, or leave it empty.",
+        )
+
+
+RULES: tuple[Rule, ...] = (_network, _egress, _size, _builder, _logs, _watching)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 
+from engines.ledger import processes
 from engines.preflight import account, compute, endpoints, managed, profiles, same, sources, written
 from engines.preflight.model import ConfigurationWrongError, Finding, Settings, refuse, renamed
 
@@ -16,10 +18,11 @@ _MADE_OF: Mapping[str, Sequence[str]] = {
     "preflight_name": (
         "preflight_target_buckets",
         "preflight_state_bucket",
+        "preflight_access_logs_bucket",
         "preflight_parameter_path",
         "preflight_database.instance_identifier",
     ),
-    "preflight_account_id": ("preflight_state_bucket",),
+    "preflight_account_id": ("preflight_state_bucket", "preflight_access_logs_bucket"),
 }
 
 
@@ -51,7 +54,8 @@ def check(
     found = [
         *find(settings, environment, profiles.endpoint_section(environment)),
         *profiles.find(environment),
-        *written.find(settings, names),
+        *written.in_files(settings, names),
+        *written.on_command_line(settings, processes.command(processes.playbook_above(os.getpid()))),
     ]
     told = [*misshapen, *_beside(found, [one.variable for one in misshapen])]
     refuse(ConfigurationWrongError, _HEADLINE, renamed(_causes(told), names))

@@ -35,6 +35,13 @@ def _database(settings: Settings) -> Iterator[Finding]:
     for key in _DATABASE_NEEDS if settings.database else ():
         if not settings.database.get(key):
             yield Finding(f"preflight_database.{key}", "is not set", _DATABASE[key][2])
+    least, most = (settings.database.get(one) for one in ("allocated_storage", "max_allocated_storage"))
+    if _is_number(least, 20, 65536) and _is_number(most, 20, 65536) and int(most or 0) < int(least or 0):
+        yield Finding(
+            "preflight_database.max_allocated_storage",
+            f"{most} GiB are less than allocated_storage ({least})",
+            "Set as much or more: storage grows up to it.",
+        )
     application = settings.database.get("application_user")
     if application and application == settings.database.get("user"):
         yield Finding(
@@ -82,6 +89,7 @@ _DATABASE: Mapping[str, Any] = {
         "Set one such as db.t4g.medium.",
     ),
     "allocated_storage": (lambda v: _is_number(v, 20, 65536), "is out of range", "Set 20 to 65536 GiB."),
+    "max_allocated_storage": (lambda v: _is_number(v, 20, 65536), "is out of range", "Set 20 to 65536 GiB."),
     "engine_version": (
         lambda v: _VERSION.fullmatch(str(v)),
         "is not a full version of PostgreSQL 15",

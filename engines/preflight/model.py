@@ -50,6 +50,9 @@ class Settings:
     memory: int = 0
     desired_count: int = 1
     log_retention_days: int | None = None
+    access_logs_bucket: str = ""
+    access_logs_days: int | None = None
+    alarm_email: str = ""
     database: Mapping[str, Any] = field(default_factory=dict)
     secrets: Sequence[Mapping[str, Any]] | None = field(default=None, repr=False)
     minimum_free_mib: int = 0

@@ -10,6 +10,7 @@ from engines.postgres.connection import parse
 from engines.preflight.model import Finding, Settings, is_reference
 
 _POSTGRES = 5432
+_RDS = ".rds.amazonaws.com"
 
 
 def find(settings: Settings, environment: Mapping[str, str]) -> Iterator[Finding]:
@@ -42,7 +43,9 @@ def source_place(settings: Settings) -> tuple[str, int]:
 
 def _database(settings: Settings) -> Iterator[Finding]:
     source, target = source_place(settings), place(settings.target_database)
-    if source[0] and source == target:
+    instance = str(settings.database.get("instance_identifier") or "")
+    on_rds = bool(instance) and source[0].startswith(f"{instance}.") and source[0].endswith(_RDS)
+    if source[0] and (source == target or on_rds):
         yield Finding(
             "preflight_source_database",
             f"{source[0]}:{source[1]} is the new database's server as well",

@@ -63,15 +63,18 @@ def _buckets(settings: Settings) -> Iterator[Finding]:
         yield Finding("preflight_target_buckets", f"{name!r} is named twice", "Name each bucket once.")
 
 
-def _state_bucket(settings: Settings) -> Iterator[Finding]:
-    """Judge the ledger's bucket, which holds no data and so must not be one of those that do."""
-    name = settings.state_bucket
-    if name:
-        yield from _bucket("preflight_state_bucket", name)
-    if name in settings.target_buckets:
-        yield Finding(
-            "preflight_state_bucket", f"{name!r} is a bucket of the platform's data", "Name one of its own."
-        )
+def _own_buckets(settings: Settings) -> Iterator[Finding]:
+    """Judge the buckets of the ledger and of access logs, of which each is for itself."""
+    others = list(settings.target_buckets)
+    for variable, name in (
+        ("preflight_state_bucket", settings.state_bucket),
+        ("preflight_access_logs_bucket", settings.access_logs_bucket),
+    ):
+        if name in others:
+            yield Finding(variable, f"{name!r} is used for something else", "Name a bucket of its own.")
+        elif name:
+            yield from _bucket(variable, name)
+            others.append(name)
 
 
 def _bucket(variable: str, name: str) -> Iterator[Finding]:
@@ -104,4 +107,4 @@ def _space(settings: Settings) -> Iterator[Finding]:
         yield Finding("preflight_minimum_free_mib", "is negative", "Set a number of MiB, or 0.")
 
 
-RULES: tuple[Rule, ...] = (_source_database, _source_store, _buckets, _state_bucket, _endpoints, _space)
+RULES: tuple[Rule, ...] = (_source_database, _source_store, _buckets, _own_buckets, _endpoints, _space)

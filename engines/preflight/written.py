@@ -1,4 +1,4 @@
-"""Secrets that stand in an inventory's files for everybody to read."""
+"""Secrets that stand where others can read them: in an inventory's files, or on the command line."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from engines.preflight.model import Finding, Settings, is_reference
 
 _ENCRYPTED = "$ANSIBLE_VAULT"
 _VAULT = "vault_"
+# What Ansible reads as variables.
+_SUFFIXES = ("", ".yml", ".yaml", ".json")
 
 
 class _Loader(yaml.SafeLoader):
@@ -23,13 +25,26 @@ class _Loader(yaml.SafeLoader):
 _Loader.add_multi_constructor("!", lambda *_: None)
 
 
-def find(settings: Settings, names: Mapping[str, str]) -> Iterator[Finding]:
+def on_command_line(settings: Settings, words: Sequence[str]) -> Iterator[Finding]:
+    """Tell each secret that is among ``words``, a command line, which every process list shows."""
+    for variable, value in _literals(settings) if settings.production else ():
+        if any(value in word for word in words):
+            yield Finding(
+                variable,
+                "was given on the command line, where others can read it",
+                "Change it, and give it in a file: -e @FILE, encrypted by ansible-vault.",
+            )
+
+
+def in_files(settings: Settings, names: Mapping[str, str]) -> Iterator[Finding]:
     """Tell each secret that a file of the inventory holds as it is. ``names`` are the inventory's own.
 
     A reference, an expression and an encrypted value are none. The rehearsal's passwords are no secrets.
     """
     folder = Path(settings.inventory_dir) if settings.production and settings.inventory_dir else None
-    for path in sorted(folder.rglob("*.yml")) if folder else ():
+    for path in sorted(folder.rglob("*")) if folder else ():
+        if path.suffix not in _SUFFIXES or not path.is_file():
+            continue
         text = path.read_text(encoding="utf-8", errors="replace")
         if not text.startswith(_ENCRYPTED):
             for variable in _plain(_read(text), names):
@@ -76,6 +91,15 @@ def _places(
     if isinstance(secrets, list):
         listed = [one for one in secrets if isinstance(one, Mapping)]
         yield "preflight_secrets", [(str(one.get("name")), one.get("value")) for one in listed]
+
+
+def _literals(settings: Settings) -> Iterator[tuple[str, str]]:
+    """Yield each secret of ``settings`` that is given as it is, and its variable."""
+    given = [("preflight_source_store.secret_key", settings.source_store.get("secret_key"))]
+    given += [(f"preflight_secrets.{one.get('name')}", one.get("value")) for one in settings.secrets or ()]
+    if _has_password(settings.source_database):
+        given.append(("preflight_source_database", parse(settings.source_database).parameters["password"]))
+    yield from ((variable, str(value)) for variable, value in given if _is_plain(value))
 
 
 def _is_plain(value: Any) -> bool:

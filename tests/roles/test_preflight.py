@@ -138,6 +138,9 @@ FAULTS = [
     ({"platform_desired_count": "two"}, "platform_desired_count"),
     ({"platform_container_builder": "podman"}, "platform_container_builder"),
     ({"provision_log_retention_days": 31}, "provision_log_retention_days"),
+    ({"provision_alarm_email": "ops"}, "provision_alarm_email"),
+    ({"provision_access_logs_days": "long"}, "provision_access_logs_days"),
+    ({"platform_access_logs_bucket": "Logs"}, "platform_access_logs_bucket"),
     ({"provision_database": "bmii-postgres"}, "provision_database"),
     ({"provision_database": {**DATABASE, "name": None}}, "provision_database.name"),
     (_database(instance_identifier="bmii--postgres"), "provision_database.instance_identifier"),
@@ -147,6 +150,7 @@ FAULTS = [
     (_database(instance_class="t4g.medium"), "provision_database.instance_class"),
     (_database(instance_clas="db.t4g.medium"), "provision_database.instance_clas"),
     (_database(allocated_storage="50 GiB"), "provision_database.allocated_storage"),
+    (_database(allocated_storage=50, max_allocated_storage=40), "provision_database.max_allocated_storage"),
     (_database(allocated_storage=5), "provision_database.allocated_storage"),
     (_database(engine_version=15.10), "provision_database.engine_version"),
     (_database(engine_version="16.4"), "provision_database.engine_version"),
@@ -295,7 +299,18 @@ def test_each_bad_inventory_is_told_by_its_variable_with_the_remedy(
     assert CANARY not in json.dumps(answer)
 
 
-def _inventory(folder: Path, **changes: object) -> Path:
+def test_nothing_that_provision_takes_is_unknown_to_preflight() -> None:
+    module = runpy.run_path(str(ROOT / "library/preflight_check.py"), run_name="read")
+    specification = yaml.safe_load(
+        (ROOT / "roles/provision/meta/argument_specs.yml").read_text(encoding="utf-8")
+    )
+    options = specification["argument_specs"]["main"]["options"]
+    for name in ("database", "secrets"):
+        taken = set(options[f"provision_{name}"]["options"])
+        assert taken - set(module["_CHECKED"][name]["options"]) == set()
+
+
+def _inventory(folder: Path, changes: dict[str, object]) -> Path:
     """Copy the production inventory, with other values; None removes a variable."""
     copy = folder / "inventories" / "production"
     shutil.rmtree(copy, ignore_errors=True)
@@ -330,7 +345,7 @@ def test_the_inventory_as_it_is_shipped_names_what_must_be_set(shell: Shell) -> 
 def test_many_faults_are_told_at_once_and_what_is_missing_is_one(shell: Shell, tmp_path: Path) -> None:
     inventory = _inventory(
         tmp_path,
-        **GOOD
+        GOOD
         | {
             "platform_account_id": None,
             "platform_vpc_cidr": None,
@@ -338,15 +353,18 @@ def test_many_faults_are_told_at_once_and_what_is_missing_is_one(shell: Shell, t
             "provision_secrets": None,
             "provision_egress": "proxy",
             "platform_source_database": "{{ vault_source_database }}",
-        },
-        **_database(multi_az="yes"),
+        }
+        | _store(secret_key="{{ vault_source_store_secret_key }}")
+        | _database(multi_az="yes"),
     )
     vault = inventory / "group_vars/all/vault.yml"
-    vault.write_text(f"vault_source_database: postgresql://u:{CANARY}@old/db\n", encoding="utf-8")
+    vault.write_text(f"vault_source_database: postgresql://u:in-file-{CANARY}@old/db\n", encoding="utf-8")
 
-    code, output = shell.run("-i", inventory, "playbooks/preflight.yml")
+    given = f"vault_source_store_secret_key={CANARY}"
+    code, output = shell.run("-i", inventory, "playbooks/preflight.yml", "-e", given)
 
     assert code != 0
+    assert "platform_source_store.secret_key: was given on the command line" in output
     assert sorted(set(_named(output))) == [
         "platform_account_id",
         "platform_cpu",
@@ -370,7 +388,7 @@ def test_a_world_that_is_not_ready_is_told_at_once(shell: Shell, tmp_path: Path)
         "preflight_minimum_free_mib": 1 << 40,
         "preflight_inventory_dir": "",
     }
-    inventory = _inventory(tmp_path, **values)
+    inventory = _inventory(tmp_path, values)
 
     code, output = shell.run("-i", inventory, "playbooks/preflight.yml")
 

@@ -25,6 +25,15 @@ def test_the_same_server_is_refused_whatever_its_database(source, target):
     ]
 
 
+@pytest.mark.parametrize(("instance", "refused"), [("bmii-postgres", True), ("bmii", False)])
+def test_the_very_instance_that_the_stack_makes_is_refused(instance, refused):
+    source = "postgresql://u@bmii-postgres.c0ffee.eu-central-1.rds.amazonaws.com/db"
+
+    found = _variables(Settings(source_database=source, database={"instance_identifier": instance}))
+
+    assert found == ["preflight_source_database"] * refused
+
+
 @pytest.mark.parametrize(
     ("source", "target"),
     [

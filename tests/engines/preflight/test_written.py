@@ -19,7 +19,7 @@ def _find(folder, text, world="production"):
     file = folder / "group_vars" / "all" / "vault.yml"
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(text, encoding="utf-8")
-    return list(written.find(Settings(world=world, inventory_dir=str(folder)), NAMES))
+    return list(written.in_files(Settings(world=world, inventory_dir=str(folder)), NAMES))
 
 
 PLAIN = [
@@ -65,4 +65,30 @@ def test_the_rehearsals_passwords_are_no_secrets(tmp_path):
 
 def test_the_repositorys_own_inventory_is_clean():
     folder = Path(__file__).parents[3] / "inventories" / "production"
-    assert list(written.find(Settings(world="production", inventory_dir=str(folder)), NAMES)) == []
+    assert list(written.in_files(Settings(world="production", inventory_dir=str(folder)), NAMES)) == []
+
+
+@pytest.mark.parametrize(
+    ("given", "variable"),
+    [
+        ({"source_database": f"postgresql://u:{CANARY}@h/db"}, "preflight_source_database"),
+        ({"source_store": {"secret_key": CANARY}}, "preflight_source_store.secret_key"),
+        ({"secrets": [{"name": "API_KEY", "value": CANARY}]}, "preflight_secrets.API_KEY"),
+    ],
+)
+def test_a_secret_on_the_command_line_is_told(given, variable):
+    settings = Settings(world="production", **given)
+
+    (finding,) = written.on_command_line(settings, ["ansible-playbook", "-e", f"x={CANARY}"])
+
+    assert finding.variable == variable
+    assert CANARY not in str(finding)
+    assert list(written.on_command_line(settings, ["ansible-playbook", "-e", "@file"])) == []
+
+
+def test_a_reference_on_the_command_line_is_none():
+    settings = Settings(
+        world="production", source_database="env:SOURCE", secrets=[{"name": "a", "value": "env:A"}]
+    )
+
+    assert list(written.on_command_line(settings, ["-e", "platform_source_database=env:SOURCE"])) == []
