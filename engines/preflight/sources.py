@@ -100,6 +100,8 @@ def _endpoints(settings: Settings) -> Iterator[Finding]:
             yield Finding(endpoint["variable"], "is not set", "Set its address.")
         elif settings.production and not place(endpoint["url"])[0]:
             yield Finding(endpoint["variable"], "is not an address", "Set one such as http://old-host:8000.")
+        elif "@" in endpoint["url"]:  # the ledger keeps addresses, and messages show them
+            yield Finding(endpoint["variable"], "holds a user or a password", "Set the address without them.")
 
 
 def _space(settings: Settings) -> Iterator[Finding]:

@@ -134,6 +134,10 @@ BAD_ANYWHERE = [
     ({"alarm_email": "ops"}, "preflight_alarm_email"),
     ({"endpoints": [{"variable": "platform_source_url", "url": ""}]}, "platform_source_url"),
     ({"endpoints": [{"variable": "platform_source_url", "url": "http://h:port"}]}, "platform_source_url"),
+    (
+        {"endpoints": [{"variable": "platform_source_url", "url": f"http://u:{CANARY}@127.0.0.1"}]},
+        "platform_source_url",
+    ),
     ({"vpc_cidr": "10.20.0.1/16"}, "preflight_vpc_cidr"),
     ({"vpc_cidr": "10.20.0.0/24"}, "preflight_vpc_cidr"),
     ({"vpc_cidr": "8.8.0.0/16"}, "preflight_vpc_cidr"),
