@@ -29,6 +29,7 @@ LOG_RETENTION_DAYS = (
 )  # fmt: skip
 
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+_WIDEST = 8  # bits: no network of anybody's own is wider
 _BUILDERS = ("docker", "oci")
 _EGRESS = ("nat", "endpoints")
 
@@ -42,28 +43,28 @@ def _network(settings: Settings) -> Iterator[Finding]:
             "Set one such as 10.20.0.0/16, with no host bits.",
         )
     operator = _range(settings.operator_cidr)
-    if settings.operator_cidr and (operator is None or operator.prefixlen < 8):  # noqa: PLR2004
+    if settings.operator_cidr and (operator is None or operator.prefixlen < _WIDEST):
         yield Finding(
             "preflight_operator_cidr",
             f"{settings.operator_cidr!r} is not a range that may reach the database",
             "Set the range of the VPN or the peered network, or leave it empty.",
         )
-    elif network and operator and network.overlaps(operator):
-        yield Finding(
-            "preflight_vpc_cidr",
-            f"{network} overlaps {operator}, from which the database is to be reached",
-            "Take a range that nothing else uses: addresses in both would have no way between them.",
-        )
+
+
+def _connected(settings: Settings) -> Iterator[Finding]:
+    """Judge what the new network will be connected to: an address in both would have no way between them."""
+    network = _range(settings.vpc_cidr)
     for text in settings.connected_cidrs:
-        connected = _range(text)
-        if connected is None:
+        if _range(text) is None:
             yield Finding(
                 "preflight_connected_cidrs", f"{text!r} is not a range", "Set one such as 10.30.0.0/16."
             )
-        elif network and network.overlaps(connected):
+    for text in (settings.operator_cidr, *settings.connected_cidrs):
+        other = _range(text)
+        if network and other and other.prefixlen >= _WIDEST and network.overlaps(other):
             yield Finding(
                 "preflight_vpc_cidr",
-                f"{network} overlaps {connected}, to which it is to be connected",
+                f"{network} overlaps {other}, to which it is to be connected",
                 "Take a range that nothing else uses.",
             )
 
@@ -127,4 +128,4 @@ def _watching(settings: Settings) -> Iterator[Finding]:
         )
 
 
-RULES: tuple[Rule, ...] = (_network, _egress, _size, _builder, _logs, _watching)
+RULES: tuple[Rule, ...] = (_network, _connected, _egress, _size, _builder, _logs, _watching)

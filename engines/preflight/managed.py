@@ -35,6 +35,10 @@ def _database(settings: Settings) -> Iterator[Finding]:
     for key in _DATABASE_NEEDS if settings.database else ():
         if not settings.database.get(key):
             yield Finding(f"preflight_database.{key}", "is not set", _DATABASE[key][2])
+
+
+def _database_together(settings: Settings) -> Iterator[Finding]:
+    """Judge what is right alone, but not with the rest."""
     least, most = (settings.database.get(one) for one in ("allocated_storage", "max_allocated_storage"))
     if _is_number(least, 20, 65536) and _is_number(most, 20, 65536) and int(most or 0) < int(least or 0):
         yield Finding(
@@ -151,4 +155,4 @@ def _literal(name: str, value: str, *, production: bool) -> Iterator[Finding]:
         )
 
 
-RULES: tuple[Rule, ...] = (_database, _secrets)
+RULES: tuple[Rule, ...] = (_database, _database_together, _secrets)
