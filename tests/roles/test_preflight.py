@@ -328,7 +328,7 @@ def _named(output: str) -> list[str]:
 
 
 def test_the_inventory_as_it_is_shipped_names_what_must_be_set(shell: Shell) -> None:
-    code, output = shell.run("-i", ROOT / "inventories/production", "playbooks/migrate.yml")
+    code, output = shell.run("-vvvv", "-i", ROOT / "inventories/production", "playbooks/migrate.yml")
 
     assert code != 0
     assert _named(output) == [
@@ -390,7 +390,7 @@ def test_a_world_that_is_not_ready_is_told_at_once(shell: Shell, tmp_path: Path)
     }
     inventory = _inventory(tmp_path, values)
 
-    code, output = shell.run("-i", inventory, "playbooks/preflight.yml")
+    code, output = shell.run("-vvvv", "-i", inventory, "playbooks/preflight.yml")
 
     assert code != 0
     assert "The world is not ready. Nothing has been touched." in output
