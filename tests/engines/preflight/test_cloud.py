@@ -1,9 +1,11 @@
 """The account is asked before it is touched: whose credentials, which region, and whether there is room."""
 
 import dataclasses
+import functools
 import json
 from datetime import UTC, datetime, timedelta
 
+import botocore.session
 import pytest
 from botocore.config import Config
 
@@ -29,6 +31,15 @@ PRODUCTION = Settings(
     },
 )
 OURS = "<tagSet><item><key>aws:cloudformation:stack-name</key><value>bmii</value></item></tagSet>"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _models():
+    """Read botocore's descriptions of services once: a session reads them anew, in half a second for EC2."""
+    with pytest.MonkeyPatch.context() as patch:
+        once = functools.cache(botocore.session.create_loader)
+        patch.setattr(botocore.session, "create_loader", once)
+        yield
 
 
 @pytest.fixture
