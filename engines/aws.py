@@ -35,15 +35,14 @@ class AwsError(EngineError):
         self.code = code
 
 
-def client(service: str, session: Any = None, **options: Any) -> Any:
+def client(service: str, **options: Any) -> Any:
     """Return a boto3 client for ``service`` from the environment's credentials, region and endpoint.
 
     ``options`` go to ``boto3.Session.client`` (for example explicit keys for a store that is not AWS).
-    Several clients of one ``session`` are made faster, by one thread.
     """
     options["config"] = _CONFIG.merge(options["config"]) if "config" in options else _CONFIG
     with translated(f"AWS client for {service}"):
-        return (session or boto3.session.Session()).client(service, **options)
+        return boto3.session.Session().client(service, **options)
 
 
 @contextmanager
