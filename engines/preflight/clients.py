@@ -6,10 +6,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-import boto3
 from botocore.config import Config
 
-from engines.aws import AwsError, client, translated
+from engines.aws import AwsError, client
 from engines.preflight.model import Finding, Settings
 
 Question = Callable[[], Iterator[Finding]]
@@ -21,18 +20,12 @@ class Cloud:
 
     settings: Settings
     config: Config
-    session: Any = None
     not_asked: list[str] = field(default_factory=list)
 
     def client(self, service: str, region: str = "") -> Any:
-        """Return an impatient client; all are made by one thread, from one session."""
-        if self.session is None:
-            with translated("AWS credentials"):
-                self.session = boto3.session.Session()
+        """Return an impatient client; all are made by one thread."""
         region = region or self.settings.region
-        return client(
-            service, self.session, config=self.config, **({"region_name": region} if region else {})
-        )
+        return client(service, config=self.config, **({"region_name": region} if region else {}))
 
     def cannot_ask(self, what: str, error: AwsError) -> None:
         """Note that a question was not answered, which is no fault of the account."""

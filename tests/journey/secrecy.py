@@ -14,7 +14,7 @@ _PAUSE = 0.1  # seconds between two looks
 _SMALL = 1 << 20  # bytes: what is larger than this is data, not a setting
 
 
-class Watch:
+class Lookout:
     """Looks at every process and every small file of ``folders``, again and again, while it is entered.
 
     What is seen is kept, because some secrets are made up by the very run that is watched.
@@ -28,7 +28,7 @@ class Watch:
         # (process, its program) → what is on its command line, and what in its environment
         self._processes: dict[tuple[int, bytes], bytes] = {}
 
-    def __enter__(self) -> Watch:
+    def __enter__(self) -> Lookout:
         self._thread.start()
         return self
 

@@ -25,7 +25,7 @@ import pytest
 from ansible.parsing.vault import VaultLib, VaultSecret
 
 from rehearsal.stack_config import MARK
-from tests.journey.secrecy import Watch, left_in, told_by
+from tests.journey.secrecy import Lookout, left_in, told_by
 
 ROOT = Path(__file__).parents[2]
 ASPIRIN = "CC(=O)Oc1ccccc1C(=O)O"
@@ -194,7 +194,7 @@ class Clone:
             for (name,) in names:
                 rows = session.execute(f'SELECT t::text FROM "{name}" t ORDER BY 1').fetchall()  # noqa: S608
                 tables[name] = f"{len(rows)} {hashlib.sha256(repr(rows).encode()).hexdigest()}"
-        s3 = self.client("s3")
+        s3 = self._client("s3")
         for bucket in ("bmii-raw", "bmii-processed", "bmii-artifacts", "bmii-features"):
             for entry in s3.list_objects_v2(Bucket=bucket).get("Contents", []):
                 held = s3.get_object(Bucket=bucket, Key=entry["Key"])
@@ -216,7 +216,7 @@ class Clone:
         password = PASSWORDS[f"{server.removesuffix('_postgres')}_database"]
         return f"{scheme}://{user}:{password}@127.0.0.1:{self.ports[server]}/bio_bind_rank"
 
-    def client(self, service: str) -> Any:
+    def _client(self, service: str) -> Any:
         return boto3.client(
             service,
             endpoint_url=self._aws["AWS_ENDPOINT_URL"],
@@ -237,7 +237,7 @@ class Clone:
         return self.secret("API_KEY")
 
     def secret(self, name: str) -> str:
-        parameter = self.client("ssm").get_parameter(Name=f"/bmii/local/{name}", WithDecryption=True)
+        parameter = self._client("ssm").get_parameter(Name=f"/bmii/local/{name}", WithDecryption=True)
         return str(parameter["Parameter"]["Value"])
 
 
@@ -314,16 +314,16 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clone]:
 
 
 @pytest.fixture(scope="module")
-def watched(clone: Clone) -> tuple[str, Watch]:
+def overlooked(clone: Clone) -> tuple[str, Lookout]:
     """Return what the first run printed, at its most talkative, and who could see what meanwhile."""
-    with Watch(clone.temporary, clone.home) as watch:
+    with Lookout(clone.temporary, clone.home) as lookout:
         output = clone.make("migrate", "-vvvv")
-    return output, watch
+    return output, lookout
 
 
 @pytest.fixture(scope="module")
-def first_run(watched: tuple[str, Watch]) -> str:
-    return watched[0]
+def first_run(overlooked: tuple[str, Lookout]) -> str:
+    return overlooked[0]
 
 
 def test_a_fresh_clone_migrates(first_run: str) -> None:
@@ -398,13 +398,13 @@ def test_outputs_status_and_verify(clone: Clone, first_run: str) -> None:
     assert recap(clone.playbook("verify"))["failed"] == 0
 
 
-def test_no_secret_leaves_its_place(clone: Clone, watched: tuple[str, Watch]) -> None:
+def test_no_secret_leaves_its_place(clone: Clone, overlooked: tuple[str, Lookout]) -> None:
     """Not in what is printed, in a process list, in a file that is left or was there, or in the account."""
-    output, watch = watched
+    output, lookout = overlooked
     assert [name for name, value in clone.secrets().items() if value in output] == []
-    assert watch.seen(clone.secrets(), f"{MARK}={clone.folder}") == []
+    assert lookout.seen(clone.secrets(), f"{MARK}={clone.folder}") == []
     assert clone.left_behind() == []
-    shown = [*told_by(clone.client, "bmii", ["bmii-state"])]
+    shown = [*told_by(clone._client, "bmii", ["bmii-state"])]
     assert len(shown) > 8
     assert [
         (where, name) for where, text in shown for name, value in clone.secrets().items() if value in text
@@ -431,12 +431,12 @@ def test_no_secret_leaves_its_place(clone: Clone, watched: tuple[str, Watch]) ->
 def test_no_secret_is_told_by_a_run_that_fails(clone: Clone, first_run: str, phase: str, fault: Any) -> None:
     faults = clone.folder / ".fault.json"
     faults.write_text(json.dumps(fault), encoding="utf-8")
-    with Watch(clone.temporary, clone.home) as watch:
+    with Lookout(clone.temporary, clone.home) as lookout:
         output = clone.failing(phase, f"--extra-vars=@{faults}", "-vvvv")
     faults.unlink()
     secrets = {**clone.secrets(), "the wrong one": WRONG}
     assert [name for name, value in secrets.items() if value in output] == []
-    assert watch.seen(secrets, f"{MARK}={clone.folder}") == []
+    assert lookout.seen(secrets, f"{MARK}={clone.folder}") == []
     assert "Traceback" not in output
     assert clone.left_behind() == []
 
