@@ -20,7 +20,10 @@ from engines.errors import EngineError
 _CONFIG = Config(retries={"mode": "standard", "max_attempts": 6}, connect_timeout=10, read_timeout=60)
 
 _EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "RequestExpired"})
-_UNKNOWN = frozenset({"InvalidClientTokenId", "UnrecognizedClientException", "InvalidAccessKeyId"})
+_UNKNOWN = frozenset(
+    {"InvalidClientTokenId", "UnrecognizedClientException", "InvalidAccessKeyId", "SignatureDoesNotMatch"}
+)
+_CLOCK = frozenset({"RequestTimeTooSkewed"})
 _DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"})
 
 
@@ -55,6 +58,19 @@ def translated(subject: str) -> Iterator[None]:
             subject=subject,
             remedy="Set platform_aws_profile, or sign in with `aws sso login`.",
         ) from error
+    except botocore_errors.ProfileNotFound as error:
+        raise AwsError(
+            str(error), subject=subject, remedy="Correct platform_aws_profile, or add it to ~/.aws/config."
+        ) from error
+    except (
+        botocore_errors.CredentialRetrievalError,
+        botocore_errors.MetadataRetrievalError,
+        botocore_errors.InvalidConfigError,
+        botocore_errors.ConfigParseError,
+    ) as error:
+        raise AwsError(
+            str(error), subject=subject, remedy="Correct the profile in ~/.aws/config, or what it calls."
+        ) from error
     except (botocore_errors.TokenRetrievalError, botocore_errors.SSOError) as error:
         raise AwsError(
             "the single sign-on session has ended", subject=subject, remedy="Run `aws sso login`."
@@ -68,10 +84,17 @@ def translated(subject: str) -> Iterator[None]:
 def _from_client_error(error: botocore_errors.ClientError, subject: str) -> AwsError:
     code = str(error.response.get("Error", {}).get("Code", ""))
     message = str(error.response.get("Error", {}).get("Message", "")) or str(error)
-    if code in _EXPIRED:
+    if error.operation_name == "AssumeRole":
+        remedy = (
+            "The role's trust policy must allow these credentials, with the external_id of the profile in "
+            "~/.aws/config; correct either."
+        )
+    elif code in _EXPIRED:
         remedy = "The credentials have expired: sign in again (`aws sso login`) and run the same command."
     elif code in _UNKNOWN:
         remedy = "AWS does not know these credentials: check platform_aws_profile."
+    elif code in _CLOCK:
+        remedy = "This machine's clock is wrong: set it."
     elif code in _DENIED:
         remedy = f"Allow {error.operation_name} in the operator's policy."
     else:

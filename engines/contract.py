@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import tempfile
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, NoReturn, Protocol
 
@@ -39,7 +39,7 @@ def finish(module: ModuleLike, call: Callable[[], Mapping[str, Any]]) -> NoRetur
             msg=str(error), subject=error.subject, remedy=error.remedy, details=error.details, changed=False
         )
     except Exception as error:  # noqa: BLE001 - the last line of defence: no traceback may reach the screen
-        kept = _keep_traceback()
+        kept = _keep_traceback(getattr(module, "no_log_values", ()))
         module.fail_json(
             msg=f"Unexpected {type(error).__name__}: a defect of ours. Please report it with {kept}",
             changed=False,
@@ -47,9 +47,12 @@ def finish(module: ModuleLike, call: Callable[[], Mapping[str, Any]]) -> NoRetur
     module.exit_json(**result)
 
 
-def _keep_traceback() -> Path:
-    """Write the current traceback to a file with mode 0600, and return its path."""
+def _keep_traceback(secrets: Iterable[str]) -> Path:
+    """Write the current traceback, without ``secrets``, to a file with mode 0600, and return its path."""
     handle, name = tempfile.mkstemp(prefix="bmii-migrate-", suffix=".traceback")
+    text = traceback.format_exc()
+    for secret in sorted(secrets, key=len, reverse=True):
+        text = text.replace(secret, "********")
     with os.fdopen(handle, "w", encoding="utf-8") as file:
-        file.write(traceback.format_exc())
+        file.write(text)
     return Path(name)

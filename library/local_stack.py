@@ -31,9 +31,25 @@ options:
     type: dict
     default: {}
   database:
-    description: C(name) of the database, and C(target_user) and C(target_password) of its new owner.
+    description: C(name) of the database, and C(target_user), its new owner.
     type: dict
     default: {}
+  passwords:
+    description:
+      - Passwords other than the well-known ones of local development, of letters, digits, C(_) and C(-).
+      - A stack that is there keeps those it was made with.
+    type: dict
+    default: {}
+    suboptions:
+      source_database:
+        description: That of the old database's superuser.
+        type: str
+      target_database:
+        description: That of the new database's owner.
+        type: str
+      object_store:
+        description: The secret key of the old store.
+        type: str
   buckets:
     description: Buckets of the old store.
     type: list
@@ -123,13 +139,20 @@ def run(module: AnsibleModule) -> dict[str, Any]:
     return {**asdict(report), "diff": {"before": before.programs, "after": report.programs}}
 
 
+_PASSWORDS = {
+    name: {"type": "str", "no_log": True} for name in ("source_database", "target_database", "object_store")
+}
+
+
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "state": {"type": "str", "choices": ["up", "down", "status"], "default": "up"},
             "dir": {"type": "str", "required": True},
             "ports": {"type": "dict", "default": {}},
-            "database": {"type": "dict", "default": {}, "no_log": False},
+            "database": {"type": "dict", "default": {}},
+            # Not secret themselves; each value in it is.
+            "passwords": {"type": "dict", "default": {}, "options": _PASSWORDS, "no_log": False},
             "buckets": {
                 "type": "list",
                 "elements": "str",

@@ -13,6 +13,7 @@ author: BMII Migrate contributors (@bmii-migrate)
 description:
   - Checks the configuration, or the world that it needs, and fails with everything that is wrong at once.
     Each finding names the variable and the remedy.
+  - What has the wrong type is a finding like any other. (Only O(scope) is checked by Ansible itself.)
   - Changes nothing, in any mode.
 options:
   scope:
@@ -26,9 +27,8 @@ options:
     description:
       - V(local) allows no address outside this machine, and demands that AWS is emulated.
       - V(production) allows no endpoint but AWS's own.
+      - Any other is a finding.
     type: str
-    choices: [local, production]
-    required: true
   variables:
     description: Maps a variable of the role C(preflight) to the one that the inventory sets, for messages.
     type: dict
@@ -72,6 +72,12 @@ options:
     description: The new buckets, in the same order.
     type: list
     elements: str
+  state_bucket:
+    description: The ledger's bucket.
+    type: str
+  target_database:
+    description: The C(host:port) of the new database, if it is there already.
+    type: str
   endpoints:
     description: Addresses that are used, each with the variable that sets it.
     type: list
@@ -90,6 +96,10 @@ options:
   operator_cidr:
     description: The range from which the new database may be reached.
     type: str
+  connected_cidrs:
+    description: Ranges to which the new network will be connected, and which it must not overlap.
+    type: list
+    elements: str
   egress:
     description: How private tasks reach AWS.
     type: str
@@ -105,12 +115,58 @@ options:
   memory:
     description: MiB of a task.
     type: int
+  desired_count:
+    description: How many tasks run.
+    type: int
   log_retention_days:
     description: How long logs are kept.
     type: int
+  access_logs_bucket:
+    description: The bucket of the load balancer's access logs.
+    type: str
+  access_logs_days:
+    description: How long access logs are kept.
+    type: int
+  alarm_email:
+    description: Who is told of alarms.
+    type: str
   database:
     description: The new database instance, as the role C(provision) takes it.
     type: dict
+    suboptions:
+      name:
+        description: The database.
+        type: str
+      user:
+        description: The master user.
+        type: str
+      application_user:
+        description: The role as which the service connects.
+        type: str
+      instance_identifier:
+        description: The instance.
+        type: str
+      instance_class:
+        description: Its size.
+        type: str
+      allocated_storage:
+        description: GiB.
+        type: int
+      max_allocated_storage:
+        description: GiB up to which storage grows by itself.
+        type: int
+      engine_version:
+        description: A full version.
+        type: str
+      backup_retention_days:
+        description: How long automatic backups are kept.
+        type: int
+      multi_az:
+        description: Whether a standby runs in the second zone.
+        type: bool
+      deletion_protection:
+        description: Whether AWS refuses to delete the instance.
+        type: bool
   secrets:
     description: The platform's secrets, as the module C(ssm_secrets) takes them.
     type: list
@@ -129,6 +185,10 @@ options:
       generate:
         description: How it is generated.
         type: dict
+        suboptions:
+          length:
+            description: How many characters.
+            type: int
       compose:
         description: How it is composed.
         type: str
@@ -137,6 +197,9 @@ options:
     type: int
   work_dir:
     description: Where images and manifests are kept meanwhile.
+    type: path
+  inventory_dir:
+    description: The inventory's folder. In production no file in it may hold a secret in plain text.
     type: path
 attributes:
   check_mode:
@@ -178,6 +241,10 @@ facts:
     pg_dump:
       description: The major version of the client programs that will be used.
       type: int
+    not_asked:
+      description: What AWS did not answer (an API that the policy does not allow, say), which stops nothing.
+      type: list
+      elements: str
 details:
   description: The findings.
   returned: failure
@@ -200,14 +267,24 @@ import os
 from ansible.module_utils.basic import AnsibleModule
 
 from engines.contract import finish
-from engines.preflight import configuration, world
+from engines.preflight import configuration, shape, world
 from engines.preflight.model import Settings
 
 _STRINGS = (
-    *("name", "region", "account_id", "parameter_path", "vpc_cidr", "operator_cidr", "egress"),
-    *("certificate_arn", "container_builder"),
+    *(
+        "world",
+        "name",
+        "region",
+        "account_id",
+        "parameter_path",
+        "state_bucket",
+        "target_database",
+        "vpc_cidr",
+    ),
+    *("operator_cidr", "egress", "certificate_arn", "container_builder", "access_logs_bucket", "alarm_email"),
 )
-_INTEGERS = ("cpu", "memory", "log_retention_days", "minimum_free_mib")
+_INTEGERS = ("cpu", "memory", "desired_count", "log_retention_days", "access_logs_days", "minimum_free_mib")
+_LISTS = ("source_buckets", "target_buckets", "connected_cidrs")
 _SECRET = {"type": "str", "no_log": True}
 _STORE = {
     "endpoint": {"type": "str"},
@@ -219,30 +296,49 @@ _PARAMETER = {
     "name": {"type": "str", "required": True},
     "type": {"type": "str"},
     "value": _SECRET,
-    "generate": {"type": "dict"},
+    "generate": {"type": "dict", "options": {"length": {"type": "int"}}},
     "compose": {"type": "str"},
 }
+_DATABASE = {
+    **{one: {"type": "str"} for one in ("name", "user", "application_user", "instance_identifier")},
+    **{one: {"type": "str"} for one in ("instance_class", "engine_version")},
+    **{
+        one: {"type": "int"}
+        for one in ("allocated_storage", "max_allocated_storage", "backup_retention_days")
+    },
+    **{one: {"type": "bool"} for one in ("multi_az", "deletion_protection")},
+}
 _ENDPOINT = {"variable": {"type": "str", "required": True}, "url": {"type": "str"}}
+_CHECKED = {
+    **{name: {"type": "str"} for name in _STRINGS},
+    **{name: {"type": "int"} for name in _INTEGERS},
+    **{name: {"type": "list", "elements": "str"} for name in _LISTS},
+    "source_database": _SECRET,
+    "source_store": {"type": "dict", "options": _STORE},
+    "endpoints": {"type": "list", "elements": "dict", "options": _ENDPOINT},
+    "database": {"type": "dict", "options": _DATABASE},
+    # The list itself is not secret; each value in it is.
+    "secrets": {"type": "list", "elements": "dict", "options": _PARAMETER, "no_log": False},
+    "work_dir": {"type": "path"},
+    "inventory_dir": {"type": "path"},
+}
+
+
+class _Tolerant(AnsibleModule):
+    """Leaves out what has the wrong type, which is then told with everything else."""
+
+    def _load_params(self) -> None:
+        super()._load_params()
+        self.misshapen = shape.take_wrong(self.params, _CHECKED)
 
 
 def main() -> None:
     """Read the contract, call the engine, return."""
-    module = AnsibleModule(
+    module = _Tolerant(
         argument_spec={
             "scope": {"type": "str", "choices": ["configuration", "world"], "required": True},
-            "world": {"type": "str", "choices": ["local", "production"], "required": True},
             "variables": {"type": "dict", "default": {}},
-            **{name: {"type": "str"} for name in _STRINGS},
-            **{name: {"type": "int"} for name in _INTEGERS},
-            "source_database": _SECRET,
-            "source_store": {"type": "dict", "options": _STORE},
-            "source_buckets": {"type": "list", "elements": "str"},
-            "target_buckets": {"type": "list", "elements": "str"},
-            "endpoints": {"type": "list", "elements": "dict", "options": _ENDPOINT},
-            "database": {"type": "dict"},
-            # The list itself is not secret; each value in it is.
-            "secrets": {"type": "list", "elements": "dict", "options": _PARAMETER, "no_log": False},
-            "work_dir": {"type": "path"},
+            **_CHECKED,
         },
         supports_check_mode=True,
     )
@@ -251,8 +347,11 @@ def main() -> None:
     def check() -> dict[str, object]:
         settings = Settings.from_options(module.params)
         if module.params["scope"] == "world":
-            return {"changed": False, "facts": world.check(settings, os.environ, names)}
-        configuration.check(settings, os.environ, names)
+            facts = world.check(settings, os.environ, names)
+            for one in facts["not_asked"] if settings.production else ():
+                module.warn(f"AWS did not say {one}")
+            return {"changed": False, "facts": facts}
+        configuration.check(settings, os.environ, names, module.misshapen)
         return {"changed": False, "facts": {}}
 
     finish(module, check)

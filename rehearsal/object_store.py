@@ -7,7 +7,7 @@ import http.client
 import json
 import signal
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +42,7 @@ class ObjectStore:
     ports: StorePorts
     folder: Path
     access_key: str = KEY
-    secret_key: str = KEY
+    secret_key: str = field(default=KEY, repr=False)
     region: str = REGION
 
     @property

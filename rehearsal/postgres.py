@@ -13,7 +13,7 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
@@ -81,10 +81,10 @@ def without_root() -> tuple[str, ...]:
     )
 
 
-def initialise(folder: Path, mark: Mapping[str, str] | None = None) -> None:
+def initialise(folder: Path, mark: Mapping[str, str] | None = None, password: str = PASSWORD) -> None:
     """Create the cluster in ``folder`` unless it is there; an unfinished one is made anew.
 
-    ``mark`` goes into the environment of the program that does it.
+    ``mark`` goes into the environment of the program that does it; ``password`` is the superuser's.
     """
     done = folder / "PG_VERSION"
     finished = folder.with_name(f"{folder.name}.complete")
@@ -95,7 +95,7 @@ def initialise(folder: Path, mark: Mapping[str, str] | None = None) -> None:
     secret = folder.with_name(f"{folder.name}.password")  # beside the data, so that it goes when they go
     secret.touch(mode=0o600)
     try:
-        secret.write_text(PASSWORD, encoding="utf-8")
+        secret.write_text(password, encoding="utf-8")
         if without_root()[:1] == ("setpriv",):
             _give_to_nobody(folder, secret)
         _initdb(folder, str(secret), minimal_environment(**(mark or {})))
@@ -137,17 +137,18 @@ def _give_to_nobody(*paths: Path) -> None:
 
 @dataclass(frozen=True)
 class PostgresServer:
-    """A server on ``port`` of loopback, with its files in ``folder``."""
+    """A server on ``port`` of loopback, with its files in ``folder``; ``password`` is its superuser's."""
 
     port: int
     folder: Path
+    password: str = field(default=PASSWORD, repr=False)
 
     def url(
-        self, database: str = SUPERUSER, user: str = SUPERUSER, password: str = PASSWORD, driver: str = ""
+        self, database: str = SUPERUSER, user: str = SUPERUSER, password: str = "", driver: str = ""
     ) -> str:
         """Return a connection URL; ``driver`` such as ``psycopg2`` makes it one for SQLAlchemy."""
         scheme = f"postgresql+{driver}" if driver else "postgresql"
-        return f"{scheme}://{user}:{password}@{LOOPBACK}:{self.port}/{database}"
+        return f"{scheme}://{user}:{password or self.password}@{LOOPBACK}:{self.port}/{database}"
 
     def program(self, name: str = "postgres") -> Program:
         """Return how to run the server in the foreground. ``initialise`` its folder before."""

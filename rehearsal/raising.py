@@ -40,7 +40,7 @@ class Raising:
     def _source(self) -> None:
         source = self._config.source
         with self.timed("source_postgres"):
-            postgres.initialise(source.folder, self._mark)
+            postgres.initialise(source.folder, self._mark, source.password)
             self._serve("source_postgres")
             source.create_database(self._config.database)
         with self.timed("source_schema"):
@@ -62,7 +62,7 @@ class Raising:
         with self.timed("target_postgres"):
             postgres.initialise(config.target.folder, self._mark)
             self._serve("target_postgres")
-            config.target.create_role(config.target_user, config.target_password)
+            config.target.create_role(config.target_user, config.passwords.target_database)
             config.target.create_database(config.database, owner=config.target_user)
 
     def _old_world(self) -> None:

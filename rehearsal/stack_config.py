@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import random
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ PROJECT = Path(__file__).resolve().parent.parent
 _GRPC = 10_000  # SeaweedFS's own convention: gRPC listens that far above HTTP
 _HIGHEST_PORT = 65_535
 MARK = "BMII_REHEARSAL"
+_PASSWORD = re.compile(r"[A-Za-z0-9_-]+")
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,15 @@ class Ports:
 
 
 @dataclass(frozen=True)
+class Passwords:
+    """What opens the parts of the stack; the defaults are the well-known ones of local development."""
+
+    source_database: str = field(default=PASSWORD, repr=False)
+    target_database: str = field(default=PASSWORD, repr=False)
+    object_store: str = field(default=KEY, repr=False)
+
+
+@dataclass(frozen=True)
 class StackConfig:
     """A stack, wholly described. Two stacks with different folders and ports run side by side."""
 
@@ -44,7 +55,7 @@ class StackConfig:
     ports: Ports = Ports()
     database: str = "bio_bind_rank"
     target_user: str = "bmii_admin"
-    target_password: str = PASSWORD
+    passwords: Passwords = Passwords()
     buckets: tuple[str, ...] = ("raw", "processed", "artifacts", "features")
     account_id: str = "000000000000"
     region: str = "us-east-1"
@@ -68,7 +79,8 @@ class StackConfig:
     @property
     def source(self) -> PostgresServer:
         """Return the old world's database server."""
-        return PostgresServer(self.ports.source_postgres, self.folder / "source_postgres")
+        password = self.passwords.source_database
+        return PostgresServer(self.ports.source_postgres, self.folder / "source_postgres", password)
 
     @property
     def target(self) -> PostgresServer:
@@ -89,6 +101,7 @@ class StackConfig:
         return ObjectStore(
             StorePorts(*http, *(beside(port) for port in http)),
             self.folder / "object_store",
+            secret_key=self.passwords.object_store,
             region=self.region,
         )
 
@@ -106,7 +119,7 @@ class StackConfig:
             "DATABASE_URL": self.source.url(self.database, driver="psycopg2"),
             "OBJECT_STORE_ENDPOINT": f"{LOOPBACK}:{self.ports.object_store}",
             "OBJECT_STORE_ACCESS_KEY": KEY,
-            "OBJECT_STORE_SECRET_KEY": KEY,
+            "OBJECT_STORE_SECRET_KEY": self.passwords.object_store,
             "OBJECT_STORE_REGION": self.region,
             "OBJECT_STORE_USE_SSL": "false",
             "API_KEY": "",
@@ -163,10 +176,15 @@ def beside(port: int) -> int:
 
 
 def read(
-    folder: str, ports: Mapping[str, Any], database: Mapping[str, Any], buckets: Sequence[str], **more: str
+    folder: str,
+    ports: Mapping[str, Any],
+    database: Mapping[str, Any],
+    buckets: Sequence[str],
+    passwords: Mapping[str, str] | None = None,
+    **more: str,
 ) -> StackConfig:
     """Return the configuration from the role's variables. Raises ``ConfigurationError``."""
-    known = {field.name for field in fields(Ports)}
+    known = {one.name for one in fields(Ports)}
     if unknown := sorted(set(ports) - known):
         raise ConfigurationError(
             f"has no port called {', '.join(unknown)}",
@@ -179,12 +197,23 @@ def read(
         ports=Ports(**numbers),
         database=str(database.get("name", StackConfig.database)),
         target_user=str(database.get("target_user", StackConfig.target_user)),
-        target_password=str(database.get("target_password", StackConfig.target_password)),
+        passwords=_passwords(passwords or {}),
         buckets=tuple(buckets),
         **more,
     )
     _require_different(config)
     return config
+
+
+def _passwords(given: Mapping[str, str]) -> Passwords:
+    for name, value in given.items():
+        if value and not _PASSWORD.fullmatch(value):
+            raise ConfigurationError(
+                "is not made of letters, digits, _ and - alone",
+                subject=f"local_stack_passwords.{name}",
+                remedy="Take another: it is part of addresses and of settings files here.",
+            )
+    return Passwords(**{name: value for name, value in given.items() if value})
 
 
 def variable(port_name: str) -> str:

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from difflib import get_close_matches
+from functools import cache
+
+from botocore.loaders import create_loader
 
 from engines.preflight.model import Finding, Rule, Settings
 
@@ -19,14 +23,27 @@ def _account(settings: Settings) -> Iterator[Finding]:
         return
     if not _ACCOUNT.fullmatch(settings.account_id):
         what = f"{settings.account_id!r} is not an account id" if settings.account_id else "is not set"
-        yield Finding("preflight_account_id", what, "Set the 12 digits of the account that may be changed.")
+        yield Finding("preflight_account_id", what, "Set the 12 digits of the account, in quotes.")
 
 
 def _region(settings: Settings) -> Iterator[Finding]:
-    if not _REGION.fullmatch(settings.region):
+    region = settings.region
+    if not _REGION.fullmatch(region):
+        yield Finding("preflight_region", f"{region!r} is not a region", "Set one such as eu-central-1.")
+    elif region not in (known := _known_regions()):
+        near = " or ".join(get_close_matches(region, known, n=2)) or "eu-central-1"
         yield Finding(
-            "preflight_region", f"{settings.region!r} is not a region", "Set one such as eu-central-1."
+            "preflight_region",
+            f"AWS has no region {region!r} that botocore knows of",
+            f"Set one such as {near}; for a newer one, update botocore.",
         )
+
+
+@cache
+def _known_regions() -> list[str]:
+    """Return the regions of every partition of AWS, from the small one of botocore's two lists."""
+    partitions = create_loader().load_data("partitions")["partitions"]
+    return [region for one in partitions for region in one["regions"] if _REGION.fullmatch(region)]
 
 
 def _name(settings: Settings) -> Iterator[Finding]:
@@ -58,7 +75,7 @@ def _certificate(settings: Settings) -> Iterator[Finding]:
         yield Finding(
             "preflight_certificate_arn", f"{arn!r} is not the ARN of a certificate", "Copy it from ACM."
         )
-    elif _REGION.fullmatch(settings.region) and match[1] != settings.region:
+    elif settings.region in _known_regions() and match[1] != settings.region:
         yield Finding(
             "preflight_certificate_arn",
             f"the certificate is in {match[1]}, the load balancer in {settings.region}",

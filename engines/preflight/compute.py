@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from ipaddress import IPv4Network, ip_network
 
@@ -27,6 +28,8 @@ LOG_RETENTION_DAYS = (
     1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
 )  # fmt: skip
 
+_EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+_WIDEST = 8  # bits: no network of anybody's own is wider
 _BUILDERS = ("docker", "oci")
 _EGRESS = ("nat", "endpoints")
 
@@ -40,12 +43,33 @@ def _network(settings: Settings) -> Iterator[Finding]:
             "Set one such as 10.20.0.0/16, with no host bits.",
         )
     operator = _range(settings.operator_cidr)
-    if settings.operator_cidr and (operator is None or operator.prefixlen < 8):  # noqa: PLR2004
+    if settings.operator_cidr and (operator is None or operator.prefixlen < _WIDEST):
         yield Finding(
             "preflight_operator_cidr",
             f"{settings.operator_cidr!r} is not a range that may reach the database",
             "Set the range of the VPN or the peered network, or leave it empty.",
         )
+
+
+def _connected(settings: Settings) -> Iterator[Finding]:
+    """Judge what the new network will be connected to: an address in both would have no way between them."""
+    network = _range(settings.vpc_cidr)
+    for text in settings.connected_cidrs:
+        if _range(text) is None:
+            yield Finding(
+                "preflight_connected_cidrs", f"{text!r} is not a range", "Set one such as 10.30.0.0/16."
+            )
+    for text in (settings.operator_cidr, *settings.connected_cidrs):
+        other = _range(text)
+        if network and other and other.prefixlen >= _WIDEST and network.overlaps(other):
+            yield Finding(
+                "preflight_vpc_cidr",
+                f"{network} overlaps {other}, to which it is to be connected",
+                "Take a range that nothing else uses.",
+            )
+
+
+def _egress(settings: Settings) -> Iterator[Finding]:
     if settings.egress and settings.egress not in _EGRESS:
         yield Finding("preflight_egress", f"{settings.egress!r} is not known", "Set nat or endpoints.")
 
@@ -60,6 +84,8 @@ def _range(text: str) -> IPv4Network | None:
 
 def _size(settings: Settings) -> Iterator[Finding]:
     cpu, memory = settings.cpu, settings.memory
+    if settings.desired_count < 0:
+        yield Finding("preflight_desired_count", "is negative", "Set how many tasks shall run, or 0.")
     if cpu not in FARGATE or cpu < MINIMUM_CPU:
         sizes = ", ".join(str(size) for size in FARGATE if size >= MINIMUM_CPU)
         yield Finding(
@@ -91,4 +117,15 @@ def _logs(settings: Settings) -> Iterator[Finding]:
         )
 
 
-RULES: tuple[Rule, ...] = (_network, _size, _builder, _logs)
+def _watching(settings: Settings) -> Iterator[Finding]:
+    if settings.access_logs_days is not None and settings.access_logs_days < 1:
+        yield Finding("preflight_access_logs_days", "is less than a day", "Set a number of days, such as 90.")
+    if settings.alarm_email and not _EMAIL.fullmatch(settings.alarm_email):
+        yield Finding(
+            "preflight_alarm_email",
+            f"{settings.alarm_email!r} is not an address for mail",
+            "Set one such as ops@example.org, or leave it empty.",
+        )
+
+
+RULES: tuple[Rule, ...] = (_network, _connected, _egress, _size, _builder, _logs, _watching)

@@ -2,12 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping, Sequence
 
-from engines.preflight import account, compute, endpoints, managed, sources
+from engines.ledger import processes
+from engines.preflight import account, compute, endpoints, managed, profiles, same, sources, written
 from engines.preflight.model import ConfigurationWrongError, Finding, Settings, refuse, renamed
 
 _HEADLINE = "The configuration is wrong."
+
+
+_WORLDS = ("local", "production")
+# What an inventory usually makes of a value; once that is right, these are looked at on their own.
+_MADE_OF: Mapping[str, Sequence[str]] = {
+    "preflight_name": (
+        "preflight_target_buckets",
+        "preflight_state_bucket",
+        "preflight_access_logs_bucket",
+        "preflight_parameter_path",
+        "preflight_database.instance_identifier",
+    ),
+    "preflight_account_id": ("preflight_state_bucket", "preflight_access_logs_bucket"),
+}
 
 
 def find(settings: Settings, environment: Mapping[str, str], profile: Mapping[str, object]) -> list[Finding]:
@@ -15,12 +31,44 @@ def find(settings: Settings, environment: Mapping[str, str], profile: Mapping[st
 
     ``environment`` and ``profile`` (the AWS profile's section) may name endpoints of their own.
     """
+    if settings.world not in _WORLDS:  # which rules hold cannot be said
+        what = f"{settings.world!r} is not a world" if settings.world else "is not set"
+        return [Finding("preflight_world", what, "Set local for the rehearsal, or production.")]
     rules = (*account.RULES, *sources.RULES, *managed.RULES, *compute.RULES)
     findings = [finding for rule in rules for finding in rule(settings)]
-    return findings + endpoints.find(settings, environment, profile)
+    findings += same.find(settings, environment)
+    guarded = endpoints.find(settings, environment, profile)
+    return findings + list(_beside(guarded, [one.variable for one in findings]))
 
 
-def check(settings: Settings, environment: Mapping[str, str], names: Mapping[str, str]) -> None:
-    """Raise ``ConfigurationWrongError`` with every finding, under the inventory's ``names``."""
-    found = find(settings, environment, endpoints.aws_profile(environment))
-    refuse(ConfigurationWrongError, _HEADLINE, renamed(found, names))
+def check(
+    settings: Settings,
+    environment: Mapping[str, str],
+    names: Mapping[str, str],
+    misshapen: Sequence[Finding] = (),
+) -> None:
+    """Raise ``ConfigurationWrongError`` with every finding, under the inventory's ``names``.
+
+    ``misshapen`` tells what was left out of ``settings`` for its type; that it is missing is not told again.
+    """
+    found = [
+        *find(settings, environment, profiles.endpoint_section(environment)),
+        *profiles.find(environment),
+        *written.in_files(settings, names),
+        *written.on_command_line(settings, processes.command(processes.playbook_above(os.getpid()))),
+    ]
+    told = [*misshapen, *_beside(found, [one.variable for one in misshapen])]
+    refuse(ConfigurationWrongError, _HEADLINE, renamed(_causes(told), names))
+
+
+def _causes(found: Sequence[Finding]) -> list[Finding]:
+    """Leave out what may be wrong only because it is made of something that is."""
+    wrong = {one.variable for one in found}
+    return list(_beside(found, [made for part in sorted(wrong) for made in _MADE_OF.get(part, ())]))
+
+
+def _beside(found: Sequence[Finding], variables: Sequence[str]) -> Iterator[Finding]:
+    """Yield what of ``found`` is about other variables than ``variables``, and what is within them."""
+    for finding in found:
+        if not any(finding.variable == one or finding.variable.startswith(f"{one}.") for one in variables):
+            yield finding

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
-import botocore.session
-
 from engines.errors import ConfigurationError
 from engines.postgres.connection import parse
 from engines.preflight.model import Finding, Settings, is_reference
@@ -29,7 +27,8 @@ class Endpoint:
     def host(self) -> str:
         """The host of a URL or of ``host:port``; empty when there is none to be found."""
         try:
-            return urlsplit(self.url if "://" in self.url else f"//{self.url}").hostname or ""
+            parts = urlsplit(self.url if "://" in self.url else f"//{self.url}")
+            return "" if parts.port == 0 else parts.hostname or ""
         except ValueError:
             return ""
 
@@ -53,18 +52,6 @@ def aws_overrides(environment: Mapping[str, str], profile: Mapping[str, object])
             yield Endpoint("endpoint_url of the AWS profile", setting)
         elif isinstance(setting, Mapping) and isinstance(setting.get("endpoint_url"), str):
             yield Endpoint(f"{name}.endpoint_url of the AWS profile", str(setting["endpoint_url"]))
-
-
-def aws_profile(environment: Mapping[str, str]) -> dict[str, object]:
-    """Return the ``endpoint_url`` of the user's AWS profile, and the section of each service in it.
-
-    A profile that does not exist is found out by the check of the credentials.
-    """
-    full = botocore.session.Session().full_config
-    section = full.get("profiles", {}).get(environment.get("AWS_PROFILE") or "default", {})
-    services = full.get("services", {}).get(section.get("services", ""), {})
-    url = section.get("endpoint_url")
-    return {**({"endpoint_url": url} if url else {}), **(services if isinstance(services, dict) else {})}
 
 
 def _addresses(settings: Settings) -> Iterator[Endpoint]:

@@ -22,13 +22,30 @@ _WELL_KNOWN = frozenset(
     {"minioadmin", "postgres", "password", "changeme", "change-me", "secret", "admin", "test"}
 )
 _MINIMUM_LENGTH = 16
+_MAXIMUM_PASSWORD = 128  # RDS takes no longer one
+_MAXIMUM_PARAMETER = 4096  # Parameter Store's limit for what costs nothing
+_WAYS = ("value", "generate", "compose")
 
 
 def _database(settings: Settings) -> Iterator[Finding]:
     for key, (accepts, what, remedy) in _DATABASE.items():
         value = settings.database.get(key)
-        if value is not None and not accepts(value):
+        if value not in (None, "") and not accepts(value):
             yield Finding(f"preflight_database.{key}", f"{value!r} {what}", remedy)
+    for key in _DATABASE_NEEDS if settings.database else ():
+        if not settings.database.get(key):
+            yield Finding(f"preflight_database.{key}", "is not set", _DATABASE[key][2])
+
+
+def _database_together(settings: Settings) -> Iterator[Finding]:
+    """Judge what is right alone, but not with the rest."""
+    least, most = (settings.database.get(one) for one in ("allocated_storage", "max_allocated_storage"))
+    if _is_number(least, 20, 65536) and _is_number(most, 20, 65536) and int(most or 0) < int(least or 0):
+        yield Finding(
+            "preflight_database.max_allocated_storage",
+            f"{most} GiB are less than allocated_storage ({least})",
+            "Set as much or more: storage grows up to it.",
+        )
     application = settings.database.get("application_user")
     if application and application == settings.database.get("user"):
         yield Finding(
@@ -37,7 +54,7 @@ def _database(settings: Settings) -> Iterator[Finding]:
             "Name another role: the migration makes it.",
         )
     days = settings.database.get("backup_retention_days")
-    if settings.production and days is not None and int(days) == 0:
+    if settings.production and days is not None and _is_number(days, 0, 0):
         yield Finding(
             "preflight_database.backup_retention_days", "turns backups off in production", "Set 7 or more."
         )
@@ -76,6 +93,7 @@ _DATABASE: Mapping[str, Any] = {
         "Set one such as db.t4g.medium.",
     ),
     "allocated_storage": (lambda v: _is_number(v, 20, 65536), "is out of range", "Set 20 to 65536 GiB."),
+    "max_allocated_storage": (lambda v: _is_number(v, 20, 65536), "is out of range", "Set 20 to 65536 GiB."),
     "engine_version": (
         lambda v: _VERSION.fullmatch(str(v)),
         "is not a full version of PostgreSQL 15",
@@ -83,6 +101,10 @@ _DATABASE: Mapping[str, Any] = {
     ),
     "backup_retention_days": (lambda v: _is_number(v, 0, 35), "is out of range", "Set 0 to 35 days."),
 }
+
+
+# Without these there is nothing to build.
+_DATABASE_NEEDS = ("name", "user", "application_user", "instance_identifier")
 
 
 def _secrets(settings: Settings) -> Iterator[Finding]:
@@ -97,9 +119,25 @@ def _secrets(settings: Settings) -> Iterator[Finding]:
                 f"List it, with a value or generate: {name} is needed.",
             )
     for name, one in listed.items():
+        yield from _way(name, one)
         value = str(one.get("value") or "")
         if value and not is_reference(value):
             yield from _literal(name, value, production=settings.production)
+
+
+def _way(name: str, one: Mapping[str, Any]) -> Iterator[Finding]:
+    """Judge how a secret comes to be and is kept."""
+    variable = f"preflight_secrets.{name}"
+    if len(given := [way for way in _WAYS if one.get(way)]) > 1:
+        yield Finding(variable, f"has {' and '.join(given)}", "Keep one of them.")
+    if one.get("type") not in (None, "SecureString"):
+        yield Finding(variable, f"would be kept as a {one['type']}", "Remove `type`: secrets are encrypted.")
+    length = int((one.get("generate") or {}).get("length") or _MINIMUM_LENGTH)
+    most = _MAXIMUM_PASSWORD if name.endswith("db_password") else _MAXIMUM_PARAMETER
+    if not _MINIMUM_LENGTH <= length <= most:
+        yield Finding(
+            variable, f"{length} characters are out of range", f"Generate {_MINIMUM_LENGTH} to {most}."
+        )
 
 
 def _literal(name: str, value: str, *, production: bool) -> Iterator[Finding]:
@@ -109,12 +147,12 @@ def _literal(name: str, value: str, *, production: bool) -> Iterator[Finding]:
         yield Finding(
             variable, "is well known or short", f"Use generate, or {_MINIMUM_LENGTH} random characters."
         )
-    elif name == "db_password" and (len(value) < 8 or _UNUSABLE.search(value)):  # noqa: PLR2004
+    elif name == "db_password" and (not 8 <= len(value) <= _MAXIMUM_PASSWORD or _UNUSABLE.search(value)):  # noqa: PLR2004
         yield Finding(
             variable,
             "cannot be a password on RDS",
-            'Use 8 or more printable characters, none of / @ " or blank.',
+            f'Use 8 to {_MAXIMUM_PASSWORD} printable characters, none of / @ " or blank.',
         )
 
 
-RULES: tuple[Rule, ...] = (_database, _secrets)
+RULES: tuple[Rule, ...] = (_database, _database_together, _secrets)

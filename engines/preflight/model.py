@@ -28,7 +28,7 @@ class Settings:
     ``source_database`` and ``source_store`` hold secrets and are not shown.
     """
 
-    world: str
+    world: str = ""
     name: str = ""
     region: str = ""
     account_id: str = ""
@@ -37,19 +37,27 @@ class Settings:
     source_store: Mapping[str, Any] = field(default_factory=dict, repr=False)
     source_buckets: Sequence[str] = ()
     target_buckets: Sequence[str] = ()
+    state_bucket: str = ""
     endpoints: Sequence[Mapping[str, str]] = ()
+    target_database: str = ""
     vpc_cidr: str = ""
     operator_cidr: str = ""
+    connected_cidrs: Sequence[str] = ()
     egress: str = ""
     certificate_arn: str = ""
     container_builder: str = ""
     cpu: int = 0
     memory: int = 0
+    desired_count: int = 1
     log_retention_days: int | None = None
+    access_logs_bucket: str = ""
+    access_logs_days: int | None = None
+    alarm_email: str = ""
     database: Mapping[str, Any] = field(default_factory=dict)
     secrets: Sequence[Mapping[str, Any]] | None = field(default=None, repr=False)
     minimum_free_mib: int = 0
     work_dir: str = ""
+    inventory_dir: str = ""
 
     @classmethod
     def from_options(cls, options: Mapping[str, Any]) -> Settings:

@@ -9,6 +9,7 @@ from typing import Any
 from engines.errors import ConfigurationError
 from engines.postgres.connection import parse
 from engines.preflight.model import Finding, Rule, Settings, is_reference
+from engines.preflight.same import place
 
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9-]*[a-z0-9]")
 # S3 keeps these for itself.
@@ -34,7 +35,7 @@ def _source_store(settings: Settings) -> Iterator[Finding]:
         if not store.get(key):
             yield Finding(f"preflight_source_store.{key}", "is not set", "Set that of the old store.")
     endpoint = str(store.get("endpoint") or "")
-    if endpoint and not re.fullmatch(r"https?://[^/@\s]+/?", endpoint):
+    if endpoint and not (re.fullmatch(r"https?://[^/@\s]+/?", endpoint) and place(endpoint)[0]):
         yield Finding(
             "preflight_source_store.endpoint", "is not an address", "Set one such as http://old-host:9000."
         )
@@ -44,6 +45,12 @@ def _buckets(settings: Settings) -> Iterator[Finding]:
     sources, targets = list(settings.source_buckets), list(settings.target_buckets)
     if not sources:
         yield Finding("preflight_source_buckets", "is empty", "List the old store's buckets.")
+    if "" in sources:
+        yield Finding(
+            "preflight_source_buckets", "has an entry without a source", "Give each name, source and target."
+        )
+    for name in _repeated(sources):
+        yield Finding("preflight_source_buckets", f"{name!r} is named twice", "Name each bucket once.")
     if len(sources) != len(targets):
         yield Finding(
             "preflight_target_buckets",
@@ -51,14 +58,36 @@ def _buckets(settings: Settings) -> Iterator[Finding]:
             "Name one new bucket for each old one.",
         )
     for name in targets:
-        if not _BUCKET.fullmatch(name) or not 3 <= len(name) <= 63 or _reserved(name):  # noqa: PLR2004
-            yield Finding(
-                "preflight_target_buckets",
-                f"{name!r} cannot name a bucket",
-                "Take 3 to 63 of a-z, 0-9 and hyphen, with a letter or digit at both ends.",
-            )
-    for name in sorted({name for name in targets if targets.count(name) > 1}):
+        yield from _bucket("preflight_target_buckets", name)
+    for name in _repeated(targets):
         yield Finding("preflight_target_buckets", f"{name!r} is named twice", "Name each bucket once.")
+
+
+def _own_buckets(settings: Settings) -> Iterator[Finding]:
+    """Judge the buckets of the ledger and of access logs, of which each is for itself."""
+    others = list(settings.target_buckets)
+    for variable, name in (
+        ("preflight_state_bucket", settings.state_bucket),
+        ("preflight_access_logs_bucket", settings.access_logs_bucket),
+    ):
+        if name in others:
+            yield Finding(variable, f"{name!r} is used for something else", "Name a bucket of its own.")
+        elif name:
+            yield from _bucket(variable, name)
+            others.append(name)
+
+
+def _bucket(variable: str, name: str) -> Iterator[Finding]:
+    if not _BUCKET.fullmatch(name) or not 3 <= len(name) <= 63 or _reserved(name):  # noqa: PLR2004
+        yield Finding(
+            variable,
+            f"{name!r} cannot name a bucket",
+            "Take 3 to 63 of a-z, 0-9 and hyphen, with a letter or digit at both ends.",
+        )
+
+
+def _repeated(names: list[str]) -> list[str]:
+    return sorted({name for name in names if names.count(name) > 1})
 
 
 def _reserved(bucket: str) -> bool:
@@ -69,6 +98,10 @@ def _endpoints(settings: Settings) -> Iterator[Finding]:
     for endpoint in settings.endpoints:
         if not endpoint.get("url"):
             yield Finding(endpoint["variable"], "is not set", "Set its address.")
+        elif settings.production and not place(endpoint["url"])[0]:
+            yield Finding(endpoint["variable"], "is not an address", "Set one such as http://old-host:8000.")
+        elif "@" in endpoint["url"]:  # the ledger keeps addresses, and messages show them
+            yield Finding(endpoint["variable"], "holds a user or a password", "Set the address without them.")
 
 
 def _space(settings: Settings) -> Iterator[Finding]:
@@ -76,4 +109,4 @@ def _space(settings: Settings) -> Iterator[Finding]:
         yield Finding("preflight_minimum_free_mib", "is negative", "Set a number of MiB, or 0.")
 
 
-RULES: tuple[Rule, ...] = (_source_database, _source_store, _buckets, _endpoints, _space)
+RULES: tuple[Rule, ...] = (_source_database, _source_store, _buckets, _own_buckets, _endpoints, _space)

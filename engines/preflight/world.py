@@ -11,7 +11,6 @@ from concurrent.futures import ThreadPoolExecutor
 from importlib import metadata
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from botocore.config import Config
 
@@ -19,15 +18,18 @@ from engines.aws import AwsError, client, translated
 from engines.errors import EngineError
 from engines.postgres import programs
 from engines.postgres.connection import Address, parse, session
-from engines.preflight import endpoints
+from engines.preflight import cloud, endpoints, profiles
 from engines.preflight.model import Finding, Settings, WorldNotReadyError, refuse, renamed
+from engines.preflight.same import place
 from engines.references import resolve
 
 PYTHON = ((3, 11), (3, 13))
 ANSIBLE_CORE = (2, 19)
+SOURCE_POSTGRES = 12  # the oldest whose rows can be compared
 TARGET_POSTGRES = 15
 PATIENCE = 3  # seconds for any one answer: preflight must be quick
 
+_HTTP = 80
 _HEADLINE = "The world is not ready."
 _IMPATIENT = Config(connect_timeout=PATIENCE, read_timeout=PATIENCE, retries={"total_max_attempts": 1})
 
@@ -41,7 +43,7 @@ def find(settings: Settings, environment: Mapping[str, str]) -> tuple[list[Findi
 
     When the guard between the worlds refuses an address, nothing is connected to.
     """
-    refused = endpoints.find(settings, environment, endpoints.aws_profile(environment))
+    refused = endpoints.find(settings, environment, profiles.endpoint_section(environment))
     if refused:
         return refused, {}
     facts: dict[str, Any] = {}
@@ -53,7 +55,7 @@ def find(settings: Settings, environment: Mapping[str, str]) -> tuple[list[Findi
         _answering,
         lambda these: _database(these, facts),
         _store,
-        lambda these: _account(these, facts),
+        lambda these: cloud.find(these, facts, _IMPATIENT),
     )
     with ThreadPoolExecutor(len(probes)) as pool:
         answers = pool.map(lambda probe: list(probe(settings)), probes)
@@ -117,15 +119,14 @@ def _builder(settings: Settings) -> Iterator[Finding]:
 def _answering(settings: Settings) -> Iterator[Finding]:
     """Whether something listens at each address."""
     for one in settings.endpoints:
-        parts = urlsplit(one["url"] if "://" in one["url"] else f"//{one['url']}")
-        port = parts.port or (443 if parts.scheme == "https" else 80)
+        host, port = place(one["url"], _HTTP)
         try:
-            socket.create_connection((parts.hostname, port), timeout=PATIENCE).close()
+            socket.create_connection((host, port), timeout=PATIENCE).close()
         except OSError as error:
             reason = error.strerror or "no answer"
             yield Finding(
                 one["variable"],
-                f"{parts.hostname}:{port} cannot be reached ({reason})",
+                f"{host}:{port} cannot be reached ({reason})",
                 _START[settings.world],
             )
 
@@ -149,6 +150,13 @@ def _database(settings: Settings, facts: dict[str, Any]) -> Iterator[Finding]:
     facts["source_postgres"] = major
     # The rehearsal runs both databases with the one PostgreSQL that it finds on the machine.
     target = TARGET_POSTGRES if settings.production else major
+    if major < SOURCE_POSTGRES:
+        yield Finding(
+            "preflight_source_database",
+            f"is PostgreSQL {major}, and {SOURCE_POSTGRES} is the oldest that can be moved",
+            f"Upgrade it to {SOURCE_POSTGRES} or later first.",
+        )
+        return
     if major > target:
         yield Finding(
             "preflight_source_database",
@@ -197,26 +205,6 @@ def _store(settings: Settings) -> Iterator[Finding]:
             remedy = "Check the two keys." if error.code else _START[settings.world]
             yield Finding("preflight_source_store", _sentence(error), remedy)
             return
-
-
-def _account(settings: Settings, facts: dict[str, Any]) -> Iterator[Finding]:
-    """Whether the credentials work, and belong to the account that may be changed."""
-    try:
-        sts = client(
-            "sts", config=_IMPATIENT, **({"region_name": settings.region} if settings.region else {})
-        )
-        with translated("AWS credentials"):
-            identity = sts.get_caller_identity()
-    except EngineError as error:
-        yield Finding("AWS credentials", error.what, error.remedy or "Sign in, or set platform_aws_profile.")
-        return
-    facts["account_id"], facts["caller"] = identity["Account"], identity["Arn"]
-    if settings.account_id and identity["Account"] != settings.account_id:
-        yield Finding(
-            "preflight_account_id",
-            f"these credentials belong to account {identity['Account']}, not to {settings.account_id}",
-            "Sign in to the right account, or correct the number.",
-        )
 
 
 def _sentence(error: EngineError) -> str:

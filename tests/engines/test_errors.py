@@ -68,3 +68,17 @@ def test_a_defect_shows_neither_traceback_nor_arguments() -> None:
     assert "hunter2" in kept.read_text(encoding="utf-8")
     assert kept.stat().st_mode & 0o777 == 0o600
     kept.unlink()
+
+
+def test_what_ansible_knows_to_be_secret_is_not_in_a_kept_traceback() -> None:
+    class Knowing(Module):
+        no_log_values = frozenset({"hunter2"})
+
+    def call() -> NoReturn:
+        raise ValueError("password=hunter2")
+
+    with pytest.raises(EndedError) as ended:
+        finish(Knowing(), call)
+    kept = Path(ended.value.values["msg"].rsplit(" ", 1)[1])
+    assert "password=********" in kept.read_text(encoding="utf-8")
+    kept.unlink()

@@ -205,3 +205,20 @@ def test_a_folder_of_somebody_else_is_refused(tmp_path, config):
 def test_ports_are_checked(tmp_path, ports, message):
     with pytest.raises(ConfigurationError, match=message):
         stack_config.read(str(tmp_path), ports, {}, [])
+
+
+def test_passwords_of_ones_own_open_the_old_world_and_are_shown_by_nothing(tmp_path):
+    given = {"source_database": "canary-1", "target_database": "canary-2", "object_store": "canary-3"}
+    config = stack_config.read(str(tmp_path), {}, {}, [], given)
+    assert "canary-1" in config.source.url()
+    assert "canary-1" in config.service_environment()["DATABASE_URL"]
+    assert "canary-3" in config.service_environment()["OBJECT_STORE_SECRET_KEY"]
+    assert (config.passwords.target_database, config.store.secret_key) == ("canary-2", "canary-3")
+    shown = (config, config.source, config.store, config.endpoints())
+    assert [one for one in shown if "canary" in repr(one)] == []
+
+
+def test_a_password_that_settings_could_not_hold_is_refused_by_name(tmp_path):
+    with pytest.raises(ConfigurationError, match=r"local_stack_passwords\.object_store") as caught:
+        stack_config.read(str(tmp_path), {}, {}, [], {"object_store": "canary 1"})
+    assert "canary" not in str(caught.value)

@@ -103,3 +103,35 @@ def test_engines_are_free_of_ansible_and_of_the_rehearsal() -> None:
             r"^\s*(?:from|import) (ansible|rehearsal|bmii)\b", path.read_text(encoding="utf-8"), re.MULTILINE
         )
         assert imports == [], path
+
+
+def _inventory_files() -> list[Path]:
+    return [
+        *ROOT.glob("inventories/common/*.yml"),
+        *(path for path in ROOT.glob("inventories/*/group_vars/all/*.yml") if not path.is_symlink()),
+    ]
+
+
+def test_every_variable_of_the_platform_is_documented() -> None:
+    documents = "".join(
+        (ROOT / "docs" / name).read_text(encoding="utf-8") for name in ("production.md", "reference.md")
+    )
+    variables = {
+        name for path in _inventory_files() for name in load(path) or {} if name.startswith("platform_")
+    }
+    assert len(variables) > 20
+    assert [name for name in sorted(variables) if f"`{name}`" not in documents] == []
+    named = set(re.findall(r"`(platform_[a-z_]+)`", documents))
+    assert named - variables == set(), "named in the documents, and set nowhere"
+
+
+def test_the_example_of_the_vault_names_what_the_inventory_takes_from_it() -> None:
+    folder = ROOT / "inventories/production/group_vars/all"
+    used = {
+        name
+        for path in _inventory_files()
+        for line in path.read_text(encoding="utf-8").splitlines()
+        if not line.lstrip().startswith("#")
+        for name in re.findall(r"\bvault_[a-z_]+", line.partition("  # ")[0])
+    }
+    assert used == set(load(folder / "vault.example.yml"))

@@ -264,6 +264,28 @@ def test_the_name_of_production_can_be_typed_or_passed(project: Project) -> None
     assert "This would change production, and prod was named" in output
 
 
+def test_a_plan_of_production_asks_nothing(project: Project) -> None:
+    command = project.command("first", ledger_asks=True, ledger_environment="production")
+    code, output = type_into(project, [*command, "--check"], "")
+    assert code == 0, output
+    assert "Type its name" not in output
+    assert not project.store.exists()
+
+
+def test_without_a_terminal_nobody_is_waited_for(project: Project) -> None:
+    command = project.command("first", ledger_asks=True, ledger_environment="production")
+    # As a pipeline has it: an input that never ends and that nobody writes to.
+    with subprocess.Popen(
+        command, env=project.environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as run:
+        assert run.stdout is not None
+        output = flat(run.stdout.read())
+        assert run.wait(timeout=60) != 0
+    assert "This would change production, and nothing was named" in output
+    assert "or pass it: -e ledger_confirmed=NAME" in output
+    assert not project.store.exists()
+
+
 def type_into(project: Project, command: list[str], answer: str) -> tuple[int, str]:
     """Run a command on a terminal, type ``answer`` when it asks; return how it ended and what it printed."""
     terminal, theirs = pty.openpty()

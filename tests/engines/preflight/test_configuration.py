@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from engines.preflight import configuration
-from engines.preflight.model import ConfigurationWrongError, Settings
+from engines.preflight.model import ConfigurationWrongError, Finding, Settings
 
 CANARY = "canary-7b1e"
 
@@ -25,6 +25,7 @@ LOCAL = Settings(
     source_buckets=["raw", "features"],
     target_buckets=["bmii-raw", "bmii-features"],
     endpoints=[{"variable": "platform_source_url", "url": "http://localhost:18000"}],
+    state_bucket="bmii-state",
     vpc_cidr="10.20.0.0/16",
     egress="endpoints",
     container_builder="oci",
@@ -103,6 +104,7 @@ BAD_ANYWHERE = [
     ({"account_id": "12345"}, "preflight_account_id"),
     ({"region": "frankfurt"}, "preflight_region"),
     ({"region": ""}, "preflight_region"),
+    ({"region": "eu-central-9"}, "preflight_region"),
     ({"parameter_path": "/bmii/"}, "preflight_parameter_path"),
     ({"parameter_path": "bmii"}, "preflight_parameter_path"),
     ({"parameter_path": "/aws/bmii"}, "preflight_parameter_path"),
@@ -111,31 +113,51 @@ BAD_ANYWHERE = [
     ({"source_database": f"postgresql://u:{CANARY}@127.0.0.1:5432"}, "preflight_source_database"),
     (_store(endpoint="127.0.0.1:9000"), "preflight_source_store.endpoint"),
     (_store(endpoint=""), "preflight_source_store.endpoint"),
+    (_store(endpoint="http://127.0.0.1:90000"), "preflight_source_store.endpoint"),
     (_store(access_key=""), "preflight_source_store.access_key"),
     (_store(secret_key=""), "preflight_source_store.secret_key"),
     (_store(region=""), "preflight_source_store.region"),
     ({"source_buckets": [], "target_buckets": []}, "preflight_source_buckets"),
+    ({"source_buckets": ["raw", "raw"]}, "preflight_source_buckets"),
+    ({"source_buckets": ["raw", ""]}, "preflight_source_buckets"),
     ({"target_buckets": ["bmii-raw"]}, "preflight_target_buckets"),
     ({"target_buckets": ["bmii-raw", "bmii-raw"]}, "preflight_target_buckets"),
     ({"target_buckets": ["bmii-raw", "Bmii_Features"]}, "preflight_target_buckets"),
     ({"target_buckets": ["bmii-raw", "ab"]}, "preflight_target_buckets"),
     ({"target_buckets": ["bmii-raw", "x" * 64]}, "preflight_target_buckets"),
     ({"target_buckets": ["bmii-raw", "bmii-s3alias"]}, "preflight_target_buckets"),
+    ({"state_bucket": "Bmii-State"}, "preflight_state_bucket"),
+    ({"state_bucket": "bmii-raw"}, "preflight_state_bucket"),
+    ({"access_logs_bucket": "bmii-state"}, "preflight_access_logs_bucket"),
+    ({"access_logs_bucket": "Logs"}, "preflight_access_logs_bucket"),
+    ({"access_logs_days": 0}, "preflight_access_logs_days"),
+    ({"alarm_email": "ops"}, "preflight_alarm_email"),
     ({"endpoints": [{"variable": "platform_source_url", "url": ""}]}, "platform_source_url"),
+    ({"endpoints": [{"variable": "platform_source_url", "url": "http://h:port"}]}, "platform_source_url"),
+    (
+        {"endpoints": [{"variable": "platform_source_url", "url": f"http://u:{CANARY}@127.0.0.1"}]},
+        "platform_source_url",
+    ),
     ({"vpc_cidr": "10.20.0.1/16"}, "preflight_vpc_cidr"),
     ({"vpc_cidr": "10.20.0.0/24"}, "preflight_vpc_cidr"),
     ({"vpc_cidr": "8.8.0.0/16"}, "preflight_vpc_cidr"),
     ({"vpc_cidr": "private"}, "preflight_vpc_cidr"),
     ({"operator_cidr": "0.0.0.0/0"}, "preflight_operator_cidr"),
     ({"operator_cidr": "vpn"}, "preflight_operator_cidr"),
+    ({"operator_cidr": "10.20.128.0/17"}, "preflight_vpc_cidr"),
+    ({"connected_cidrs": ["172.16.0.0/16", "10.0.0.0/8"]}, "preflight_vpc_cidr"),
+    ({"connected_cidrs": ["vpn"]}, "preflight_connected_cidrs"),
     ({"egress": "proxy"}, "preflight_egress"),
     ({"certificate_arn": "bmii.example.org"}, "preflight_certificate_arn"),
     ({"cpu": 512}, "preflight_cpu"),
     ({"cpu": 1500}, "preflight_cpu"),
     ({"memory": 2500}, "preflight_memory"),
     ({"memory": 16384}, "preflight_memory"),
+    ({"desired_count": -1}, "preflight_desired_count"),
     ({"container_builder": "podman"}, "preflight_container_builder"),
     ({"log_retention_days": 31}, "preflight_log_retention_days"),
+    (_database(name=""), "preflight_database.name"),
+    (_database(instance_identifier=None), "preflight_database.instance_identifier"),
     (_database(name="bio-bind"), "preflight_database.name"),
     (_database(user="admin"), "preflight_database.user"),
     (_database(application_user="pg_app"), "preflight_database.application_user"),
@@ -143,11 +165,18 @@ BAD_ANYWHERE = [
     (_database(instance_identifier="bmii--postgres"), "preflight_database.instance_identifier"),
     (_database(instance_class="t4g.medium"), "preflight_database.instance_class"),
     (_database(allocated_storage=5), "preflight_database.allocated_storage"),
+    (_database(max_allocated_storage=49), "preflight_database.max_allocated_storage"),
+    (_database(max_allocated_storage=10), "preflight_database.max_allocated_storage"),
     (_database(engine_version="15"), "preflight_database.engine_version"),
     (_database(backup_retention_days=36), "preflight_database.backup_retention_days"),
     ({"secrets": _without("db_password")}, "preflight_secrets"),
     ({"secrets": _without("app_db_password")}, "preflight_secrets"),
     (_secret("db_password", value=f"{CANARY}/with@both"), "preflight_secrets.db_password"),
+    (_secret("db_password", value="a" * 129), "preflight_secrets.db_password"),
+    (_secret("API_KEY", generate={"length": 8}), "preflight_secrets.API_KEY"),
+    (_secret("app_db_password", generate={"length": 200}), "preflight_secrets.app_db_password"),
+    (_secret("API_KEY", value="env:KEY", generate={"length": 40}), "preflight_secrets.API_KEY"),
+    (_secret("API_KEY", type="String", value="env:KEY"), "preflight_secrets.API_KEY"),
     ({"minimum_free_mib": -1}, "preflight_minimum_free_mib"),
 ]
 
@@ -183,8 +212,32 @@ def test_each_fault_is_told_by_its_variable_and_without_a_secret(settings, envir
     assert CANARY not in str(findings[0])
 
 
+@pytest.mark.parametrize("world", ["", "prod"])
+def test_without_a_world_nothing_else_can_be_said(world):
+    findings = configuration.find(dataclasses.replace(PRODUCTION, world=world, cpu=1), {}, {})
+
+    assert [finding.variable for finding in findings] == ["preflight_world"]
+
+
+def test_what_was_left_out_for_its_type_is_not_told_as_missing():
+    misshapen = [
+        Finding("preflight_cpu", "is a text", "Write digits."),
+        Finding("preflight_database.name", "x", "y"),
+    ]
+    left_out = dataclasses.replace(PRODUCTION, cpu=0, database={**PRODUCTION.database, "name": None}, name="")
+
+    with pytest.raises(ConfigurationWrongError) as caught:
+        configuration.check(left_out, {}, {}, misshapen)
+
+    assert [one["variable"] for one in caught.value.details] == [
+        "preflight_cpu",
+        "preflight_database.name",
+        "preflight_name",
+    ]
+
+
 def test_everything_is_told_at_once_under_the_inventorys_names():
-    wrong = dataclasses.replace(LOCAL, name="", cpu=1, vpc_cidr="x", database={"engine_version": "15"})
+    wrong = dataclasses.replace(LOCAL, name="", cpu=1, vpc_cidr="x", **_database(engine_version="15"))
     names = {
         "preflight_vpc_cidr": "platform_vpc_cidr",
         "preflight_database": "provision_database",

@@ -82,19 +82,3 @@ def test_production_refuses_endpoints_of_its_own(environment, profile, variables
     settings = Settings(world="production", endpoints=[{"variable": "v", "url": f"http://{OUTSIDE}"}])
 
     assert _variables(settings, environment, profile) == variables
-
-
-def test_the_users_own_aws_configuration_is_read(tmp_path, monkeypatch):
-    config = tmp_path / "config"
-    config.write_text(
-        "[default]\nendpoint_url = http://one.example\n"
-        "[profile other]\nservices = mine\n"
-        "[services mine]\ns3 =\n  endpoint_url = http://two.example\n",
-        encoding="utf-8",
-    )
-    monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
-
-    monkeypatch.delenv("AWS_PROFILE", raising=False)
-    assert endpoints.aws_profile({}) == {"endpoint_url": "http://one.example"}
-    monkeypatch.setenv("AWS_PROFILE", "other")
-    assert endpoints.aws_profile({"AWS_PROFILE": "other"}) == {"s3": {"endpoint_url": "http://two.example"}}

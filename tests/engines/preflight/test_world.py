@@ -76,6 +76,11 @@ def _store(settings, **changes):
             "preflight_source_database",
             "gone",
         ),
+        (
+            lambda s: {"source_database": s.source_database.replace(":postgres@", f":{CANARY}@")},
+            "preflight_source_database",
+            "wrong user or password",
+        ),
         (lambda s: {"source_database": "env:PREFLIGHT_GONE"}, "preflight_source_database", "PREFLIGHT_GONE"),
         (
             lambda s: {"endpoints": [{"variable": "platform_source_url", "url": "http://127.0.0.1:9"}]},
@@ -92,6 +97,30 @@ def test_each_thing_that_is_missing_is_told_by_its_variable(ready, fault, variab
     assert said in findings[0].what
     assert findings[0].remedy
     assert CANARY not in str(findings[0])
+
+
+@pytest.mark.parametrize(
+    ("constant", "version", "said"),
+    [("SOURCE_POSTGRES", 99, "the oldest that can be moved"), ("TARGET_POSTGRES", 9, "newer than the new")],
+)
+def test_a_database_of_another_age_is_told(ready, monkeypatch, constant, version, said):
+    monkeypatch.setattr(world, constant, version)
+    # Production's rule, in a world whose endpoints the guard lets pass.
+    monkeypatch.setattr(world.endpoints, "find", lambda *_: [])
+
+    findings = _find(dataclasses.replace(ready, world="production", name="preflight"))
+
+    told = [finding for finding in findings if finding.variable == "preflight_source_database"]
+    assert said in told[0].what
+
+
+def test_client_programs_that_cannot_read_the_old_database_are_told(ready, monkeypatch):
+    monkeypatch.setattr(world.programs, "_folders", lambda _: iter(()))
+
+    (finding,) = _find(ready)
+
+    assert finding.variable == "pg_dump"
+    assert "postgresql-client-" in finding.remedy
 
 
 def test_a_docker_engine_must_answer_when_it_is_the_builder(ready, monkeypatch, tmp_path):

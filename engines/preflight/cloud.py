@@ -1,0 +1,181 @@
+"""What only AWS can tell: whose the credentials are, and whether the account can take what will be built."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from botocore.config import Config
+
+from engines.aws import AwsError, translated
+from engines.errors import EngineError
+from engines.preflight import quotas
+from engines.preflight.clients import Cloud, Question
+from engines.preflight.model import Finding, Settings
+
+# In each partition a region that nobody can switch off: it answers for those that can be.
+_HOMES = (("us-gov-", "us-gov-west-1"), ("cn-", "cn-north-1"), ("eusc-", "eusc-de-east-1"))
+_HOME = "us-east-1"
+_ABSENT = frozenset({"404", "NoSuchBucket"})
+_TAKEN = frozenset({"403", "Forbidden", "AccessDenied"})
+
+
+def find(settings: Settings, facts: dict[str, Any], config: Config) -> Iterator[Finding]:
+    """Ask the account. What else is wrong is asked only if it is the right one, and its region is enabled."""
+    cloud = Cloud(settings, config)
+    facts["not_asked"] = cloud.not_asked
+    refused = list(_identity(cloud, facts))
+    if not refused and settings.production:
+        refused = list(_region(cloud))
+    if refused:
+        yield from refused
+        return
+    questions = [_buckets(cloud)]
+    # An emulated account has no quotas, and offers everything.
+    if settings.production:
+        questions += [_certificate(cloud), _instance_class(cloud), quotas.question(cloud)]
+    with ThreadPoolExecutor(len(questions)) as pool:
+        for answer in pool.map(lambda question: list(question()), questions):
+            yield from answer
+
+
+def _home(region: str) -> str:
+    return next((home for head, home in _HOMES if region.startswith(head)), _HOME)
+
+
+def _identity(cloud: Cloud, facts: dict[str, Any]) -> Iterator[Finding]:
+    """Whether the credentials work, and belong to the account that may be changed."""
+    wanted = cloud.settings.account_id
+    try:
+        sts = cloud.client("sts", _home(cloud.settings.region))
+        with translated("AWS credentials"):
+            identity = sts.get_caller_identity()
+    except EngineError as error:
+        yield Finding("AWS credentials", error.what, error.remedy or "Sign in, or set platform_aws_profile.")
+        return
+    facts["account_id"], facts["caller"] = identity["Account"], identity["Arn"]
+    if wanted and identity["Account"] != wanted:
+        yield Finding(
+            "preflight_account_id",
+            f"these credentials belong to account {identity['Account']}, not to {wanted}",
+            "Sign in to the right account, or correct the number.",
+        )
+
+
+def _region(cloud: Cloud) -> Iterator[Finding]:
+    """Whether the region is there for this account: some are only after somebody has opted in."""
+    region = cloud.settings.region
+    ec2 = cloud.client("ec2", _home(region))
+    try:
+        with translated(f"region {region}"):
+            answer = ec2.describe_regions(RegionNames=[region], AllRegions=True)
+    except AwsError as error:
+        if error.code == "InvalidParameterValue":
+            yield Finding("preflight_region", f"AWS has no region {region!r}", "Set one that it has.")
+        else:
+            cloud.cannot_ask("whether the region is enabled", error)
+        return
+    if any(one.get("OptInStatus") == "not-opted-in" for one in answer["Regions"]):
+        yield Finding(
+            "preflight_region",
+            f"{region} is not enabled in this account",
+            "Enable it (Account, AWS Regions; it takes some minutes), or choose another.",
+        )
+
+
+def _buckets(cloud: Cloud) -> Question:
+    s3, settings = cloud.client("s3"), cloud.settings
+    named = [("preflight_target_buckets", name) for name in settings.target_buckets]
+    own = (
+        ("preflight_state_bucket", settings.state_bucket),
+        ("preflight_access_logs_bucket", settings.access_logs_bucket),
+    )
+    named += [(variable, name) for variable, name in own if name]
+    owner = {"ExpectedBucketOwner": settings.account_id} if settings.account_id else {}
+
+    def ask() -> Iterator[Finding]:
+        for variable, name in named:
+            yield from _bucket(cloud, s3, variable, {"Bucket": name, **owner})
+
+    return ask
+
+
+def _bucket(cloud: Cloud, s3: Any, variable: str, which: Mapping[str, str]) -> Iterator[Finding]:
+    """Whether a bucket is free, or ours already; all buckets of the world share one namespace."""
+    name, region = which["Bucket"], cloud.settings.region
+    try:
+        with translated(f"bucket {name}"):
+            there = s3.head_bucket(**which).get("BucketRegion", region)
+    except AwsError as error:
+        if error.code in _TAKEN:
+            yield Finding(
+                variable,
+                f"{name!r} belongs to another account, or these credentials may not look at it",
+                "Set another name; if the bucket is yours, allow s3:ListBucket on it.",
+            )
+        elif error.code not in _ABSENT:
+            cloud.cannot_ask(f"whether the bucket {name} is free", error)
+        return
+    if region and there != region:
+        yield Finding(variable, f"{name!r} exists in {there}, not in {region}", "Set another name.")
+
+
+def _certificate(cloud: Cloud) -> Question:
+    arn = cloud.settings.certificate_arn
+    acm = cloud.client("acm") if arn else None
+
+    def ask() -> Iterator[Finding]:
+        if acm is None:
+            return
+        try:
+            with translated(arn):
+                status = acm.describe_certificate(CertificateArn=arn)["Certificate"]["Status"]
+        except AwsError as error:
+            if error.code == "ResourceNotFoundException":
+                yield Finding(
+                    "preflight_certificate_arn", "there is no such certificate", "Copy it from ACM."
+                )
+            else:
+                cloud.cannot_ask("whether the certificate is issued", error)
+            return
+        if status != "ISSUED":
+            yield Finding(
+                "preflight_certificate_arn",
+                f"the certificate is {status}, not ISSUED",
+                "Finish its validation, or name another.",
+            )
+
+    return ask
+
+
+def _instance_class(cloud: Cloud) -> Question:
+    wanted = _orderable(cloud.settings.database)
+    rds = cloud.client("rds") if "DBInstanceClass" in wanted else None
+
+    def ask() -> Iterator[Finding]:
+        if rds is None:
+            return
+        try:
+            with translated("classes of database instances"):
+                offers = rds.describe_orderable_db_instance_options(**wanted, MaxRecords=20)
+        except AwsError as error:
+            cloud.cannot_ask("whether the class of the database instance is offered", error)
+            return
+        if not offers["OrderableDBInstanceOptions"]:
+            name, version = wanted["DBInstanceClass"], wanted.get("EngineVersion", "15")
+            yield Finding(
+                "preflight_database.instance_class",
+                f"{name} is not offered for PostgreSQL {version} in {cloud.settings.region}",
+                "Set another class or version.",
+            )
+
+    return ask
+
+
+def _orderable(database: Mapping[str, Any]) -> dict[str, str]:
+    given = {
+        "DBInstanceClass": database.get("instance_class"),
+        "EngineVersion": database.get("engine_version"),
+    }
+    return {"Engine": "postgres", **{name: str(value) for name, value in given.items() if value}}

@@ -1,0 +1,118 @@
+"""Secrets that stand where others can read them: in an inventory's files, or on the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from engines.errors import ConfigurationError
+from engines.postgres.connection import parse
+from engines.preflight.model import Finding, Settings, is_reference
+
+_ENCRYPTED = "$ANSIBLE_VAULT"
+_VAULT = "vault_"
+# What Ansible reads as variables.
+_SUFFIXES = ("", ".yml", ".yaml", ".json")
+
+
+class _Loader(yaml.SafeLoader):
+    """Reads an inventory's file, save for what has a tag of Ansible's (``!vault``): that is no plain text."""
+
+
+_Loader.add_multi_constructor("!", lambda *_: None)
+
+
+def on_command_line(settings: Settings, words: Sequence[str]) -> Iterator[Finding]:
+    """Tell each secret that is among ``words``, a command line, which every process list shows."""
+    for variable, value in _literals(settings) if settings.production else ():
+        if any(value in word for word in words):
+            yield Finding(
+                variable,
+                "was given on the command line, where others can read it",
+                "Change it, and give it in a file: -e @FILE, encrypted by ansible-vault.",
+            )
+
+
+def in_files(settings: Settings, names: Mapping[str, str]) -> Iterator[Finding]:
+    """Tell each secret that a file of the inventory holds as it is. ``names`` are the inventory's own.
+
+    A reference, an expression and an encrypted value are none. The rehearsal's passwords are no secrets.
+    """
+    folder = Path(settings.inventory_dir) if settings.production and settings.inventory_dir else None
+    for path in sorted(folder.rglob("*")) if folder else ():
+        if path.suffix not in _SUFFIXES or not path.is_file():
+            continue
+        text = path.read_text(encoding="utf-8", errors="replace")
+        if not text.startswith(_ENCRYPTED):
+            for variable in _plain(_read(text), names):
+                yield Finding(
+                    variable,
+                    f"stands in plain text in {path.name}",
+                    f"Move it to vault.yml and encrypt that (ansible-vault encrypt {path.parent}/vault.yml), "
+                    "or give a reference such as env:NAME.",
+                )
+
+
+def _read(text: str) -> Mapping[str, Any]:
+    """Return a file's variables; Ansible itself tells a file that is no YAML."""
+    try:
+        found = yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader
+    except yaml.YAMLError:
+        return {}
+    return found if isinstance(found, Mapping) else {}
+
+
+def _plain(variables: Mapping[str, Any], names: Mapping[str, str]) -> Iterator[str]:
+    for name, value in variables.items():
+        if str(name).startswith(_VAULT) and _is_plain(value):
+            yield str(name)
+    for ours, values in _places(variables, names):
+        yield from (f"{ours}.{key}" if key else ours for key, value in values if _is_plain(value))
+
+
+def _places(
+    variables: Mapping[str, Any], names: Mapping[str, str]
+) -> Iterator[tuple[str, Sequence[tuple[str, Any]]]]:
+    """Yield each variable that holds secrets, and the secrets in it by their key."""
+
+    def value(variable: str) -> Any:
+        return variables.get(names.get(variable, variable))
+
+    database, store, secrets = (
+        value(f"preflight_{one}") for one in ("source_database", "source_store", "secrets")
+    )
+    if isinstance(database, str) and _has_password(database):
+        yield "preflight_source_database", [("", database)]
+    if isinstance(store, Mapping):
+        yield "preflight_source_store", [("secret_key", store.get("secret_key"))]
+    if isinstance(secrets, list):
+        listed = [one for one in secrets if isinstance(one, Mapping)]
+        yield "preflight_secrets", [(str(one.get("name")), one.get("value")) for one in listed]
+
+
+def _literals(settings: Settings) -> Iterator[tuple[str, str]]:
+    """Yield each secret of ``settings`` that is given as it is, and its variable."""
+    given = [("preflight_source_store.secret_key", settings.source_store.get("secret_key"))]
+    given += [(f"preflight_secrets.{one.get('name')}", one.get("value")) for one in settings.secrets or ()]
+    if _has_password(settings.source_database):
+        given.append(("preflight_source_database", parse(settings.source_database).parameters["password"]))
+    yield from ((variable, str(value)) for variable, value in given if _is_plain(value))
+
+
+def _is_plain(value: Any) -> bool:
+    return (
+        isinstance(value, str | int)
+        and bool(value)
+        and "{{" not in str(value)
+        and not is_reference(str(value))
+    )
+
+
+def _has_password(address: str) -> bool:
+    try:
+        return "password" in parse(address).parameters
+    except ConfigurationError:
+        return False
