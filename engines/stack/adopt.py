@@ -44,7 +44,9 @@ def adopt(
     stack = _begun(stack_name)
     if stack and stack.status != "REVIEW_IN_PROGRESS":
         return {"changed": False, "adopted": [], "tags": dict(stack.tags)}
-    found = [one for one in (Bucket(*each) for each in buckets.items()) if _is_ours(one, tags)]
+    with translated("AWS account"):
+        account = str(client("sts").get_caller_identity()["Account"])
+    found = [one for one in (Bucket(*each) for each in buckets.items()) if _is_ours(one, tags, account)]
     if stack and not check:
         # A change set that was never executed: an empty shell that can be neither created nor updated.
         stacks.delete(stack, _IDLE)
@@ -77,12 +79,10 @@ def _begun(name: str) -> Stack | None:
     return stack
 
 
-def _is_ours(bucket: Bucket, tags: Mapping[str, str]) -> bool:
+def _is_ours(bucket: Bucket, tags: Mapping[str, str], account: str) -> bool:
     """Whether the bucket exists. Raises ``RefusedError`` when it does and is not this platform's."""
     s3 = client("s3")
     subject = f"bucket {bucket.name}"
-    with translated("AWS account"):
-        account = str(client("sts").get_caller_identity()["Account"])
     try:
         with translated(subject):
             s3.head_bucket(Bucket=bucket.name, ExpectedBucketOwner=account)

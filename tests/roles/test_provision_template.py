@@ -103,6 +103,19 @@ def test_cfn_lint_has_no_finding(template, tmp_path):
     assert (done.returncode, done.stdout) == (0, "")
 
 
+def test_every_finding_that_is_accepted_has_its_reason_beside_it(template):
+    accepted = [
+        (name, answer)
+        for name, resource in template["Resources"].items()
+        for answer in resource.get("Metadata", {}).get("checkov", {}).get("skip", [])
+    ]
+
+    assert accepted
+    assert [
+        (name, answer["id"]) for name, answer in accepted if len(answer.get("comment", "").split()) < 5
+    ] == []
+
+
 def test_it_fits_into_one_request(template):
     assert len(json.dumps(template, separators=(",", ":"))) < 51_200
 
