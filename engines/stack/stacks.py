@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from engines.aws import AwsError, client, translated
 from engines.errors import EngineError
+from engines.waiting import wait
 
 GONE = "DELETE_COMPLETE"
-_PAUSE = (0.2, 10.0)  # seconds between two looks, at first and at most
 
 
 class StackError(EngineError):
@@ -61,21 +60,21 @@ def settle(stack: Stack, timeout: float) -> Stack:
 
     Raises ``StackError`` when nothing has happened to it for ``timeout`` seconds.
     """
-    moved, before, pause = time.monotonic(), -1, _PAUSE[0]
-    while stack.busy:
-        events = _events(stack.id)
-        if events != before:
-            moved, before = time.monotonic(), events
-        if time.monotonic() - moved > timeout:
-            raise StackError(
-                f"is {stack.status}, and nothing has happened for {timeout:.0f} s",
-                subject=f"stack {stack.name}",
-                remedy="Look at its events in CloudFormation; the same command goes on from there.",
-            )
-        time.sleep(pause)
-        pause = min(2 * pause, _PAUSE[1])
-        stack = find(stack.id) or stack
-    return stack
+
+    def stuck(now: Stack) -> StackError:
+        return StackError(
+            f"is {now.status}, and nothing has happened for {timeout:.0f} s",
+            subject=f"stack {stack.name}",
+            remedy="Look at its events in CloudFormation; the same command goes on from there.",
+        )
+
+    return wait(
+        lambda: find(stack.id) or stack,
+        lambda now: not now.busy,
+        lambda now: _events(now.id) if now.busy else 0,
+        timeout=timeout,
+        stuck=stuck,
+    )
 
 
 def delete(stack: Stack, timeout: float) -> Stack:

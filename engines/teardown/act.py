@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,8 +11,7 @@ from engines.events import emit
 from engines.stack import stacks
 from engines.teardown import survey
 from engines.teardown.model import Action, TeardownError
-
-_PAUSE = (0.2, 5.0)  # seconds between two looks, at first and at most
+from engines.waiting import wait
 
 
 @dataclass(frozen=True)
@@ -78,18 +76,15 @@ class Hands:
 
     def _until_none(self, count: Callable[[], int], subject: str, what: str) -> None:
         """Wait until ``count`` is zero; as long as it goes down there is time."""
-        moved, before, pause = time.monotonic(), -1, _PAUSE[0]
-        while now := count():
-            if now != before:
-                moved, before = time.monotonic(), now
-            if time.monotonic() - moved > self.timeout:
-                raise TeardownError(
-                    f"nothing has moved for {self.timeout:.0f} s: {what} ({now})",
-                    subject=subject,
-                    remedy="Look at it in the ECS console; the same command goes on from there.",
-                )
-            time.sleep(pause)
-            pause = min(2 * pause, _PAUSE[1])
+
+        def stuck(now: int) -> TeardownError:
+            return TeardownError(
+                f"nothing has moved for {self.timeout:.0f} s: {what} ({now})",
+                subject=subject,
+                remedy="Look at it in the ECS console; the same command goes on from there.",
+            )
+
+        wait(count, lambda now: not now, lambda now: now, timeout=self.timeout, stuck=stuck)
 
 
 def _forget_definitions(family: str) -> None:
