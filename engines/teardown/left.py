@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 from engines.aws import client
@@ -78,8 +79,7 @@ def _named(platform: Platform) -> Iterator[Thing]:
         ("role", "iam", "get_role", f"{name}-task", {"RoleName": f"{name}-task"}),
     )
     for kind, service, operation, which, options in asked:
-        ask = getattr(client(service), operation)
-        answer = present(f"{kind} {which}", lambda ask=ask, options=options: ask(**options))
+        answer = present(f"{kind} {which}", partial(getattr(client(service), operation), **options))
         if answer and any(value for key, value in answer.items() if key != "ResponseMetadata"):
             yield Thing(kind, which)
     for topic in pages("topics", "sns", "list_topics", "Topics"):
@@ -95,8 +95,7 @@ def _network(platform: Platform) -> Iterator[Thing]:
     """Yield what has no name of its own, by its tags."""
     filters = [{"Name": f"tag:{key}", "Values": [value]} for key, value in platform.tags.items()]
     for kind, (operation, answer, key) in _NETWORK.items():
-        ask = getattr(client("ec2"), operation)
-        found = present(kind, lambda ask=ask: ask(Filters=filters)) or {}
+        found = present(kind, partial(getattr(client("ec2"), operation), Filters=filters)) or {}
         for one in found.get(answer, []):
             if str(one.get("State", "")).lower() not in _GONE:
                 yield Thing(kind, one[key])

@@ -71,7 +71,7 @@ def _proven(platform: Platform, patience: float) -> list[Thing]:
 
 
 def _answer(actions: Sequence[Action], things: Sequence[Thing]) -> dict[str, Any]:
-    rows = [(action.step, action.subject, action.text) for action in actions]
+    rows: list[tuple[str, str, str]] = [(action.step, action.subject, action.text) for action in actions]
     rows += [(thing.kind, thing.name, f"kept: {thing.kept}") for thing in things]
     return {
         "changed": bool(actions),

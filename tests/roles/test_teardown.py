@@ -49,7 +49,7 @@ def test_check_mode_shows_what_would_go_without_consent(play):
 
     assert code == 0, text
     assert "parameters /bmii/local delete 1 parameters" in text
-    assert "changed=0" in text
+    assert "changed=1" in text
     assert _untouched()
 
 
