@@ -44,6 +44,10 @@ stack-down: setup ## Stop both and delete their files
 lint: setup ## ansible-lint (production profile), yamllint, ruff, mypy --strict, cfn-lint
 	@scripts/lint
 
+.PHONY: audit
+audit: setup ## checkov over the stack's template, in an environment of its own (downloads it the first time)
+	@scripts/audit
+
 .PHONY: unit
 unit: setup ## pytest without the journey
 	pytest -n $(WORKERS) --dist loadfile -m 'not journey' $(PYTEST)

@@ -6,6 +6,9 @@ Where a client connects and as whom is the environment's business (``AWS_PROFILE
 
 from __future__ import annotations
 
+import functools
+import os
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -25,6 +28,8 @@ _UNKNOWN = frozenset(
 )
 _CLOCK = frozenset({"RequestTimeTooSkewed"})
 _DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"})
+# A session makes one client at a time; the clients themselves may be used by any thread.
+_MAKING = threading.Lock()
 
 
 class AwsError(EngineError):
@@ -41,8 +46,19 @@ def client(service: str, **options: Any) -> Any:
     ``options`` go to ``boto3.Session.client`` (for example explicit keys for a store that is not AWS).
     """
     options["config"] = _CONFIG.merge(options["config"]) if "config" in options else _CONFIG
-    with translated(f"AWS client for {service}"):
-        return boto3.session.Session().client(service, **options)
+    with translated(f"AWS client for {service}"), _MAKING:
+        return _session(_environment()).client(service, **options)
+
+
+@functools.lru_cache(maxsize=8)
+def _session(environment: tuple[tuple[str, str], ...]) -> Any:
+    """Return the session of what the environment says now: it reads AWS's descriptions of services once."""
+    del environment
+    return boto3.session.Session()
+
+
+def _environment() -> tuple[tuple[str, str], ...]:
+    return tuple(sorted((name, value) for name, value in os.environ.items() if name.startswith("AWS_")))
 
 
 @contextmanager

@@ -81,6 +81,10 @@ options:
     description: Where the state bucket is made.
     type: str
     default: us-east-1
+  tags:
+    description: Tags of the state bucket when it is made. The run is added to them as C(RunId).
+    type: dict
+    default: {}
   runs:
     description: How many of the latest runs V(read) returns.
     type: int
@@ -179,6 +183,7 @@ def main() -> None:
             "unfreeze": {"type": "str", "default": ""},
             "account_id": {"type": "str", "default": ""},
             "region": {"type": "str", "default": "us-east-1"},
+            "tags": {"type": "dict", "default": {}},
             "runs": {"type": "int", "default": 0},
         },
         required_if=[
@@ -224,7 +229,8 @@ def _open(store: Store, options: dict[str, Any], run_id: str, *, check_mode: boo
     )
     unfrozen = opening.thaws
     guard.check_account(options["account_id"], first=not options["run_id"])
-    changed = guard.make_bucket(store, options["region"], check_mode=check_mode)
+    tags = {**options["tags"], "RunId": run_id} if options["tags"] else {}
+    changed = guard.make_bucket(store, options["region"], tags=tags, check_mode=check_mode)
     if check_mode:
         return _answer(ledger.read(store), run_id, changed=changed, unfrozen=unfrozen)
     state = ledger.open_phase(store, opening)

@@ -26,6 +26,7 @@ def apply() -> None:
     """Mend the emulator in this process, before it serves."""
     decrypt_container_secrets()
     run_tasks()
+    tag_buckets()
     prober = measure_target_health()
     complete_rollouts_on_health(prober)
     save_always()
@@ -47,6 +48,26 @@ def decrypt_container_secrets() -> None:
         return values
 
     ecs._resolve_container_secrets = decrypted
+
+
+def tag_buckets() -> None:
+    """Give a bucket the tags of its stack, as CloudFormation does with everything that can be tagged."""
+    from ministack.services import s3  # noqa: PLC0415
+    from ministack.services.cloudformation import provisioners  # noqa: PLC0415
+
+    kind = "AWS::S3::Bucket"
+    handler = provisioners._RESOURCE_HANDLERS[kind]
+    create, update = handler["create"], handler["update"]
+
+    def tagged(properties: dict[str, Any], made: tuple[str, Any]) -> tuple[str, Any]:
+        s3._bucket_tags[made[0]] = {tag["Key"]: tag["Value"] for tag in properties.get("Tags", [])}
+        return made
+
+    handler["create"] = lambda name, properties, stack: tagged(properties, create(name, properties, stack))
+    handler["update"] = lambda name, before, properties, stack: tagged(
+        properties, update(name, before, properties, stack)
+    )
+    provisioners._STACK_TAG_PROPERTY[kind] = ("Tags", "list")
 
 
 def run_tasks() -> None:

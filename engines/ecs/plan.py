@@ -102,7 +102,8 @@ def make(release: Release, service: Service, current: Current) -> Plan:
     arn = _matching_revision(wanted, current)
     actions: list[Action] = []
     if not arn:
-        actions.append(Action("register", f"register a revision of {release.family}", wanted))
+        tagged = {"tags": tags_of(service.tags)} if service.tags else {}
+        actions.append(Action("register", f"register a revision of {release.family}", {**wanted, **tagged}))
     if is_there(current.service):
         assert current.service is not None  # noqa: S101 - what is_there has just said, for the type checker
         actions += _update(service, settings(service, release), arn, current.service)

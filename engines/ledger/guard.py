@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from engines import aws
 from engines.errors import ConfigurationError
 from engines.ledger.lock import LOCK_KEY
@@ -25,7 +27,9 @@ def check_account(account_id: str, *, first: bool) -> None:
         )
 
 
-def make_bucket(store: Store, region: str, *, check_mode: bool) -> bool:
+def make_bucket(
+    store: Store, region: str, *, tags: Mapping[str, str] | None = None, check_mode: bool
+) -> bool:
     """Make sure that the state bucket is there, versioned, encrypted and closed; say whether it was missing.
 
     The lock is the first thing that is written, so a bucket without one may be a bucket half-made.
@@ -36,5 +40,5 @@ def make_bucket(store: Store, region: str, *, check_mode: bool) -> bool:
     if not check_mode:
         if missing:
             store.create(region)
-        store.secure()
+        store.secure(tags)
     return missing

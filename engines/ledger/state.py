@@ -12,6 +12,8 @@ from engines.ledger.errors import OrderError
 SUCCEEDED, FAILED, RUNNING, INTERRUPTED = "succeeded", "failed", "running", "interrupted"
 # The phase after which users are served: from then on the data phases leave the target alone.
 GOING_LIVE = "deploy"
+# What ends all that: afterwards the new world is empty again, and no phase has been run.
+TEARDOWN = "teardown"
 PHASES = ("provision", "database", "storage", "container", "deploy")
 # A service without its rows would go live, and freeze, an empty world.
 _NEEDS = {
@@ -68,6 +70,8 @@ class State:
         record = {**self.phases.get(phase, {}), "outcome": outcome, "ended": now}
         if outcome == SUCCEEDED:
             record.update(result)
+            if phase == TEARDOWN:
+                return replace(self, phases={phase: record}, live_since="")
         goes_live = phase == GOING_LIVE and outcome == SUCCEEDED and not self.live_since
         return replace(self._with(phase, record), live_since=now if goes_live else self.live_since)
 
@@ -81,7 +85,17 @@ class State:
         return replace(self, phases={**self.phases, **cut_off})
 
     def check_order(self, phase: str) -> None:
-        """Raise ``OrderError`` unless what ``phase`` builds on has succeeded; once live, it did before."""
+        """Raise ``OrderError`` unless what ``phase`` builds on has succeeded; once live, it did before.
+
+        A teardown that has begun is ended first: a world that is half gone would go live without its rows.
+        """
+        begun = self.phases.get(TEARDOWN, {}).get("outcome", SUCCEEDED)
+        if phase != TEARDOWN and begun != SUCCEEDED:
+            raise OrderError(
+                f"comes after a teardown that has not ended ({begun})",
+                subject=f"phase {phase}",
+                remedy="Run `ansible-playbook playbooks/teardown.yml` to its end.",
+            )
         for need in _NEEDS.get(phase, ()):
             if not self.live_since and self.phases.get(need, {}).get("outcome") != SUCCEEDED:
                 raise OrderError(

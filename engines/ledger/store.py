@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parsedate_to_datetime
@@ -59,8 +60,8 @@ class Store:
         with aws.translated(f"state bucket {self.bucket}"):
             self._s3.create_bucket(Bucket=self.bucket, **location)
 
-    def secure(self) -> None:
-        """Keep every version, encrypt what is written, and let nobody outside the account in."""
+    def secure(self, tags: Mapping[str, str] | None = None) -> None:
+        """Keep every version, encrypt what is written, let nobody from outside in, and put ``tags``."""
         rule = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}
         closed = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
         with aws.translated(f"state bucket {self.bucket}"):
@@ -71,6 +72,9 @@ class Store:
             self._s3.put_public_access_block(
                 Bucket=self.bucket, PublicAccessBlockConfiguration=dict.fromkeys(closed, True)
             )
+            if tags:
+                tag_set = [{"Key": key, "Value": value} for key, value in tags.items()]
+                self._s3.put_bucket_tagging(Bucket=self.bucket, Tagging={"TagSet": tag_set})
 
     def read(self, key: str) -> Document:
         """Return the document at ``key``; an empty one when there is none, or no bucket yet."""

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from engines.aws import client
 from engines.ledger import ledger
 from engines.ledger.ledger import Opening
 from engines.ledger.owner import Owner
@@ -39,12 +40,14 @@ def _run(**options):
 
 
 def test_check_says_what_the_run_does(bucket) -> None:
-    options = {"bucket": bucket, "state": "opened", "phase": "provision"}
+    options = {"bucket": bucket, "state": "opened", "phase": "provision", "tags": {"Project": "bmii"}}
     check = _run(**options, check=True)
     assert not Store(bucket).exists()
     real, repeat = _run(**options), _run(**options)
     assert (check["changed"], real["changed"], repeat["changed"]) == (True, True, False)
     assert real["phases"]["provision"]["run_id"] == real["run_id"] != repeat["run_id"]
+    tags = {one["Key"]: one["Value"] for one in client("s3").get_bucket_tagging(Bucket=bucket)["TagSet"]}
+    assert tags == {"Project": "bmii", "RunId": real["run_id"]}
 
 
 def test_read_tells_the_lock_and_the_runs_and_changes_nothing(bucket) -> None:

@@ -1,11 +1,13 @@
 """Each gap of the emulator, seen without its mend: a test that fails here says that the mend can go."""
 
+import json
 import socket
 import subprocess
 import time
 import urllib.error
 
 import boto3
+import botocore.exceptions
 import pytest
 
 from rehearsal import emulator
@@ -80,6 +82,22 @@ def test_dead_targets_are_healthy(unmended, dead_service):
 def test_rollouts_complete_whatever_their_targets_say(unmended, dead_service):
     [service] = unmended("ecs").describe_services(cluster="dead", services=["app"])["services"]
     assert service["deployments"][0]["rolloutState"] == "COMPLETED", f"complete_rollouts_on_health: {GO}"
+
+
+def test_buckets_do_not_get_the_tags_of_their_stack(unmended):
+    cloudformation, s3 = unmended("cloudformation"), unmended("s3")
+    bucket = {"Type": "AWS::S3::Bucket", "Properties": {"BucketName": "tagged"}}
+    cloudformation.create_stack(
+        StackName="tagged",
+        TemplateBody=json.dumps({"Resources": {"Bucket": bucket}}),
+        Tags=[{"Key": "Project", "Value": "bmii"}],
+    )
+    cloudformation.get_waiter("stack_create_complete").wait(StackName="tagged", WaiterConfig={"Delay": 1})
+    try:
+        tags = s3.get_bucket_tagging(Bucket="tagged")["TagSet"]
+    except botocore.exceptions.ClientError:
+        tags = []
+    assert tags == [], f"tag_buckets: {GO}"
 
 
 def _crash_and_restart(server, log, between):

@@ -94,3 +94,22 @@ def test_a_fingerprint_tells_configurations_apart_but_not_secrets() -> None:
     assert fingerprint(one) == fingerprint(same)
     assert fingerprint(one) != fingerprint({**one, "region": "b"})
     assert fingerprint(one) != fingerprint({**one, "url": "postgresql://reader:one@elsewhere/db"})
+
+
+def test_a_teardown_leaves_a_world_that_was_never_provisioned():
+    live = State({"provision": {"outcome": SUCCEEDED, "outputs": {"a": 1}}}, live_since="t1", token=7)
+    gone = live.started("teardown", "run", "t2").ended("teardown", SUCCEEDED, "t3", {"outputs": {}})
+
+    assert (list(gone.phases), gone.outputs, gone.frozen, gone.token) == (["teardown"], {}, False, 7)
+    gone.check_order("provision")
+    with pytest.raises(OrderError, match="needs the phase provision"):
+        gone.check_order("database")
+
+
+@pytest.mark.parametrize("outcome", [RUNNING, FAILED, INTERRUPTED])
+def test_a_teardown_that_has_begun_is_ended_before_anything_else(outcome):
+    half = State({"teardown": {"outcome": outcome}}, live_since="t1")
+
+    half.check_order("teardown")
+    with pytest.raises(OrderError, match=rf"teardown that has not ended \({outcome}\)"):
+        half.check_order("deploy")

@@ -1,0 +1,1 @@
+"""Taking a platform down: what is there, what would be done, doing it, and the proof that nothing is left."""

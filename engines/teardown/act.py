@@ -1,0 +1,167 @@
+"""Doing what was planned. Every step may be cut off at any instant, and be done again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from engines.aws import client, translated
+from engines.events import emit
+from engines.stack import stacks
+from engines.teardown import survey
+from engines.teardown.model import Action, TeardownError
+from engines.waiting import wait
+
+
+@dataclass(frozen=True)
+class Hands:
+    """Does one thing at a time to the services of ``cluster``, and to what else an action names.
+
+    A wait ends with ``TeardownError`` or ``StackError`` when nothing has moved for ``timeout`` seconds.
+    """
+
+    cluster: str
+    timeout: float
+
+    def act(self, action: Action) -> None:
+        """Do it, and wait until it is done. Raises ``AwsError`` too, when AWS refuses."""
+        emit("teardown.step", step=action.step, subject=action.subject)
+        steps: Mapping[str, Callable[[str], None]] = {
+            "service": self._service,
+            "tasks": self._tasks,
+            "definitions": _forget_definitions,
+            "images": _delete_images,
+            "database protection": _unprotect_database,
+            "stack protection": _unprotect_stack,
+            "stack": self._stack,
+            "log group": _delete_log_group,
+            "parameters": _delete_parameters,
+            "bucket": _delete_bucket,
+            "snapshots": _delete_snapshots,
+        }
+        steps[action.step](action.subject)
+
+    def _service(self, name: str) -> None:
+        ecs, subject = client("ecs"), f"service {name}"
+
+        def living() -> list[Mapping[str, Any]]:
+            with translated(subject):
+                found = ecs.describe_services(cluster=self.cluster, services=[name])["services"]
+            return [one for one in found if one["status"] != "INACTIVE"]
+
+        def tasks() -> int:
+            return sum(one["runningCount"] + one["pendingCount"] for one in living())
+
+        active = any(one["status"] == "ACTIVE" for one in living())
+        if active:
+            with translated(subject):
+                ecs.update_service(cluster=self.cluster, service=name, desiredCount=0)
+        self._until_none(tasks, subject, "tasks of it run")
+        if active:
+            with translated(subject):
+                ecs.delete_service(cluster=self.cluster, service=name, force=True)
+        self._until_none(lambda: len(living()), subject, "it drains")
+
+    def _tasks(self, cluster: str) -> None:
+        for arn in survey.tasks(cluster):
+            with translated(f"task {arn}"):
+                client("ecs").stop_task(cluster=cluster, task=arn, reason="The platform is taken down")
+        self._until_none(lambda: len(survey.tasks(cluster)), f"cluster {cluster}", "tasks run in it")
+
+    def _stack(self, name: str) -> None:
+        stack = stacks.find(name)
+        if stack and stacks.settle(stack, self.timeout).status != stacks.GONE:
+            stacks.delete(stack, self.timeout)
+
+    def _until_none(self, count: Callable[[], int], subject: str, what: str) -> None:
+        """Wait until ``count`` is zero; as long as it goes down there is time."""
+
+        def stuck(now: int) -> TeardownError:
+            return TeardownError(
+                f"nothing has moved for {self.timeout:.0f} s: {what} ({now})",
+                subject=subject,
+                remedy="Look at it in the ECS console; the same command goes on from there.",
+            )
+
+        wait(count, lambda now: not now, lambda now: now, timeout=self.timeout, stuck=stuck)
+
+
+def _forget_definitions(family: str) -> None:
+    ecs, subject = client("ecs"), f"task definitions {family}"
+    for batch in _batches(survey.definitions(family), 10):
+        with translated(subject):
+            for arn in batch:
+                ecs.deregister_task_definition(taskDefinition=arn)
+            answer = ecs.delete_task_definitions(taskDefinitions=batch)
+        _refuse_failures(subject, answer.get("failures", []), "reason")
+
+
+def _delete_images(repository: str) -> None:
+    # What a list of images for several platforms refers to is refused, and goes with the repository.
+    for batch in _batches(survey.images(repository), 100):
+        digests = [{"imageDigest": digest} for digest in batch]
+        with translated(f"repository {repository}"):
+            client("ecr").batch_delete_image(repositoryName=repository, imageIds=digests)
+
+
+def _unprotect_database(instance: str) -> None:
+    with translated(f"database {instance}"):
+        client("rds").modify_db_instance(
+            DBInstanceIdentifier=instance, DeletionProtection=False, ApplyImmediately=True
+        )
+
+
+def _unprotect_stack(name: str) -> None:
+    with translated(f"stack {name}"):
+        client("cloudformation").update_termination_protection(
+            StackName=name, EnableTerminationProtection=False
+        )
+
+
+def _delete_log_group(name: str) -> None:
+    with translated(f"log group {name}"):
+        client("logs").delete_log_group(logGroupName=name)
+
+
+def _delete_parameters(path: str) -> None:
+    for batch in _batches(survey.parameters(path), 10):
+        with translated(f"parameters below {path}"):
+            client("ssm").delete_parameters(Names=batch)
+
+
+def _delete_bucket(name: str) -> None:
+    s3, subject = client("s3"), f"bucket {name}"
+    with translated(subject):
+        for page in s3.get_paginator("list_multipart_uploads").paginate(Bucket=name):
+            for upload in page.get("Uploads", []):
+                s3.abort_multipart_upload(Bucket=name, Key=upload["Key"], UploadId=upload["UploadId"])
+        for page in s3.get_paginator("list_object_versions").paginate(Bucket=name):
+            versions = [
+                {"Key": one["Key"], "VersionId": one["VersionId"]}
+                for one in [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
+            ]
+            if versions:
+                answer = s3.delete_objects(Bucket=name, Delete={"Objects": versions, "Quiet": True})
+                _refuse_failures(subject, answer.get("Errors", []), "Message")
+        s3.delete_bucket(Bucket=name)
+
+
+def _delete_snapshots(instance: str) -> None:
+    for name in survey.snapshots(instance):
+        with translated(f"snapshot {name}"):
+            client("rds").delete_db_snapshot(DBSnapshotIdentifier=name)
+
+
+def _batches(things: Sequence[Any], size: int) -> Iterator[list[Any]]:
+    for start in range(0, len(things), size):
+        yield list(things[start : start + size])
+
+
+def _refuse_failures(subject: str, failures: Sequence[Mapping[str, Any]], why: str) -> None:
+    if failures:
+        raise TeardownError(
+            f"AWS refused {len(failures)} of them: {failures[0].get(why, 'no reason given')}",
+            subject=subject,
+            remedy="Remove what is in the way, and run the same command again.",
+        )

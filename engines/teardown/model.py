@@ -1,0 +1,102 @@
+"""What a platform is known by, what there is of it, and what is done about it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from engines.errors import EngineError
+from engines.stack.stacks import Stack
+
+Step = Literal[
+    "service",
+    "tasks",
+    "definitions",
+    "images",
+    "database protection",
+    "stack protection",
+    "stack",
+    "log group",
+    "parameters",
+    "bucket",
+    "snapshots",
+]
+
+
+class TeardownError(EngineError):
+    """A part of the platform cannot be taken down, or is still there."""
+
+
+@dataclass(frozen=True)
+class Platform:
+    """What is to be taken down, by name. Its stack and its buckets carry ``tags``; others are not its own.
+
+    ``name`` is that of cluster, service, repository and load balancer. ``state_bucket`` holds the ledger and
+    is always kept. With ``delete_data`` buckets and snapshots go too.
+    """
+
+    name: str
+    stack_name: str
+    database: str
+    parameter_path: str
+    buckets: tuple[str, ...]
+    tags: Mapping[str, str]
+    state_bucket: str = ""
+    delete_data: bool = False
+
+    @property
+    def log_groups(self) -> tuple[str, ...]:
+        """The log groups of service, tasks and database."""
+        return (
+            f"/ecs/{self.name}",
+            f"/aws/ecs/containerinsights/{self.name}/performance",
+            f"/aws/rds/instance/{self.database}/postgresql",
+            f"/aws/rds/instance/{self.database}/upgrade",
+        )
+
+
+@dataclass(frozen=True)
+class Found:
+    """What there is. ``buckets`` are those that exist, with their tags; the rest are names and numbers.
+
+    ``database`` says whether the instance is there, ``database_protected`` whether AWS refuses to delete it.
+    """
+
+    stack: Stack | None = None
+    services: tuple[str, ...] = ()
+    tasks: tuple[str, ...] = ()
+    definitions: tuple[str, ...] = ()
+    images: int = 0
+    database: bool = False
+    database_protected: bool = False
+    snapshots: tuple[str, ...] = ()
+    log_groups: tuple[str, ...] = ()
+    parameters: tuple[str, ...] = ()
+    buckets: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Action:
+    """One thing to do: the step, what it is done to, and a sentence about it."""
+
+    step: Step
+    subject: str
+    text: str
+
+    def report(self) -> dict[str, str]:
+        """Return the fields as JSON-able data."""
+        return {"step": self.step, "subject": self.subject, "text": self.text}
+
+
+@dataclass(frozen=True)
+class Thing:
+    """Something that is there: what it is, its name, and, when it is kept on purpose, why."""
+
+    kind: str
+    name: str
+    kept: str = ""
+
+    def report(self) -> dict[str, str]:
+        """Return the fields as JSON-able data."""
+        return {"kind": self.kind, "name": self.name, "kept": self.kept}

@@ -1,0 +1,96 @@
+"""From what there is to what is done, in the order in which things depend on each other. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from engines.errors import RefusedError
+from engines.teardown.model import Action, Found, Platform, Thing
+
+
+def plan(platform: Platform, found: Found) -> list[Action]:
+    """Return what is to be done, first things first; nothing when nothing is left.
+
+    Raises ``RefusedError`` when a stack or a bucket of that name is not this platform's.
+    """
+    _check_owner(platform, found)
+    return [*_running(found, platform), *_stack(found, platform), *_beside(found, platform)]
+
+
+def kept(platform: Platform, found: Found) -> list[Thing]:
+    """Return what stays on purpose."""
+    things = []
+    if not platform.delete_data:
+        things += [Thing("bucket", name, "data") for name in _ours(platform, found)]
+        things += [Thing("snapshot", name, "data") for name in found.snapshots]
+        if found.database:
+            things.append(Thing("snapshot", f"the final one of {platform.database}", "data"))
+    if platform.state_bucket:
+        things.append(Thing("bucket", platform.state_bucket, "the ledger, with the evidence"))
+    return things
+
+
+def _running(found: Found, platform: Platform) -> Iterator[Action]:
+    """Yield what ends the service: nothing may use what the stack takes away."""
+    for service in found.services:
+        yield Action("service", service, "scale to zero, wait for the last task, delete")
+    if found.tasks:
+        yield Action("tasks", platform.name, f"stop {len(found.tasks)} tasks that no service keeps")
+    if found.definitions:
+        yield Action("definitions", platform.name, f"forget {len(found.definitions)} task definitions")
+    if found.images:
+        yield Action("images", platform.name, f"delete {found.images} images")
+
+
+def _stack(found: Found, platform: Platform) -> Iterator[Action]:
+    if found.stack is None:
+        return
+    if found.database_protected:
+        yield Action("database protection", platform.database, "let AWS delete the instance")
+    if found.stack.protected:
+        yield Action("stack protection", found.stack.name, "let CloudFormation delete the stack")
+    snapshot = f", after a final snapshot of {platform.database}" if found.database else ""
+    yield Action("stack", found.stack.name, f"delete the stack{snapshot}")
+
+
+def _beside(found: Found, platform: Platform) -> Iterator[Action]:
+    """Yield what is not in the stack, or outlives it."""
+    if found.stack is None:  # with the stack they go by themselves
+        for name in found.log_groups:
+            yield Action("log group", name, "delete what was logged after the stack was gone")
+    if found.parameters:
+        yield Action("parameters", platform.parameter_path, f"delete {len(found.parameters)} parameters")
+    if not platform.delete_data:
+        return
+    for name in _ours(platform, found):
+        yield Action("bucket", name, "delete every version of every object, and the bucket")
+    if found.snapshots or found.database:
+        number = len(found.snapshots) + int(found.database)
+        yield Action("snapshots", platform.database, f"delete {number} snapshots")
+
+
+def _ours(platform: Platform, found: Found) -> list[str]:
+    return [name for name, tags in found.buckets.items() if _carries(tags, platform.tags)]
+
+
+def _check_owner(platform: Platform, found: Found) -> None:
+    stack = found.stack
+    # An import cannot tag: a stack that a killed run left there holds buckets alone, which stay in any case.
+    if stack and not _carries(stack.tags, platform.tags) and (stack.tags or "IMPORT_" not in stack.status):
+        raise _foreign(f"stack {stack.name}", stack.tags, platform.tags)
+    for name, tags in found.buckets.items():
+        if platform.delete_data and not _carries(tags, platform.tags):
+            raise _foreign(f"bucket {name}", tags, platform.tags)
+
+
+def _carries(tags: Mapping[str, str], wanted: Mapping[str, str]) -> bool:
+    return all(tags.get(key) == value for key, value in wanted.items())
+
+
+def _foreign(subject: str, tags: Mapping[str, str], wanted: Mapping[str, str]) -> RefusedError:
+    key, value = next((key, value) for key, value in wanted.items() if tags.get(key) != value)
+    return RefusedError(
+        f"is not this platform's: its tag {key} is {tags.get(key, 'not there')}, where {value} was expected",
+        subject=subject,
+        remedy="Nothing was changed. Check which inventory and account are meant.",
+    )

@@ -1,0 +1,81 @@
+"""From what there is to nothing, or to exactly what is kept."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from engines.stack import stacks
+from engines.table import table
+from engines.teardown.act import Hands
+from engines.teardown.left import left
+from engines.teardown.model import Action, Found, Platform, TeardownError, Thing
+from engines.teardown.plan import kept, plan
+from engines.teardown.survey import survey
+
+# What is written while the platform goes (a last line of a log) is taken away in a second round.
+_ROUNDS = 3
+
+
+def teardown(
+    platform: Platform, *, check: bool = False, timeout: float = 900, patience: float = 60
+) -> dict[str, Any]:
+    """Take the platform down and prove that nothing is left but what is kept.
+
+    Returns ``{changed, actions, things, table}``; with ``check`` what would be done and kept, and nothing is
+    changed. ``timeout`` is how many seconds a step may go without progress, ``patience`` how many seconds AWS
+    may go on listing what it has deleted. Raises ``RefusedError`` when a name is not this platform's, and
+    ``TeardownError`` or ``AwsError``.
+    """
+    if check:
+        found = survey(platform)
+        return _answer(plan(platform, found), kept(platform, found))
+    done: list[Action] = []
+    hands = Hands(platform.name, timeout)
+    for _ in range(_ROUNDS):
+        actions = plan(platform, _settled(platform, timeout))
+        if not actions:
+            break
+        for action in actions:
+            hands.act(action)
+        done += actions
+    return _answer(done, _proven(platform, patience))
+
+
+def _settled(platform: Platform, timeout: float) -> Found:
+    """Return what there is when AWS has finished what a killed run had begun."""
+    stack = stacks.find(platform.stack_name)
+    if stack:
+        stacks.settle(stack, timeout)
+    return survey(platform)
+
+
+def _proven(platform: Platform, patience: float) -> list[Thing]:
+    """Return what is kept; raise ``TeardownError`` when anything else is still there."""
+    deadline = time.monotonic() + patience
+    while True:
+        things = left(platform, survey(platform))
+        unwanted = [thing for thing in things if not thing.kept]
+        if not unwanted:
+            return things
+        if time.monotonic() > deadline:
+            raise TeardownError(
+                f"{len(unwanted)} things are still there: "
+                + ", ".join(f"{one.kind} {one.name}" for one in unwanted),
+                subject=f"platform {platform.name}",
+                remedy="Run the same command again; what is still named then has to be deleted by hand.",
+                details=[one.report() for one in unwanted],
+            )
+        time.sleep(1)
+
+
+def _answer(actions: Sequence[Action], things: Sequence[Thing]) -> dict[str, Any]:
+    rows: list[tuple[str, str, str]] = [(action.step, action.subject, action.text) for action in actions]
+    rows += [(thing.kind, thing.name, f"kept: {thing.kept}") for thing in things]
+    return {
+        "changed": bool(actions),
+        "actions": [action.report() for action in actions],
+        "things": [thing.report() for thing in things],
+        "table": table(("WHAT", "NAME", "WHAT IS DONE"), rows),
+    }

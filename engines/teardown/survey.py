@@ -1,0 +1,147 @@
+"""What there is of a platform, asked from AWS. Nothing here changes anything."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from engines.aws import AwsError, client, translated
+from engines.stack import stacks
+from engines.teardown.model import Found, Platform
+
+# What AWS says of a thing that is not there, beside the many codes with "NotFound" in them.
+_ABSENT = frozenset({"404", "NoSuchBucket", "NoSuchEntity", "NoSuchTagSet", "ClusterNotFoundException"})
+_DESCRIBED = 100  # tasks that one DescribeTasks call takes
+
+
+def survey(platform: Platform) -> Found:
+    """Return what there is now. Raises ``AwsError`` when AWS cannot be asked."""
+    services = _services(platform.name)
+    database, protected = _database(platform.database)
+    return Found(
+        stack=stacks.find(platform.stack_name),
+        services=services,
+        tasks=strays(platform.name, services),
+        definitions=definitions(platform.name),
+        images=len(images(platform.name)),
+        database=database,
+        database_protected=protected,
+        snapshots=snapshots(platform.database),
+        log_groups=log_groups(platform),
+        parameters=parameters(platform.parameter_path),
+        buckets={name: tags for name in platform.buckets if (tags := bucket_tags(name)) is not None},
+    )
+
+
+def present(subject: str, ask: Callable[[], Any]) -> Any:
+    """Return the answer of ``ask``, or None when AWS says that there is no such thing."""
+    try:
+        with translated(subject):
+            return ask()
+    except AwsError as error:
+        if error.code in _ABSENT or "NotFound" in error.code:
+            return None
+        raise
+
+
+def pages(subject: str, service: str, operation: str, key: str, **options: Any) -> list[Any]:
+    """Return the entries under ``key`` of all pages; none when what they are asked of is not there."""
+    found = present(
+        subject, lambda: list(client(service).get_paginator(operation).paginate(**options).search(f"{key}[]"))
+    )
+    return [one for one in found or [] if one is not None]
+
+
+def tasks(cluster: str) -> tuple[str, ...]:
+    """Return the ARNs of tasks that run in the cluster or are about to."""
+    return tuple(pages(f"cluster {cluster}", "ecs", "list_tasks", "taskArns", cluster=cluster))
+
+
+def strays(cluster: str, services: Sequence[str]) -> tuple[str, ...]:
+    """Return the ARNs of those tasks that none of ``services`` keeps."""
+    found: list[str] = []
+    arns, groups = tasks(cluster), [f"service:{name}" for name in services]
+    for start in range(0, len(arns), _DESCRIBED):
+        with translated(f"cluster {cluster}"):
+            answer = client("ecs").describe_tasks(cluster=cluster, tasks=arns[start : start + _DESCRIBED])
+        found += [one["taskArn"] for one in answer["tasks"] if one.get("group") not in groups]
+    return tuple(found)
+
+
+def definitions(family: str) -> tuple[str, ...]:
+    """Return the ARNs of the family's task definitions, those that were deregistered too."""
+    found: list[str] = []
+    for status in ("ACTIVE", "INACTIVE"):
+        arns = pages(
+            f"task definitions {family}",
+            "ecs",
+            "list_task_definitions",
+            "taskDefinitionArns",
+            familyPrefix=family,
+            status=status,
+        )
+        # The prefix also finds the family `bmii-2`.
+        found += [arn for arn in arns if arn.rpartition("/")[2].rpartition(":")[0] == family]
+    return tuple(dict.fromkeys(found))
+
+
+def images(repository: str) -> tuple[str, ...]:
+    """Return the digests of the images in the repository."""
+    found = pages(f"repository {repository}", "ecr", "list_images", "imageIds", repositoryName=repository)
+    return tuple(dict.fromkeys(one["imageDigest"] for one in found))
+
+
+def snapshots(instance: str) -> tuple[str, ...]:
+    """Return the snapshots of the instance that outlive it."""
+    found = pages(
+        f"snapshots of {instance}",
+        "rds",
+        "describe_db_snapshots",
+        "DBSnapshots",
+        DBInstanceIdentifier=instance,
+        SnapshotType="manual",
+    )
+    return tuple(one["DBSnapshotIdentifier"] for one in found)
+
+
+def log_groups(platform: Platform) -> tuple[str, ...]:
+    """Return the platform's log groups that exist."""
+    return tuple(
+        name
+        for name in platform.log_groups
+        for one in pages(
+            f"log group {name}", "logs", "describe_log_groups", "logGroups", logGroupNamePrefix=name
+        )
+        if one["logGroupName"] == name
+    )
+
+
+def parameters(path: str) -> tuple[str, ...]:
+    """Return the names of the parameters below the path; no value is asked for."""
+    filters = [{"Key": "Path", "Option": "Recursive", "Values": [path]}]
+    found = pages(
+        f"parameters below {path}", "ssm", "describe_parameters", "Parameters", ParameterFilters=filters
+    )
+    return tuple(one["Name"] for one in found)
+
+
+def bucket_tags(name: str) -> dict[str, str] | None:
+    """Return the tags of a bucket of this account; None when there is no such bucket."""
+    s3 = client("s3")
+    if present(f"bucket {name}", lambda: s3.head_bucket(Bucket=name)) is None:
+        return None
+    answer = present(f"bucket {name}", lambda: s3.get_bucket_tagging(Bucket=name))
+    return {one["Key"]: one["Value"] for one in (answer or {"TagSet": []})["TagSet"]}
+
+
+def _services(cluster: str) -> tuple[str, ...]:
+    arns = pages(f"cluster {cluster}", "ecs", "list_services", "serviceArns", cluster=cluster)
+    return tuple(arn.rpartition("/")[2] for arn in arns)
+
+
+def _database(instance: str) -> tuple[bool, bool]:
+    answer = present(
+        f"database {instance}", lambda: client("rds").describe_db_instances(DBInstanceIdentifier=instance)
+    )
+    found = (answer or {"DBInstances": []})["DBInstances"]
+    return bool(found), any(one.get("DeletionProtection") for one in found)

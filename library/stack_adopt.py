@@ -1,0 +1,93 @@
+#!/usr/bin/python
+# Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
+"""Ansible module: begin a stack with the buckets that an earlier one has left."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+---
+module: stack_adopt
+short_description: Begin a CloudFormation stack with the buckets that an earlier one has left
+author: BMII Migrate contributors (@bmii-migrate)
+description:
+  - CloudFormation refuses to create a stack whose bucket exists. When the stack does not exist yet, this
+    module begins it with an import of those of O(buckets) that do; an update builds the rest, and brings the
+    buckets to what its template says. What is in them stays as it is.
+  - A bucket of another account, in another region, or without O(tags) is refused.
+  - A stack that exists is left alone; one that a killed run has left with a change set alone is removed.
+  - Endpoint, region and credentials come from the environment (C(AWS_REGION), C(AWS_PROFILE) ...).
+options:
+  stack_name:
+    description: The stack.
+    type: str
+    required: true
+  buckets:
+    description: The buckets' names by the names that they have in the template.
+    type: dict
+    required: true
+  tags:
+    description: What a bucket has to carry to be known as the platform's own.
+    type: dict
+    default: {}
+attributes:
+  check_mode:
+    description: Says which buckets would be taken in, and changes nothing.
+    support: full
+  diff_mode:
+    description: There is nothing to compare.
+    support: none
+"""
+
+EXAMPLES = r"""
+- name: Take in the buckets that an earlier stack has left
+  stack_adopt:
+    stack_name: bmii
+    buckets:
+      RawBucket: bmii-raw
+      FeaturesBucket: bmii-features
+    tags:
+      Project: bmii
+      Environment: production
+"""
+
+RETURN = r"""
+adopted:
+  description: The buckets that were taken in; in check mode, that would be.
+  returned: success
+  type: list
+  elements: str
+  sample: [bmii-raw]
+tags:
+  description: The tags of the stack, when it was there before.
+  returned: success
+  type: dict
+  sample: {Project: bmii, RunId: 20261122T170000Z-0a1b2c}
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from engines.contract import finish
+from engines.stack.adopt import adopt
+
+
+def main() -> None:
+    """Read the contract, call the engine, return."""
+    module = AnsibleModule(
+        argument_spec={
+            "stack_name": {"type": "str", "required": True},
+            "buckets": {"type": "dict", "required": True},
+            "tags": {"type": "dict", "default": {}},
+        },
+        supports_check_mode=True,
+    )
+    options = module.params
+    finish(
+        module,
+        lambda: adopt(
+            options["stack_name"], options["buckets"], tags=options["tags"], check=module.check_mode
+        ),
+    )
+
+
+if __name__ == "__main__":
+    main()

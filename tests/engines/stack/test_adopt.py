@@ -1,0 +1,156 @@
+"""Buckets that an earlier stack has left: taken in with what is in them, if they are ours."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from botocore.exceptions import ClientError
+
+from engines.aws import client
+from engines.errors import RefusedError
+from engines.stack import adopt as engine
+from engines.stack import stacks
+from engines.stack.adopt import Bucket, adopt, template
+
+TAGS = {"Project": "adopting", "Environment": "test"}
+BUCKETS = {"RawBucket": "adopting-raw", "FeaturesBucket": "adopting-features"}
+STACK = "adopting"
+
+
+def _whole():
+    """A template with both buckets, versioned, and a topic beside them."""
+    resources = {
+        name: {
+            "Type": "AWS::S3::Bucket",
+            "DeletionPolicy": "RetainExceptOnCreate",
+            "Properties": {"BucketName": bucket, "VersioningConfiguration": {"Status": "Enabled"}},
+        }
+        for name, bucket in BUCKETS.items()
+    }
+    return json.dumps({"Resources": {**resources, "Topic": {"Type": "AWS::SNS::Topic"}}})
+
+
+def _apply(verb):
+    cloudformation = client("cloudformation")
+    tags = [{"Key": key, "Value": value} for key, value in {**TAGS, "RunId": "one"}.items()]
+    getattr(cloudformation, f"{verb}_stack")(StackName=STACK, TemplateBody=_whole(), Tags=tags)
+    return stacks.settle(stacks.find(STACK), 60)
+
+
+@pytest.fixture
+def account(aws):
+    """The emulated account, with neither stack nor buckets before and after."""
+    _empty()
+    yield
+    _empty()
+
+
+def _empty():
+    s3 = client("s3")
+    if found := stacks.find(STACK):
+        stacks.delete(found, 60)
+    for name in [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]]:
+        if name in BUCKETS.values():
+            for version in s3.list_object_versions(Bucket=name).get("Versions", []):
+                s3.delete_object(Bucket=name, Key=version["Key"], VersionId=version["VersionId"])
+            s3.delete_bucket(Bucket=name)
+
+
+@pytest.fixture
+def kept(account):
+    """Both buckets, with an object, as a stack has left them."""
+    assert _apply("create").status == "CREATE_COMPLETE"
+    client("s3").put_object(Bucket="adopting-raw", Key="kept", Body=b"rows")
+    stacks.delete(stacks.find(STACK), 60)
+
+
+def test_an_import_names_buckets_and_nothing_else_about_them():
+    [resource] = template([Bucket("RawBucket", "adopting-raw")])["Resources"].values()
+
+    assert resource["Properties"] == {"BucketName": "adopting-raw"}
+    assert resource["DeletionPolicy"] == resource["UpdateReplacePolicy"] == "Retain"
+
+
+def test_an_empty_account_has_nothing_to_take_in(account):
+    assert adopt(STACK, BUCKETS, tags=TAGS) == {"changed": False, "adopted": [], "tags": {}}
+    assert stacks.find(STACK) is None
+
+
+def test_without_an_import_the_stack_is_refused(kept):
+    assert _apply("create").status == "ROLLBACK_COMPLETE"
+
+
+def test_kept_buckets_are_taken_in_with_their_objects_and_brought_up_to_date(kept):
+    s3 = client("s3")
+    s3.put_bucket_versioning(Bucket="adopting-features", VersioningConfiguration={"Status": "Suspended"})
+
+    planned = adopt(STACK, BUCKETS, tags=TAGS, check=True)
+    assert stacks.find(STACK) is None
+    done = adopt(STACK, BUCKETS, tags=TAGS)
+    updated = _apply("update")
+
+    assert planned == done == {"changed": True, "adopted": list(BUCKETS.values()), "tags": {}}
+    assert updated.status == "UPDATE_COMPLETE"
+    assert s3.get_object(Bucket="adopting-raw", Key="kept")["Body"].read() == b"rows"
+    assert s3.get_bucket_versioning(Bucket="adopting-features")["Status"] == "Enabled"
+    assert adopt(STACK, BUCKETS, tags=TAGS) == {
+        "changed": False,
+        "adopted": [],
+        "tags": {**TAGS, "RunId": "one"},
+    }
+
+
+def test_a_part_of_the_buckets_may_be_left(kept):
+    client("s3").delete_bucket(Bucket="adopting-features")
+
+    assert adopt(STACK, BUCKETS, tags=TAGS)["adopted"] == ["adopting-raw"]
+    assert _apply("update").status == "UPDATE_COMPLETE"
+    client("s3").head_bucket(Bucket="adopting-features")
+
+
+def test_a_run_that_was_killed_before_the_import_is_finished(kept):
+    client("cloudformation").create_change_set(
+        StackName=STACK,
+        ChangeSetName=engine.CHANGE_SET,
+        ChangeSetType="IMPORT",
+        TemplateBody=json.dumps(template([Bucket("RawBucket", "adopting-raw")])),
+        ResourcesToImport=[engine._identified(Bucket("RawBucket", "adopting-raw"))],
+    )
+    assert stacks.find(STACK).status == "REVIEW_IN_PROGRESS"
+
+    assert adopt(STACK, BUCKETS, tags=TAGS)["adopted"] == list(BUCKETS.values())
+    assert stacks.find(STACK).status == "IMPORT_COMPLETE"
+
+
+def test_a_bucket_of_somebody_else_in_the_account_is_refused_by_name(kept):
+    client("s3").put_bucket_tagging(
+        Bucket="adopting-features", Tagging={"TagSet": [{"Key": "Project", "Value": "payroll"}]}
+    )
+
+    with pytest.raises(RefusedError, match="does not carry the tag Project=adopting") as caught:
+        adopt(STACK, BUCKETS, tags=TAGS)
+
+    assert caught.value.subject == "bucket adopting-features"
+    assert "platform_buckets" in caught.value.remedy
+    assert stacks.find(STACK) is None
+
+
+@pytest.mark.parametrize(
+    ("code", "said"), [("403", "is not account 000000000000's"), ("301", "exists in another region")]
+)
+def test_a_bucket_of_another_account_or_region_is_refused_by_name(kept, monkeypatch, code, said):
+    # The emulator holds one account in one region at a time, so S3's answer is put in by hand.
+    answer = ClientError({"Error": {"Code": code, "Message": "no"}}, "HeadBucket")
+
+    class S3:
+        def head_bucket(self, *, Bucket, ExpectedBucketOwner):  # noqa: N803 - botocore's names
+            assert ExpectedBucketOwner == "000000000000"
+            raise answer
+
+    monkeypatch.setattr(engine, "client", lambda name: S3() if name == "s3" else client(name))
+
+    with pytest.raises(RefusedError, match=said) as caught:
+        adopt(STACK, BUCKETS, tags=TAGS)
+
+    assert caught.value.subject == "bucket adopting-raw"

@@ -1,0 +1,144 @@
+"""The platform as the role builds it: taken down, proven gone, built again over its own data, taken down."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from botocore.exceptions import ClientError
+
+from engines.aws import client
+from engines.stack import stacks
+from engines.teardown import run
+from engines.teardown.model import TeardownError, Thing
+from engines.teardown.run import teardown
+from engines.teardown.survey import survey
+from tests.engines.teardown.world import World
+
+NAME = "goes"
+
+
+@pytest.fixture(scope="module")
+def world(aws):
+    """One platform for this file, whose tests follow upon each other."""
+    world = World(NAME, protected=True)
+    world.provision()
+    world.use()
+    return world
+
+
+def _kept(world):
+    return {("bucket", name) for name in world.buckets.values()} | {
+        ("snapshot", f"{NAME}-postgres-final-snapshot")
+    }
+
+
+def _things(answer):
+    return {(thing["kind"], thing["name"]) for thing in answer["things"]}
+
+
+@pytest.fixture(scope="module")
+def gone(world):
+    """What check mode says, what is there after it, and what the teardown then says."""
+    platform = world.platform()
+    before = survey(platform)
+    planned = teardown(platform, check=True)
+    return planned, (before, survey(platform)), teardown(platform, timeout=60, patience=5)
+
+
+def test_check_mode_says_what_the_run_does_and_does_nothing(gone):
+    planned, (before, after), done = gone
+
+    assert planned["changed"]
+    # The image does not exist, so a task is replaced by another one all the time.
+    assert replace(after, tasks=()) == replace(before, tasks=())
+    assert planned["actions"] == done["actions"]
+
+
+def test_a_service_tasks_images_and_protections_go_before_the_stack(gone):
+    steps = [action["step"] for action in gone[2]["actions"]]
+
+    assert steps[0] == "service"
+    assert {"definitions", "images", "database protection", "stack protection"} <= set(
+        steps[: steps.index("stack")]
+    )
+    assert steps[-1] == "parameters"
+
+
+def test_data_is_what_is_left_and_the_table_says_so(world, gone):
+    done = gone[2]
+
+    assert _things(done) == _kept(world)
+    assert world.content() == b"second"
+    assert any(line.endswith("kept: data") and f"{NAME}-raw" in line for line in done["table"])
+
+
+def test_aws_knows_nothing_else_of_it(world, gone):
+    """Asked without the engine that is tested."""
+    tagged = client("resourcegroupstaggingapi").get_resources(
+        TagFilters=[{"Key": "Project", "Values": [NAME]}]
+    )["ResourceTagMappingList"]
+    ecs = client("ecs")
+
+    assert {one["ResourceARN"] for one in tagged} == {
+        f"arn:aws:s3:::{name}" for name in world.buckets.values()
+    }
+    assert stacks.find(NAME) is None
+    assert client("ec2").describe_vpcs(Filters=[{"Name": "tag:Project", "Values": [NAME]}])["Vpcs"] == []
+    assert client("ssm").get_parameters_by_path(Path=world.path, Recursive=True)["Parameters"] == []
+    assert ecs.list_task_definitions(familyPrefix=NAME)["taskDefinitionArns"] == []
+    assert client("rds").describe_db_snapshots(DBInstanceIdentifier=f"{NAME}-postgres")["DBSnapshots"]
+    with pytest.raises(ClientError, match="NotFound"):
+        client("rds").describe_db_instances(DBInstanceIdentifier=f"{NAME}-postgres")
+    with pytest.raises(ClientError, match="NotFound"):
+        client("ecr").describe_repositories(repositoryNames=[NAME])
+
+
+def test_a_second_run_does_nothing(world, gone):
+    again = teardown(world.platform(), timeout=60, patience=5)
+
+    assert (again["changed"], again["actions"]) == (False, [])
+    assert _things(again) == _kept(world)
+
+
+def test_the_next_stack_takes_the_data_in_and_goes_as_well(world, gone):
+    adopted = world.provision()
+    content, policy = world.content(), client("s3").get_bucket_policy(Bucket=f"{NAME}-raw")
+    done = teardown(world.platform(), timeout=60, patience=5)
+
+    assert set(adopted) == set(world.buckets.values())
+    assert content == b"second"
+    assert "aws:SecureTransport" in policy["Policy"]
+    assert _things(done) == _kept(world)
+
+
+def test_what_is_left_by_somebody_else_s_hand_is_named(world, gone, monkeypatch):
+    stray = f"arn:aws:sns:us-east-1:000000000000:{NAME}-by-hand"
+    client("sns").create_topic(
+        Name=f"{NAME}-by-hand", Tags=[{"Key": key, "Value": value} for key, value in world.tags.items()]
+    )
+    try:
+        with pytest.raises(TeardownError, match=f"1 things are still there: tagged {stray}"):
+            teardown(world.platform(), timeout=60, patience=0)
+    finally:
+        client("sns").delete_topic(TopicArn=stray)
+
+
+def test_what_aws_lists_for_a_while_is_given_time(world, gone, monkeypatch):
+    answers = [[Thing("cluster", NAME)], [Thing("cluster", NAME)], []]
+    monkeypatch.setattr(run, "left", lambda platform, found: answers.pop(0))
+
+    assert teardown(world.platform(), timeout=60, patience=10)["things"] == []
+    assert answers == []
+
+
+def test_with_consent_the_data_go_too(world, gone):
+    state = f"{NAME}-state"
+    client("s3").create_bucket(Bucket=state)
+    done = teardown(world.platform(delete_data=True, state_bucket=state), timeout=60, patience=5)
+    buckets = [bucket["Name"] for bucket in client("s3").list_buckets()["Buckets"]]
+
+    assert [action["step"] for action in done["actions"]] == [*["bucket"] * 5, "snapshots"]
+    assert _things(done) == {("bucket", state)}
+    assert [name for name in buckets if name.startswith(NAME)] == [state]
+    assert not client("rds").describe_db_snapshots(DBInstanceIdentifier=f"{NAME}-postgres")["DBSnapshots"]

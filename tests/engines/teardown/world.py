@@ -1,0 +1,120 @@
+"""A whole platform in the emulated account: the role's own stack, secrets, an image, a service, objects."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import yaml
+
+from engines.aws import client
+from engines.stack import stacks
+from engines.stack.adopt import adopt
+from engines.stack.template import merge
+from engines.teardown.model import Platform
+
+ROLE = Path(__file__).parents[3] / "roles" / "provision"
+BUCKETS = ("raw", "processed", "artifacts", "features")
+
+
+def template():
+    variables = yaml.safe_load((ROLE / "vars" / "main.yml").read_text(encoding="utf-8"))
+    return json.dumps(merge([ROLE / "files" / part for part in variables["_provision_template_parts"]]))
+
+
+class World:
+    """The platform ``name``. ``provision`` is what the role does, ``use`` what users and phases leave."""
+
+    def __init__(self, name, *, protected=False):
+        self.name, self.protected = name, protected
+        self.path = f"/{name}/test"
+        self.tags = {"Project": name, "Environment": "test", "ManagedBy": "bmii-migrate"}
+        names = {f"{bucket.title()}Bucket": f"{name}-{bucket}" for bucket in BUCKETS}
+        self.buckets = {**names, "AccessLogsBucket": f"{name}-access-logs"}
+
+    def platform(self, **options):
+        return Platform(
+            name=self.name,
+            stack_name=self.name,
+            database=f"{self.name}-postgres",
+            parameter_path=self.path,
+            buckets=tuple(self.buckets.values()),
+            tags=self.tags,
+            **options,
+        )
+
+    def provision(self):
+        """Secrets, kept buckets, the stack: as often as you like. Returns the names that were taken in."""
+        for name in ("db_password", "API_KEY"):
+            client("ssm").put_parameter(
+                Name=f"{self.path}/{name}", Value="Sesame1234567890", Type="SecureString", Overwrite=True
+            )
+        answer = adopt(self.name, self.buckets, tags=self.tags)
+        found = stacks.find(self.name)
+        cloudformation = client("cloudformation")
+        if found is None:
+            cloudformation.create_stack(**self._request(), OnFailure="DELETE")
+        elif stacks.settle(found, 60).status != "CREATE_COMPLETE":
+            try:
+                cloudformation.update_stack(**self._request())
+            except cloudformation.exceptions.ClientError as error:
+                if "No updates" not in str(error):
+                    raise
+        after = stacks.settle(stacks.find(self.name), 60)
+        assert after.status in {"CREATE_COMPLETE", "UPDATE_COMPLETE"}, after
+        if self.protected:
+            cloudformation.update_termination_protection(
+                StackName=self.name, EnableTerminationProtection=True
+            )
+        return answer["adopted"]
+
+    def use(self):
+        """An image, a service that runs it (or tries to), a task of nobody, and an object in two versions."""
+        image = {"repositoryName": self.name, "imageTag": "one", "imageManifest": '{"schemaVersion": 2}'}
+        ecr, ecs, s3 = client("ecr"), client("ecs"), client("s3")
+        if not ecr.list_images(repositoryName=self.name)["imageIds"]:
+            ecr.put_image(**image)
+        container = {"name": self.name, "image": "no/such:image", "memory": 64}
+        ecs.register_task_definition(family=self.name, containerDefinitions=[container])
+        services = {"cluster": self.name, "services": [self.name]}
+        if not any(one["status"] == "ACTIVE" for one in ecs.describe_services(**services)["services"]):
+            ecs.create_service(
+                cluster=self.name, serviceName=self.name, taskDefinition=self.name, desiredCount=1
+            )
+        for body in (b"first", b"second"):
+            s3.put_object(Bucket=f"{self.name}-raw", Key="kept", Body=body)
+
+    def content(self):
+        return client("s3").get_object(Bucket=f"{self.name}-raw", Key="kept")["Body"].read()
+
+    def _request(self):
+        parameters = {
+            "Name": self.name,
+            "ParameterPath": self.path,
+            "VpcCidr": "10.20.0.0/16",
+            "EgressMode": "endpoints",
+            "DatabaseName": "bio_bind_rank",
+            "DatabaseUser": "bmii_admin",
+            "DatabaseInstanceIdentifier": f"{self.name}-postgres",
+            "DatabaseInstanceClass": "db.t4g.medium",
+            "DatabaseAllocatedStorage": "20",
+            "DatabaseMaxAllocatedStorage": "40",
+            "DatabaseEngineVersion": "15.17",
+            "DatabaseBackupRetentionDays": "7",
+            "DatabaseMultiAz": "false",
+            "DatabaseDeletionProtection": str(self.protected).lower(),
+            "LogRetentionDays": "30",
+            "AccessLogsBucketName": self.buckets["AccessLogsBucket"],
+            "AccessLogsDays": "90",
+            **{f"{bucket.title()}BucketName": f"{self.name}-{bucket}" for bucket in BUCKETS},
+        }
+        return {
+            "StackName": self.name,
+            "TemplateBody": template(),
+            "StackPolicyBody": (ROLE / "files" / "stack-policy.json").read_text(encoding="utf-8"),
+            "Capabilities": ["CAPABILITY_NAMED_IAM"],
+            "Parameters": [
+                {"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()
+            ],
+            "Tags": [{"Key": key, "Value": value} for key, value in {**self.tags, "RunId": "one"}.items()],
+        }

@@ -1,0 +1,111 @@
+"""Provisions and teardowns that are killed, each at another call to AWS, then taken down to nothing."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import pytest
+from botocore.client import BaseClient
+
+from engines.aws import client
+from engines.stack import stacks
+from engines.teardown.run import teardown
+from tests.engines.teardown.world import World
+
+NAME = "swept"
+KILLS = int(os.environ.get("SWEEP_TEARDOWNS", "10"))
+WAITS = {"timeout": 60, "patience": 5}
+
+
+@pytest.fixture(scope="module")
+def world(aws):
+    return World(NAME, protected=True)
+
+
+def _build(world):
+    world.provision()
+    world.use()
+
+
+def _destroy(world):
+    teardown(world.platform(), **WAITS)
+
+
+def _apart(work, world, *, kill_before=0):
+    """Do the work in a process of its own; kill it before the call of that number. Return the calls made."""
+    reader, writer = os.pipe()
+    pid = os.fork()
+    if not pid:
+        _count_calls(writer, kill_before)
+        try:
+            work(world)
+        finally:
+            os._exit(0)
+    os.close(writer)
+    with os.fdopen(reader, "rb") as pipe:
+        calls = len(pipe.read())
+    _, status = os.waitpid(pid, 0)
+    assert os.WIFSIGNALED(status) == bool(kill_before)
+    return calls
+
+
+def _count_calls(writer, kill_before):
+    original, made = BaseClient._make_api_call, []
+
+    def counted(self, operation, options):
+        made.append(operation)
+        if len(made) == kill_before:
+            os.kill(os.getpid(), signal.SIGKILL)
+        os.write(writer, b".")
+        return original(self, operation, options)
+
+    BaseClient._make_api_call = counted
+
+
+def _left(world):
+    """What the account holds of the platform, asked without the engine that is tested."""
+    found = client("resourcegroupstaggingapi").get_resources(
+        TagFilters=[{"Key": "Project", "Values": [NAME]}]
+    )
+    ec2, filters = client("ec2"), [{"Name": "tag:Project", "Values": [NAME]}]
+    return {
+        *(one["ResourceARN"] for one in found["ResourceTagMappingList"]),
+        *(one["VpcId"] for one in ec2.describe_vpcs(Filters=filters)["Vpcs"]),
+        *(one["SubnetId"] for one in ec2.describe_subnets(Filters=filters)["Subnets"]),
+        *(one["Name"] for one in client("ssm").describe_parameters()["Parameters"] if NAME in one["Name"]),
+        *(one["DBInstanceIdentifier"] for one in client("rds").describe_db_instances()["DBInstances"]),
+        *(one["LoadBalancerName"] for one in client("elbv2").describe_load_balancers()["LoadBalancers"]),
+        *(one["AlarmName"] for one in client("cloudwatch").describe_alarms()["MetricAlarms"]),
+        *(one["logGroupName"] for one in client("logs").describe_log_groups()["logGroups"]),
+        *(one["RoleName"] for one in client("iam").list_roles()["Roles"] if one["RoleName"].startswith(NAME)),
+        *client("ecs").list_task_definitions(familyPrefix=NAME)["taskDefinitionArns"],
+        *([NAME] if stacks.find(NAME) else []),
+    }
+
+
+def _instants(calls):
+    """Numbers of calls, spread over all of them."""
+    return [1 + (2 * number + 1) * calls // (2 * KILLS) for number in range(KILLS)]
+
+
+@pytest.mark.timeout(900)
+def test_every_killed_teardown_and_provision_is_taken_down_to_its_data(world):
+    buckets = {f"arn:aws:s3:::{name}" for name in world.buckets.values()}
+    work = {_build: _apart(_build, world), _destroy: _apart(_destroy, world)}
+    assert _left(world) == buckets
+
+    for number in range(KILLS):
+        killed = (_build, _destroy)[number % 2]
+        if killed is _destroy:
+            _build(world)
+        _apart(killed, world, kill_before=_instants(work[killed])[number])
+        done = teardown(world.platform(), **WAITS)
+
+        assert {thing["kind"] for thing in done["things"]} == {"bucket", "snapshot"}, number
+        assert _left(world) == buckets, number
+        assert teardown(world.platform(), **WAITS)["actions"] == [], number
+
+    assert world.content() == b"second"
+    assert teardown(world.platform(delete_data=True), **WAITS)["things"] == []
+    assert _left(world) == set()
