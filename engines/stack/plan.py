@@ -24,6 +24,10 @@ _SIZES = {
 }
 
 
+# Stacks whose creation was not finished: nothing of value is in them.
+_NEVER_WAS = frozenset({"CREATE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "REVIEW_IN_PROGRESS"})
+
+
 @dataclass(frozen=True)
 class Wanted:
     """The stack as the inventory has it."""
@@ -66,7 +70,10 @@ class Plan:
             return ""
         if self.deployed.busy:
             return f"AWS is still at work on it ({self.deployed.status}); a run waits until it is done"
-        return f"it is in {self.deployed.status}, in which AWS takes no update: it has to be deleted first"
+        remedy = (
+            "delete it first" if self.deployed.status in _NEVER_WAS else "mend it in CloudFormation first"
+        )
+        return f"it is in {self.deployed.status}, in which AWS takes no update: {remedy}"
 
 
 def make(wanted: Wanted, deployed: Deployed | None) -> Plan:
