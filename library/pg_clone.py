@@ -127,8 +127,12 @@ tables:
       description: Its name.
       type: str
     rows:
-      description: How many rows were copied; an estimate if none were.
+      description: How many rows were copied; an estimate if none were. In check mode those that would be,
+        counted unless more than 50 GiB move.
       type: int
+    counted:
+      description: In check mode, whether the rows were counted.
+      type: bool
     bytes:
       description: How many bytes were copied; an estimate if none were.
       type: int
@@ -168,7 +172,8 @@ from ansible.module_utils.basic import AnsibleModule
 from engines.contract import finish
 from engines.events import emit
 from engines.postgres import clone
-from engines.postgres.connection import parse
+from engines.postgres.connection import Address, parse
+from engines.postgres.count import counted
 from engines.postgres.ends import target_of
 from engines.postgres.errors import AbsentError
 from engines.postgres.outcome import clone_result
@@ -204,11 +209,18 @@ def _run(given: dict[str, Any], *, check: bool) -> dict[str, Any]:
     )
     source = parse(resolve(given["source"]), name="source")
     target = target_of(given["target"], may_be_absent=check)
+    if not check and target is not None:
+        return clone_result(clone.clone(source, target, options, check=False, emit=emit))
+    result = _planned(source, target, options)
+    return {**result, "tables": counted(source, result["tables"])}
+
+
+def _planned(source: Address, target: Address | None, options: Options) -> dict[str, Any]:
     if target is not None:
         try:
-            return clone_result(clone.clone(source, target, options, check=check, emit=emit))
+            return clone_result(clone.clone(source, target, options, check=True, emit=emit))
         except AbsentError as error:
-            if not check or error.subject != str(target):
+            if error.subject != str(target):
                 raise
     return clone_result(clone.outline(source, options), absent=True)
 

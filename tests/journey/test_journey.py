@@ -26,6 +26,7 @@ from ansible.parsing.vault import VaultLib, VaultSecret
 
 from rehearsal.stack_config import MARK
 from tests.journey.secrecy import Lookout, left_in, told_by
+from tests.journey.watch import Watch, watched
 
 ROOT = Path(__file__).parents[2]
 ASPIRIN = "CC(=O)Oc1ccccc1C(=O)O"
@@ -51,6 +52,22 @@ VAULT_PASSWORD = "canary-of-the-vault-26b8"
 PHASES = ("provision", "database", "storage", "container", "deploy")
 
 pytestmark = [pytest.mark.journey, pytest.mark.timeout(1800)]
+
+
+@dataclass(frozen=True)
+class Built:
+    """What stands in the new world.
+
+    ``objects`` are number and bytes by bucket, ``service`` is revision, CPU, memory and number of tasks.
+    """
+
+    resources: set[str]
+    parameters: set[str]
+    rows: dict[str, int]
+    revision: str
+    objects: dict[str, tuple[int, int]]
+    images: list[tuple[str, ...]]
+    service: tuple[int, str, str, int]
 
 
 @dataclass(frozen=True)
@@ -225,6 +242,50 @@ class Clone:
             aws_secret_access_key="test",
         )
 
+    def built(self) -> Built:
+        """Return what stands in the new world."""
+        resources = self._client("cloudformation").describe_stack_resources(StackName="bmii")
+        parameters = self._client("ssm").get_parameters_by_path(Path="/bmii/local")
+        ecs = self._client("ecs")
+        [service] = ecs.describe_services(cluster="bmii", services=["bmii"])["services"]
+        definition = ecs.describe_task_definition(taskDefinition=service["taskDefinition"])["taskDefinition"]
+        shape = (definition["revision"], definition["cpu"], definition["memory"], service["desiredCount"])
+        images = self._client("ecr").describe_images(repositoryName="bmii")["imageDetails"]
+        rows, revision = self._rows()
+        return Built(
+            resources={one["LogicalResourceId"] for one in resources["StackResources"]},
+            parameters={one["Name"] for one in parameters["Parameters"]},
+            rows=rows,
+            revision=revision,
+            objects=self._objects(),
+            images=[tuple(one["imageTags"]) for one in images],
+            service=shape,
+        )
+
+    def tamper(self) -> None:
+        """Change what nobody should change by hand."""
+        self._client("logs").put_retention_policy(logGroupName="/ecs/bmii", retentionInDays=7)
+        self._client("ecs").delete_service(cluster="bmii", service="bmii", force=True)
+
+    def _rows(self) -> tuple[dict[str, int], str]:
+        """Return how many rows each table of the new database has, and the schema's revision."""
+        rows = {}
+        with psycopg.connect(self._address("target_postgres", "bmii_admin")) as session:
+            names = session.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
+            for (name,) in names:
+                [(count,)] = session.execute(f'SELECT count(*) FROM "{name}"').fetchall()  # noqa: S608
+                rows[f"public.{name}"] = count
+            [(revision,)] = session.execute("SELECT version_num FROM alembic_version").fetchall()
+        return rows, revision
+
+    def _objects(self) -> dict[str, tuple[int, int]]:
+        """Return how many objects, and of how many bytes, each new bucket holds."""
+        found = {}
+        for bucket in ("bmii-raw", "bmii-processed", "bmii-artifacts", "bmii-features"):
+            entries = self._client("s3").list_objects_v2(Bucket=bucket).get("Contents", [])
+            found[bucket] = (len(entries), sum(entry["Size"] for entry in entries))
+        return found
+
     @property
     def old_url(self) -> str:
         return f"http://127.0.0.1:{self.ports['service']}"
@@ -313,8 +374,29 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clone]:
         clone.make("stack-down")
 
 
+@dataclass(frozen=True)
+class Planned:
+    """What a plan of the empty account printed and kept, and the writes that it made."""
+
+    output: str
+    summary: dict[str, Any]
+    watch: Watch
+    transactions: tuple[tuple[int, ...], tuple[int, ...]]
+
+
 @pytest.fixture(scope="module")
-def overlooked(clone: Clone) -> tuple[str, Lookout]:
+def planned(clone: Clone) -> Iterator[Planned]:
+    clone.make("stack-up")
+    kept = clone.folder / ".plan.json"
+    with watched(clone.ports) as watch:
+        before = watch.transactions()
+        output = clone.playbook("migrate", "--check", "--diff", f"-eplan_json={kept}", *watch.options)
+        summary = json.loads(kept.read_text(encoding="utf-8"))
+        yield Planned(output, summary, watch, (before, watch.transactions()))
+
+
+@pytest.fixture(scope="module")
+def overlooked(clone: Clone, planned: Planned) -> tuple[str, Lookout]:
     """Return what the first run printed, at its most talkative, and who could see what meanwhile."""
     with Lookout(clone.temporary, clone.home) as lookout:
         output = clone.make("migrate", "-vvvv")
@@ -326,9 +408,47 @@ def first_run(overlooked: tuple[str, Lookout]) -> str:
     return overlooked[0]
 
 
+def test_a_plan_of_an_empty_account_writes_nothing(planned: Planned) -> None:
+    assert recap(planned.output)["failed"] == 0
+    assert len(planned.watch.aws.calls) > 10
+    assert len(planned.watch.store.calls) >= 4
+    assert planned.watch.aws.writes == []
+    assert planned.watch.store.writes == []
+    assert planned.transactions[0] == planned.transactions[1]
+
+
+def test_a_plan_of_an_empty_account_is_whole(planned: Planned) -> None:
+    for part in ("INFRASTRUCTURE", "SECRETS", "DATABASE", "BUCKETS", "IMAGE", "SERVICE", "IRREVERSIBLE"):
+        assert re.search(rf"^ *{part}\b", planned.output, re.MULTILINE), part
+    for part in ("COST", "TRANSFER", "KNOWN AFTER APPLY"):
+        assert re.search(rf"^ *{part}\b", planned.output, re.MULTILINE), part
+    assert planned.output.count("A run in local (account 000000000000, us-east-1) would bring:") == 1
+
+
 def test_a_fresh_clone_migrates(first_run: str) -> None:
     assert recap(first_run)["failed"] == 0
     assert recap(first_run)["changed"] > 0
+
+
+def test_what_was_planned_was_done(clone: Clone, planned: Planned, first_run: str) -> None:
+    """The plan of the empty account against the world that the run has made, asked by other means."""
+    plan, done = planned.summary, clone.built()
+    stack = plan["infrastructure"]
+    assert {one["logical_id"] for one in stack["changes"]} == set(stack["resources"]) == done.resources
+    assert {one["action"] for one in stack["changes"]} == {"add"}
+    assert set(plan["secrets"]["create"]) == done.parameters
+    assert plan["database"]["counted"]
+    copied = {one["name"]: one["rows"] for one in plan["database"]["tables"]}
+    assert {name: done.rows[name] for name in copied} == copied
+    assert sum(copied.values()) == plan["database"]["rows"] > 0
+    assert plan["database"]["revision"] == done.revision
+    buckets = {one["bucket"]: (one["objects"], one["bytes"]) for one in plan["storage"]["buckets"]}
+    assert buckets == done.objects
+    [image] = done.images
+    assert any(tag.removeprefix("source-") in plan["image"]["source_digest"] for tag in image)
+    assert plan["service"]["actions"] == ["register a revision of bmii", "create service bmii"]
+    service = plan["service"]
+    assert done.service == (1, str(service["cpu"]), str(service["memory"]), service["tasks"])
 
 
 def test_the_new_world_answers_as_the_old_one(clone: Clone, first_run: str) -> None:
@@ -373,9 +493,18 @@ def test_after_going_live_the_new_world_stays_byte_for_byte(
     assert clone.new_world() == before
 
 
-def test_a_second_run_changes_nothing(clone: Clone, first_run: str) -> None:
-    again = recap(clone.make("migrate"))
+def test_a_second_run_changes_nothing(clone: Clone, planned: Planned, first_run: str) -> None:
+    """Nor does it write anything but what the ledger notes of it, in the state bucket."""
+    planned.watch.aws.forget()
+    planned.watch.store.forget()
+    before = planned.watch.transactions()
+    again = recap(clone.playbook("migrate", *planned.watch.options))
     assert (again["changed"], again["failed"], again["unreachable"]) == (0, 0, 0)
+    ledger = "arn:aws:s3:::bmii-state/"
+    assert [call for call in planned.watch.aws.writes if not call.resource.startswith(ledger)] == []
+    assert planned.watch.aws.writes, "the ledger has noted nothing"
+    assert planned.watch.store.writes == []
+    assert planned.watch.transactions() == before
 
 
 @pytest.mark.parametrize("phase", PHASES)
@@ -387,9 +516,12 @@ def test_each_phase_runs_alone(clone: Clone, first_run: str, phase: str) -> None
     assert (by_playbook["changed"], by_playbook["failed"]) == (0, 0)
 
 
-def test_a_plan_of_a_finished_migration_is_empty(clone: Clone, first_run: str) -> None:
-    plan = recap(clone.playbook("migrate", "--check", "--diff"))
-    assert (plan["changed"], plan["failed"]) == (0, 0)
+def test_a_plan_of_a_finished_migration_is_empty(clone: Clone, planned: Planned, first_run: str) -> None:
+    planned.watch.aws.forget()
+    output = clone.playbook("migrate", "--check", "--diff", *planned.watch.options)
+    assert (recap(output)["changed"], recap(output)["failed"]) == (0, 0)
+    assert "A run would change nothing in local" in output
+    assert planned.watch.aws.writes == []
 
 
 def test_outputs_status_and_verify(clone: Clone, first_run: str) -> None:
@@ -441,6 +573,21 @@ def test_no_secret_is_told_by_a_run_that_fails(clone: Clone, first_run: str, pha
     assert clone.left_behind() == []
 
 
+def test_what_somebody_changes_by_hand_is_told(clone: Clone, planned: Planned, first_run: str) -> None:
+    """A setting and the service: a run would bring the service back, and drift tells of the setting."""
+    planned.watch.aws.forget()
+    clone.tamper()
+    told = clone.playbook("drift", *planned.watch.options)
+    assert re.search(r"LogGroup: modified\n +/RetentionInDays: 30 -> 7$", told, re.MULTILINE)
+    assert re.search(r"^ *SCHEMA  at revision \S+, as this checkout has it$", told, re.MULTILINE)
+    assert re.search(r"^ *DATA  \d+ of \d+ tables are equal", told, re.MULTILINE)
+    assert re.search(r"^ *BUCKETS  ", told, re.MULTILINE)
+    output = clone.playbook("migrate", "--check", "--diff", *planned.watch.options)
+    assert "+ create service bmii" in output
+    assert recap(output)["failed"] == 0
+    assert planned.watch.aws.writes == []
+
+
 def test_a_killed_run_is_finished_by_the_same_command(clone: Clone, first_run: str) -> None:
     """Kill the run wherever a phase has just begun its work, and once at a moment of no meaning."""
     clone.make("stack-down")
@@ -451,6 +598,8 @@ def test_a_killed_run_is_finished_by_the_same_command(clone: Clone, first_run: s
         None,
     ):
         clone.kill_during(task)
+    unfinished = clone.playbook("migrate", "--check", "--diff")
+    assert "A run in local (account 000000000000, us-east-1) would bring:" in unfinished
     clone.kill_during("Release the image")
     finished = recap(clone.make("migrate"))
     assert finished["failed"] == 0

@@ -1,0 +1,68 @@
+"""What AWS says of a stack. Only reads: no change set is made for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from engines import aws
+from engines.aws import AwsError, translated
+
+# A stack in one of these takes an update, and its template is what stands.
+SETTLED = frozenset(
+    {
+        "CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "IMPORT_COMPLETE",
+        "IMPORT_ROLLBACK_COMPLETE",
+    }
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """A stack as it stands. ``resources`` maps what it has, or had, to its status."""
+
+    status: str
+    template: Mapping[str, Any]
+    parameters: Mapping[str, str]
+    tags: Mapping[str, str]
+    outputs: Mapping[str, str]
+    termination_protection: bool = False
+    resources: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def settled(self) -> bool:
+        """Whether it is finished and may be updated."""
+        return self.status in SETTLED
+
+    @property
+    def busy(self) -> bool:
+        """Whether AWS is at work on it."""
+        return self.status.endswith("_IN_PROGRESS") and self.status != "REVIEW_IN_PROGRESS"
+
+
+def read(name: str, region: str = "") -> Deployed | None:
+    """Return the stack ``name``, or None when there is none. Raises ``AwsError``."""
+    cloudformation = aws.client("cloudformation", **({"region_name": region} if region else {}))
+    try:
+        with translated(f"stack {name}"):
+            stack = cloudformation.describe_stacks(StackName=name)["Stacks"][0]
+    except AwsError as error:
+        if error.code == "ValidationError" and "does not exist" in error.what:
+            return None
+        raise
+    if stack["StackStatus"] == "DELETE_COMPLETE":
+        return None
+    with translated(f"stack {name}"):
+        template = cloudformation.get_template(StackName=name, TemplateStage="Original")["TemplateBody"]
+        pages = cloudformation.get_paginator("list_stack_resources").paginate(StackName=name)
+        resources = [one for page in pages for one in page["StackResourceSummaries"]]
+    return Deployed(
+        status=stack["StackStatus"],
+        template=template if isinstance(template, Mapping) else {},
+        parameters={one["ParameterKey"]: one["ParameterValue"] for one in stack.get("Parameters", [])},
+        tags={one["Key"]: one["Value"] for one in stack.get("Tags", [])},
+        outputs={one["OutputKey"]: one["OutputValue"] for one in stack.get("Outputs", [])},
+        termination_protection=bool(stack.get("EnableTerminationProtection")),
+        resources={one["LogicalResourceId"]: one["ResourceStatus"] for one in resources},
+    )

@@ -1,0 +1,156 @@
+"""What in a stack is no longer as CloudFormation left it. AWS looks; nothing is changed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from engines import aws
+from engines.aws import translated
+from engines.errors import EngineError
+from engines.stack.deployed import SETTLED
+
+_POLL = 2.0
+_DRIFTED = ("MODIFIED", "DELETED")
+_SHORT = 60
+_SECRET = ("Password", "Secret", "Token")
+
+
+class DriftError(EngineError):
+    """AWS could not look."""
+
+
+@dataclass(frozen=True)
+class Drifted:
+    """One resource that was changed or deleted beside CloudFormation."""
+
+    logical_id: str
+    type: str
+    status: str
+    differences: tuple[Mapping[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class Drift:
+    """What was found; ``unchecked`` are resources of types that AWS does not look at."""
+
+    name: str
+    exists: bool
+    drifted: tuple[Drifted, ...] = ()
+    checked: int = 0
+    unchecked: tuple[str, ...] = ()
+
+    def lines(self) -> list[str]:
+        """Return it for a person."""
+        if not self.exists:
+            return [f"STACK  {self.name} does not exist (yet)"]
+        found = (
+            f"{len(self.drifted)} of {self.checked} resources have drifted" if self.drifted else "no drift"
+        )
+        lines = [f"STACK  {self.name}: {found} ({self.checked} looked at, {len(self.unchecked)} cannot be)"]
+        for one in self.drifted:
+            lines.append(f"  ! {one.type} {one.logical_id}: {one.status.lower()}")
+            lines += [
+                f"      {each['path']}: {each['before']} -> {each['after']}" for each in one.differences
+            ]
+        return lines
+
+    def as_result(self) -> dict[str, Any]:
+        """Return it as a module's return values."""
+        return {
+            "exists": self.exists,
+            "drifted": [
+                {
+                    "logical_id": one.logical_id,
+                    "type": one.type,
+                    "status": one.status,
+                    "differences": [dict(each) for each in one.differences],
+                }
+                for one in self.drifted
+            ],
+            "checked": self.checked,
+            "unchecked": list(self.unchecked),
+            "lines": self.lines(),
+        }
+
+
+def detect(name: str, region: str = "", timeout: float = 600) -> Drift:
+    """Let AWS compare the stack's resources with their template. Raises ``DriftError`` and ``AwsError``.
+
+    ``timeout`` is in seconds. A stack that is not there has no drift.
+    """
+    cloudformation = aws.client("cloudformation", **({"region_name": region} if region else {}))
+    try:
+        with translated(f"stack {name}"):
+            status = cloudformation.describe_stacks(StackName=name)["Stacks"][0]["StackStatus"]
+    except aws.AwsError as error:
+        if error.code == "ValidationError" and "does not exist" in error.what:
+            return Drift(name, exists=False)
+        raise
+    if status not in SETTLED:
+        raise DriftError(
+            f"is in {status}", subject=f"stack {name}", remedy="Finish it first: run migrate.yml."
+        )
+    with translated(f"stack {name}"):
+        _wait(cloudformation, name, cloudformation.detect_stack_drift(StackName=name), timeout)
+        pages = cloudformation.get_paginator("list_stack_resources").paginate(StackName=name)
+        present = [one["LogicalResourceId"] for page in pages for one in page["StackResourceSummaries"]]
+        found = _drifts(cloudformation, name)
+    looked = [one for one in found if one["StackResourceDriftStatus"] != "NOT_CHECKED"]
+    seen = {one["LogicalResourceId"] for one in looked}
+    drifted = tuple(_drifted(one) for one in looked if one["StackResourceDriftStatus"] in _DRIFTED)
+    return Drift(name, True, drifted, len(looked), tuple(sorted(set(present) - seen)))
+
+
+def _wait(cloudformation: Any, name: str, started: Mapping[str, Any], timeout: float) -> None:
+    """Wait until AWS has looked at every resource."""
+    deadline = time.monotonic() + timeout
+    while True:
+        answer = cloudformation.describe_stack_drift_detection_status(
+            StackDriftDetectionId=started["StackDriftDetectionId"]
+        )
+        if answer["DetectionStatus"] == "DETECTION_COMPLETE":
+            return
+        reason = answer.get("DetectionStatusReason", "")
+        if answer["DetectionStatus"] == "DETECTION_FAILED":
+            raise DriftError(f"AWS could not look at every resource: {reason}", subject=f"stack {name}")
+        if time.monotonic() > deadline:
+            raise DriftError(f"AWS was not done after {timeout:.0f} s", subject=f"stack {name}")
+        time.sleep(_POLL)
+
+
+def _drifts(cloudformation: Any, name: str) -> list[Mapping[str, Any]]:
+    found: list[Mapping[str, Any]] = []
+    token: dict[str, str] = {}
+    while True:
+        page = cloudformation.describe_stack_resource_drifts(StackName=name, **token)
+        found += page["StackResourceDrifts"]
+        if not page.get("NextToken"):
+            return found
+        token = {"NextToken": page["NextToken"]}
+
+
+def _drifted(one: Mapping[str, Any]) -> Drifted:
+    differences: Sequence[Mapping[str, str]] = one.get("PropertyDifferences", [])
+    return Drifted(
+        one["LogicalResourceId"],
+        one["ResourceType"],
+        one["StackResourceDriftStatus"],
+        tuple(
+            {
+                "path": each["PropertyPath"],
+                "before": _shown(each["PropertyPath"], each.get("ExpectedValue", "")),
+                "after": _shown(each["PropertyPath"], each.get("ActualValue", "")),
+            }
+            for each in differences
+        ),
+    )
+
+
+def _shown(path: str, value: str) -> str:
+    """Return a value in short; one that may be a secret is not shown."""
+    if any(word in path for word in _SECRET):
+        return "(hidden)"
+    return value if len(value) <= _SHORT else f"{value[:_SHORT]}…"

@@ -1,0 +1,156 @@
+"""What a run would do to the stack: what AWS says of it, against the template that is wanted."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from engines.stack import changes, evaluate
+from engines.stack.changes import Change
+from engines.stack.deployed import Deployed
+from engines.stack.evaluate import Resource
+
+# What the monthly cost of a resource depends on.
+_SIZES = {
+    "AWS::RDS::DBInstance": ("DBInstanceClass", "AllocatedStorage", "StorageType", "MultiAZ"),
+    "AWS::ElasticLoadBalancingV2::LoadBalancer": ("Scheme", "Subnets"),
+    "AWS::EC2::VPCEndpoint": ("VpcEndpointType", "SubnetIds"),
+    "AWS::EC2::NatGateway": (),
+    "AWS::EC2::EIP": (),
+    "AWS::CloudWatch::Alarm": (),
+    "AWS::KMS::Key": (),
+}
+
+
+# Stacks whose creation was not finished: nothing of value is in them.
+_NEVER_WAS = frozenset({"CREATE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "REVIEW_IN_PROGRESS"})
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """The stack as the inventory has it."""
+
+    name: str
+    region: str
+    template: Mapping[str, Any]
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
+    termination_protection: bool = False
+
+    @property
+    def known(self) -> dict[str, str]:
+        """The pseudo parameters that are known before AWS is asked."""
+        return {"AWS::Region": self.region, "AWS::StackName": self.name}
+
+    def resources(self) -> dict[str, Resource]:
+        """Return the resources that it would have."""
+        return evaluate.resources(self.template, self.parameters, self.known)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What would be done. ``settings`` are changes of the stack that are of no resource."""
+
+    wanted: Wanted
+    deployed: Deployed | None
+    changes: tuple[Change, ...] = ()
+    settings: tuple[str, ...] = ()
+
+    @property
+    def differs(self) -> bool:
+        """Whether the stack has to be applied: something changes, or AWS is not done with it."""
+        return bool(self.changes or self.settings) or self.deployed is None or not self.deployed.settled
+
+    @property
+    def note(self) -> str:
+        """What has to be known about a stack that is not finished."""
+        if self.deployed is None or self.deployed.settled:
+            return ""
+        if self.deployed.busy:
+            return f"AWS is still at work on it ({self.deployed.status}); a run waits until it is done"
+        remedy = (
+            "delete it first" if self.deployed.status in _NEVER_WAS else "mend it in CloudFormation first"
+        )
+        return f"it is in {self.deployed.status}, in which AWS takes no update: {remedy}"
+
+
+def make(wanted: Wanted, deployed: Deployed | None) -> Plan:
+    """Compare what is wanted with what stands."""
+    after = wanted.resources()
+    if deployed is None:
+        return Plan(wanted, None, tuple(changes.compare({}, after)))
+    before = evaluate.resources(deployed.template, deployed.parameters, wanted.known)
+    if not deployed.settled:
+        # Of a stack that is half made, what is not finished is yet to come.
+        before = {name: one for name, one in before.items() if _is_there(deployed.resources.get(name, ""))}
+    retagged = dict(wanted.tags) != dict(deployed.tags)
+    found = changes.compare(before, after, retagged=retagged)
+    return Plan(wanted, deployed, tuple(found), tuple(_settings(wanted, deployed, found)))
+
+
+def as_result(plan: Plan) -> dict[str, Any]:
+    """Return the plan as a module's return values."""
+    deployed, found = plan.deployed, [change.as_dict() for change in plan.changes]
+    counts = Counter(change.action for change in plan.changes)
+    return {
+        "differs": plan.differs,
+        "name": plan.wanted.name,
+        "exists": deployed is not None,
+        "status": deployed.status if deployed else "",
+        "note": plan.note,
+        "changes": found,
+        "counts": {action: counts[action] for action in ("add", "change", "replace", "delete")},
+        "settings": list(plan.settings),
+        "outputs": dict(deployed.outputs) if deployed else {},
+        "resources": sorted(plan.wanted.resources()),
+        "sizes": _sizes(plan.wanted.resources()),
+        "diff": {"before": "", "after": "".join(f"{line}\n" for line in _lines(plan))},
+    }
+
+
+def _is_there(status: str) -> bool:
+    return status in {"CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE"}
+
+
+def _settings(wanted: Wanted, deployed: Deployed, found: list[Change]) -> list[str]:
+    """Return what changes beside resources, in words."""
+    parameters = evaluate.parameters(wanted.template, wanted.parameters)
+    differing = sorted(
+        name
+        for name in parameters.keys() | deployed.parameters.keys()
+        if parameters.get(name) != deployed.parameters.get(name)
+    )
+    settings = [f"parameters: {', '.join(differing)}"] if differing else []
+    if dict(wanted.tags) != dict(deployed.tags):
+        settings.append("tags")
+    if wanted.termination_protection != deployed.termination_protection:
+        settings.append(f"termination protection: {'on' if wanted.termination_protection else 'off'}")
+    if wanted.template.get("Outputs") != deployed.template.get("Outputs"):
+        settings.append("outputs")
+    if not found and not settings and wanted.template != deployed.template:
+        settings.append("the template's text, without an effect on resources")
+    return settings
+
+
+def _sizes(resources: Mapping[str, Resource]) -> list[dict[str, Any]]:
+    """Return of each resource that costs by the month what its cost depends on."""
+    return [
+        {"type": one.type, "logical_id": name}
+        | {key: one.properties[key] for key in _SIZES[one.type] if key in one.properties}
+        for name, one in sorted(resources.items())
+        if one.type in _SIZES
+    ]
+
+
+_SIGNS = {"add": "+", "change": "~", "replace": "-/+", "delete": "-"}
+
+
+def _lines(plan: Plan) -> list[str]:
+    lines = [f"~ {setting}" for setting in plan.settings]
+    for one in plan.changes:
+        properties = f": {', '.join(one.properties)}" if one.properties else ""
+        left = f" ({one.left})" if one.left else ""
+        lines.append(f"{_SIGNS[one.action]} {one.type} {one.logical_id}{properties}{left}")
+    return lines

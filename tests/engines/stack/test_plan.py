@@ -1,0 +1,97 @@
+"""A stack as it stands against the one that is wanted: finished, half made, stuck."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from engines.stack.deployed import Deployed
+from engines.stack.plan import Wanted, as_result, make
+
+TEMPLATE = {
+    "Parameters": {"Days": {"Type": "Number", "Default": 30}},
+    "Resources": {
+        "Logs": {"Type": "AWS::Logs::LogGroup", "Properties": {"RetentionInDays": {"Ref": "Days"}}},
+        "Database": {
+            "Type": "AWS::RDS::DBInstance",
+            "Properties": {"DBInstanceClass": "db.t4g.medium", "MasterUserPassword": "{{resolve:x}}"},
+        },
+    },
+    "Outputs": {"Name": {"Value": {"Ref": "Logs"}}},
+}
+WANTED = Wanted("bmii", "us-east-1", TEMPLATE)
+STANDS = Deployed(
+    "CREATE_COMPLETE", TEMPLATE, {"Days": "30"}, {}, {"Name": "logs"},
+    resources={"Logs": "CREATE_COMPLETE", "Database": "CREATE_COMPLETE"},
+)  # fmt: skip
+
+
+def _result(deployed=STANDS, **wanted):
+    return as_result(make(replace(WANTED, **wanted), deployed))
+
+
+def test_no_stack_is_built_whole():
+    result = _result(None)
+    assert (result["exists"], result["differs"], result["counts"]["add"]) == (False, True, 2)
+    assert result["resources"] == ["Database", "Logs"]
+
+
+def test_what_is_as_wanted_does_not_differ():
+    result = _result()
+    assert (result["differs"], result["changes"], result["settings"], result["note"]) == (False, [], [], "")
+    assert result["outputs"] == {"Name": "logs"}
+
+
+def test_a_stack_that_aws_works_on_lacks_what_is_not_finished():
+    half = replace(STANDS, status="CREATE_IN_PROGRESS", resources={"Logs": "CREATE_COMPLETE"})
+    result = _result(half)
+    assert [(one["logical_id"], one["action"]) for one in result["changes"]] == [("Database", "add")]
+    assert "still at work" in result["note"]
+    assert result["differs"]
+
+
+@pytest.mark.parametrize(
+    ("status", "remedy"),
+    [
+        ("ROLLBACK_COMPLETE", "delete it first"),
+        ("REVIEW_IN_PROGRESS", "delete it first"),
+        ("UPDATE_ROLLBACK_FAILED", "mend it in CloudFormation first"),
+    ],
+)
+def test_a_stack_that_is_stuck_is_told(status, remedy):
+    result = _result(replace(STANDS, status=status))
+    assert status in result["note"]
+    assert result["note"].endswith(remedy)
+    assert result["differs"]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "setting"),
+    [
+        ({"parameters": {"Days": 60}}, "parameters: Days"),
+        ({"tags": {"a": "b"}}, "tags"),
+        ({"termination_protection": True}, "termination protection: on"),
+        ({"template": {**TEMPLATE, "Outputs": {}}}, "outputs"),
+        (
+            {"template": {**TEMPLATE, "Description": "x"}},
+            "the template's text, without an effect on resources",
+        ),
+    ],
+)
+def test_what_is_of_no_resource_is_a_setting(wanted, setting):
+    result = _result(**wanted)
+    assert setting in result["settings"]
+    assert result["differs"]
+    assert f"~ {setting}" in result["diff"]["after"]
+
+
+def test_a_parameter_reaches_its_resource():
+    [change] = _result(parameters={"Days": 60})["changes"]
+    assert (change["logical_id"], change["properties"]) == ("Logs", ["RetentionInDays"])
+
+
+def test_what_costs_is_told_without_what_is_secret():
+    assert _result()["sizes"] == [
+        {"type": "AWS::RDS::DBInstance", "logical_id": "Database", "DBInstanceClass": "db.t4g.medium"}
+    ]

@@ -1,0 +1,79 @@
+"""Who writes, and where: AWS and the old store behind recording proxies, both databases by their counters."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import psycopg
+
+from rehearsal.recorder import Recorder, recording
+
+SERVERS = ("source_postgres", "target_postgres")
+
+
+@dataclass(frozen=True)
+class Watch:
+    """``options`` lead a playbook through the proxies."""
+
+    aws: Recorder
+    store: Recorder
+    ports: Mapping[str, int]
+
+    @property
+    def options(self) -> Sequence[str]:
+        """What is given to ansible-playbook."""
+        store = {"region": "us-east-1", "access_key": "minioadmin", "secret_key": "minioadmin"}
+        variables = {
+            "platform_aws_endpoint": self.aws.endpoint,
+            # Handed over to later runs, which go without a proxy.
+            "provision_alb_url_override": f"http://127.0.0.1:{self.ports['aws']}/_alb/bmii",
+            "platform_source_store": {**store, "endpoint": self.store.endpoint},
+        }
+        return ("--extra-vars", json.dumps(variables))
+
+    def transactions(self) -> tuple[int, ...]:
+        """Return the next transaction id of each server.
+
+        Every transaction that changes anything takes one, whatever it changes. A reading one takes none.
+        """
+        return tuple(next_transaction(self.ports[server]) for server in SERVERS)
+
+
+@contextmanager
+def watched(ports: Mapping[str, int]) -> Iterator[Watch]:
+    """Record what is asked of the new world and of the old store, for the length of a ``with`` block."""
+    for server in SERVERS:
+        quieten(ports[server])
+    with (
+        recording(f"http://127.0.0.1:{ports['aws']}") as aws,
+        recording(f"http://127.0.0.1:{ports['object_store']}") as store,
+    ):
+        yield Watch(aws, store, ports)
+
+
+def next_transaction(port: int) -> int:
+    with _superuser(port) as session:
+        row = session.execute("SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint").fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def quieten(port: int) -> None:
+    """Let the server write nothing of its own accord: its vacuum takes transaction ids, too."""
+    with _superuser(port) as session:
+        session.execute("ALTER SYSTEM SET autovacuum = off")
+        session.execute("SELECT pg_reload_conf()")
+        running = "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'autovacuum worker'"
+        while session.execute(running).fetchone() != (0,):
+            time.sleep(0.1)
+
+
+@contextmanager
+def _superuser(port: int) -> Iterator[psycopg.Connection]:
+    address = f"postgresql://postgres:postgres@127.0.0.1:{port}/postgres"
+    with psycopg.connect(address, autocommit=True) as session:
+        yield session
