@@ -57,11 +57,6 @@ adopted:
   type: list
   elements: str
   sample: [bmii-raw]
-tags:
-  description: The tags of the stack, when it was there before.
-  returned: success
-  type: dict
-  sample: {Project: bmii, RunId: 20261122T170000Z-0a1b2c}
 """
 
 from ansible.module_utils.basic import AnsibleModule

@@ -38,6 +38,11 @@ options:
     description: The stack's tags.
     type: dict
     default: {}
+  kept_tags:
+    description: The names of tags whose value a stack keeps once it has one.
+    type: list
+    elements: str
+    default: []
   termination_protection:
     description: Whether the stack is to be protected from deletion.
     type: bool
@@ -121,6 +126,10 @@ outputs:
   description: The stack's outputs as they are now.
   returned: success
   type: dict
+tags:
+  description: The tags that the stack has when it is applied.
+  returned: success
+  type: dict
 resources:
   description: The names of all resources that the stack has when it is applied.
   returned: success
@@ -151,6 +160,7 @@ def main() -> None:
             "template_body": {"type": "str", "required": True},
             "template_parameters": {"type": "dict", "default": {}},
             "tags": {"type": "dict", "default": {}},
+            "kept_tags": {"type": "list", "elements": "str", "default": []},
             "termination_protection": {"type": "bool", "default": False},
         },
         supports_check_mode=True,
@@ -165,6 +175,7 @@ def _run(options: dict[str, Any], *, check: bool) -> dict[str, Any]:
         template=json.loads(options["template_body"]),
         parameters=options["template_parameters"],
         tags={key: str(value) for key, value in options["tags"].items()},
+        kept_tags=frozenset(options["kept_tags"]),
         termination_protection=options["termination_protection"],
     )
     result = plan.as_result(plan.make(wanted, deployed.read(wanted.name, wanted.region)))

@@ -32,6 +32,7 @@ def infrastructure(phase: Mapping[str, Any]) -> Section:
         "counts": counts,
         "changes": changes,
         "settings": list(stack["settings"]),
+        "adopted": list(phase["adopted"]),
         "resources": list(stack["resources"]),
     }
 

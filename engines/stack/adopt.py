@@ -37,13 +37,13 @@ def adopt(
 ) -> dict[str, Any]:
     """Begin the stack with those of ``buckets`` (logical id → name) that exist, unless it exists itself.
 
-    Returns ``{changed, adopted, tags}``: the names taken in, and the tags of a stack that was there before.
+    Returns ``{changed, adopted}``: the names taken in.
     A bucket that belongs to another account, is in another region, or does not carry ``tags`` is refused.
     With ``check`` nothing is changed. Raises ``RefusedError``, ``StackError`` and ``AwsError``.
     """
     stack = _begun(stack_name)
     if stack and stack.status != "REVIEW_IN_PROGRESS":
-        return {"changed": False, "adopted": [], "tags": dict(stack.tags)}
+        return {"changed": False, "adopted": []}
     with translated("AWS account"):
         account = str(client("sts").get_caller_identity()["Account"])
     found = [one for one in (Bucket(*each) for each in buckets.items()) if _is_ours(one, tags, account)]
@@ -52,7 +52,7 @@ def adopt(
         stacks.delete(stack, _IDLE)
     if found and not check:
         _import(stack_name, found)
-    return {"changed": bool(found or stack), "adopted": [one.name for one in found], "tags": {}}
+    return {"changed": bool(found or stack), "adopted": [one.name for one in found]}
 
 
 def template(buckets: Sequence[Bucket]) -> dict[str, Any]:

@@ -25,24 +25,31 @@ _SIZES = {
 
 
 # Stacks whose creation was not finished: nothing of value is in them.
-_NEVER_WAS = frozenset({"CREATE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "REVIEW_IN_PROGRESS"})
+_NEVER_WAS = frozenset({"CREATE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED"})
+_SHELL = "REVIEW_IN_PROGRESS"
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """The stack as the inventory has it."""
+    """The stack as the inventory has it. Of ``kept_tags`` a stack that has them keeps the value."""
 
     name: str
     region: str
     template: Mapping[str, Any]
     parameters: Mapping[str, Any] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
+    kept_tags: frozenset[str] = frozenset()
     termination_protection: bool = False
 
     @property
     def known(self) -> dict[str, str]:
         """The pseudo parameters that are known before AWS is asked."""
         return {"AWS::Region": self.region, "AWS::StackName": self.name}
+
+    def tags_for(self, deployed: Deployed | None) -> dict[str, str]:
+        """Return the tags that the stack would have."""
+        has = deployed.tags if deployed else {}
+        return {**self.tags, **{name: has[name] for name in self.kept_tags & has.keys()}}
 
     def resources(self) -> dict[str, Resource]:
         """Return the resources that it would have."""
@@ -70,6 +77,8 @@ class Plan:
             return ""
         if self.deployed.busy:
             return f"AWS is still at work on it ({self.deployed.status}); a run waits until it is done"
+        if self.deployed.status == _SHELL:
+            return "it is a change set that was never executed; a run begins it anew"
         remedy = (
             "delete it first" if self.deployed.status in _NEVER_WAS else "mend it in CloudFormation first"
         )
@@ -85,7 +94,7 @@ def make(wanted: Wanted, deployed: Deployed | None) -> Plan:
     if not deployed.settled:
         # Of a stack that is half made, what is not finished is yet to come.
         before = {name: one for name, one in before.items() if _is_there(deployed.resources.get(name, ""))}
-    retagged = dict(wanted.tags) != dict(deployed.tags)
+    retagged = wanted.tags_for(deployed) != deployed.tags
     found = changes.compare(before, after, retagged=retagged)
     return Plan(wanted, deployed, tuple(found), tuple(_settings(wanted, deployed, found)))
 
@@ -104,6 +113,7 @@ def as_result(plan: Plan) -> dict[str, Any]:
         "counts": {action: counts[action] for action in ("add", "change", "replace", "delete")},
         "settings": list(plan.settings),
         "outputs": dict(deployed.outputs) if deployed else {},
+        "tags": plan.wanted.tags_for(deployed),
         "resources": sorted(plan.wanted.resources()),
         "sizes": _sizes(plan.wanted.resources()),
         "diff": {"before": "", "after": "".join(f"{line}\n" for line in _lines(plan))},
@@ -123,7 +133,7 @@ def _settings(wanted: Wanted, deployed: Deployed, found: list[Change]) -> list[s
         if parameters.get(name) != deployed.parameters.get(name)
     )
     settings = [f"parameters: {', '.join(differing)}"] if differing else []
-    if dict(wanted.tags) != dict(deployed.tags):
+    if wanted.tags_for(deployed) != deployed.tags:
         settings.append("tags")
     if wanted.termination_protection != deployed.termination_protection:
         settings.append(f"termination protection: {'on' if wanted.termination_protection else 'off'}")

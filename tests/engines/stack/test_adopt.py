@@ -73,7 +73,7 @@ def test_an_import_names_buckets_and_nothing_else_about_them():
 
 
 def test_an_empty_account_has_nothing_to_take_in(account):
-    assert adopt(STACK, BUCKETS, tags=TAGS) == {"changed": False, "adopted": [], "tags": {}}
+    assert adopt(STACK, BUCKETS, tags=TAGS) == {"changed": False, "adopted": []}
     assert stacks.find(STACK) is None
 
 
@@ -90,15 +90,11 @@ def test_kept_buckets_are_taken_in_with_their_objects_and_brought_up_to_date(kep
     done = adopt(STACK, BUCKETS, tags=TAGS)
     updated = _apply("update")
 
-    assert planned == done == {"changed": True, "adopted": list(BUCKETS.values()), "tags": {}}
+    assert planned == done == {"changed": True, "adopted": list(BUCKETS.values())}
     assert updated.status == "UPDATE_COMPLETE"
     assert s3.get_object(Bucket="adopting-raw", Key="kept")["Body"].read() == b"rows"
     assert s3.get_bucket_versioning(Bucket="adopting-features")["Status"] == "Enabled"
-    assert adopt(STACK, BUCKETS, tags=TAGS) == {
-        "changed": False,
-        "adopted": [],
-        "tags": {**TAGS, "RunId": "one"},
-    }
+    assert adopt(STACK, BUCKETS, tags=TAGS) == {"changed": False, "adopted": []}
 
 
 def test_a_part_of_the_buckets_may_be_left(kept):

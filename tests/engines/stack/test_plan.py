@@ -55,7 +55,6 @@ def test_a_stack_that_aws_works_on_lacks_what_is_not_finished():
     ("status", "remedy"),
     [
         ("ROLLBACK_COMPLETE", "delete it first"),
-        ("REVIEW_IN_PROGRESS", "delete it first"),
         ("UPDATE_ROLLBACK_FAILED", "mend it in CloudFormation first"),
     ],
 )
@@ -64,6 +63,22 @@ def test_a_stack_that_is_stuck_is_told(status, remedy):
     assert status in result["note"]
     assert result["note"].endswith(remedy)
     assert result["differs"]
+
+
+def test_a_change_set_that_was_never_executed_is_no_stack_yet():
+    result = _result(replace(STANDS, status="REVIEW_IN_PROGRESS", resources={}))
+    assert result["note"].endswith("a run begins it anew")
+    assert (result["differs"], result["counts"]["add"]) == (True, 2)
+
+
+def test_a_kept_tag_has_the_value_that_the_stack_gave_it():
+    wanted = {"tags": {"Project": "bmii", "RunId": "two"}, "kept_tags": frozenset({"RunId"})}
+    begun = replace(STANDS, tags={"Project": "bmii", "RunId": "one"})
+    result = _result(begun, **wanted)
+    assert (result["differs"], result["tags"]) == (False, {"Project": "bmii", "RunId": "one"})
+    assert _result(begun, **{**wanted, "tags": {"Project": "bmii"}})["differs"] is False
+    assert _result(None, **wanted)["tags"]["RunId"] == "two"
+    assert _result(begun, **{**wanted, "kept_tags": frozenset()})["settings"] == ["tags"]
 
 
 @pytest.mark.parametrize(
