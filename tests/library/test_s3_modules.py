@@ -73,8 +73,8 @@ class World:
         given = {key: value for key, value in (given | arguments).items() if value is not None}
         with patch_module_args(given | {"_ansible_check_mode": check}), pytest.raises(SystemExit):
             MODULES[name].main()
-        text = "".join(self.capfd.readouterr())
-        return json.loads(text.splitlines()[-1]), text
+        answer, beside = self.capfd.readouterr()
+        return json.loads(answer.splitlines()[-1]), answer + beside
 
     def keys(self):
         return [found["Key"] for found in self.new.list_objects_v2(Bucket=self.name).get("Contents", ())]

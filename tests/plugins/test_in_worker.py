@@ -73,7 +73,7 @@ def test_the_answer_is_the_one_of_a_process_of_its_own(aws, tmp_path: Path, mode
         answer, printed = _play(tmp_path, *mode, plugins=plugins, aws=aws.credentials(), path=path)
         assert answer["changed"]
         before, _, _ = printed.partition("TASK [ansible.builtin.copy]")
-        started = "AnsiballZ_ssm_secrets" in before
+        started = f"Using module file {ROOT / 'library/ssm_secrets.py'}" in before
         assert started is not plugins, "the plugin is not used" if plugins else "the plugin is used"
         shown = printed.replace(json.dumps({"canary": CANARY})[1:-1], "")
         assert CANARY not in shown.partition("PLAY [")[2], "a secret was printed"

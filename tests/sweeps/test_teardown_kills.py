@@ -69,16 +69,19 @@ def _left(world):
         TagFilters=[{"Key": "Project", "Values": [NAME]}]
     )
     ec2, filters = client("ec2"), [{"Name": "tag:Project", "Values": [NAME]}]
-    return {
-        *(one["ResourceARN"] for one in found["ResourceTagMappingList"]),
-        *(one["VpcId"] for one in ec2.describe_vpcs(Filters=filters)["Vpcs"]),
-        *(one["SubnetId"] for one in ec2.describe_subnets(Filters=filters)["Subnets"]),
-        *(one["Name"] for one in client("ssm").describe_parameters()["Parameters"] if NAME in one["Name"]),
+    named = (
+        *(one["Name"] for one in client("ssm").describe_parameters()["Parameters"]),
         *(one["DBInstanceIdentifier"] for one in client("rds").describe_db_instances()["DBInstances"]),
         *(one["LoadBalancerName"] for one in client("elbv2").describe_load_balancers()["LoadBalancers"]),
         *(one["AlarmName"] for one in client("cloudwatch").describe_alarms()["MetricAlarms"]),
         *(one["logGroupName"] for one in client("logs").describe_log_groups()["logGroups"]),
-        *(one["RoleName"] for one in client("iam").list_roles()["Roles"] if one["RoleName"].startswith(NAME)),
+        *(one["RoleName"] for one in client("iam").list_roles()["Roles"]),
+    )
+    return {
+        *(one["ResourceARN"] for one in found["ResourceTagMappingList"]),
+        *(one["VpcId"] for one in ec2.describe_vpcs(Filters=filters)["Vpcs"]),
+        *(one["SubnetId"] for one in ec2.describe_subnets(Filters=filters)["Subnets"]),
+        *(name for name in named if NAME in name),
         *client("ecs").list_task_definitions(familyPrefix=NAME)["taskDefinitionArns"],
         *([NAME] if stacks.find(NAME) else []),
     }

@@ -286,14 +286,14 @@ def test_one_bad_object_does_not_stop_the_rest_and_the_next_run_goes_on(stage, m
 
 def test_an_object_that_changes_or_vanishes_while_it_is_copied(stage, monkeypatch):
     filled(stage.source, ["changes", "vanishes", "stays"])
-    orders = module._orders
+    orders = module._plain_orders
 
-    def meanwhile(work, survey):
+    def meanwhile(work, survey, odd):
         stage.source.put("changes", b"a new body of another length")
         stage.source.delete("vanishes")
-        yield from orders(work, survey)
+        yield from orders(work, survey, odd)
 
-    monkeypatch.setattr(module, "_orders", meanwhile)
+    monkeypatch.setattr(module, "_plain_orders", meanwhile)
     monkeypatch.setattr(module, "_PAUSE", 0.01)
     with pytest.raises(IncompleteError, match=r"'vanishes' vanished after it was listed.*2 were copied"):
         stage.mirror()
@@ -305,14 +305,14 @@ def test_an_object_that_changes_or_vanishes_while_it_is_copied(stage, monkeypatc
 def test_what_appears_on_the_target_meanwhile_is_not_overwritten(stage, monkeypatch):
     filled(stage.source, ["mine", "same"])
     kind = stage.source.get("same")["ContentType"]
-    orders = module._orders
+    orders = module._plain_orders
 
-    def meanwhile(work, survey):
+    def meanwhile(work, survey, odd):
         stage.target.put("mine", b"a user's own")
         stage.target.put("same", b"samesamesame", ContentType=kind)
-        yield from orders(work, survey)
+        yield from orders(work, survey, odd)
 
-    monkeypatch.setattr(module, "_orders", meanwhile)
+    monkeypatch.setattr(module, "_plain_orders", meanwhile)
     with pytest.raises(IncompleteError) as caught:
         stage.mirror()
     assert [failure["key"] for failure in caught.value.details["failed_objects"]] == ["mine"]

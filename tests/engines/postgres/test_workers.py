@@ -28,15 +28,12 @@ class Hand:
 
 
 def run(steps, *, jobs=2, beat=lambda: None):
-    log = []
+    log, before = [], threading.active_count()
     try:
         workers.run(Schedule(steps), lambda: Hand(log), jobs=jobs, beat=beat)
     finally:
         assert threading.active_count() == before
     return log
-
-
-before = threading.active_count()
 
 
 def test_each_step_is_done_once_after_what_it_needs():
