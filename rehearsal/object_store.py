@@ -78,9 +78,12 @@ class ObjectStore:
     def client(self) -> Any:
         """Return a boto3 client that neither retries nor waits long."""
         import boto3  # noqa: PLC0415 - slow to load, and not needed to find that all is well
+        import botocore.session  # noqa: PLC0415
         from botocore.config import Config  # noqa: PLC0415
 
-        return boto3.client(
+        # The user's AWS profile has nothing to say here, and one that does not exist is no fault here.
+        without_profile = botocore.session.Session({"profile": (None, None, None, None)})
+        return boto3.session.Session(botocore_session=without_profile).client(
             "s3",
             endpoint_url=self.endpoint,
             aws_access_key_id=self.access_key,
