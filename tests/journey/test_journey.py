@@ -353,7 +353,9 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clone]:
     folder = tmp_path_factory.mktemp("journey") / "bmii-migrate"
     subprocess.run(["git", "clone", "--quiet", ROOT, folder], check=True)
     kept = ("PIP_", "UV_", "SSL_", "REQUESTS_", "http", "HTTP", "LANG", "LC_")
-    environment = {name: value for name, value in os.environ.items() if name.startswith(kept)}
+    environment = {
+        name: value for name, value in os.environ.items() if name == "PYTHON" or name.startswith(kept)
+    }
     home = tmp_path_factory.mktemp("home")
     path = [each for each in os.environ["PATH"].split(os.pathsep) if not each.startswith(str(ROOT))]
     vault = tmp_path_factory.mktemp("vault") / "password"
@@ -388,7 +390,7 @@ class Planned:
 def planned(clone: Clone) -> Iterator[Planned]:
     clone.make("stack-up")
     kept = clone.folder / ".plan.json"
-    with watched(clone.ports) as watch:
+    with watched(clone.ports, PASSWORDS) as watch:
         before = watch.transactions()
         output = clone.playbook("migrate", "--check", "--diff", f"-eplan_json={kept}", *watch.options)
         summary = json.loads(kept.read_text(encoding="utf-8"))

@@ -22,16 +22,17 @@ class Watch:
     aws: Recorder
     store: Recorder
     ports: Mapping[str, int]
+    passwords: Mapping[str, str]
 
     @property
     def options(self) -> Sequence[str]:
         """What is given to ansible-playbook."""
-        store = {"region": "us-east-1", "access_key": "minioadmin", "secret_key": "minioadmin"}
+        keys = {"access_key": "minioadmin", "secret_key": self.passwords["object_store"]}
         variables = {
             "platform_aws_endpoint": self.aws.endpoint,
             # Handed over to later runs, which go without a proxy.
             "provision_alb_url_override": f"http://127.0.0.1:{self.ports['aws']}/_alb/bmii",
-            "platform_source_store": {**store, "endpoint": self.store.endpoint},
+            "platform_source_store": {"endpoint": self.store.endpoint, "region": "us-east-1", **keys},
         }
         return ("--extra-vars", json.dumps(variables))
 
@@ -40,31 +41,31 @@ class Watch:
 
         Every transaction that changes anything takes one, whatever it changes. A reading one takes none.
         """
-        return tuple(next_transaction(self.ports[server]) for server in SERVERS)
+        return tuple(_next_transaction(_superuser(self.ports, self.passwords, server)) for server in SERVERS)
 
 
 @contextmanager
-def watched(ports: Mapping[str, int]) -> Iterator[Watch]:
+def watched(ports: Mapping[str, int], passwords: Mapping[str, str]) -> Iterator[Watch]:
     """Record what is asked of the new world and of the old store, for the length of a ``with`` block."""
     for server in SERVERS:
-        quieten(ports[server])
+        _quieten(_superuser(ports, passwords, server))
     with (
         recording(f"http://127.0.0.1:{ports['aws']}") as aws,
         recording(f"http://127.0.0.1:{ports['object_store']}") as store,
     ):
-        yield Watch(aws, store, ports)
+        yield Watch(aws, store, ports, passwords)
 
 
-def next_transaction(port: int) -> int:
-    with _superuser(port) as session:
+def _next_transaction(address: str) -> int:
+    with psycopg.connect(address, autocommit=True) as session:
         row = session.execute("SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint").fetchone()
     assert row is not None
     return int(row[0])
 
 
-def quieten(port: int) -> None:
+def _quieten(address: str) -> None:
     """Let the server write nothing of its own accord: its vacuum takes transaction ids, too."""
-    with _superuser(port) as session:
+    with psycopg.connect(address, autocommit=True) as session:
         session.execute("ALTER SYSTEM SET autovacuum = off")
         session.execute("SELECT pg_reload_conf()")
         running = "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'autovacuum worker'"
@@ -72,8 +73,6 @@ def quieten(port: int) -> None:
             time.sleep(0.1)
 
 
-@contextmanager
-def _superuser(port: int) -> Iterator[psycopg.Connection]:
-    address = f"postgresql://postgres:postgres@127.0.0.1:{port}/postgres"
-    with psycopg.connect(address, autocommit=True) as session:
-        yield session
+def _superuser(ports: Mapping[str, int], passwords: Mapping[str, str], server: str) -> str:
+    password = passwords[f"{server.removesuffix('_postgres')}_database"]
+    return f"postgresql://postgres:{password}@127.0.0.1:{ports[server]}/postgres"
