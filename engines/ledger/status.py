@@ -10,6 +10,7 @@ from engines.ledger.lock import LOCK_KEY, Lock
 from engines.ledger.owner import Owner
 from engines.ledger.state import PHASES, RUNNING, State
 from engines.ledger.store import Document, Store
+from engines.table import table
 
 _SHORT = 12
 
@@ -25,10 +26,10 @@ def report(store: Store, runs: int) -> dict[str, Any]:
 def summary(state: State, lock: Mapping[str, Any], runs: Sequence[Mapping[str, Any]]) -> list[str]:
     """Return the lines that ``playbooks/status.yml`` shows."""
     lines = [f"live since: {state.live_since or 'not live yet'}", f"lock: {_lock_line(lock)}", ""]
-    lines += _table(("PHASE", "OUTCOME", "STARTED", "ENDED", "RUN"), _phase_rows(state.phases))
+    lines += table(("PHASE", "OUTCOME", "STARTED", "ENDED", "RUN"), _phase_rows(state.phases))
     if runs:
         rows = [_run_row(run) for run in runs]
-        lines += ["", *_table(("RUN", "OUTCOME", "STARTED", "ENDED", "OWNER", "INPUTS", "COMMAND"), rows)]
+        lines += ["", *table(("RUN", "OUTCOME", "STARTED", "ENDED", "OWNER", "INPUTS", "COMMAND"), rows)]
     return lines
 
 
@@ -79,12 +80,3 @@ def _run_row(run: Mapping[str, Any]) -> tuple[str, ...]:
         str(run["inputs"])[:_SHORT],
         owner.command or "-",
     )
-
-
-def _table(header: Sequence[str], rows: Iterator[tuple[str, ...]] | Sequence[tuple[str, ...]]) -> list[str]:
-    lines = [tuple(header), *rows]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(header))]
-    return [
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
-        for line in lines
-    ]
