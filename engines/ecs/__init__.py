@@ -2,5 +2,5 @@
 
 ``definition`` and ``plan`` are pure; ``service`` reads what is there; ``rollout`` changes it and waits with
 ``watch``, after a ``trial`` if there is to be one; ``explain`` says why it failed, ``recover`` undoes it.
-``scaling`` lets AWS choose the number of tasks.
+``rollback`` brings back an earlier revision; ``scaling`` lets AWS choose the number of tasks.
 """
