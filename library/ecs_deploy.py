@@ -111,6 +111,35 @@ options:
     description: How many tasks.
     type: int
     default: 1
+  autoscaling:
+    description:
+      - Lets Application Auto Scaling choose the number of tasks. The number that it has chosen is then left
+        alone, within C(min) and C(max). When this is not given, autoscaling is not touched.
+      - Where the endpoint does not offer the service, as in the rehearsal, it is skipped, and RV(autoscaling)
+        says so.
+    type: dict
+    suboptions:
+      min:
+        description: The smallest number of tasks.
+        type: int
+        required: true
+      max:
+        description: The largest number of tasks.
+        type: int
+        required: true
+      cpu:
+        description: The average use of CPU to keep to, in percent; 0 for none.
+        type: float
+        default: 0
+      memory:
+        description: The average use of memory to keep to, in percent; 0 for none.
+        type: float
+        default: 0
+  execute_command:
+    description: Whether an operator may open a shell in a task (ECS Exec). It needs C(ssmmessages) in the
+      task role's policy. Changing it starts the tasks anew.
+    type: bool
+    default: false
   health_check_grace:
     description: For how many seconds after its start a task may fail the load balancer's health check.
     type: int
@@ -133,6 +162,20 @@ options:
     description: For how many seconds the rollout may make no progress before it is given up.
     type: int
     default: 600
+  steady_seconds:
+    description: For how many seconds a changed release has to stay as it should be before it counts. A task
+      can crash after it was found healthy. Users meet such a crash; O(trial_seconds) is there to spare them.
+    type: int
+    default: 0
+  trial_seconds:
+    description:
+      - For how many seconds one task of the new revision runs by itself, without requests, before a running
+        service is updated; with O(health_check_command), from when that has passed. One that ends or is
+        unhealthy meanwhile is refused, and users notice nothing.
+      - 0 is no trial. The trial task costs its start and these seconds, and needs C(ecs:RunTask) and
+        C(ecs:StopTask).
+    type: int
+    default: 0
   tags:
     description: Tags for the service and its tasks. Other tags stay.
     type: dict
@@ -176,6 +219,12 @@ registered:
   description: Whether a revision was, or in check mode would be, registered.
   returned: success
   type: bool
+differences:
+  description: Each field of task definition and service that was not as wanted, C(path), C(before), C(after).
+  returned: success
+  type: list
+  elements: dict
+  sample: [{path: task_definition.memory, before: "1024", after: "2048"}]
 deployment:
   description: The service's deployment.
   returned: success
@@ -201,18 +250,25 @@ url:
   description: Where users reach the service.
   returned: success
   type: str
+autoscaling:
+  description: What became of O(autoscaling); empty when it was not asked for.
+  returned: success
+  type: str
+  sample: between 1 and 4 tasks
 answer:
   description: What was seen last.
   returned: success
   type: str
 details:
   description:
-    - Why a release failed - C(reason) is C(failed), C(replaced) or C(timeout); C(explanation) has the stopped
-      tasks, targets and events; C(back) has the revision that runs now and whether it was seen to answer.
+    - Why a release failed - C(reason) is C(failed), C(replaced), C(timeout) or C(trial); C(explanation) has
+      the stopped tasks, health checks, targets and events; C(back) has the revision that runs now and whether
+      it was seen to answer.
   returned: failure
   type: dict
 """
 
+from dataclasses import asdict
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -221,11 +277,18 @@ from engines.contract import finish
 from engines.ecs.definition import NOT_KNOWN_YET, Release, is_place
 from engines.ecs.plan import Service
 from engines.ecs.rollout import Order, Outcome, deploy, preview
+from engines.ecs.scaling import Scaling
 from engines.ecs.service import Clients
 from engines.ecs.watch import Wait
 
 _TEXT = {"type": "str", "required": True}
 _OPTIONAL_TEXT = {"type": "str", "default": ""}
+_AUTOSCALING = {
+    "min": {"type": "int", "required": True},
+    "max": {"type": "int", "required": True},
+    "cpu": {"type": "float", "default": 0},
+    "memory": {"type": "float", "default": 0},
+}
 _TEXTS = {"type": "list", "elements": "str", "required": True}
 
 
@@ -253,11 +316,15 @@ def main() -> None:
             "assign_public_ip": {"type": "bool", "default": False},
             "target_group_arn": _OPTIONAL_TEXT,
             "desired_count": {"type": "int", "default": 1},
+            "autoscaling": {"type": "dict", "options": _AUTOSCALING},
+            "execute_command": {"type": "bool", "default": False},
             "health_check_grace": {"type": "int", "default": 60},
             "health_check_command": {"type": "list", "elements": "str", "default": []},
             "url": _OPTIONAL_TEXT,
             "health_path": {"type": "str", "default": "/health"},
             "timeout": {"type": "int", "default": 600},
+            "steady_seconds": {"type": "int", "default": 0},
+            "trial_seconds": {"type": "int", "default": 0},
             "tags": {"type": "dict", "default": {}},
         },
         supports_check_mode=True,
@@ -312,9 +379,21 @@ def _order(options: dict[str, Any]) -> Order:
         target_group_arn=options["target_group_arn"],
         desired_count=options["desired_count"],
         health_grace=options["health_check_grace"],
+        execute_command=options["execute_command"],
         tags={key: str(value) for key, value in options["tags"].items()},
     )
-    return Order(release, service, Wait(options["timeout"]), options["url"], options["health_path"])
+    wait = Wait(options["timeout"], steady=options["steady_seconds"])
+    asked = options["autoscaling"]
+    scaling = Scaling(asked["min"], asked["max"], asked["cpu"], asked["memory"]) if asked else None
+    return Order(
+        release,
+        service,
+        wait,
+        options["url"],
+        options["health_path"],
+        trial=options["trial_seconds"],
+        scaling=scaling,
+    )
 
 
 def _result(outcome: Outcome, order: Order) -> dict[str, Any]:
@@ -323,10 +402,12 @@ def _result(outcome: Outcome, order: Order) -> dict[str, Any]:
         "task_definition_arn": outcome.definition_arn,
         "registered": outcome.registered,
         "deployment": outcome.deployment,
-        "actions": [action.text for action in outcome.plan.actions],
+        "actions": outcome.actions,
         "seconds": outcome.seconds,
         "url": order.url,
         "answer": outcome.text,
+        "autoscaling": outcome.scaling.text,
+        "differences": [asdict(each) for each in outcome.plan.differences],
         "diff": {"before": outcome.plan.before, "after": outcome.plan.after},
     }
 

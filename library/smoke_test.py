@@ -180,6 +180,11 @@ results:
     got:
       description: What came, in words.
       type: str
+table:
+  description: The results as lines of a table, to be shown. After a failure it is in C(details).
+  returned: success
+  type: list
+  elements: str
 evidence:
   description: What is worth keeping - C(url), C(tests), C(passed), C(skipped), C(slowest_ms) and C(results).
   returned: success
@@ -194,7 +199,7 @@ from ansible.module_utils.basic import AnsibleModule
 from engines.contract import finish
 from engines.errors import ConfigurationError
 from engines.smoke.http import Http
-from engines.smoke.results import evidence, require
+from engines.smoke.results import evidence, lines, require
 from engines.smoke.run import Equality, Runner, SmokeTest, check
 
 _TEXT = {"type": "str", "required": True}
@@ -261,6 +266,7 @@ def _run(module: AnsibleModule) -> dict[str, Any]:
     return {
         "changed": False,
         "results": [asdict(result) for result in results],
+        "table": lines(results),
         "evidence": evidence(results, options["base_url"]),
     }
 

@@ -44,9 +44,8 @@ options:
     elements: str
     default: []
   termination_protection:
-    description: Whether the stack is to be protected from deletion.
+    description: Whether the stack is to be protected from deletion. Not given, it stays as it is.
     type: bool
-    default: false
 attributes:
   check_mode:
     description: It only reads. In check mode RV(changed) says whether applying would change something.
@@ -161,7 +160,7 @@ def main() -> None:
             "template_parameters": {"type": "dict", "default": {}},
             "tags": {"type": "dict", "default": {}},
             "kept_tags": {"type": "list", "elements": "str", "default": []},
-            "termination_protection": {"type": "bool", "default": False},
+            "termination_protection": {"type": "bool"},
         },
         supports_check_mode=True,
     )

@@ -2,7 +2,7 @@
 
 The emulator drives every task through a handful of docker-py calls. These are they: an image is pulled by
 digest from the account's registry, checked and unpacked; its entry point runs as a process with an address of
-its own (``awsvpc``: every task may listen on the same port). CPU and memory limits are not enforced.
+its own (``awsvpc``: every task may listen on the same port). A CPU limit is not enforced, a memory limit is.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rehearsal import fargate_command
+from rehearsal import fargate_command, fargate_health, fargate_memory
 from rehearsal.fargate_registry import Image as Manifest
 from rehearsal.fargate_registry import PullError, Reference, Registry, parse
 from rehearsal.fargate_rootfs import unpack
@@ -35,7 +35,7 @@ class Engine:
     """Docker's client, as far as ECS uses it.
 
     ``folder`` holds images, ``logs`` what tasks wrote, ``port`` is the emulator's; ``injected`` is the part
-    of a task's environment that the platform gives (region, credentials).
+    of a task's environment that the platform gives.
     """
 
     def __init__(self, folder: Path, logs: Path, *, port: int, injected: Mapping[str, str]) -> None:
@@ -90,6 +90,7 @@ class _Containers:
         self._next = 0
         # Two stacks on one machine have different ports, hence different addresses.
         self._network = f"127.{port >> 8}.{port & 255}"
+        fargate_memory.watch(self.list)
 
     def run(
         self,
@@ -100,28 +101,49 @@ class _Containers:
         labels: Mapping[str, str],
         command: Sequence[str] | None = None,
         platform: str | None = None,
+        mem_limit: int = 0,
+        stop_timeout: float = 30,
+        healthcheck: fargate_health.Check | None = None,
         **_: object,
     ) -> Container:
-        """Start a container. Raises ``PullError`` when the image or its program is not there."""
+        """Start a container. Raises ``PullError`` when the image or its program is not there.
+
+        ``mem_limit`` is in bytes, ``stop_timeout`` in seconds.
+        """
         pulled = self._images.pull(image, platform)
         with self._lock:
             address = self._free_address()
+            config = pulled.manifest.config.get("config") or {}
+            injected = {
+                **self._injected,
+                "BIND_HOST": address,
+                "HOSTNAME": f"ip-{address.replace('.', '-')}",
+            }
             built = fargate_command.build(
-                pulled.manifest.config.get("config") or {},
-                pulled.rootfs,
-                command=command,
-                environment={key: value for key, value in environment.items() if not _is_credential(key)},
-                injected={
-                    **self._injected,
-                    "BIND_HOST": address,
-                    "HOSTNAME": f"ip-{address.replace('.', '-')}",
-                },
+                config, pulled.rootfs, command=command, environment=environment, injected=injected
             )
             identity = hashlib.sha256(secrets.token_bytes(32)).hexdigest()
             task = labels.get("com.amazonaws.ecs.task-arn", name).rsplit("/", 1)[-1]
             log = self._logs / f"{task}-{name.rsplit('-', 1)[-1]}.log"
-            container = Container(identity, built, log, address=address, labels=labels)
+            container = Container(
+                identity,
+                built,
+                log,
+                address=address,
+                labels=labels,
+                memory_limit=mem_limit,
+                stop_timeout=stop_timeout,
+            )
             self._known[identity] = container
+        if healthcheck:
+            check = fargate_command.build(
+                {**config, "Entrypoint": healthcheck.words, "Cmd": None},
+                pulled.rootfs,
+                command=None,
+                environment=environment,
+                injected=injected,
+            )
+            container.health = fargate_health.watch(healthcheck, check, lambda: container.status == "running")
         return container
 
     def get(self, identity: str) -> Any:
@@ -146,11 +168,6 @@ class _Containers:
             if address not in taken:
                 return address
         raise PullError("RESOURCE:ENI: no free address", subject=self._network)
-
-
-def _is_credential(name: str) -> bool:
-    """Say whether ECS gave a place to fetch credentials from, which the emulator does not serve."""
-    return name.startswith("AWS_CONTAINER_")
 
 
 def _architecture() -> str:

@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rehearsal.fargate_registry import PullError
+from rehearsal.fargate_registry import StartError
 
 _PYTHON = re.compile(r"^(/usr(/local)?/bin/)?python(3(\.\d+)?)?$")
+_SHELL = "/bin/sh"
 _HOST_PATH = "/usr/local/bin:/usr/bin:/bin"
 _PASSED_ON = ("BMII_REHEARSAL",)  # marks the processes of a stack, so that none is left behind
 
@@ -41,12 +42,12 @@ def build(
     """Return the process for an image's ``config`` section.
 
     ``command`` replaces the image's, ``environment`` (the task's) goes over the image's, and over both goes
-    what the platform ``injected``. Raises ``PullError`` when the program is not in the image.
+    what the platform ``injected``. Raises ``StartError`` when the program is not in the image.
     """
     own = dict(entry.split("=", 1) for entry in config.get("Env") or [])
     arguments = [*(config.get("Entrypoint") or []), *(command or config.get("Cmd") or [])]
     if not arguments:
-        raise PullError("no command specified", subject=str(rootfs))
+        raise StartError("no command specified")
     merged = {
         "LANG": "C.UTF-8",
         **{name: _translate(value, rootfs, every=name == "PYTHONPATH") for name, value in own.items()},
@@ -99,21 +100,20 @@ def _search_path(path: str, rootfs: Path) -> str:
 
 
 def _find(program: str, path: str, rootfs: Path) -> Path:
+    if program == _SHELL and not _inside(rootfs, _SHELL).exists():
+        return Path(_SHELL)  # like Python, it is the machine's, where an image has no base
     places = [""] if "/" in program else path.split(":")
     for place in places:
         candidate = _inside(rootfs, f"{place}/{program}" if place else program)
         if candidate.is_file():
             return candidate
-    raise PullError(
-        f'exec: "{program}": executable file not found in $PATH', subject="CannotStartContainerError"
-    )
+    raise StartError(f'exec: "{program}": executable file not found in $PATH')
 
 
 def _require_version(wanted: str | None) -> None:
     ours = f"{sys.version_info.major}.{sys.version_info.minor}"
     if wanted and ".".join(wanted.split(".")[:2]) != ours:
-        raise PullError(
+        raise StartError(
             f"the image is made for Python {wanted}, and the rehearsal runs it with {ours}",
-            subject="CannotStartContainerError",
             remedy="Set container_python_version, or run `make setup` with that Python.",
         )

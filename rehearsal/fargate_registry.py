@@ -29,6 +29,13 @@ class PullError(RehearsalError):
     """An image could not be had as it was asked for."""
 
 
+class StartError(PullError):
+    """An image is there, and nothing in it could be started."""
+
+    def __init__(self, what: str, *, remedy: str = "") -> None:
+        super().__init__(what, subject="CannotStartContainerError", remedy=remedy)
+
+
 @dataclass(frozen=True)
 class Reference:
     """The name of an image: its repository, and a digest or tag in it."""

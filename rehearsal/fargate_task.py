@@ -14,6 +14,7 @@ from typing import Any
 
 from rehearsal import fargate_exec
 from rehearsal.fargate_command import Command, interpreter
+from rehearsal.fargate_health import Health
 
 _LAUNCHER = Path(fargate_exec.__file__)
 _POLL = 0.1
@@ -25,18 +26,34 @@ _starter = ThreadPoolExecutor(max_workers=1, thread_name_prefix="fargate-starter
 
 
 class Container:
-    """A running or ended process with an address of its own on the loopback network."""
+    """A running or ended process with an address of its own on the loopback network.
+
+    ``memory_limit`` is in bytes, 0 for none; ``stop_timeout`` is for how many seconds SIGTERM is enough.
+    """
 
     def __init__(
-        self, identity: str, command: Command, log: Path, *, address: str, labels: Mapping[str, str]
+        self,
+        identity: str,
+        command: Command,
+        log: Path,
+        *,
+        address: str,
+        labels: Mapping[str, str],
+        memory_limit: int = 0,
+        stop_timeout: float = 30,
     ) -> None:
         self.id = identity
+        self.memory_limit = memory_limit
+        self.stop_timeout = stop_timeout
+        self.out_of_memory = False
+        self.health: Health | None = None
         self.labels = dict(labels)
         self.address = address
         self.attrs: dict[str, Any] = {"NetworkSettings": {"Networks": {NETWORK: {"IPAddress": address}}}}
         self._log = log
         self._group_ended = False
         self._process = _starter.submit(_start, command, log).result()
+        self.session = self._process.pid
 
     @property
     def status(self) -> str:
@@ -61,6 +78,11 @@ class Container:
         self._signal(signal.SIGKILL)
         self._process.wait()
         self._group_ended = True
+
+    def kill_for_memory(self) -> None:
+        """End the process group at once, and remember why."""
+        self.out_of_memory = True
+        self._signal(signal.SIGKILL)
 
     def remove(self, *, v: bool = False, force: bool = False) -> None:  # noqa: ARG002 - docker-py's signature
         """Make sure that it has ended; its log stays, because a reader may still be at it."""

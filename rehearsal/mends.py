@@ -9,17 +9,18 @@ from __future__ import annotations
 import os
 import random
 import sys
-import threading
 import types
-from collections import defaultdict
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from rehearsal import task_mends
 from rehearsal.autosave import Autosave
+from rehearsal.draining import Traffic
 from rehearsal.fargate import Engine, NotFound
 from rehearsal.rollout import Scheduler
+from rehearsal.stopping import Stopper
 from rehearsal.target_health import Health, Key, Prober
+from rehearsal.turns import Turns
 
 
 def apply() -> None:
@@ -27,8 +28,13 @@ def apply() -> None:
     decrypt_container_secrets()
     run_tasks()
     tag_buckets()
-    prober = measure_target_health()
-    complete_rollouts_on_health(prober)
+    task_mends.start_on_the_wanted_platform()
+    task_mends.give_tasks_their_role()
+    task_mends.say_why_containers_ended()
+    traffic = Traffic()
+    stopper = task_mends.stop_gently(traffic)
+    prober = measure_target_health(traffic)
+    complete_rollouts_on_health(prober, stopper)
     save_always()
 
 
@@ -79,8 +85,6 @@ def run_tasks() -> None:
         "AWS_REGION": region,
         "AWS_DEFAULT_REGION": region,
         "AWS_EXECUTION_ENV": "AWS_ECS_FARGATE",
-        "AWS_ACCESS_KEY_ID": os.environ.get("AWS_ACCESS_KEY_ID", "test"),
-        "AWS_SECRET_ACCESS_KEY": os.environ.get("AWS_SECRET_ACCESS_KEY", "test"),
     }
     ecs._docker = Engine(
         Path(os.environ["FARGATE_DIR"]),
@@ -94,7 +98,7 @@ def run_tasks() -> None:
     sys.modules["docker.errors"] = errors
 
 
-def measure_target_health() -> Prober:
+def measure_target_health(traffic: Traffic) -> Prober:
     """Report the measured health of targets, and forward requests to healthy ones only."""
     from ministack.services import alb  # noqa: PLC0415
 
@@ -113,9 +117,10 @@ def measure_target_health() -> Prober:
         method, path, headers, body, query, raw_query, raw_path = _request(request, options)
         # With no healthy target all of them are tried, as on AWS ("fail open").
         target = random.choice(healthy or targets)  # noqa: S311 - no secret depends on it
-        return await alb._proxy_http_target(
+        answering = alb._proxy_http_target(
             target, found, method, raw_path or path, headers, body, query, raw_query
         )
+        return await traffic.counted(_key(group, found, target)[1:], answering)
 
     alb._describe_target_health = describe
     alb._ACTION_MAP["DescribeTargetHealth"] = describe
@@ -124,15 +129,14 @@ def measure_target_health() -> Prober:
     return prober
 
 
-def complete_rollouts_on_health(prober: Prober) -> None:
+def complete_rollouts_on_health(prober: Prober, stopper: Stopper) -> None:
     """Let a deployment be complete when its targets are healthy, and count tasks that never are."""
     from ministack.services import ecs  # noqa: PLC0415
 
-    scheduler = Scheduler(ecs, lambda group, address, port: prober.of((group, address, port)))
+    scheduler = Scheduler(ecs, lambda group, address, port: prober.of((group, address, port)), stopper.stop)
     complete = ecs._complete_service_deployment
     record_healthy = ecs._record_service_task_healthy
     make = ecs._make_deployment
-    ecs._reconcile_service_tasks = _in_turn(ecs._reconcile_service_tasks)
 
     def complete_when_healthy(cluster: str, key: str, expected_deployment_id: str | None = None) -> None:
         service = ecs._services.get(key)
@@ -153,7 +157,13 @@ def complete_rollouts_on_health(prober: Prober) -> None:
         deployment: dict[str, Any] = make(*arguments, **options)
         return {**deployment, "rolloutState": "IN_PROGRESS", "rolloutStateReason": ""}
 
-    ecs._complete_service_deployment = complete_when_healthy
+    turns = Turns()
+    ecs._reconcile_service_tasks = turns.one(ecs._reconcile_service_tasks, lambda _, key: key)
+    ecs._complete_service_deployment = turns.one(complete_when_healthy, lambda _, key, *__: key)
+    failure = turns.one(ecs._record_service_task_failure, lambda task, *_: _service_key(ecs, task))
+    ecs._record_service_task_failure = failure
+    for action in ("CreateService", "UpdateService", "DeleteService"):
+        ecs._ACTION_MAP[action] = turns.one(ecs._ACTION_MAP[action], lambda data: _named_key(ecs, data))
     ecs._record_service_task_healthy = record_when_healthy
     ecs._make_deployment = make_in_progress
     scheduler.start()
@@ -224,15 +234,12 @@ def _member(key: Key, health: Health, check_port: str) -> str:
     )
 
 
-def _in_turn(reconcile: Callable[[str, str], None]) -> Callable[[str, str], None]:
-    """Let one thread at a time start or stop a service's tasks.
+def _service_key(ecs: Any, task: dict[str, Any]) -> str:
+    cluster = ecs._cluster_name_from_arn(task.get("clusterArn", ""))
+    return f"{cluster}/{task.get('group', '').removeprefix('service:')}"
 
-    A request and the scheduler that both miss a task would each start one.
-    """
-    locks: defaultdict[str, threading.RLock] = defaultdict(threading.RLock)
 
-    def reconcile_in_turn(cluster: str, key: str) -> None:
-        with locks[key]:
-            reconcile(cluster, key)
-
-    return reconcile_in_turn
+def _named_key(ecs: Any, data: dict[str, Any]) -> str:
+    cluster = ecs._resolve_cluster_name(data.get("cluster", "default"))
+    name = str(data.get("serviceName") or data.get("service", ""))
+    return f"{cluster}/{name.rsplit('/', 1)[-1]}"

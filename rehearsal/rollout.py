@@ -16,16 +16,19 @@ from typing import Any
 from rehearsal.target_health import Health
 
 _TICK = 0.25
+_STATUS = {"starting": "UNKNOWN", "healthy": "HEALTHY", "unhealthy": "UNHEALTHY"}
 _log = logging.getLogger("rehearsal.rollout")
 
 HealthOf = Callable[[str, str, int], Health]  # target group ARN, address, port
+Stop = Callable[[dict[str, Any], str, str], bool]  # task, stopped reason, stop code
 
 
 class Scheduler:
-    """Watches the services of ``ecs`` (the emulator's module) through ``health``."""
+    """Watches the services of ``ecs`` (the emulator's module) through ``health``; ``stop`` stops a task."""
 
-    def __init__(self, ecs: Any, health: HealthOf) -> None:
+    def __init__(self, ecs: Any, health: HealthOf, stop: Stop) -> None:
         self._ecs = ecs
+        self._stop = stop
         self._health = health
 
     def start(self) -> None:
@@ -45,8 +48,10 @@ class Scheduler:
         ]
 
     def is_healthy(self, service: dict[str, Any], task: dict[str, Any]) -> bool:
-        """Say whether every load balancer sends requests to the task; without one, any running task is."""
-        return all(health.state == "healthy" for _, health in self.healths(service, task))
+        """Say whether its own health checks pass and every load balancer sends requests to it."""
+        return self._states(task) <= {"HEALTHY"} and all(
+            health.state == "healthy" for _, health in self.healths(service, task)
+        )
 
     def tasks(self, service: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
         """Yield the service's running tasks with their ARNs."""
@@ -59,9 +64,37 @@ class Scheduler:
             ):
                 yield arn, task
 
+    def _check_containers(self, arn: str, task: dict[str, Any]) -> None:
+        """Report the containers' own health; a service's task that is unhealthy is stopped and replaced."""
+        states = self._states(task)
+        if "UNHEALTHY" in states:
+            task["healthStatus"] = "UNHEALTHY"
+            reason = "Task failed container health checks"
+            of_service = task.get("group", "").startswith("service:")
+            if of_service and self._stop(task, reason, "ServiceSchedulerInitiated"):
+                _log.info("task %s failed its container health checks", arn)
+                self._ecs._record_service_task_failure(task)
+        elif states:
+            task["healthStatus"] = "UNKNOWN" if "UNKNOWN" in states else "HEALTHY"
+
+    def _states(self, task: dict[str, Any]) -> set[str]:
+        """Return, and report, the health of those containers of a task that have a check of their own."""
+        states = set()
+        engine = self._ecs._get_docker().containers
+        for container, identity in zip(task["containers"], task.get("_docker_ids", []), strict=False):
+            health = engine.get(identity).health
+            if health:
+                container["healthStatus"] = _STATUS[health.state]
+                states.add(container["healthStatus"])
+        return states
+
     def _run(self) -> None:
         while True:
             time.sleep(_TICK)
+            for (account, region, arn), task in list(self._ecs._tasks.all_items()):
+                if task.get("lastStatus") == "RUNNING":
+                    with self._ecs.request_scope(account, region):
+                        self._check_containers(arn, task)
             for (account, region, key), service in list(self._ecs._services.all_items()):
                 if service.get("status") != "ACTIVE" or not service.get("loadBalancers"):
                     continue
@@ -73,7 +106,7 @@ class Scheduler:
 
     def _look(self, key: str, service: dict[str, Any]) -> None:
         cluster = key.split("/", 1)[0]
-        for arn, task in self.tasks(service):
+        for _, task in self.tasks(service):
             if self.is_healthy(service, task):
                 if not task.get("_startup_stable"):
                     self._ecs._record_service_task_healthy(key, task)
@@ -84,25 +117,24 @@ class Scheduler:
                 continue
             for group, health in self.healths(service, task):
                 if health.state == "unhealthy":
-                    self._replace(arn, task, service, group, health)
+                    self._replace(task, service, group, health)
                     break
         primary = self._ecs._primary_deployment(service)
         if primary and primary.get("rolloutState") == "IN_PROGRESS":
             self._ecs._complete_service_deployment(cluster, key)
 
-    def _replace(
-        self, arn: str, task: dict[str, Any], service: dict[str, Any], group: str, health: Health
-    ) -> None:
-        name, identity = service["serviceName"], arn.rsplit("/", 1)[-1]
+    def _replace(self, task: dict[str, Any], service: dict[str, Any], group: str, health: Health) -> None:
+        port = next(
+            one["containerPort"] for one in service["loadBalancers"] if one["targetGroupArn"] == group
+        )
         message = (
-            f"(service {name}) (task {identity}) is unhealthy in (target-group {group}) "
+            f"(service {service['serviceName']}) (port {port}) is unhealthy in (target-group {group}) "
             f"due to (reason {health.description})."
         )
         event = {"id": self._ecs.new_uuid(), "createdAt": self._ecs._iso(), "message": message}
         service["events"].insert(0, event)
         reason = f"Task failed ELB health checks in (target-group {group})"
-        if self._ecs._mark_task_stopped(arn, task, reason, "ServiceSchedulerInitiated"):
-            self._ecs._cleanup_task_resources(task, self._ecs._get_docker())
+        if self._stop(task, reason, "ServiceSchedulerInitiated"):
             self._ecs._record_service_task_failure(task)
 
 

@@ -185,7 +185,12 @@ def normalise(definition: Mapping[str, Any]) -> dict[str, Any]:
 
 def differences(wanted: Mapping[str, Any], registered: Mapping[str, Any]) -> tuple[Difference, ...]:
     """Return every field in which the two task definitions differ, by path; empty when they are the same."""
-    before, after = _flat(normalise(registered)), _flat(normalise(wanted))
+    return changes(normalise(registered), normalise(wanted))
+
+
+def changes(was: Mapping[str, Any], will_be: Mapping[str, Any]) -> tuple[Difference, ...]:
+    """Return every field that has another value in the second of two documents of one form."""
+    before, after = _flat(was), _flat(will_be)
     return tuple(
         Difference(path, before.get(path), after.get(path))
         for path in sorted({*before, *after})

@@ -17,6 +17,8 @@ _TASKS = 3
 _LINES = 20
 _EVENTS = 5
 _LONGEST_LINE = 400
+_CLEARED = "Scaling activity initiated by"
+_HEALTH_EVENT = re.compile(r"is unhealthy in .*due to \(reason (.+)\)")
 _PASSWORD_IN_URL = re.compile(r"(\w+://[^\s:/@]*):[^\s@]+@")
 # Shorter ones would also blot out ordinary words, and no secret worth the name is.
 _SHORTEST_SECRET = 4
@@ -36,9 +38,13 @@ class StoppedTask:
 
 @dataclass(frozen=True)
 class Explanation:
-    """All that could be found out; empty parts were not there."""
+    """All that could be found out; empty parts were not there.
+
+    ``health`` is what the load balancer's health checks of this release's tasks have come to.
+    """
 
     stopped: tuple[StoppedTask, ...] = ()
+    health: tuple[str, ...] = ()
     targets: tuple[str, ...] = ()
     events: tuple[str, ...] = ()
 
@@ -52,6 +58,7 @@ class Explanation:
             if task.lines:
                 lines.append(f"  Last lines of {task.log_stream}:")
                 lines += [f"    {line}" for line in task.lines]
+        lines += [f"Load balancer: {text}" for text in self.health]
         lines += [f"Target {target}" for target in self.targets]
         if not self.stopped:
             lines += [f"Event: {event}" for event in self.events]
@@ -80,19 +87,53 @@ def collect(
     since: datetime,
 ) -> Explanation:
     """Ask ECS, CloudWatch Logs and the load balancer. What one of them does not tell is left out."""
-    reader = _LogReader(clients, release)
-    stopped = [
+    ours = [
         task
         for task in service.tasks(clients, cluster, name, "STOPPED")
         if task["taskDefinitionArn"] == definition_arn
     ]
-    stopped.sort(key=lambda task: str(task.get("stoppedAt", "")), reverse=True)
+    ours.sort(key=_telling, reverse=True)
     now = service.describe(clients, cluster, name) or {}
+    recent = [event["message"] for event in now.get("events", []) if event["createdAt"] >= since]
     targets = service.targets(clients, target_group_arn) if target_group_arn else ()
     return Explanation(
-        stopped=tuple(_stopped(task, reader) for task in stopped[:_TASKS]),
+        stopped=stopped(clients, release, ours[:_TASKS]),
+        health=health(recent, release.container_port, int(now.get("healthCheckGracePeriodSeconds") or 0)),
         targets=unhealthy(targets),
-        events=_recent(now.get("events", []), since),
+        events=tuple(recent[:_EVENTS]),
+    )
+
+
+def _telling(task: Mapping[str, Any]) -> tuple[bool, str]:
+    """Order tasks by how much they tell: one that ECS has only cleared away says nothing of the cause."""
+    return not str(task.get("stoppedReason", "")).startswith(_CLEARED), str(task.get("stoppedAt", ""))
+
+
+def stopped(
+    clients: Clients, release: Release, tasks: Sequence[Mapping[str, Any]]
+) -> tuple[StoppedTask, ...]:
+    """Say how tasks of a release ended, with the last lines that they wrote, less its secrets."""
+    reader = _LogReader(clients, release)
+    return tuple(_stopped(task, reader) for task in tasks)
+
+
+def health(events: Sequence[str], port: int, grace: int) -> tuple[str, ...]:
+    """Say each reason once for which ECS found a task unhealthy, with what it means.
+
+    ``port`` is the container's, ``grace`` the health check grace period in seconds.
+    """
+    reasons = dict.fromkeys(found[1] for event in events if (found := _HEALTH_EVENT.search(event)))
+    return tuple(f"{reason} ({_meaning(reason, port, grace)})" for reason in reasons)
+
+
+def _meaning(reason: str, port: int, grace: int) -> str:
+    if "with these codes" in reason:
+        return "the service answers, with a status that its target group does not take for healthy"
+    if "timed out" in reason:
+        return f"something takes connections on port {port}, or drops them, and does not answer in time"
+    return (
+        f"nothing answers on port {port}: the container listens on another one, or takes longer to start "
+        f"than the health check grace of {grace} s"
     )
 
 
@@ -187,7 +228,3 @@ def _stopped(task: Mapping[str, Any], reader: _LogReader) -> StoppedTask:
         log_stream=reader.stream(task_id),
         lines=reader.lines(task_id),
     )
-
-
-def _recent(events: Sequence[Mapping[str, Any]], since: datetime) -> tuple[str, ...]:
-    return tuple(event["message"] for event in events if event["createdAt"] >= since)[:_EVENTS]

@@ -17,7 +17,10 @@ _UNORDERED = frozenset({"subnets", "securityGroups"})
 
 @dataclass(frozen=True)
 class Service:
-    """The wanted service. ``health_grace`` is in seconds, and counts only behind a load balancer."""
+    """The wanted service. ``health_grace`` is in seconds, and counts only behind a load balancer.
+
+    ``execute_command`` is whether an operator may open a shell in a task (ECS Exec).
+    """
 
     cluster: str
     name: str
@@ -27,6 +30,7 @@ class Service:
     target_group_arn: str = ""
     desired_count: int = 1
     health_grace: int = 60
+    execute_command: bool = False
     tags: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -58,6 +62,11 @@ class Plan:
     after: Mapping[str, Any]
 
     @property
+    def differences(self) -> tuple[Difference, ...]:
+        """Every field that is not as wanted, by path, with the values that a diff may show."""
+        return definition.changes(self.before, self.after)
+
+    @property
     def registers(self) -> bool:
         """Whether a new revision is needed."""
         return any(action.kind == "register" for action in self.actions)
@@ -67,6 +76,7 @@ def settings(service: Service, release: Release) -> dict[str, Any]:
     """Return the part of a service that can be both created and updated, as ECS's requests have it."""
     wanted: dict[str, Any] = {
         "desiredCount": service.desired_count,
+        "enableExecuteCommand": service.execute_command,
         "networkConfiguration": {
             "awsvpcConfiguration": {
                 "subnets": sorted(service.subnet_ids),
@@ -136,13 +146,6 @@ def setting_differences(wanted: Mapping[str, Any], service: Mapping[str, Any]) -
     return tuple(key for key, value in wanted.items() if not _covers(service.get(key), value, key))
 
 
-def definition_differences(release: Release, current: Current) -> tuple[Difference, ...]:
-    """Return how the running revision differs from the wanted one; empty too when nothing runs."""
-    if current.running is None:
-        return ()
-    return definition.differences(definition.request(release), current.running)
-
-
 def primary(service: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the deployment that the service is moving to or has reached; empty if it has none."""
     deployments: Sequence[Mapping[str, Any]] = service.get("deployments", [])
@@ -199,8 +202,9 @@ def _update(service: Service, wanted: Mapping[str, Any], arn: str, now: Mapping[
         changed.insert(0, "taskDefinition")
         if arn:
             request["taskDefinition"] = arn
-    elif primary(now).get("rolloutState") == "FAILED":
-        # The same release is asked for again, so what it lacked may be there now.
+    elif primary(now).get("rolloutState") == "FAILED" or "enableExecuteCommand" in changed:
+        # The same release is asked for again, so what it lacked may be there now. And a running task does not
+        # learn of ECS Exec.
         changed.append("forceNewDeployment")
         request["forceNewDeployment"] = True
     actions = []
@@ -227,6 +231,8 @@ def _covers(have: Any, want: Any, key: str) -> bool:
         if key in _UNORDERED:
             return sorted(have) == sorted(want)
         return len(have) == len(want) and all(_covers(h, w, key) for h, w in zip(have, want, strict=True))
+    if isinstance(want, bool):  # what is off may be left out of an answer
+        return bool(have) == want
     return bool(have == want)
 
 
@@ -254,4 +260,4 @@ def _like(have: Any, want: Any, key: str) -> Any:
         return sorted(have)
     if isinstance(want, list) and isinstance(have, list) and len(have) == len(want):
         return [_like(h, w, key) for h, w in zip(have, want, strict=True)]
-    return have
+    return bool(have) if isinstance(want, bool) else have

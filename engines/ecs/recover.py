@@ -44,6 +44,7 @@ class Back:
 def failure(lost: Lost, observer: Observer) -> RolloutError:
     """Return the error to raise, having gone back. The reasons come first: going back removes them."""
     goal, verdict = lost.goal, lost.verdict
+    observer = replace(observer, wait=replace(observer.wait, steady=0))
     observer.tell("ecs.failed", service=goal.service, state=verdict.state, text=verdict.text)
     why = explain.collect(
         observer.clients,

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from engines.aws import translated
-from engines.ecs import plan, recover, service
+from engines.ecs import plan, recover, scaling, service, trial
 from engines.ecs.definition import NOT_KNOWN_YET, Release, digest_of
 from engines.ecs.errors import ReleaseConfigurationError
 from engines.ecs.plan import Current, Plan, Service
 from engines.ecs.recover import Lost
+from engines.ecs.scaling import Scaling, Steps
 from engines.ecs.service import Clients
 from engines.ecs.watch import Goal, Observer, Wait
 from engines.events import Emit, emit
@@ -27,7 +28,10 @@ _SKEW = timedelta(seconds=2)
 
 @dataclass(frozen=True)
 class Outcome:
-    """What was done and what runs now. ``deployment`` has ``id`` and ``rollout_state``."""
+    """What was done and what runs now. ``deployment`` has ``id`` and ``rollout_state``.
+
+    ``came_from`` is the revision that the service had before, empty if there was no service.
+    """
 
     plan: Plan
     definition_arn: str
@@ -35,30 +39,49 @@ class Outcome:
     deployment: Mapping[str, str]
     seconds: float
     text: str
+    came_from: str = ""
+    scaling: Steps = field(default_factory=Steps)
 
     @property
     def changed(self) -> bool:
-        """Whether ECS was, or in a dry run would be, told to change anything."""
-        return bool(self.plan.actions)
+        """Whether AWS was, or in a dry run would be, told to change anything."""
+        return bool(self.plan.actions or self.scaling.calls)
+
+    @property
+    def actions(self) -> list[str]:
+        """What was done, or would be, in words."""
+        return [each.text for each in self.plan.actions] + [each.text for each in self.scaling.calls]
 
 
 @dataclass(frozen=True)
 class Order:
-    """All that a release is made from; ``url`` is where users reach the service (empty: not looked at)."""
+    """All that a release is made from; ``url`` is where users reach the service (empty: not looked at).
+
+    ``trial`` is for how many seconds one task runs apart before a running service is updated; 0 for none.
+    ``scaling`` of ``None`` leaves autoscaling alone.
+    """
 
     release: Release
     service: Service
     wait: Wait
     url: str = ""
     health_path: str = "/health"
+    trial: float = 0.0
+    scaling: Scaling | None = None
 
 
 def preview(order: Order, clients: Clients) -> Outcome:
     """Return what ``deploy`` would do, having only read; earlier phases may have yet to run."""
-    current = Current()
+    current, steps = Current(), Steps()
     if NOT_KNOWN_YET not in (order.service.cluster, order.service.name):
         current = service.current(clients, order.service.cluster, order.service.name, order.release.family)
-    steps = plan.make(order.release, order.service, current)
+        steps = scaling.look(clients, order.scaling, order.service)
+    order = _scaled(order, current)
+    return replace(planned(plan.make(order.release, order.service, current), current), scaling=steps)
+
+
+def planned(steps: Plan, current: Current) -> Outcome:
+    """Return the outcome of a dry run."""
     return Outcome(
         steps,
         steps.definition_arn,
@@ -66,6 +89,7 @@ def preview(order: Order, clients: Clients) -> Outcome:
         _deployment(current.service),
         0.0,
         "nothing was changed: a dry run",
+        _revision(current),
     )
 
 
@@ -76,13 +100,22 @@ def deploy(order: Order, clients: Clients, tell: Emit = emit) -> Outcome:
     the error says that it is not. Raises ``AwsError`` when AWS refuses a call.
     """
     _insist(order)
-    start, began = time.monotonic(), datetime.now(UTC) - _SKEW
     current = service.current(clients, order.service.cluster, order.service.name, order.release.family)
-    steps = plan.make(order.release, order.service, current)
-    arn, now = _apply(steps, current, clients, tell)
+    order = _scaled(order, current)
+    outcome = carry_out(order, plan.make(order.release, order.service, current), current, clients, tell)
+    steps = scaling.look(clients, order.scaling, order.service)
+    scaling.apply(clients, steps)
+    return replace(outcome, scaling=steps)
+
+
+def carry_out(order: Order, steps: Plan, current: Current, clients: Clients, tell: Emit) -> Outcome:
+    """Do ``steps`` and wait until users have what ``order`` describes. Raises as ``deploy`` does."""
+    start, began = time.monotonic(), datetime.now(UTC) - _SKEW
+    arn, now = _apply(order, steps, current, clients, tell)
     goal = _goal(order, arn, plan.primary(now).get("id", ""))
+    wait = order.wait if steps.actions else replace(order.wait, steady=0)
     with Http(window=0, timeout=_LOOK_TIMEOUT) as http:
-        observer = Observer(clients, http, order.wait, tell)
+        observer = Observer(clients, http, wait, tell)
         verdict = observer.until(goal)
         if verdict.state != "done":
             lost = Lost(order.release, order.service, goal, verdict, current, began)
@@ -94,11 +127,19 @@ def deploy(order: Order, clients: Clients, tell: Emit = emit) -> Outcome:
         deployment=_deployment(service.describe(clients, order.service.cluster, order.service.name)),
         seconds=round(time.monotonic() - start, 1),
         text=verdict.text,
+        came_from=_revision(current),
     )
 
 
+def _scaled(order: Order, current: Current) -> Order:
+    there = current.service if current.service and plan.is_there(current.service) else None
+    return replace(order, service=scaling.within(order.service, order.scaling, there))
+
+
 def _insist(order: Order) -> None:
-    """Refuse what only a dry run may leave open."""
+    """Refuse what only a dry run may leave open, and numbers that make no sense."""
+    if order.scaling:
+        scaling.check(order.scaling)
     empty = [
         name
         for name, value in (
@@ -118,10 +159,22 @@ def _insist(order: Order) -> None:
         )
 
 
-def _apply(steps: Plan, current: Current, clients: Clients, tell: Emit) -> tuple[str, Mapping[str, Any]]:
+def _apply(
+    order: Order, steps: Plan, current: Current, clients: Clients, tell: Emit
+) -> tuple[str, Mapping[str, Any]]:
     """Carry the actions out, in order. Return the ARN of the revision and the service as it is then."""
     arn, now = steps.definition_arn, current.service or {}
     for action in steps.actions:
+        if action.kind == "update" and order.trial and arn != now["taskDefinition"]:
+            trial.run(
+                clients,
+                order.release,
+                order.service,
+                arn=arn,
+                seconds=order.trial,
+                wait=order.wait,
+                tell=tell,
+            )
         tell(f"ecs.{action.kind}", text=action.text)
         request = dict(action.request)
         with translated(action.text):
@@ -154,3 +207,7 @@ def _goal(order: Order, arn: str, deployment_id: str) -> Goal:
 def _deployment(now: Mapping[str, Any] | None) -> dict[str, str]:
     first = plan.primary(now or {})
     return {"id": str(first.get("id", "")), "rollout_state": str(first.get("rolloutState", ""))}
+
+
+def _revision(current: Current) -> str:
+    return str((current.service or {}).get("taskDefinition", ""))

@@ -29,6 +29,11 @@ class Clients:
         return aws.client("elbv2")
 
     @cached_property
+    def scaling(self) -> Any:
+        """How many tasks, by their load."""
+        return aws.client("application-autoscaling")
+
+    @cached_property
     def logs(self) -> Any:
         """The containers' log lines."""
         return aws.client("logs")

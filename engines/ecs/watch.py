@@ -19,17 +19,23 @@ from engines.smoke.http import Http, NoAnswerError, Request
 
 # Behind a load balancer one answer says little: an old task may give the next one.
 _ANSWERS = 3
+# One look can meet a moment; of a release that does not stay, the next one is no better.
+_LAPSES = 2
 _SHOWN = 200
 
 
 @dataclass(frozen=True)
 class Wait:
-    """Seconds. ``timeout`` counts from the last progress; the pauses grow from ``first`` to ``longest``."""
+    """Seconds. ``timeout`` counts from the last progress; the pauses grow from ``first`` to ``longest``.
+
+    For ``steady`` the goal has to stay reached: a task can crash after it was found healthy.
+    """
 
     timeout: float
     first: float = 0.5
     longest: float = 5.0
     heartbeat: float = 15.0
+    steady: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -93,6 +99,30 @@ def judge(goal: Goal, seen: Seen) -> Verdict:
     return Verdict("waiting", "; ".join(missing)) if missing else Verdict("done", seen.answer)
 
 
+class Course:
+    """What a row of verdicts comes to, when the goal has to stay reached for ``steady`` seconds."""
+
+    def __init__(self, steady: float) -> None:
+        self._steady = steady
+        self._since: float | None = None
+        self._lapses = 0
+
+    def after(self, verdict: Verdict, now: float) -> Verdict:
+        """Return the verdict so far, at ``now`` seconds of a steady clock."""
+        if verdict.state == "done":
+            self._since = now if self._since is None else self._since
+            self._lapses = 0
+            if now - self._since >= self._steady:
+                return verdict
+            return Verdict("waiting", f"{verdict.text}; it has to stay so for {self._steady:g} s")
+        if verdict.state != "waiting" or self._since is None:
+            return verdict
+        self._lapses += 1
+        if self._lapses < _LAPSES:
+            return verdict
+        return Verdict("failed", f"it had reached its users and did not stay: {verdict.text}")
+
+
 def progress(seen: Seen) -> int:
     """Return a number that grows while a release comes up; a loop of crashes does not get beyond its best."""
     return (
@@ -119,10 +149,11 @@ class Observer:
         """
         best, moved = 0, time.monotonic()
         pause, told, told_at = self.wait.first, "", 0.0
+        course = Course(self.wait.steady)
         while True:
             seen = self.look(goal)
-            verdict = judge(goal, seen)
             now = time.monotonic()
+            verdict = course.after(judge(goal, seen), now)
             if verdict.text != told or now - told_at > self.wait.heartbeat:
                 self.tell("ecs.rollout", service=goal.service, state=verdict.state, text=verdict.text)
                 told, told_at = verdict.text, now

@@ -7,10 +7,14 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from engines.errors import EngineError
+from engines.table import table
 
 
 class SmokeError(EngineError):
-    """The service does not do what it must; ``details`` is ``{"results": [...]}``, as ``Result`` has it."""
+    """The service does not do what it must.
+
+    ``details`` is ``{"results": [...], "table": [...]}``: each ``Result``, and the lines for a person.
+    """
 
 
 @dataclass(frozen=True)
@@ -38,8 +42,25 @@ def require(results: Sequence[Result], base_url: str) -> None:
             f"{len(failing)} of {len(results)} smoke tests failed:\n"
             + "\n".join(result.line() for result in failing),
             subject=base_url,
-            details={"results": [asdict(result) for result in results]},
+            details={"results": [asdict(result) for result in results], "table": lines(results)},
         )
+
+
+def lines(results: Sequence[Result]) -> list[str]:
+    """Return the result table; of a test that passed it needs no words."""
+    return table(
+        ("RESULT", "STATUS", "MS", "TEST", "GOT"),
+        [
+            (
+                "skipped" if each.skipped else "ok" if each.ok else "FAILED",
+                str(each.status or "-"),
+                f"{each.latency_ms:.0f}" if each.status else "-",
+                each.name,
+                each.got if each.skipped or not each.ok else "",
+            )
+            for each in results
+        ],
+    )
 
 
 def evidence(results: Sequence[Result], base_url: str) -> dict[str, Any]:

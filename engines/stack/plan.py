@@ -31,7 +31,10 @@ _SHELL = "REVIEW_IN_PROGRESS"
 
 @dataclass(frozen=True)
 class Wanted:
-    """The stack as the inventory has it. Of ``kept_tags`` a stack that has them keeps the value."""
+    """The stack as the inventory has it.
+
+    Of ``kept_tags`` a stack that has them keeps the value. No ``termination_protection`` leaves it as it is.
+    """
 
     name: str
     region: str
@@ -39,7 +42,7 @@ class Wanted:
     parameters: Mapping[str, Any] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
     kept_tags: frozenset[str] = frozenset()
-    termination_protection: bool = False
+    termination_protection: bool | None = None
 
     @property
     def known(self) -> dict[str, str]:
@@ -135,7 +138,7 @@ def _settings(wanted: Wanted, deployed: Deployed, found: list[Change]) -> list[s
     settings = [f"parameters: {', '.join(differing)}"] if differing else []
     if wanted.tags_for(deployed) != deployed.tags:
         settings.append("tags")
-    if wanted.termination_protection != deployed.termination_protection:
+    if wanted.termination_protection not in {None, deployed.termination_protection}:
         settings.append(f"termination protection: {'on' if wanted.termination_protection else 'off'}")
     if wanted.template.get("Outputs") != deployed.template.get("Outputs"):
         settings.append("outputs")

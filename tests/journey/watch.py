@@ -74,5 +74,6 @@ def _quieten(address: str) -> None:
 
 
 def _superuser(ports: Mapping[str, int], passwords: Mapping[str, str], server: str) -> str:
-    password = passwords[f"{server.removesuffix('_postgres')}_database"]
+    # In the new world the password that is given is the owner's, as on RDS, where nobody is superuser.
+    password = passwords["source_database"] if server == "source_postgres" else "postgres"
     return f"postgresql://postgres:{password}@127.0.0.1:{ports[server]}/postgres"

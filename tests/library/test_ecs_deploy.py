@@ -2,169 +2,18 @@
 
 from __future__ import annotations
 
-import gzip
-import hashlib
-import io
 import json
-import subprocess
-import sys
-import tarfile
-import uuid
-from pathlib import Path
 
 import pytest
-import urllib3
 
-from engines import aws as aws_clients
-
-MODULE = Path(__file__).parents[2] / "library" / "ecs_deploy.py"
-CANARY = "canary-7d1e0b52c9"
-# What the image does is decided by a word in it, so that every behaviour has a digest of its own.
-PROGRAM = """
-import http.server, json, os, signal, sys
-KIND = "{kind}"
-class Handler(http.server.BaseHTTPRequestHandler):
-    def do_GET(self):
-        digest = "sha256:" + "0" * 64 if KIND == "liar" else os.environ["IMAGE_DIGEST"]
-        body = json.dumps({"status": "ok", "image": digest, "plain": os.environ.get("PLAIN")}).encode()
-        self.send_response(503 if KIND == "sick" and self.path == "/health" else 200)
-        self.end_headers()
-        self.wfile.write(body)
-    def log_message(self, *arguments):
-        pass
-print("starting", KIND, "with", os.environ["API_KEY"], flush=True)
-if KIND == "crash":
-    print("cannot go on", flush=True)
-    sys.exit(3)
-signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-http.server.ThreadingHTTPServer((os.environ["BIND_HOST"], 8000), Handler).serve_forever()
-"""
-OCI = "application/vnd.oci.image"
-
-
-class World:
-    """A cluster, a registry with images, a load balancer, a secret, and the module to be called with them."""
-
-    def __init__(self, aws):
-        self.name = f"d-{uuid.uuid4().hex[:8]}"
-        self.endpoint = aws.endpoint
-        self.url = f"{aws.endpoint}/_alb/{self.name}"
-        self.http = urllib3.PoolManager()
-        self.said = []
-        self.ecs, self.ssm = aws_clients.client("ecs"), aws_clients.client("ssm")
-        self.ecs.create_cluster(clusterName=self.name)
-        self.ssm.put_parameter(Name=f"/{self.name}/API_KEY", Value=CANARY, Type="SecureString")
-        aws_clients.client("logs").create_log_group(logGroupName=self.name)
-        ecr = aws_clients.client("ecr").create_repository(repositoryName=self.name)
-        self.repository = ecr["repository"]["repositoryUri"]
-        iam = aws_clients.client("iam")
-        role = iam.create_role(RoleName=self.name, AssumeRolePolicyDocument="{}")["Role"]["Arn"]
-        self.options = {
-            "cluster": self.name,
-            "service": self.name,
-            "family": self.name,
-            "execution_role_arn": role,
-            "task_role_arn": role,
-            "environment": {"PLAIN": True},
-            "secrets": {"API_KEY": f"/{self.name}/API_KEY"},
-            "log_group": self.name,
-            "region": "us-east-1",
-            "subnet_ids": ["subnet-2", "subnet-1"],
-            "security_group_ids": ["sg-1"],
-            "target_group_arn": self._balancer(),
-            "health_check_grace": 0,
-            "url": self.url,
-            "timeout": 30,
-        }
-
-    def _balancer(self):
-        elb = aws_clients.client("elbv2")
-        balancer = elb.create_load_balancer(Name=self.name, Subnets=["subnet-1", "subnet-2"])
-        group = elb.create_target_group(
-            Name=self.name,
-            Port=8000,
-            Protocol="HTTP",
-            TargetType="ip",
-            VpcId="vpc-1",
-            HealthCheckPath="/health",
-        )["TargetGroups"][0]["TargetGroupArn"]
-        elb.create_listener(
-            LoadBalancerArn=balancer["LoadBalancers"][0]["LoadBalancerArn"],
-            Port=80,
-            Protocol="HTTP",
-            DefaultActions=[{"Type": "forward", "TargetGroupArn": group}],
-        )
-        return group
-
-    def image(self, kind):
-        """Push an image of that kind, and return its name by digest."""
-        archive = io.BytesIO()
-        with tarfile.open(fileobj=archive, mode="w") as tar:
-            content = PROGRAM.replace("{kind}", kind).encode()
-            member = tarfile.TarInfo("app/tiny.py")
-            member.size = len(content)
-            tar.addfile(member, io.BytesIO(content))
-        layer = self._blob("layer.v1.tar+gzip", gzip.compress(archive.getvalue(), mtime=0))
-        config = {"Entrypoint": ["python3", "-m", "tiny"], "WorkingDir": "/app", "Env": ["PYTHONPATH=/app"]}
-        described = {"architecture": "amd64", "os": "linux", "config": config}
-        manifest = {
-            "schemaVersion": 2,
-            "mediaType": f"{OCI}.manifest.v1+json",
-            "config": self._blob("config.v1+json", json.dumps(described).encode()),
-            "layers": [layer],
-        }
-        raw = json.dumps(manifest).encode()
-        digest = f"sha256:{hashlib.sha256(raw).hexdigest()}"
-        self._send("PUT", f"manifests/{digest}", raw, {"Content-Type": manifest["mediaType"]})
-        return f"{self.repository}@{digest}"
-
-    def _blob(self, kind, content):
-        digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
-        place = self._send("POST", "blobs/uploads/", b"").headers["Location"]
-        target = place if place.startswith("http") else self.endpoint + place
-        joined = f"{target}{'&' if '?' in target else '?'}digest={digest}"
-        assert self.http.request("PUT", joined, body=content).status < 300
-        return {"mediaType": f"{OCI}.{kind}", "digest": digest, "size": len(content)}
-
-    def _send(self, method, path, body, headers=None):
-        url = f"{self.endpoint}/v2/{self.name}/{path}"
-        answer = self.http.request(method, url, body=body, headers=headers)
-        assert answer.status < 300, answer.data
-        return answer
-
-    def call(self, *, check=False, **options):
-        """Run the module in a process of its own, as Ansible does at the highest verbosity."""
-        arguments = {**self.options, **options, "_ansible_check_mode": check, "_ansible_verbosity": 5}
-        done = subprocess.run(
-            [sys.executable, MODULE],
-            input=json.dumps({"ANSIBLE_MODULE_ARGS": arguments}),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        self.said.append(done.stdout + done.stderr)
-        return json.loads(done.stdout)
-
-    def service(self):
-        return self.ecs.describe_services(cluster=self.name, services=[self.name])["services"][0]
-
-    def revisions(self):
-        arns = self.ecs.list_task_definitions(familyPrefix=self.name)["taskDefinitionArns"]
-        return [arn.rpartition("/")[2] for arn in arns]
-
-    def running(self):
-        """Return the digest of the image that answers to users."""
-        return json.loads(self.http.request("GET", f"{self.url}/health").data)["image"]
+from tests.library.ecs_world import CANARY, World
 
 
 @pytest.fixture
 def world(aws):
     world = World(aws)
     yield world
-    found = world.ecs.describe_services(cluster=world.name, services=[world.name])["services"]
-    if found:
-        world.ecs.delete_service(cluster=world.name, service=world.name, force=True)
-    assert CANARY not in "".join(world.said)
+    world.remove()
 
 
 def digest(image):
@@ -202,6 +51,20 @@ def test_a_release_reaches_its_users_and_the_second_run_changes_nothing(world):
     moved = world.call(image=second)
     assert moved["actions"][1] == f"update service {world.name}: taskDefinition"
     assert {world.running() for _ in range(5)} == {digest(second)}
+    paths = {each["path"] for each in moved["differences"]}
+    assert f"task_definition.containerDefinitions.{world.name}.image" in paths
+    assert len(paths) == 2  # and IMAGE_DIGEST
+
+
+def test_where_autoscaling_is_not_offered_it_is_skipped_and_said(world):
+    image = world.image("good")
+    done = world.call(image=image, autoscaling={"min": 1, "max": 3, "cpu": 60}, execute_command=True)
+    assert "failed" not in done, done["msg"]
+    assert done["autoscaling"].startswith("skipped: ")
+    assert done["actions"] == [f"register a revision of {world.name}", f"create service {world.name}"]
+    assert world.service()["enableExecuteCommand"] is True
+    refused = world.call(image=image, autoscaling={"min": 3, "max": 2})
+    assert "between 3 and 2 tasks" in refused["msg"]
 
 
 def test_a_crash_is_explained_and_undone(world, tmp_path, monkeypatch):

@@ -146,6 +146,13 @@ def test_what_is_as_expected_passes_and_is_told(serve, call):
         ("the key", True, 200),
     ]
     assert answer["evidence"]["tests"] == answer["evidence"]["passed"] == 4
+    assert [line.split()[:2] for line in answer["table"]] == [
+        ["RESULT", "STATUS"],
+        ["ok", "200"],
+        ["ok", "401"],
+        ["ok", "403"],
+        ["ok", "200"],
+    ]
     assert service.seen.count(("GET", "/health")) == 3
 
 
@@ -176,6 +183,9 @@ def test_every_failure_is_named_with_what_was_expected_and_what_came(serve, call
     assert any(line.startswith("- no key: ") and "got 401" in line for line in lines)
     assert any(line.startswith("- top two: ") and '["PTGS2", "PTGS1"]' in line for line in lines)
     assert [result["ok"] for result in answer["details"]["results"]] == [True] + [False] * 6
+    table = answer["details"]["table"]
+    assert [line.split()[0] for line in table[1:]] == ["ok"] + ["FAILED"] * 6
+    assert table[2].endswith('image = "sha256:aa"')
 
 
 def test_a_key_that_a_service_echoes_is_not_shown(serve, call):

@@ -24,7 +24,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         sick = VERSION == "sick" and self.path == "/health"
         self.send_response(503 if sick else 200)
         self.end_headers()
-        keys = ("SECRET", "PLAIN", "BIND_HOST", "AWS_REGION", "AWS_ENDPOINT_URL", "SHOULD_NOT_BE_SEEN")
+        keys = ("SECRET", "PLAIN", "BIND_HOST", "AWS_REGION", "AWS_ENDPOINT_URL", "SHOULD_NOT_BE_SEEN",
+                "AWS_ACCESS_KEY_ID", "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+                "AWS_CONTAINER_AUTHORIZATION_TOKEN")
         lines = [VERSION] + [k + "=" + os.environ.get(k, "") for k in keys] + sys.path
         self.wfile.write("\\n".join(lines).encode())
     def log_message(self, *arguments):
@@ -34,7 +36,7 @@ print("starting", VERSION, flush=True)
 if VERSION == "crash":
     print("cannot go on", flush=True)
     sys.exit(3)
-signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+signal.signal(signal.SIGTERM, signal.SIG_IGN if VERSION == "stubborn" else lambda *_: sys.exit(0))
 http.server.ThreadingHTTPServer((os.environ["BIND_HOST"], 8000), Handler).serve_forever()
 """
 
@@ -140,7 +142,7 @@ class Platform:
             DefaultActions=[{"Type": "forward", "TargetGroupArn": self.group}],
         )
 
-    def define(self, image, **more):
+    def define(self, image, container=None, **more):
         options = {"awslogs-group": self.name, "awslogs-region": "us-east-1", "awslogs-stream-prefix": "ecs"}
         return self.ecs.register_task_definition(
             family=self.name,
@@ -156,6 +158,7 @@ class Platform:
                     "environment": [{"name": "PLAIN", "value": "yes"}],
                     "secrets": [{"name": "SECRET", "valueFrom": f"/{self.name}/SECRET"}],
                     "logConfiguration": {"logDriver": "awslogs", "options": options},
+                    **(container or {}),
                 }
             ],
             **more,

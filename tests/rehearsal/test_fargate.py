@@ -2,9 +2,14 @@
 
 import os
 import signal
+from datetime import timedelta
 from pathlib import Path
 
 import boto3
+import botocore.exceptions
+import pytest
+
+PROBE = "import os, urllib.request as r; r.urlopen('http://%s:8000/' % os.environ['BIND_HOST'])"
 
 
 def _processes_of(address):
@@ -46,6 +51,71 @@ def test_a_new_revision_replaces_the_old_one(platform, image, eventually):
     eventually(lambda: platform.deployment(first) is None, "the first deployment is gone")
     eventually(lambda: not _processes_of(address), "the first task's process has ended")
     assert {platform.get()[0] for _ in range(5)} == {"two"}
+
+
+def test_a_task_has_the_credentials_of_its_role(platform, image, aws):
+    role = boto3.client("iam").create_role(RoleName=platform.name, AssumeRolePolicyDocument="{}")
+    definition = platform.define(image("one"), taskRoleArn=role["Role"]["Arn"])
+    platform.create(definition)
+    platform.await_rollout(definition, "COMPLETED")
+    seen = dict(line.split("=", 1) for line in platform.get()[1:] if "=" in line)
+    assert seen["AWS_ACCESS_KEY_ID"] == ""
+    address, token = seen["AWS_CONTAINER_CREDENTIALS_FULL_URI"], seen["AWS_CONTAINER_AUTHORIZATION_TOKEN"]
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+            patch.delenv(name)
+        patch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", address)
+        patch.setenv("AWS_CONTAINER_AUTHORIZATION_TOKEN", token)
+        who = boto3.session.Session().client("sts").get_caller_identity()["Arn"]
+        assert f":assumed-role/{platform.name}/" in who
+        patch.setenv("AWS_CONTAINER_AUTHORIZATION_TOKEN", "another")
+        with pytest.raises(botocore.exceptions.CredentialRetrievalError):
+            boto3.session.Session().client("sts").get_caller_identity()
+
+
+def test_a_task_without_a_role_is_told_of_no_credentials(platform, image):
+    definition = platform.define(image("one"))
+    platform.create(definition)
+    platform.await_rollout(definition, "COMPLETED")
+    assert "AWS_CONTAINER_CREDENTIALS_FULL_URI=" in platform.get()
+
+
+def test_the_desired_count_is_kept_and_a_task_that_ignores_sigterm_is_killed(platform, image, eventually):
+    definition = platform.define(image("stubborn"), container={"stopTimeout": 2})
+    platform.create(definition)
+    platform.await_rollout(definition, "COMPLETED")
+    for count in (3, 1):
+        platform.ecs.update_service(cluster=platform.name, service="app", desiredCount=count)
+        eventually(lambda wanted=count: len(platform.tasks()) == wanted, f"{count} tasks")
+    states = set()
+
+    def ended():
+        gone = platform.tasks("STOPPED")
+        states.update(task["lastStatus"] for task in gone)
+        return len(gone) == 2 and {task["lastStatus"] for task in gone} == {"STOPPED"}
+
+    eventually(ended, "two tasks have ended")
+    assert "STOPPING" in states
+    for task in platform.tasks("STOPPED"):
+        assert task["containers"][0]["exitCode"] == 137
+        assert task["stoppedAt"] - task["stoppingAt"] >= timedelta(seconds=1.5)
+
+
+def _health(*command):
+    return {"healthCheck": {"command": list(command), "interval": 5, "retries": 1}}
+
+
+def test_a_container_that_fails_its_own_health_check_is_rolled_back(platform, image, eventually):
+    first = platform.define(image("one"), container=_health("CMD", "python3", "-c", PROBE))
+    platform.create(first)
+    platform.await_rollout(first, "COMPLETED")
+    [task] = platform.tasks()
+    assert task["healthStatus"] == task["containers"][0]["healthStatus"] == "HEALTHY"
+    ill = platform.define(image("one"), container=_health("CMD-SHELL", "exit 1"))
+    platform.ecs.update_service(cluster=platform.name, service="app", taskDefinition=ill)
+    eventually(lambda: platform.service()["taskDefinition"] == first, "rolled back")
+    stopped = [one for one in platform.tasks("STOPPED") if one["taskDefinitionArn"] == ill]
+    assert {one["stoppedReason"] for one in stopped} == {"Task failed container health checks"}
 
 
 def test_two_tasks_have_two_addresses(platform, image):

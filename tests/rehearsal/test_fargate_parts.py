@@ -9,7 +9,7 @@ import time
 import pytest
 import zstandard
 
-from rehearsal import fargate_command
+from rehearsal import fargate_command, fargate_memory
 from rehearsal.fargate_registry import Image, PullError, Reference, parse
 from rehearsal.fargate_rootfs import unpack
 from rehearsal.fargate_task import Container
@@ -184,6 +184,36 @@ def test_a_task_that_ignores_sigterm_is_killed(tmp_path):
         time.sleep(0.05)
     container.stop(timeout=0.2)
     assert container.wait() == {"StatusCode": 137}
+
+
+def _grower(tmp_path, limit):
+    # The child is counted with its parent.
+    hoard = "import os, time; hoard = os.urandom(1 << 25); print('up', flush=True); time.sleep(60)"
+    words = (
+        sys.executable,
+        "-c",
+        f"import subprocess; subprocess.run([{sys.executable!r}, '-c', {hoard!r}])",
+    )
+    command = fargate_command.Command(words, {"PATH": "/usr/bin:/bin"}, tmp_path)
+    container = Container("0" * 64, command, tmp_path / "log", address="", labels={}, memory_limit=limit)
+    while b"up" not in container.logs():
+        time.sleep(0.05)
+    return container
+
+
+def test_a_task_that_uses_more_memory_than_it_may_is_killed(tmp_path):
+    container = _grower(tmp_path, 32 << 20)
+    fargate_memory.enforce([container])
+    assert container.wait() == {"StatusCode": 137}
+    assert container.out_of_memory
+
+
+def test_a_task_within_its_memory_is_left_alone(tmp_path):
+    container = _grower(tmp_path, 256 << 20)
+    fargate_memory.enforce([container])
+    assert container.status == "running"
+    container.stop(timeout=5)
+    assert not container.out_of_memory
 
 
 def test_a_program_for_another_machine_is_an_exec_format_error(tmp_path):

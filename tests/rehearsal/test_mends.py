@@ -5,6 +5,7 @@ import socket
 import subprocess
 import time
 import urllib.error
+import urllib.request
 
 import boto3
 import botocore.exceptions
@@ -98,6 +99,63 @@ def test_buckets_do_not_get_the_tags_of_their_stack(unmended):
     except botocore.exceptions.ClientError:
         tags = []
     assert tags == [], f"tag_buckets: {GO}"
+
+
+STARTS_AND_STOPS = """
+import inspect, json
+from ministack.services import ecs
+
+class Containers:
+    def run(self, image, **options):
+        if "platform" in options:
+            raise RuntimeError("not this machine's")
+        return self
+    def get(self, identity):
+        return self
+    def stop(self, timeout):
+        found["stop_timeout"] = timeout
+    def remove(self, **_):
+        pass
+    id, status, attrs = "1", "running", {}
+    reload = run
+class Docker:
+    containers = Containers()
+found = {}
+options = ecs._build_run_kwargs(
+    {"name": "c", "memory": 64, "stopTimeout": 9}, {"runtimePlatform": {"cpuArchitecture": "ARM64"}},
+    {}, {}, "n", False, "t", "arn", "127.0.0.1", "arn")
+found["limited"] = "mem_limit" in options
+found["runs_elsewhere"] = bool(ecs._run_docker_container(Docker, {"image": "i"}, dict(options)))
+ecs._cleanup_task_resources({"_docker_ids": ["1"]}, Docker)
+found["says_out_of_memory"] = "OutOfMemoryError" in inspect.getsource(ecs)
+print(json.dumps(found))
+"""
+
+
+@pytest.fixture(scope="module")
+def starts_and_stops():
+    command = [PYTHON, "-c", STARTS_AND_STOPS]
+    answer = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    return json.loads(answer.stdout.splitlines()[-1])
+
+
+def test_an_image_for_another_platform_runs_nevertheless(starts_and_stops):
+    assert starts_and_stops["runs_elsewhere"], f"start_on_the_wanted_platform: {GO}"
+
+
+def test_memory_has_no_limit_and_running_out_of_it_no_name(starts_and_stops):
+    assert not starts_and_stops["limited"], f"start_on_the_wanted_platform: {GO}"
+    assert not starts_and_stops["says_out_of_memory"], f"say_why_containers_ended: {GO}"
+
+
+def test_every_task_has_the_same_short_time_to_stop(starts_and_stops):
+    assert starts_and_stops["stop_timeout"] == 5, f"stop_gently: {GO}"
+
+
+def test_nothing_is_served_where_tasks_look_for_credentials(unmended):
+    endpoint = unmended("sts").meta.endpoint_url
+    with pytest.raises(urllib.error.HTTPError):
+        urllib.request.urlopen(f"{endpoint}/v2/credentials/{'0' * 36}", timeout=10)
 
 
 def _crash_and_restart(server, log, between):

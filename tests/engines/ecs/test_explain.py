@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from engines.ecs.explain import Explanation, StoppedTask, ended, redact, unhealthy
+from engines.ecs.explain import Explanation, StoppedTask, _telling, ended, health, redact, unhealthy
 from engines.ecs.service import Target
 
 
@@ -51,6 +51,27 @@ def test_only_targets_that_are_wrong_are_named():
         Target("10.0.0.3", 8000, "draining", ""),
     )
     assert unhealthy(targets) == ("10.0.0.2:8000 is unhealthy: Target.Timeout Request timed out",)
+
+
+@pytest.mark.parametrize(
+    ("reason", "meaning"),
+    [
+        ("Health checks failed with these codes: [500]", "answers, with a status"),
+        ("Request timed out", "does not answer in time"),
+        ("Health checks failed", "nothing answers on port 8000"),
+    ],
+)
+def test_a_failed_health_check_is_said_once_with_what_it_means(reason, meaning):
+    event = f"(service bmii) (port 8000) is unhealthy in (target-group arn:tg) due to (reason {reason})."
+    [text] = health([event, event, "(service bmii) has reached a steady state."], 8000, 60)
+    assert text.startswith(f"{reason} (")
+    assert meaning in text
+
+
+def test_a_task_that_ended_by_itself_tells_more_than_later_ones_that_were_cleared_away():
+    crashed = {"stoppedReason": "OutOfMemoryError", "stoppedAt": "1"}
+    cleared = {"stoppedReason": "Scaling activity initiated by (deployment ecs-svc/1)", "stoppedAt": "2"}
+    assert max(cleared, crashed, key=_telling) is crashed
 
 
 def test_the_message_has_every_part():

@@ -179,3 +179,19 @@ def test_the_last_good_revision_is_the_one_that_completed(deployments, good):
     ]
     assert plan.last_good(described(deployments=listed)) == good
     assert plan.last_good(None) == ""
+
+
+def test_a_shell_in_tasks_is_a_choice_and_tasks_are_started_anew_to_have_it():
+    current = Current(described(enableExecuteCommand=False), REGISTERED, REGISTERED)
+    [update] = plan.make(RELEASE, replace(SERVICE, execute_command=True), current).actions
+    assert update.request["enableExecuteCommand"] is True
+    assert update.request["forceNewDeployment"] is True
+    assert not plan.make(RELEASE, SERVICE, current).actions
+
+
+def test_every_field_that_differs_is_named():
+    current = Current(described(taskDefinition=OLD, desiredCount=3), BEFORE, BEFORE)
+    found = {
+        each.path: (each.before, each.after) for each in plan.make(RELEASE, SERVICE, current).differences
+    }
+    assert found == {"service.desiredCount": (3, 1), "task_definition.memory": ("4096", "2048")}

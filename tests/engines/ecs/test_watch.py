@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from engines.ecs.watch import Goal, Seen, judge, progress, short
+from engines.ecs.service import Clients
+from engines.ecs.watch import Course, Goal, Observer, Seen, Verdict, Wait, judge, progress, short
 
 NEW = "arn:aws:ecs:us-east-1:000000000000:task-definition/bmii:7"
 OLD = "arn:aws:ecs:us-east-1:000000000000:task-definition/bmii:6"
@@ -74,3 +75,40 @@ def test_a_crash_loop_makes_no_progress_beyond_its_best():
 def test_short_names():
     assert short(NEW) == "bmii:7"
     assert short("") == "(none)"
+
+
+DONE, WAITING = Verdict("done", "it answers"), Verdict("waiting", "0 of 1 tasks running")
+
+
+def states(steady, *verdicts):
+    """Return what each verdict comes to, one a second."""
+    course = Course(steady)
+    return [course.after(verdict, second).state for second, verdict in enumerate(verdicts)]
+
+
+def test_without_a_steady_time_the_first_success_counts():
+    assert states(0, WAITING, DONE) == ["waiting", "done"]
+
+
+def test_a_success_has_to_last():
+    assert states(2, DONE, DONE, DONE) == ["waiting", "waiting", "done"]
+
+
+def test_one_bad_look_is_a_moment_and_two_are_a_failure():
+    assert states(2, DONE, WAITING, DONE) == ["waiting", "waiting", "done"]
+    assert states(9, WAITING, WAITING, DONE, WAITING, WAITING)[2:] == ["waiting", "waiting", "failed"]
+
+
+def test_a_long_wait_tells_that_it_is_alive(monkeypatch):
+    told = []
+    observer = Observer(
+        Clients(),
+        None,
+        Wait(60, first=0.01, longest=0.01, heartbeat=0.05),
+        lambda kind, **_: told.append(kind),
+    )
+    looks = iter([replace(THERE, rollout_state="IN_PROGRESS")] * 20 + [THERE])
+    monkeypatch.setattr(Observer, "look", lambda self, goal: next(looks))
+    assert observer.until(GOAL).state == "done"
+    assert 3 <= len(told) < 12
+    assert set(told) == {"ecs.rollout"}

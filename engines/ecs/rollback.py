@@ -1,0 +1,156 @@
+"""Bringing a service back to a revision that it has run before, through the same rollout as a release."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from engines.ecs import definition, plan, rollout, service
+from engines.ecs.definition import Release
+from engines.ecs.errors import ReleaseConfigurationError
+from engines.ecs.plan import Action, Current, Plan, Service
+from engines.ecs.rollout import Order, Outcome
+from engines.ecs.service import Clients
+from engines.ecs.watch import Wait, short
+from engines.events import Emit, emit
+
+_REVISION = re.compile(r"(?:arn:\S+:task-definition/)?([\w-]+):(\d+)")
+# What our own releases set; the rest of a revision's environment may be anybody's secret.
+_SHOWN = frozenset({"IMAGE_DIGEST"})
+
+
+@dataclass(frozen=True)
+class WayBack:
+    """Where to: ``to`` names a revision (``bmii:3`` or its ARN); empty is the previous one of ``good``.
+
+    ``good`` are ARNs of revisions that have served users, in any order.
+    """
+
+    cluster: str
+    name: str
+    wait: Wait
+    to: str = ""
+    good: Sequence[str] = ()
+    url: str = ""
+    health_path: str = "/health"
+
+
+def run(way: WayBack, clients: Clients, *, check: bool, tell: Emit = emit) -> Outcome:
+    """Go back and wait until users have it; with ``check`` only say what would be done.
+
+    Raises ``ReleaseConfigurationError`` when there is no such revision, and ``RolloutError`` when it did not
+    reach the users: the service is then where it was, or the error says that it is not.
+    """
+    current = _current(way, clients)
+    assert current.service is not None  # noqa: S101 - _current has made sure, for the type checker
+    target = _target(way, clients, str(current.service["taskDefinition"]))
+    steps = _plan(way, current, target)
+    if check:
+        return rollout.planned(steps, current)
+    order = Order(release_of(target), _service_of(way, current.service), way.wait, way.url, way.health_path)
+    return rollout.carry_out(order, steps, current, clients, tell)
+
+
+def choose(to: str, good: Sequence[str], running: str) -> str:
+    """Return the revision to go back to: the one that is named, or the newest good one before ``running``."""
+    family, number = _parts(running)
+    if to:
+        if _parts(to)[0] != family:
+            raise ReleaseConfigurationError(
+                f"is not the name of a revision of family {family}",
+                subject=f"rollback_to {to}",
+                remedy=f"Write it as {family}:3.",
+            )
+        return to
+    earlier = {_parts(arn)[1]: arn for arn in good if _parts(arn)[0] == family and _parts(arn)[1] < number}
+    if not earlier:
+        raise ReleaseConfigurationError(
+            f"no revision before {short(running)} is known to have served users",
+            subject=f"family {family}",
+            remedy="Name one: -e rollback_to=FAMILY:NUMBER. `aws ecs list-task-definitions` lists them.",
+        )
+    return earlier[max(earlier)]
+
+
+def release_of(registered: Mapping[str, Any]) -> Release:
+    """Return the release that a registered revision is, as far as a rollout has to know it."""
+    container = registered["containerDefinitions"][0]
+    options = (container.get("logConfiguration") or {}).get("options") or {}
+    ports = container.get("portMappings") or [{}]
+    return Release(
+        family=registered["family"],
+        image=container["image"],
+        container_port=int(ports[0].get("containerPort", 0)),
+        cpu=int(registered.get("cpu") or 0),
+        memory=int(registered.get("memory") or 0),
+        execution_role_arn=registered.get("executionRoleArn", ""),
+        task_role_arn=registered.get("taskRoleArn", ""),
+        log_group=options.get("awslogs-group", ""),
+        region=options.get("awslogs-region", ""),
+        secrets={one["name"]: one["valueFrom"] for one in container.get("secrets", [])},
+    )
+
+
+def _current(way: WayBack, clients: Clients) -> Current:
+    now = service.describe(clients, way.cluster, way.name)
+    if now is None or not plan.is_there(now):
+        raise ReleaseConfigurationError(
+            "is not there, so there is nothing to go back from",
+            subject=f"service {way.name} in cluster {way.cluster}",
+            remedy="The deploy phase makes it: run `ansible-playbook playbooks/deploy.yml`.",
+        )
+    return Current(now, service.definition(clients, now["taskDefinition"]))
+
+
+def _target(way: WayBack, clients: Clients, running: str) -> Mapping[str, Any]:
+    reference = choose(way.to, way.good, running)
+    found = service.definition(clients, reference)
+    if found is None or found.get("status") != "ACTIVE":
+        raise ReleaseConfigurationError(
+            "does not exist" if found is None else "was taken out of use (INACTIVE)",
+            subject=f"task definition {short(reference) if found else reference}",
+            remedy="Name another: -e rollback_to=FAMILY:NUMBER. `aws ecs list-task-definitions` lists them.",
+        )
+    return found
+
+
+def _plan(way: WayBack, current: Current, target: Mapping[str, Any]) -> Plan:
+    now, arn = current.service or {}, str(target["taskDefinitionArn"])
+    request: dict[str, Any] = {"cluster": way.cluster, "service": way.name}
+    actions = []
+    if now["taskDefinition"] != arn:
+        text = f"bring service {way.name} from {short(now['taskDefinition'])} back to {short(arn)}"
+        actions.append(Action("update", text, {**request, "taskDefinition": arn}))
+    elif plan.primary(now).get("rolloutState") == "FAILED":
+        text = f"start {short(arn)} anew"
+        actions.append(Action("update", text, {**request, "forceNewDeployment": True}))
+    before = definition.view(current.running, _SHOWN) if current.running else {}
+    return Plan(
+        tuple(actions),
+        arn,
+        before={"revision": short(str(now["taskDefinition"])), "task_definition": before},
+        after={"revision": short(arn), "task_definition": definition.view(target, _SHOWN)},
+    )
+
+
+def _service_of(way: WayBack, now: Mapping[str, Any]) -> Service:
+    network = (now.get("networkConfiguration") or {}).get("awsvpcConfiguration") or {}
+    groups = [one["targetGroupArn"] for one in now.get("loadBalancers") or [] if one.get("targetGroupArn")]
+    return Service(
+        cluster=way.cluster,
+        name=way.name,
+        subnet_ids=network.get("subnets", []),
+        security_group_ids=network.get("securityGroups", []),
+        assign_public_ip=network.get("assignPublicIp") == "ENABLED",
+        target_group_arn=groups[0] if groups else "",
+        desired_count=int(now.get("desiredCount", 0)),
+        health_grace=int(now.get("healthCheckGracePeriodSeconds") or 0),
+        execute_command=bool(now.get("enableExecuteCommand")),
+    )
+
+
+def _parts(arn: str) -> tuple[str, int]:
+    found = _REVISION.fullmatch(arn)
+    return (found[1], int(found[2])) if found else ("", 0)

@@ -1,0 +1,162 @@
+#!/usr/bin/python
+# Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
+"""Ansible module: bring an ECS service back to an earlier revision, and wait until users have it."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+---
+module: ecs_rollback
+short_description: Bring an ECS service back to an earlier revision, and wait until users have it
+version_added: "0.1.0"
+author: BMII Migrate contributors (@bmii-migrate)
+description:
+  - Moves the service to the revision that is named, or to the newest good one before the one that runs.
+  - It is the same rollout as that of M(ecs_deploy). It waits until the tasks run, are healthy targets, and
+    O(url) answers from the revision's image; a revision that does not get there is explained, and the service
+    goes back to where it was.
+  - Nothing but the revision changes. Rows and objects stay as they are, so the earlier program has to be able
+    to work with today's schema.
+  - Endpoint, region and credentials come from the environment (C(AWS_REGION), C(AWS_PROFILE) ...).
+options:
+  cluster:
+    description: The ECS cluster's name.
+    type: str
+    required: true
+  service:
+    description: The service's name.
+    type: str
+    required: true
+  to:
+    description: The revision, C(bmii:3) or its ARN. When it is empty, the previous one of O(good).
+    type: str
+    default: ""
+  good:
+    description: ARNs of revisions that have served users, in any order.
+    type: list
+    elements: str
+    default: []
+  url:
+    description: Where users reach the service. When it is empty, that the service answers is not checked.
+    type: str
+    default: ""
+  health_path:
+    description: The path below O(url) that answers 200 and a JSON object with the running image's digest as
+      C(image).
+    type: str
+    default: /health
+  timeout:
+    description: For how many seconds the rollout may make no progress before it is given up.
+    type: int
+    default: 600
+  steady_seconds:
+    description: For how many seconds the revision has to stay as it should be before it counts.
+    type: int
+    default: 0
+attributes:
+  check_mode:
+    description: Says where it would go, and only reads.
+    support: full
+  diff_mode:
+    description: Shows the two revisions. Values of environment variables are hidden.
+    support: full
+"""
+
+EXAMPLES = r"""
+- name: Bring the service back to a revision
+  ecs_rollback:
+    cluster: bmii
+    service: bmii
+    to: bmii:3
+    url: https://bmii.example.org
+"""
+
+RETURN = r"""
+task_definition_arn:
+  description: The revision that runs; in check mode the one that would.
+  returned: success
+  type: str
+  sample: arn:aws:ecs:us-east-1:123456789012:task-definition/bmii:3
+previous_arn:
+  description: The revision that ran before.
+  returned: success
+  type: str
+actions:
+  description: What was done, or in check mode would be, in words.
+  returned: success
+  type: list
+  elements: str
+  sample: ["bring service bmii from bmii:4 back to bmii:3"]
+differences:
+  description: Each field in which the revisions differ, C(path), C(before), C(after).
+  returned: success
+  type: list
+  elements: dict
+seconds:
+  description: How long it took until users had it.
+  returned: success
+  type: float
+answer:
+  description: What was seen last.
+  returned: success
+  type: str
+details:
+  description: Why it failed, as M(ecs_deploy) tells it.
+  returned: failure
+  type: dict
+"""
+
+from dataclasses import asdict
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from engines.contract import finish
+from engines.ecs import rollback
+from engines.ecs.service import Clients
+from engines.ecs.watch import Wait
+
+
+def main() -> None:
+    """Read the contract, call the engine, return."""
+    module = AnsibleModule(
+        argument_spec={
+            "cluster": {"type": "str", "required": True},
+            "service": {"type": "str", "required": True},
+            "to": {"type": "str", "default": ""},
+            "good": {"type": "list", "elements": "str", "default": []},
+            "url": {"type": "str", "default": ""},
+            "health_path": {"type": "str", "default": "/health"},
+            "timeout": {"type": "int", "default": 600},
+            "steady_seconds": {"type": "int", "default": 0},
+        },
+        supports_check_mode=True,
+    )
+    finish(module, lambda: _run(module.params, module.check_mode))
+
+
+def _run(options: dict[str, Any], check: bool) -> dict[str, Any]:
+    way = rollback.WayBack(
+        cluster=options["cluster"],
+        name=options["service"],
+        wait=Wait(options["timeout"], steady=options["steady_seconds"]),
+        to=options["to"],
+        good=options["good"],
+        url=options["url"],
+        health_path=options["health_path"],
+    )
+    outcome = rollback.run(way, Clients(), check=check)
+    return {
+        "changed": outcome.changed,
+        "task_definition_arn": outcome.definition_arn,
+        "previous_arn": outcome.came_from,
+        "actions": outcome.actions,
+        "differences": [asdict(each) for each in outcome.plan.differences],
+        "seconds": outcome.seconds,
+        "answer": outcome.text,
+        "diff": {"before": outcome.plan.before, "after": outcome.plan.after},
+    }
+
+
+if __name__ == "__main__":
+    main()

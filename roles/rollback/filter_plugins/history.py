@@ -1,0 +1,27 @@
+"""Filters for this role alone: what the ledger's journals say one can go back to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from ansible.errors import AnsibleFilterError
+
+from engines.errors import EngineError
+from engines.ledger import history
+
+
+def applied_template(journals: Sequence[Mapping[str, Any]], to: str) -> dict[str, str]:
+    """Return where the template is kept that ``to`` names, or the one before the latest."""
+    try:
+        return history.template(journals, to)
+    except EngineError as error:
+        raise AnsibleFilterError(str(error)) from error
+
+
+class FilterModule:
+    """What Ansible looks for."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        """Return the filters by the names that playbooks use."""
+        return {"good_revisions": history.revisions, "applied_template": applied_template}
