@@ -1,6 +1,7 @@
 """The credentials of a task's role, where a task on Fargate looks for them.
 
-The emulator tells tasks of an address and a token, and serves nothing there.
+The emulator tells tasks of an address and a token, and serves there the credentials of one and the same
+role to whoever asks.
 """
 
 from __future__ import annotations

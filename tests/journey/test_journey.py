@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import re
+import secrets
 import signal
 import socket
 import subprocess
@@ -40,15 +41,15 @@ PROGRAMS = (
     "service",
     "aws",
 )
-# What opens the parts of both worlds. Given in an encrypted file, as the passwords of production are.
+# What opens the parts of both worlds. Given in an encrypted file, as the passwords of production are. Made up
+# anew each time, since the checkout that is searched for them holds this file.
 PASSWORDS = {
-    "source_database": "canary-of-the-old-database-7c1f",
-    "target_database": "canary-of-the-new-database-e05b",
-    "object_store": "canary-of-the-old-store-93ad",
+    name: f"canary-of-{name}-{secrets.token_hex(8)}"
+    for name in ("source_database", "target_database", "object_store")
 }
-WRONG = "canary-that-opens-nothing-b7d2"
+WRONG = f"canary-that-opens-nothing-{secrets.token_hex(8)}"
 STORE = {"endpoint": "http://127.0.0.1:1", "region": "us-east-1", "access_key": "minioadmin"}
-VAULT_PASSWORD = "canary-of-the-vault-26b8"
+VAULT_PASSWORD = f"canary-of-the-vault-{secrets.token_hex(8)}"
 PHASES = ("provision", "database", "storage", "container", "deploy")
 
 pytestmark = [pytest.mark.journey, pytest.mark.timeout(1800)]
@@ -367,8 +368,8 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clone]:
     environment |= {"AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "true"}
     ports = dict(zip(PROGRAMS, free_ports(len(PROGRAMS)), strict=True))
     (folder / ".ports.json").write_text(json.dumps({"local_stack_ports": ports}), encoding="utf-8")
-    secrets = VaultLib([("default", VaultSecret(VAULT_PASSWORD.encode()))])
-    encrypted = secrets.encrypt(json.dumps({"local_stack_passwords": PASSWORDS}))
+    vaulted = VaultLib([("default", VaultSecret(VAULT_PASSWORD.encode()))])
+    encrypted = vaulted.encrypt(json.dumps({"local_stack_passwords": PASSWORDS}))
     (folder / ".passwords.yml").write_bytes(encrypted)
     clone = Clone(folder, environment, ports)
     yield clone
@@ -390,7 +391,7 @@ class Planned:
 def planned(clone: Clone) -> Iterator[Planned]:
     clone.make("stack-up")
     kept = clone.folder / ".plan.json"
-    with watched(clone.ports, PASSWORDS) as watch:
+    with watched(clone.ports, PASSWORDS, clone.folder / ".manifests") as watch:
         before = watch.transactions()
         output = clone.playbook("migrate", "--check", "--diff", f"-eplan_json={kept}", *watch.options)
         summary = json.loads(kept.read_text(encoding="utf-8"))
@@ -568,9 +569,9 @@ def test_no_secret_is_told_by_a_run_that_fails(clone: Clone, first_run: str, pha
     with Lookout(clone.temporary, clone.home) as lookout:
         output = clone.failing(phase, f"--extra-vars=@{faults}", "-vvvv")
     faults.unlink()
-    secrets = {**clone.secrets(), "the wrong one": WRONG}
-    assert [name for name, value in secrets.items() if value in output] == []
-    assert lookout.seen(secrets, f"{MARK}={clone.folder}") == []
+    hidden = {**clone.secrets(), "the wrong one": WRONG}
+    assert [name for name, value in hidden.items() if value in output] == []
+    assert lookout.seen(hidden, f"{MARK}={clone.folder}") == []
     assert "Traceback" not in output
     assert clone.left_behind() == []
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import psycopg
 
@@ -23,6 +24,7 @@ class Watch:
     store: Recorder
     ports: Mapping[str, int]
     passwords: Mapping[str, str]
+    manifests: Path
 
     @property
     def options(self) -> Sequence[str]:
@@ -33,6 +35,8 @@ class Watch:
             # Handed over to later runs, which go without a proxy.
             "provision_alb_url_override": f"http://127.0.0.1:{self.ports['aws']}/_alb/bmii",
             "platform_source_store": {"endpoint": self.store.endpoint, "region": "us-east-1", **keys},
+            # Proofs are of a store by its address, and the proxy has another.
+            "storage_manifest_dir": str(self.manifests),
         }
         return ("--extra-vars", json.dumps(variables))
 
@@ -45,7 +49,7 @@ class Watch:
 
 
 @contextmanager
-def watched(ports: Mapping[str, int], passwords: Mapping[str, str]) -> Iterator[Watch]:
+def watched(ports: Mapping[str, int], passwords: Mapping[str, str], manifests: Path) -> Iterator[Watch]:
     """Record what is asked of the new world and of the old store, for the length of a ``with`` block."""
     for server in SERVERS:
         _quieten(_superuser(ports, passwords, server))
@@ -53,7 +57,7 @@ def watched(ports: Mapping[str, int], passwords: Mapping[str, str]) -> Iterator[
         recording(f"http://127.0.0.1:{ports['aws']}") as aws,
         recording(f"http://127.0.0.1:{ports['object_store']}") as store,
     ):
-        yield Watch(aws, store, ports, passwords)
+        yield Watch(aws, store, ports, passwords, manifests)
 
 
 def _next_transaction(address: str) -> int:

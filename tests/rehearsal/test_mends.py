@@ -152,10 +152,11 @@ def test_every_task_has_the_same_short_time_to_stop(starts_and_stops):
     assert starts_and_stops["stop_timeout"] == 5, f"stop_gently: {GO}"
 
 
-def test_nothing_is_served_where_tasks_look_for_credentials(unmended):
-    endpoint = unmended("sts").meta.endpoint_url
-    with pytest.raises(urllib.error.HTTPError):
-        urllib.request.urlopen(f"{endpoint}/v2/credentials/{'0' * 36}", timeout=10)
+def test_whoever_asks_where_tasks_look_for_credentials_gets_those_of_one_role(unmended):
+    address = f"{unmended('sts').meta.endpoint_url}/v2/credentials/{'0' * 36}"
+    with urllib.request.urlopen(address, timeout=10) as answer:
+        role = json.load(answer)["RoleArn"]
+    assert role.endswith(":role/ministack-ecs-task-role"), f"give_tasks_their_role: {GO}"
 
 
 def _crash_and_restart(server, log, between):
