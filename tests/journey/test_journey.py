@@ -585,7 +585,9 @@ def test_what_somebody_changes_by_hand_is_told(clone: Clone, planned: Planned, f
     clone.tamper()
     told = clone.playbook("drift", *planned.watch.options)
     assert re.search(r"LogGroup: modified\n +/RetentionInDays: 30 -> 7$", told, re.MULTILINE)
-    assert re.search(r"^ *SCHEMA  at revision \S+, as this checkout has it$", told, re.MULTILINE), told[-4000:]
+    assert re.search(r"^ *SCHEMA  at revision \S+, as this checkout has it$", told, re.MULTILINE), told[
+        -4000:
+    ]
     assert re.search(r"^ *DATA  \d+ of \d+ tables are equal", told, re.MULTILINE)
     assert re.search(r"^ *BUCKETS  ", told, re.MULTILINE)
     output = clone.playbook("migrate", "--check", "--diff", *planned.watch.options)

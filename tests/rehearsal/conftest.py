@@ -216,7 +216,7 @@ class Platform:
         self.ecs.delete_service(cluster=self.name, service="app", force=True)
 
 
-def eventually(holds, what, seconds=40):
+def eventually(holds, what, seconds=120):
     deadline = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < deadline, f"not in {seconds} s: {what}"

@@ -198,7 +198,7 @@ def test_a_run_that_was_suspended_beyond_its_lease_stops_at_its_next_step(projec
     wait_until(working(project))
     old.send_signal(signal.SIGSTOP)
     first = project.lock()
-    wait_until(lambda: project.store.read(lock.LOCK_KEY).age > 3)
+    wait_until(lambda: project.store.read(lock.LOCK_KEY).age > first.lease + 2)
     ledger.open_phase(project.store, Opening("first", "run-2", ELSEWHERE, break_lock=first.run_id))
     before = {key: project.store.read(key).etag for key in ("state.json", "lock.json")}
     go.touch()
