@@ -85,7 +85,9 @@ def test_the_desired_count_is_kept_and_a_task_that_ignores_sigterm_is_killed(pla
     platform.create(definition)
     platform.await_rollout(definition, "COMPLETED")
     platform.ecs.update_service(cluster=platform.name, service="app", desiredCount=3)
-    eventually(lambda: [one["lastStatus"] for one in platform.tasks()] == ["RUNNING"] * 3, "3 tasks run")
+    # Before a program has begun to serve it does not ignore the signal yet.
+    serving = ["healthy"] * 3
+    eventually(lambda: [health["State"] for _, health in platform.health()] == serving, "3 tasks serve")
     states = set()
     platform.ecs.update_service(cluster=platform.name, service="app", desiredCount=1)
 
