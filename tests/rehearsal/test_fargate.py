@@ -34,22 +34,23 @@ def test_a_service_is_reached_through_the_load_balancer(platform, image, aws):
     assert seen["PLAIN"] == "yes"
     assert seen["AWS_ENDPOINT_URL"] == aws.endpoint
     assert not [line for line in lines if "site-packages" in line and aws.folder.as_posix() not in line]
-    [(address, health)] = platform.health()
-    assert health["State"] == "healthy"
-    assert seen["BIND_HOST"] == address != "127.0.0.1"
-    assert platform.log() == ["starting one"]
+    # On a busy machine a first task may have been replaced, and be on its way out.
+    states = {address: health["State"] for address, health in platform.health()}
+    assert seen["BIND_HOST"] != "127.0.0.1"
+    assert states[seen["BIND_HOST"]] == "healthy"
+    assert set(platform.log()) == {"starting one"}
 
 
 def test_a_new_revision_replaces_the_old_one(platform, image, eventually):
     first = platform.define(image("one"))
     platform.create(first)
     platform.await_rollout(first, "COMPLETED")
-    [(address, _)] = platform.health()
+    addresses = [address for address, _ in platform.health()]
     second = platform.define(image("two"))
     platform.ecs.update_service(cluster=platform.name, service="app", taskDefinition=second)
     platform.await_rollout(second, "COMPLETED")
     eventually(lambda: platform.deployment(first) is None, "the first deployment is gone")
-    eventually(lambda: not _processes_of(address), "the first task's process has ended")
+    eventually(lambda: not any(map(_processes_of, addresses)), "the first task's process has ended")
     assert {platform.get()[0] for _ in range(5)} == {"two"}
 
 
