@@ -17,7 +17,6 @@ _TASKS = 3
 _LINES = 20
 _EVENTS = 5
 _LONGEST_LINE = 400
-_CLEARED = "Scaling activity initiated by"
 _HEALTH_EVENT = re.compile(r"is unhealthy in .*due to \(reason (.+)\)")
 _PASSWORD_IN_URL = re.compile(r"(\w+://[^\s:/@]*):[^\s@]+@")
 # Shorter ones would also blot out ordinary words, and no secret worth the name is.
@@ -106,7 +105,7 @@ def collect(
 
 def _telling(task: Mapping[str, Any]) -> tuple[bool, str]:
     """Order tasks by how much they tell: one that ECS has only cleared away says nothing of the cause."""
-    return not str(task.get("stoppedReason", "")).startswith(_CLEARED), str(task.get("stoppedAt", ""))
+    return not str(task.get("stoppedReason", "")).startswith(service.SCALED), str(task.get("stoppedAt", ""))
 
 
 def stopped(

@@ -11,6 +11,10 @@ from engines import aws
 from engines.aws import AwsError, translated
 from engines.ecs.plan import Current
 
+# What ECS says of a task that it has stopped because fewer are wanted, or newer ones.
+SCALED = "Scaling activity initiated by"
+# Beside these, a task is stopped by a person, or by AWS for reasons of its own.
+_FAILURES = frozenset({"EssentialContainerExited", "TaskFailedToStart", "ServiceSchedulerInitiated"})
 # ECS describes at most this many tasks in one call.
 _TASKS_PER_CALL = 100
 
@@ -95,6 +99,12 @@ def tasks(clients: Clients, cluster: str, name: str, status: str) -> list[Mappin
             batch = arns[start : start + _TASKS_PER_CALL]
             found += clients.ecs.describe_tasks(cluster=cluster, tasks=batch)["tasks"]
     return found
+
+
+def failed(task: Mapping[str, Any]) -> bool:
+    """Whether a stopped task ended for a fault of its own: a crash, no start, a failed health check."""
+    scaled = str(task.get("stoppedReason", "")).startswith(SCALED)
+    return task.get("stopCode") in _FAILURES and not scaled
 
 
 def addresses(found: Sequence[Mapping[str, Any]]) -> frozenset[str]:

@@ -56,7 +56,8 @@ class Goal:
 class Seen:
     """One look. ``healthy`` counts healthy targets of the new revision's tasks; ``None`` without a group.
 
-    ``answers`` is the number of answers in a row that came from the wanted image.
+    ``answers`` is the number of answers in a row that came from the wanted image, ``lost`` that of the new
+    revision's tasks that have ended of themselves so far.
     """
 
     deployment_id: str
@@ -69,6 +70,7 @@ class Seen:
     healthy: int | None
     answers: int | None
     answer: str
+    lost: int = 0
 
 
 @dataclass(frozen=True)
@@ -106,11 +108,20 @@ class Course:
         self._steady = steady
         self._since: float | None = None
         self._lapses = 0
+        self._lost = 0
 
-    def after(self, verdict: Verdict, now: float) -> Verdict:
-        """Return the verdict so far, at ``now`` seconds of a steady clock."""
+    def after(self, verdict: Verdict, now: float, lost: int = 0) -> Verdict:
+        """Return the verdict so far, at ``now`` seconds of a steady clock.
+
+        ``lost`` is the number of tasks that have ended so far: what crashes and is replaced between two looks
+        is there at both.
+        """
+        if self._since is not None and lost > self._lost and verdict.state in {"done", "waiting"}:
+            ended = f"{lost - self._lost} of its tasks ended"
+            return Verdict("failed", f"it had reached its users and did not stay: {ended}; {verdict.text}")
         if verdict.state == "done":
-            self._since = now if self._since is None else self._since
+            if self._since is None:
+                self._since, self._lost = now, lost
             self._lapses = 0
             if now - self._since >= self._steady:
                 return verdict
@@ -153,7 +164,7 @@ class Observer:
         while True:
             seen = self.look(goal)
             now = time.monotonic()
-            verdict = course.after(judge(goal, seen), now)
+            verdict = course.after(judge(goal, seen), now, seen.lost)
             if verdict.text != told or now - told_at > self.wait.heartbeat:
                 self.tell("ecs.rollout", service=goal.service, state=verdict.state, text=verdict.text)
                 told, told_at = verdict.text, now
@@ -184,6 +195,7 @@ class Observer:
             healthy=healthy,
             answers=answers,
             answer=answer,
+            lost=_lost(self.clients, goal) if self.wait.steady else 0,
         )
 
 
@@ -208,6 +220,14 @@ def _tasks(clients: Clients, goal: Goal) -> tuple[int, int | None]:
         if target.state == "healthy"
     }
     return len(ours), len(healthy & at)
+
+
+def _lost(clients: Clients, goal: Goal) -> int:
+    """Count the tasks of the wanted revision that ended although nobody had asked them to."""
+    return sum(
+        task["taskDefinitionArn"] == goal.definition_arn and service.failed(task)
+        for task in service.tasks(clients, goal.cluster, goal.service, "STOPPED")
+    )
 
 
 def _answers(goal: Goal, http: Http) -> tuple[int | None, str]:

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from engines.ecs import service
 from engines.ecs.service import Clients
 from engines.ecs.watch import Course, Goal, Observer, Seen, Verdict, Wait, judge, progress, short
 
@@ -97,6 +98,29 @@ def test_a_success_has_to_last():
 def test_one_bad_look_is_a_moment_and_two_are_a_failure():
     assert states(2, DONE, WAITING, DONE) == ["waiting", "waiting", "done"]
     assert states(9, WAITING, WAITING, DONE, WAITING, WAITING)[2:] == ["waiting", "waiting", "failed"]
+
+
+def test_what_crashes_and_is_replaced_between_two_looks_did_not_stay():
+    course = Course(9)
+    assert [course.after(DONE, second, lost=2).state for second in range(3)] == ["waiting"] * 3
+    verdict = course.after(DONE, 3, lost=3)
+    assert verdict.state == "failed"
+    assert "did not stay: 1 of its tasks ended" in verdict.text
+
+
+@pytest.mark.parametrize(
+    ("code", "reason", "failed"),
+    [
+        ("EssentialContainerExited", "Essential container in task exited", True),
+        ("TaskFailedToStart", "CannotPullContainerError", True),
+        ("ServiceSchedulerInitiated", "Task failed ELB health checks in (target-group x)", True),
+        ("ServiceSchedulerInitiated", "Scaling activity initiated by (deployment ecs-svc/1)", False),
+        ("UserInitiated", "somebody looked", False),
+        ("TerminationNotice", "ECS is performing maintenance", False),
+    ],
+)
+def test_a_task_fails_by_its_own_fault_only(code, reason, failed):
+    assert service.failed({"stopCode": code, "stoppedReason": reason}) is failed
 
 
 def test_a_long_wait_tells_that_it_is_alive(monkeypatch):
