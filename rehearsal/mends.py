@@ -28,6 +28,7 @@ def apply() -> None:
     decrypt_container_secrets()
     run_tasks()
     tag_buckets()
+    filter_network()
     task_mends.start_on_the_wanted_platform()
     task_mends.give_tasks_their_role()
     task_mends.say_why_containers_ended()
@@ -74,6 +75,28 @@ def tag_buckets() -> None:
         properties, update(name, before, properties, stack)
     )
     provisioners._STACK_TAG_PROPERTY[kind] = ("Tags", "list")
+
+
+def filter_network() -> None:
+    """List the endpoints and addresses whose tags were asked for, and not those of every network."""
+    from ministack.services import ec2  # noqa: PLC0415
+
+    def filtered(action: str, things: Any, key: str) -> None:
+        describe = ec2._ACTION_MAP[action]
+
+        def answer(params: Any) -> Any:
+            filters, asked = ec2._parse_filters(params), ec2._parse_member_list(params, key)
+            if not filters:
+                return describe(params)
+            wanted = [one for one in asked or things if ec2._resource_matches_tag_filters(one, filters)]
+            names = {f"{key}.{number}": [one] for number, one in enumerate(wanted or ["none"], start=1)}
+            kept = {name: value for name, value in params.items() if not name.startswith(f"{key}.")}
+            return describe({**kept, **names})
+
+        ec2._ACTION_MAP[action] = answer
+
+    filtered("DescribeVpcEndpoints", ec2._vpc_endpoints, "VpcEndpointId")
+    filtered("DescribeAddresses", ec2._addresses, "AllocationId")
 
 
 def run_tasks() -> None:

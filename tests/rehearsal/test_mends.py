@@ -101,6 +101,15 @@ def test_buckets_do_not_get_the_tags_of_their_stack(unmended):
     assert tags == [], f"tag_buckets: {GO}"
 
 
+def test_tags_do_not_narrow_the_list_of_endpoints(unmended):
+    ec2 = unmended("ec2")
+    ec2.create_vpc_endpoint(VpcId="vpc-1", ServiceName="com.amazonaws.us-east-1.s3")
+    ec2.allocate_address(Domain="vpc")
+    filters = [{"Name": "tag:Project", "Values": ["another"]}]
+    assert ec2.describe_vpc_endpoints(Filters=filters)["VpcEndpoints"], f"filter_network: {GO}"
+    assert ec2.describe_addresses(Filters=filters)["Addresses"], f"filter_network: {GO}"
+
+
 STARTS_AND_STOPS = """
 import inspect, json
 from ministack.services import ecs

@@ -20,7 +20,9 @@ NAME = "goes"
 
 @pytest.fixture(scope="module")
 def world(aws):
-    """One platform for this file, whose tests follow upon each other."""
+    """One platform for this file, whose tests follow upon each other, beside what is somebody else's."""
+    client("ec2").create_vpc_endpoint(VpcId="vpc-1", ServiceName="com.amazonaws.us-east-1.s3")
+    client("ec2").allocate_address(Domain="vpc")
     world = World(NAME, protected=True)
     world.provision()
     world.use()
