@@ -23,7 +23,7 @@ def apply() -> None:
 
 
 def count_loopback_as_tls() -> None:
-    """Let the buckets' policies, which refuse what is not encrypted on its way, take what never leaves the machine."""
+    """Let the buckets' policies, which refuse what travels in the clear, take what does not travel."""
     from ministack import app  # noqa: PLC0415 - it reads the environment when imported
 
     pin = app.pin_request_origin

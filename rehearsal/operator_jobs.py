@@ -1,7 +1,7 @@
-"""Everything that an operator does, in an order in which each finds what it needs: what the policy must allow.
+"""Everything that an operator does, in an order in which each finds what it needs.
 
-``python -m rehearsal.operator_jobs FOLDER PORTS.json`` does it in a rehearsal of its own without enforcement, and
-writes the calls that were made into engines/policy/recorded.json.
+``python -m rehearsal.operator_jobs`` does it in a rehearsal of its own without enforcement, and writes the
+calls that were made into engines/policy/recorded.json.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import json
 import re
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +21,7 @@ from engines.policy.compose import RECORDED
 from rehearsal.calls import Call
 from rehearsal.object_store import ObjectStore
 from rehearsal.recorder import Recorder, recording
-from rehearsal.stack_config import PROJECT, Ports, StackConfig
+from rehearsal.stack_config import PROJECT, Ports, StackConfig, free_stack_ports
 
 _PLAYBOOK = str(Path(sys.executable).with_name("ansible-playbook"))
 _CONSENT = "teardown_consent=local"
@@ -84,10 +85,12 @@ JOBS = (
     Job("deploy what fails", "deploy", _with(_BROKEN), fails=True, shows=r"APP_ENV"),
     Job("roll the service back", "rollback"),
     Job(
-        "roll the stack back", "rollback", ("-e", "rollback_of=infrastructure", "-e", "rollback_consent=local")
+        "roll the stack back",
+        "rollback",
+        ("-e", "rollback_of=infrastructure", "-e", "rollback_consent=local"),
     ),
     Job("drift", "drift"),
-    Job("verify", "verify"),
+    Job("verify", "verify", shows=r"(?s)(none\s+otherwise.*){4}"),
     Job("status", "status"),
     Job("teardown that keeps the data", "teardown", _GONE),
     Job("provision over kept buckets", "provision", _with(_PROTECTED)),
@@ -171,14 +174,15 @@ def summary(calls: Mapping[str, Sequence[Call]], seconds: Mapping[str, float]) -
 
 
 def record(world: World) -> dict[str, Any]:
-    """Do every job, and return what is kept of it. Raises ``SystemExit`` for one that does not go as expected."""
+    """Do every job, and return what is kept of it. Raises ``SystemExit`` for one that goes otherwise."""
     calls: dict[str, Sequence[Call]] = {}
     seconds: dict[str, float] = {}
     with recording(world.config.aws.endpoint) as recorder:
         for job in JOBS:
             recorder.forget()
             done = world.play(job.playbook, *through(recorder, world.config), *job.options)
-            print(f"{job.name}: {done.seconds} s, {len(recorder.calls)} calls", flush=True)
+            sys.stdout.write(f"{job.name}: {done.seconds} s, {len(recorder.calls)} calls\n")
+            sys.stdout.flush()
             if not job.is_as_expected(done):
                 raise SystemExit(done.output[-8000:])
             calls[job.name], seconds[job.name] = tuple(recorder.calls), done.seconds
@@ -187,15 +191,15 @@ def record(world: World) -> dict[str, Any]:
 
 def main() -> None:
     """Record in a rehearsal that is taken down again."""
-    folder, ports = sys.argv[1:3]
-    world = World(Path(folder).absolute(), Ports(**json.loads(Path(ports).read_text(encoding="utf-8"))))
-    world.play("stack_up")
-    try:
-        world.fill()
-        text = json.dumps(record(world), indent=1)
-        RECORDED.write_text(f"{text}\n", encoding="utf-8")
-    finally:
-        world.play("stack_down")
+    with tempfile.TemporaryDirectory(prefix="operator-") as folder:
+        world = World(Path(folder), free_stack_ports())
+        world.play("stack_up")
+        try:
+            world.fill()
+            text = json.dumps(record(world), indent=1)
+        finally:
+            world.play("stack_down")
+    RECORDED.write_text(f"{text}\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

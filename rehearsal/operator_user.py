@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from engines.policy.document import Document, fill, split
-from rehearsal.emulator import Emulator
+from rehearsal.emulator import ACCOUNT_ID, REGION, Emulator
 from rehearsal.errors import RehearsalError
 
 USER = "operator"
@@ -36,6 +36,22 @@ class Operator:
                 subject=str(self.policy),
                 remedy="Set local_stack_operator_policy to docs/operator-policy.json, or empty it.",
             ) from error
+
+
+def read(
+    policy: str | None,
+    names: Mapping[str, str],
+    *,
+    account_id: str = ACCOUNT_ID,
+    region: str = REGION,
+    **_: str,
+) -> Operator | None:
+    """Return the operator, or ``None`` without a policy. Raises ``RehearsalError`` for one of no use."""
+    if not policy:
+        return None
+    operator = Operator(Path(policy).expanduser().absolute(), names)
+    operator.documents(account_id, region)
+    return operator
 
 
 def create(aws: Emulator, operator: Operator, credentials: Path) -> None:

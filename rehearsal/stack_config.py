@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from engines.errors import ConfigurationError
-from rehearsal import service
-from rehearsal.emulator import ACCOUNT_ID, REGION, Emulator
+from rehearsal import operator_user, service
+from rehearsal.emulator import Emulator
 from rehearsal.object_store import KEY, ObjectStore, StorePorts
 from rehearsal.operator_user import Operator
 from rehearsal.postgres import PASSWORD, PostgresServer
@@ -193,6 +193,7 @@ def read(
     database: Mapping[str, Any],
     buckets: Sequence[str],
     passwords: Mapping[str, str] | None = None,
+    *,
     operator_policy: str | None = None,
     operator_names: Mapping[str, str] | None = None,
     **more: str,
@@ -213,20 +214,11 @@ def read(
         target_user=str(database.get("target_user", StackConfig.target_user)),
         passwords=_passwords(passwords or {}),
         buckets=tuple(buckets),
-        operator=_operator(operator_policy, operator_names or {}, **more),
+        operator=operator_user.read(operator_policy, operator_names or {}, **more),
         **more,
     )
     _require_different(config)
     return config
-
-
-def _operator(policy: str | None, names: Mapping[str, str], **more: str) -> Operator | None:
-    if not policy:
-        return None
-    operator = Operator(Path(policy).expanduser().absolute(), names)
-    # What cannot be used is told before anything is started.
-    operator.documents(more.get("account_id", ACCOUNT_ID), more.get("region", REGION))
-    return operator
 
 
 def _passwords(given: Mapping[str, str]) -> Passwords:

@@ -44,7 +44,7 @@ class Rule:
 
 @dataclass(frozen=True)
 class LeftOut:
-    """Actions that a handler names and the template does not need."""
+    """Actions that a source names and nobody needs, and why."""
 
     match: Sequence[str]
     why: str
@@ -63,6 +63,7 @@ class Rules:
     besides: Sequence[Rule]
     handlers: Sequence[Rule]
     left_out: Sequence[LeftOut]
+    done_without: Sequence[LeftOut]
     always_allowed: frozenset[str]
 
 
@@ -78,9 +79,13 @@ class Composed:
 def read(path: Path = RULES) -> Rules:
     """Return the rules of a file."""
     given = yaml.safe_load(path.read_text(encoding="utf-8"))
-    kinds = {kind: [Rule(**one) for one in given[kind]] for kind in ("recorded", "besides", "handlers")}
-    left_out = [LeftOut(**one) for one in given["left_out"]]
-    return Rules(**kinds, left_out=left_out, always_allowed=frozenset(given["always_allowed"]))
+    recorded, besides, handlers = (
+        [Rule(**one) for one in given[kind]] for kind in ("recorded", "besides", "handlers")
+    )
+    left_out, done_without = (
+        [LeftOut(**one) for one in given[kind]] for kind in ("left_out", "done_without")
+    )
+    return Rules(recorded, besides, handlers, left_out, done_without, frozenset(given["always_allowed"]))
 
 
 def compose(rules: Rules, recorded: Iterable[str], handlers: Iterable[str]) -> Composed:
@@ -88,31 +93,38 @@ def compose(rules: Rules, recorded: Iterable[str], handlers: Iterable[str]) -> C
 
     Raises ``ConfigurationError`` for an action that no rule takes.
     """
-    called = set(recorded) - rules.always_allowed
-    wanted = set(handlers)
+    called, wanted = set(recorded) - rules.always_allowed, set(handlers)
+    left = [_take_out(one, called) for one in rules.done_without]
+    elsewhere = {each for rule in rules.besides for each in rule.actions}
+    called -= {each for each in called & elsewhere if not any(rule.takes(each) for rule in rules.recorded)}
     statements = _sorted_in(rules.recorded, called, "recorded")
     statements += [
         rule.statement(rule.actions) for rule in rules.besides if any(one in called for one in rule.because)
     ]
     # What may be done to anything already need not be allowed through CloudFormation again.
     everywhere = {each for one in statements if "*" in resources(one) for each in one["Action"]}
-    left = []
-    for one in rules.left_out:
-        some = sorted(each for each in wanted if one.takes(each))
-        wanted -= set(some)
-        left.append((one.why, some))
+    left += [_take_out(one, wanted) for one in rules.left_out]
     wanted -= everywhere
     statements += _sorted_in(rules.handlers, wanted, "handlers")
     whys = {rule.sid: rule.why for rule in (*rules.recorded, *rules.besides, *rules.handlers) if rule.why}
     present = {one["Sid"] for one in statements}
     return Composed(
-        document(statements), {sid: why for sid, why in whys.items() if sid in present}, [one for one in left if one[1]]
+        document(statements),
+        {sid: why for sid, why in whys.items() if sid in present},
+        [one for one in left if one[1]],
     )
 
 
 def unexplained(policy: Document, whys: Mapping[str, str]) -> list[str]:
     """Return the statements that allow something on every resource and say no reason."""
     return [one["Sid"] for one in policy["Statement"] if "*" in resources(one) and not whys.get(one["Sid"])]
+
+
+def _take_out(left_out: LeftOut, actions: set[str]) -> tuple[str, Sequence[str]]:
+    """Take the actions that are left out from ``actions``, and return them with the reason."""
+    taken = sorted(each for each in actions if left_out.takes(each))
+    actions.difference_update(taken)
+    return left_out.why, taken
 
 
 def _sorted_in(rules: Sequence[Rule], actions: Iterable[str], source: str) -> list[Statement]:

@@ -1,4 +1,4 @@
-"""The page beside the policy: JSON has no comments, so what is narrowed how, and why not further, stands here."""
+"""The page beside the policy: JSON has no comments, so why it is as it is stands here."""
 
 from __future__ import annotations
 
@@ -12,15 +12,16 @@ _HEAD = """\
 <!-- Written by `make policy`; the words are in engines/policy/rules.yml. -->
 # The operator's policy
 
-[operator-policy.json](operator-policy.json) is what the one who runs the playbooks has to be allowed. How to use it:
-[production.md](production.md#the-operators-policy).
+[operator-policy.json](operator-policy.json) is what the one who runs the playbooks has to be allowed. How
+to use it: [production.md](production.md#the-operators-policy).
 
 Each statement has one source, by which its `Sid` begins:
 
-- `Run…`: the calls that were recorded in the rehearsal. Without any one of these actions something in it fails.
+- `Run…`: the calls that were recorded in the rehearsal. Without any one of these actions something in it
+  fails (`make sweep-policy`).
 - `Also…`: what AWS asks besides, where the rehearsal's account does not.
-- `Stack…`: what CloudFormation needs for the template's types, as their schemas say. It acts with the operator's
-  credentials, and by `aws:CalledVia` nobody has these permissions without it.
+- `Stack…`: what CloudFormation needs for the template's types, as their schemas say. It acts with the
+  operator's credentials, and by `aws:CalledVia` nobody has these permissions without it.
 """
 
 
@@ -43,9 +44,7 @@ def _statements(composed: Composed) -> str:
 
 def _row(statement: Mapping[str, Any]) -> str:
     where = ", ".join(f"`{_short(one)}`" for one in resources(statement))
-    conditions = [
-        f"`{key}`" for tests in statement.get("Condition", {}).values() for key in tests
-    ]
+    conditions = [f"`{key}`" for tests in statement.get("Condition", {}).values() for key in tests]
     effect = "" if statement["Effect"] == "Allow" else " (denied)"
     return f"| `{statement['Sid']}`{effect} | {len(actions(statement))} | {where} | {', '.join(conditions)} |"
 
@@ -61,5 +60,8 @@ def _whys(whys: Mapping[str, str]) -> str:
 
 def _left_out(composed: Composed) -> str:
     rows = [f"- {why} {', '.join(f'`{one}`' for one in some)}" for why, some in composed.left_out]
-    head = ["## Left out\n", "What the schemas name, and this template does not need.\n"]
+    head = [
+        "## Left out\n",
+        "What the schemas name and this template does not need, and what is asked and done without.\n",
+    ]
     return "\n".join([*head, *rows]) + "\n"

@@ -1,12 +1,13 @@
-"""Each recorded action is taken out of the operator's policy, and something fails: `make sweep-policy`, some 20 minutes.
+"""Each recorded action is taken out of the operator's policy, and something fails: `make sweep-policy`.
 
-Every job of a rehearsal under enforcement is run once without each of the actions that are tried in it, in the order
-in which it makes the calls, and then with all of them. An action is tried in the cheapest job that makes the call; where that
-goes well nevertheless, in the next one that does.
+Every job of a rehearsal under enforcement is run once without each of the actions that are tried in it, in
+the order in which it makes the calls, and then with all of them. An action is tried in the cheapest job that
+makes the call; where that goes well nevertheless, in the next one that does.
 """
 
 import json
 import re
+import sys
 
 import pytest
 
@@ -60,14 +61,17 @@ def tried_in(job, untried):
 
 
 def test_without_any_one_recorded_action_something_fails(world, allow, capsys):
-    untried = {each for job in RECORDED.values() for each in job["actions"]} - compose.read().always_allowed
+    statements = json.loads(POLICY.read_text(encoding="utf-8"))["Statement"]
+    untried = {each for one in statements if one["Sid"].startswith("Run") for each in one["Action"]}
+    assert len(untried) > 50
     for job in JOBS:
         for action in tried_in(job, untried):
             allow(but=action)
             done = world.play(job.playbook, *job.options)
             failed = not job.is_as_expected(done)
+            said = reason(done) if failed else "went well"
             with capsys.disabled():
-                print(f"{action} | {job.name} | {done.seconds} s | {reason(done) if failed else 'went well'}", flush=True)
+                sys.stdout.write(f"{action} | {job.name} | {done.seconds} s | {said}\n")
             untried -= {action} if failed else set()
         allow()
         done = world.play(job.playbook, *job.options)
