@@ -63,6 +63,19 @@ journey: setup ## The README's commands in a fresh clone, end to end
 .PHONY: test
 test: lint unit molecule journey ## Everything that CI runs
 
+.PHONY: policy
+policy: setup ## Write docs/operator-policy.json anew, from the template and the recorded calls
+	@scripts/policy
+
+.PHONY: record-policy
+record-policy: setup ## Record the operator's calls in a rehearsal of its own, then `make policy` (5 minutes)
+	python -m rehearsal.operator_jobs
+	@scripts/policy
+
+.PHONY: sweep-policy
+sweep-policy: setup ## Rehearse without each recorded action in turn: something has to fail each time (20 minutes)
+	pytest tests/sweeps/operator_policy.py $(PYTEST)
+
 .PHONY: bench-postgres
 bench-postgres: setup ## How long a database takes to copy, next to its peers (BENCH_SIZE=1.25 GB, BENCH='--rounds 3')
 	python -m bench.postgres $(BENCH)

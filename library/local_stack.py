@@ -63,6 +63,16 @@ options:
     description: Region of the emulated account and of the old store.
     type: str
     default: us-east-1
+  operator_policy:
+    description:
+      - An IAM policy, such as C(docs/operator-policy.json). With it the emulated account lets the user
+        C(operator), whose keys are in the stack's C(operator.cfg), do what it allows and nothing else.
+      - A stack that is there keeps the policy it was made with.
+    type: path
+  operator_names:
+    description: Values of the placeholders C(Name) and C(Environment) in the policy.
+    type: dict
+    default: {}
   source_revision:
     description: Schema revision of the old world; C(head-1) is the one before the newest.
     type: str
@@ -160,6 +170,8 @@ def main() -> None:
             },
             "account_id": {"type": "str", "default": "000000000000"},
             "region": {"type": "str", "default": "us-east-1"},
+            "operator_policy": {"type": "path"},
+            "operator_names": {"type": "dict", "default": {}},
             "source_revision": {"type": "str", "default": "head-1"},
         },
         supports_check_mode=True,

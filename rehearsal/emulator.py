@@ -22,13 +22,17 @@ SECRET_KEY = "test"  # noqa: S105 - what the emulator takes; it is no secret
 
 @dataclass(frozen=True)
 class Emulator:
-    """An emulated AWS account on ``port`` of loopback, with its state in ``folder``."""
+    """An emulated AWS account on ``port`` of loopback, with its state in ``folder``.
+
+    With ``enforce`` it lets nobody but its root user do what no policy allows.
+    """
 
     port: int
     folder: Path
     region: str = REGION
     account_id: str = ACCOUNT_ID
     task_logs: Path | None = None
+    enforce: bool = False
 
     @property
     def endpoint(self) -> str:
@@ -88,6 +92,7 @@ class Emulator:
             "IOT_MTLS_ENABLED": "0",
             "AWS_ACCESS_KEY_ID": ACCESS_KEY,
             "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
+            "AUTH": "true" if self.enforce else "false",
             "LOG_LEVEL": "INFO",
             "PYTHONUNBUFFERED": "1",
         }

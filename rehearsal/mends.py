@@ -13,7 +13,7 @@ import types
 from pathlib import Path
 from typing import Any
 
-from rehearsal import task_mends
+from rehearsal import enforcement, task_mends
 from rehearsal.autosave import Autosave
 from rehearsal.draining import Traffic
 from rehearsal.fargate import Engine, NotFound
@@ -36,6 +36,8 @@ def apply() -> None:
     stopper = task_mends.stop_gently(traffic)
     prober = measure_target_health(traffic)
     complete_rollouts_on_health(prober, stopper)
+    if os.environ.get("AUTH") == "true":
+        enforcement.apply()
     save_always()
 
 

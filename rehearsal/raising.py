@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from time import monotonic
 
-from rehearsal import postgres, service
+from rehearsal import operator_user, postgres, service
 from rehearsal.programs import wait_until_ready
 from rehearsal.stack_config import MARK, PROJECT, StackConfig
 from rehearsal.supervision import Supervisor
@@ -56,6 +57,9 @@ class Raising:
         with self.timed("aws"):
             self._config.aws.initialise()
             self._serve("aws")
+            if self._config.operator:
+                make = partial(operator_user.create, self._config.aws, self._config.operator)
+                self._once("operator", partial(make, self._config.operator_credentials))
 
     def _target(self) -> None:
         config = self._config

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from engines.errors import ConfigurationError
-from rehearsal import service
+from rehearsal import operator_user, service
 from rehearsal.emulator import Emulator
 from rehearsal.object_store import KEY, ObjectStore, StorePorts
+from rehearsal.operator_user import Operator
 from rehearsal.postgres import PASSWORD, PostgresServer
 from rehearsal.programs import LOOPBACK, PYTHON, Program, in_use
 
@@ -60,6 +61,7 @@ class StackConfig:
     account_id: str = "000000000000"
     region: str = "us-east-1"
     source_revision: str = "head-1"
+    operator: Operator | None = None
 
     @property
     def logs(self) -> Path:
@@ -109,8 +111,18 @@ class StackConfig:
     def aws(self) -> Emulator:
         """Return the emulated account."""
         return Emulator(
-            self.ports.aws, self.folder / "aws", self.region, self.account_id, self.logs / "tasks"
+            self.ports.aws,
+            self.folder / "aws",
+            self.region,
+            self.account_id,
+            self.logs / "tasks",
+            enforce=self.operator is not None,
         )
+
+    @property
+    def operator_credentials(self) -> Path:
+        """Return the AWS configuration file of the operator, which is there under enforcement."""
+        return self.folder / "operator.cfg"
 
     def service_environment(self) -> dict[str, str]:
         """Return the settings of the old service."""
@@ -181,6 +193,9 @@ def read(
     database: Mapping[str, Any],
     buckets: Sequence[str],
     passwords: Mapping[str, str] | None = None,
+    *,
+    operator_policy: str | None = None,
+    operator_names: Mapping[str, str] | None = None,
     **more: str,
 ) -> StackConfig:
     """Return the configuration from the role's variables. Raises ``ConfigurationError``."""
@@ -199,6 +214,7 @@ def read(
         target_user=str(database.get("target_user", StackConfig.target_user)),
         passwords=_passwords(passwords or {}),
         buckets=tuple(buckets),
+        operator=operator_user.read(operator_policy, operator_names or {}, **more),
         **more,
     )
     _require_different(config)

@@ -25,6 +25,7 @@ import boto3
 import psycopg
 import pytest
 from ansible.parsing.vault import VaultLib, VaultSecret
+from botocore.exceptions import ClientError
 
 from rehearsal.stack_config import MARK
 from tests.journey.secrecy import Lookout, left_in, told_by
@@ -127,8 +128,9 @@ class Clone:
     def left_behind(self) -> list[str]:
         """Return the secrets that a file holds which is not one of the worlds' own."""
         worlds = self.folder / ".rehearsal"
-        # The old service's settings, its store's keys, and the emulated account with its Parameter Store.
-        own = [worlds / name for name in ("supervisor.conf", ".env", "object_store", "aws")]
+        # The old service's settings, its store's keys, the emulated account with its Parameter Store, and the
+        # operator's keys to it.
+        own = [worlds / name for name in ("supervisor.conf", ".env", "object_store", "aws", "operator.cfg")]
         folders = (self.folder, self.temporary, self.home, Path(f"/dev/shm/bmii-migrate-{os.geteuid()}"))
         besides = (*own, self.folder / ".venv", self.folder / ".git")
         return [one for folder in folders for one in left_in(folder, self.secrets(), *besides)]
@@ -136,7 +138,13 @@ class Clone:
     def secrets(self) -> dict[str, str]:
         """Return everything that must not be seen: what was given, and what the migration made up."""
         made = {name: self.secret(name) for name in ("API_KEY", "app_db_password")}
-        return {**PASSWORDS, **made, "vault": VAULT_PASSWORD}
+        return {**PASSWORDS, **made, "vault": VAULT_PASSWORD, "operator": self.operator_keys()[1]}
+
+    def operator_keys(self) -> tuple[str, str]:
+        """Return the access key and the secret key of the user that the runs are in the account."""
+        text = (self.folder / ".rehearsal/operator.cfg").read_text(encoding="utf-8")
+        found = dict(re.findall(r"^(\w+) = (\S+)$", text, re.MULTILINE))
+        return found["aws_access_key_id"], found["aws_secret_access_key"]
 
     def kill_during(self, task: str | None) -> None:
         """Start a migration and kill it with all its workers: when ``task`` has begun, or after 12 s."""
@@ -235,13 +243,13 @@ class Clone:
         password = PASSWORDS[f"{server.removesuffix('_postgres')}_database"]
         return f"{scheme}://{user}:{password}@127.0.0.1:{self.ports[server]}/bio_bind_rank"
 
-    def _client(self, service: str) -> Any:
+    def _client(self, service: str, keys: tuple[str, str] = ("test", "test")) -> Any:
         return boto3.client(
             service,
             endpoint_url=self._aws["AWS_ENDPOINT_URL"],
             region_name="us-east-1",
-            aws_access_key_id="test",
-            aws_secret_access_key="test",
+            aws_access_key_id=keys[0],
+            aws_secret_access_key=keys[1],
         )
 
     def built(self) -> Built:
@@ -368,7 +376,10 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clone]:
     environment |= {"AWS_PROFILE": "of-the-user", "AWS_SESSION_TOKEN": "of-the-user"}
     environment |= {"AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "true"}
     ports = dict(zip(PROGRAMS, free_ports(len(PROGRAMS)), strict=True))
-    (folder / ".ports.json").write_text(json.dumps({"local_stack_ports": ports}), encoding="utf-8")
+    # Every run is held to the policy that the documentation gives the operator.
+    policy = str(folder / "docs/operator-policy.json")
+    variables = {"local_stack_ports": ports, "local_stack_operator_policy": policy}
+    (folder / ".ports.json").write_text(json.dumps(variables), encoding="utf-8")
     vaulted = VaultLib([("default", VaultSecret(VAULT_PASSWORD.encode()))])
     encrypted = vaulted.encrypt(json.dumps({"local_stack_passwords": PASSWORDS}))
     (folder / ".passwords.yml").write_bytes(encrypted)
@@ -462,6 +473,22 @@ def test_the_new_world_answers_as_the_old_one(clone: Clone, first_run: str) -> N
     new_status, new = clone.rank(clone.new_url, clone.api_key())
     assert (old_status, new_status) == (200, 200)
     assert new == old
+
+
+def test_the_runs_were_held_to_the_operators_policy(clone: Clone, first_run: str) -> None:
+    """They came as a user who may not do what no run does, such as delete the evidence of the runs."""
+    shown = ("--module-name=ansible.builtin.debug", "--args=var=platform_aws_environment.AWS_CONFIG_FILE")
+    told = clone.run(".venv/bin/ansible", "localhost", *shown, *clone.variables)
+    assert str(clone.folder / ".rehearsal/operator.cfg") in told
+    operator = clone._client("s3", clone.operator_keys())
+    assert operator.list_objects_v2(Bucket="bmii-state")["KeyCount"] > 0
+    for refused, about in (
+        (operator.delete_object, {"Bucket": "bmii-state", "Key": "state.json"}),
+        (operator.put_bucket_policy, {"Bucket": "bmii-raw", "Policy": "{}"}),
+        (operator.create_bucket, {"Bucket": "of-another-name"}),
+    ):
+        with pytest.raises(ClientError, match="AccessDenied"):
+            refused(**about)
 
 
 def test_without_the_key_it_does_not_answer(clone: Clone, first_run: str) -> None:
@@ -615,6 +642,11 @@ def test_a_killed_run_is_finished_by_the_same_command(clone: Clone, first_run: s
     again = recap(clone.make("migrate"))
     assert (again["changed"], again["failed"]) == (0, 0)
     assert clone.left_behind() == [], "a run that was killed has left a secret"
+
+
+def test_the_operator_may_take_the_platform_down(clone: Clone, first_run: str) -> None:
+    assert recap(clone.playbook("teardown", "-eteardown_consent=local"))["failed"] == 0
+    assert recap(clone.playbook("teardown", "-eteardown_consent=local"))["changed"] == 0
 
 
 def test_the_way_out_leaves_nothing(clone: Clone, first_run: str) -> None:
