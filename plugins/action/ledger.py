@@ -12,22 +12,25 @@ docs/decisions/0006-in-the-worker.md.
 from __future__ import annotations
 
 import contextlib
+import gc
 import io
 import json
 import os
 import runpy
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
-# Loaded once by Ansible's main process, from which each task's process is forked.
-import boto3  # noqa: F401
 from ansible.module_utils import basic
 from ansible.module_utils.common.json import Direction, get_module_encoder
 from ansible.plugins.action import ActionBase
 from ansible.plugins.loader import module_loader
 
+from engines import aws
 from engines.ledger import processes
 
+# Nearly every run asks these.
+_SERVICES = ("s3", "sts", "ssm", "cloudformation", "ecs", "ecr", "elbv2")
 # How arguments and results are written, from Ansible to a module and back.
 _PROFILE = "legacy"
 
@@ -57,6 +60,14 @@ class ActionModule(ActionBase):
         return not elsewhere
 
 
+def _prepare(name: str) -> None:
+    """Load what the module needs once, in Ansible's main process, from which each task's is forked."""
+    runpy.run_path(module_loader.find_plugin(name), run_name=name)
+    aws.prepare(*_SERVICES)
+    # Else the garbage collector of each process would look at, and so copy, all that it was forked with.
+    gc.freeze()
+
+
 def _main(path: str, arguments: dict[str, Any]) -> dict[str, Any]:
     """Run the module at ``path`` and return what it printed for Ansible."""
     output = io.StringIO()
@@ -82,3 +93,6 @@ def _environment(variables: dict[str, str]) -> Iterator[None]:
     finally:
         os.environ.clear()
         os.environ.update(before)
+
+
+_prepare(Path(__file__).stem)
