@@ -52,6 +52,7 @@ def client(service: str, **options: Any) -> Any:
         return _session(_environment()).client(service, **options)
 
 
+@functools.cache
 def prepare(*services: str) -> None:
     """Read AWS's descriptions of ``services`` now, for every process that is forked from this one.
 
