@@ -141,7 +141,7 @@ options:
     type: bool
     default: false
   health_check_grace:
-    description: For how many seconds after its start a task may fail the load balancer's health check.
+    description: For how many seconds after its start a task may fail its health check and the load balancer's.
     type: int
     default: 60
   health_check_command:
@@ -369,6 +369,7 @@ def _order(options: dict[str, Any]) -> Order:
         environment=options["environment"],
         secrets=options["secrets"],
         health_check_command=options["health_check_command"],
+        health_grace=options["health_check_grace"],
     )
     service = Service(
         cluster=options["cluster"],

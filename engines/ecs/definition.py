@@ -24,6 +24,7 @@ _SAID_BY_ECS = frozenset(
     }
 )  # fmt: skip
 _HEALTH_CHECK_DEFAULTS = {"interval": 30, "timeout": 5, "retries": 3}
+_LONGEST_START_PERIOD = 300  # seconds; ECS takes no more
 _STOP_TIMEOUT_DEFAULT = 30
 HIDDEN = "(hidden: not in the configuration)"
 # Stands in a plan for what an earlier phase has yet to make: a dry run on an empty account has a plan too.
@@ -35,7 +36,8 @@ class Release:
     """One container image and everything it needs to run on Fargate.
 
     ``cpu`` is in CPU units (1024 = one vCPU), ``memory`` in MiB. ``secrets`` maps an environment variable to
-    the name or ARN of the parameter that holds it; the value itself is never here.
+    the name or ARN of the parameter that holds it; the value itself is never here. A health check that
+    fails within ``health_grace`` seconds after the start does not count.
     """
 
     family: str
@@ -50,6 +52,7 @@ class Release:
     environment: Mapping[str, object] = field(default_factory=dict)
     secrets: Mapping[str, str] = field(default_factory=dict)
     health_check_command: Sequence[str] = ()
+    health_grace: int = 0
     platform: str = "linux/amd64"
 
     @property
@@ -116,6 +119,9 @@ def request(release: Release) -> dict[str, Any]:
         container["secrets"] = [{"name": name, "valueFrom": secrets[name]} for name in sorted(secrets)]
     if release.health_check_command:
         container["healthCheck"] = {"command": list(release.health_check_command), **_HEALTH_CHECK_DEFAULTS}
+        if release.health_grace:
+            start_period = min(release.health_grace, _LONGEST_START_PERIOD)
+            container["healthCheck"] |= {"startPeriod": start_period}
     return {
         "family": release.family,
         "networkMode": "awsvpc",

@@ -28,6 +28,7 @@ RELEASE = Release(
     },
     secrets={"DATABASE_URL": "/bmii/DATABASE_URL", "API_KEY": "ssm:/bmii/API_KEY"},
     health_check_command=["CMD", "true"],
+    health_grace=60,
 )
 
 # As AWS describes it: defaults filled in, lists in an order of its own, empty collections, its own remarks.
@@ -81,7 +82,13 @@ REGISTERED = {
                 },
                 "secretOptions": [],
             },
-            "healthCheck": {"command": ["CMD", "true"], "interval": 30, "timeout": 5, "retries": 3},
+            "healthCheck": {
+                "command": ["CMD", "true"],
+                "interval": 30,
+                "timeout": 5,
+                "retries": 3,
+                "startPeriod": 60,
+            },
         }
     ],
 }
@@ -107,6 +114,7 @@ def test_a_port_without_host_port_and_protocol_is_the_same_port():
         ({"memory": 4096}, "memory"),
         ({"platform": "linux/arm64"}, "runtimePlatform.cpuArchitecture"),
         ({"health_check_command": ["CMD", "false"]}, "containerDefinitions.bmii.healthCheck.command"),
+        ({"health_grace": 500}, "containerDefinitions.bmii.healthCheck.startPeriod"),
         ({"secrets": {**RELEASE.secrets, "API_KEY": "/other"}}, "containerDefinitions.bmii.secrets.API_KEY"),
         (
             {"environment": {**RELEASE.environment, "EMPTY": "x"}},
