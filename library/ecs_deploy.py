@@ -141,7 +141,7 @@ options:
     type: bool
     default: false
   health_check_grace:
-    description: For how many seconds after its start a task may fail its health check and the load balancer's.
+    description: How many seconds after its start a task may fail its health check and the load balancer's.
     type: int
     default: 60
   health_check_command:
