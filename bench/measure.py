@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
+from typing import IO
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
@@ -70,12 +71,12 @@ def measure(job: Job, servers: Iterable[int] = ()) -> Usage:
 
 
 @contextlib.contextmanager
-def _started(job: Job, log: object) -> Iterator[subprocess.Popen[bytes]]:
+def _started(job: Job, log: IO[bytes]) -> Iterator[subprocess.Popen[bytes]]:
     process = subprocess.Popen(
         job.command,
         env=dict(job.environment),
         stdin=subprocess.DEVNULL,
-        stdout=log,  # type: ignore[call-overload]
+        stdout=log,
         stderr=subprocess.STDOUT,
         start_new_session=True,
     )

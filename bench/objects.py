@@ -15,6 +15,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from bench.harness import Contender, Report, Sample, publish, rounds, say, summarise
@@ -179,7 +180,7 @@ def checking(stage: Stage, data: DataSet) -> list[Contender]:
         ),
         "rclone check": stage.rclone(("check", *_TUNED), source=data.name, target=target),
     }
-    return [Contender(name, lambda job=job: job) for name, job in by_name.items()]  # type: ignore[misc]
+    return [Contender(name, partial(by_name.__getitem__, name)) for name in by_name]
 
 
 def memory(stage: Stage, sets: Sequence[DataSet]) -> list[Contender]:

@@ -61,7 +61,7 @@ class DataSet:
         return sum(item.size for item in self.items())
 
     def _endless(self) -> Iterator[Item]:
-        chance, number = random.Random(_SEED), 0  # noqa: S311
+        chance, number = random.Random(_SEED), 0  # noqa: S311 - the same in each run, not secret
         while True:
             yield Item(number, self._size(chance))
             number += 1

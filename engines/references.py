@@ -31,7 +31,7 @@ def resolve(reference: str) -> str:
 
 def _parameter(name: str) -> str:
     # Importing boto3 takes a third of a second, which whoever needs no parameter should not pay.
-    from engines.aws import AwsError, client, translated  # noqa: PLC0415
+    from engines.aws import AwsError, client, translated  # noqa: PLC0415 - as said above
 
     try:
         with translated(f"SSM parameter {name}"):

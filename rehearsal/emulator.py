@@ -111,7 +111,7 @@ def main() -> None:
     """Run the emulator in this process until it is told to stop."""
     from ministack import app  # noqa: PLC0415 - it reads the environment when imported
 
-    from rehearsal import mends  # noqa: PLC0415
+    from rehearsal import mends  # noqa: PLC0415 - it imports the emulator
 
     if os.environ.get("BMII_EMULATOR_UNMENDED") != "1":
         mends.apply()

@@ -11,6 +11,9 @@ from typing import Any
 
 from rehearsal.calls import classify
 
+# The emulator reads the environment when it is imported, so that happens where it is mended.
+# ruff: noqa: PLC0415
+
 _USER = "AWS:"
 
 
@@ -24,7 +27,7 @@ def apply() -> None:
 
 def count_loopback_as_tls() -> None:
     """Let the buckets' policies, which refuse what travels in the clear, take what does not travel."""
-    from ministack import app  # noqa: PLC0415 - it reads the environment when imported
+    from ministack import app
 
     pin = app.pin_request_origin
     app.pin_request_origin = lambda address, _: pin(address, True)
@@ -35,7 +38,7 @@ def tell_whose_services_they_are() -> None:
 
     A role's trust policy asks for it (``aws:SourceAccount``), and no task would get its credentials without.
     """
-    from ministack.core import iam_evaluator  # noqa: PLC0415
+    from ministack.core import iam_evaluator
 
     resolve = iam_evaluator._resolve_condition_key
 
@@ -52,7 +55,7 @@ def judge_unknown_resources_by_action() -> None:
 
     It calls every such resource ``*``, which no policy but one that allows everything would match.
     """
-    from ministack.core import iam_evaluator  # noqa: PLC0415 - it reads the environment when imported
+    from ministack.core import iam_evaluator
 
     matches = iam_evaluator._resource_matches
 
@@ -67,7 +70,7 @@ def enforce_in_registry() -> None:
 
     Without a token images can be read, as the Fargate runner does, and nothing can be written.
     """
-    from ministack.services import ecr  # noqa: PLC0415
+    from ministack.services import ecr
 
     handle, serve = ecr.handle_request, ecr.handle_registry_request
 
@@ -89,7 +92,7 @@ def enforce_in_registry() -> None:
 
 def _with_key_of_caller(headers: dict[str, str], body: bytes) -> bytes:
     """Let a token tell whose it is: the emulator's own is the same for everybody."""
-    from ministack.core.router import extract_access_key_id  # noqa: PLC0415
+    from ministack.core.router import extract_access_key_id
 
     answer = json.loads(body)
     token = f"{_USER}{extract_access_key_id(headers)}".encode()
@@ -99,8 +102,8 @@ def _with_key_of_caller(headers: dict[str, str], body: bytes) -> bytes:
 
 
 def _may(method: str, path: str, headers: dict[str, str]) -> bool:
-    from ministack.core import iam_evaluator as iam  # noqa: PLC0415
-    from ministack.core.responses import get_account_id, get_region  # noqa: PLC0415
+    from ministack.core import iam_evaluator as iam
+    from ministack.core.responses import get_account_id, get_region
 
     account, region = get_account_id(), get_region()
     call = classify(method, path, headers, b"", account)

@@ -22,6 +22,9 @@ from rehearsal.stopping import Stopper
 from rehearsal.target_health import Health, Key, Prober
 from rehearsal.turns import Turns
 
+# The emulator reads the environment when it is imported, so that happens where it is mended.
+# ruff: noqa: PLC0415
+
 
 def apply() -> None:
     """Mend the emulator in this process, before it serves."""
@@ -43,7 +46,7 @@ def apply() -> None:
 
 def decrypt_container_secrets() -> None:
     """Give containers the plain value of a SecureString, as ECS does, and not its ciphertext."""
-    from ministack.services import ecs, ssm  # noqa: PLC0415 - they read the environment when imported
+    from ministack.services import ecs, ssm
 
     resolve = ecs._resolve_container_secrets
     read = ssm.resolve_parameter_value
@@ -61,8 +64,8 @@ def decrypt_container_secrets() -> None:
 
 def tag_buckets() -> None:
     """Give a bucket the tags of its stack, as CloudFormation does with everything that can be tagged."""
-    from ministack.services import s3  # noqa: PLC0415
-    from ministack.services.cloudformation import provisioners  # noqa: PLC0415
+    from ministack.services import s3
+    from ministack.services.cloudformation import provisioners
 
     kind = "AWS::S3::Bucket"
     handler = provisioners._RESOURCE_HANDLERS[kind]
@@ -81,7 +84,7 @@ def tag_buckets() -> None:
 
 def filter_network() -> None:
     """List the endpoints and addresses whose tags were asked for, and not those of every network."""
-    from ministack.services import ec2  # noqa: PLC0415
+    from ministack.services import ec2
 
     def filtered(action: str, things: Any, key: str) -> None:
         describe = ec2._ACTION_MAP[action]
@@ -103,7 +106,7 @@ def filter_network() -> None:
 
 def run_tasks() -> None:
     """Run tasks as processes: without Docker, ECS reports tasks as running and runs nothing."""
-    from ministack.services import ecs  # noqa: PLC0415
+    from ministack.services import ecs
 
     region = os.environ.get("MINISTACK_REGION", "us-east-1")
     injected = {
@@ -119,13 +122,13 @@ def run_tasks() -> None:
     )
     # After a failed pull ECS looks into docker-py for this one name; the package is not needed otherwise.
     errors = types.ModuleType("docker.errors")
-    errors.ImageNotFound = NotFound  # type: ignore[attr-defined]
+    errors.ImageNotFound = NotFound  # type: ignore[attr-defined] # a module of this name has it
     sys.modules["docker.errors"] = errors
 
 
 def measure_target_health(traffic: Traffic) -> Prober:
     """Report the measured health of targets, and forward requests to healthy ones only."""
-    from ministack.services import alb  # noqa: PLC0415
+    from ministack.services import alb
 
     prober = Prober(lambda: _registered(alb))
     forward = alb._forward_to_tg
@@ -156,7 +159,7 @@ def measure_target_health(traffic: Traffic) -> Prober:
 
 def complete_rollouts_on_health(prober: Prober, stopper: Stopper) -> None:
     """Let a deployment be complete when its targets are healthy, and count tasks that never are."""
-    from ministack.services import ecs  # noqa: PLC0415
+    from ministack.services import ecs
 
     scheduler = Scheduler(ecs, lambda group, address, port: prober.of((group, address, port)), stopper.stop)
     complete = ecs._complete_service_deployment
@@ -196,8 +199,8 @@ def complete_rollouts_on_health(prober: Prober, stopper: Stopper) -> None:
 
 def save_always() -> None:
     """Keep the account on disk while it is used, so that a crash does not empty it."""
-    from ministack import app  # noqa: PLC0415
-    from ministack.core import persistence  # noqa: PLC0415
+    from ministack import app
+    from ministack.core import persistence
 
     if persistence.PERSIST_STATE:
         Autosave(app, persistence).install()

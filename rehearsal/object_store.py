@@ -78,8 +78,8 @@ class ObjectStore:
     def client(self) -> Any:
         """Return a boto3 client that neither retries nor waits long."""
         import boto3  # noqa: PLC0415 - slow to load, and not needed to find that all is well
-        import botocore.session  # noqa: PLC0415
-        from botocore.config import Config  # noqa: PLC0415
+        import botocore.session  # noqa: PLC0415 - as boto3, slow to load
+        from botocore.config import Config  # noqa: PLC0415 - as boto3, slow to load
 
         # The user's AWS profile has nothing to say here, and one that does not exist is no fault here.
         without_profile = botocore.session.Session({"profile": (None, None, None, None)})
@@ -99,7 +99,7 @@ class ObjectStore:
 
     def is_ready(self) -> bool:
         """Say whether an object can be written and removed: the API answers before its volumes are there."""
-        from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
+        from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - as boto3, slow to load
 
         client = self.client()
         try:

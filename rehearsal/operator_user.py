@@ -81,7 +81,7 @@ def attach(iam: Any, documents: list[Document]) -> None:
 def client(aws: Emulator) -> Any:
     """Return a client of IAM that is the account's root user, whatever the user's own AWS profile says."""
     import boto3  # noqa: PLC0415 - slow to load, and not needed without enforcement
-    import botocore.session  # noqa: PLC0415
+    import botocore.session  # noqa: PLC0415 - as above
 
     keys = aws.credentials()
     without_profile = botocore.session.Session({"profile": (None, None, None, None)})

@@ -55,7 +55,7 @@ def _revision(project: Path, revision: str) -> str:
     if not revision.startswith("head-"):
         return revision
     from alembic.config import Config  # noqa: PLC0415 - a third of a second, needed once in a stack's life
-    from alembic.script import ScriptDirectory  # noqa: PLC0415
+    from alembic.script import ScriptDirectory  # noqa: PLC0415 - as above
 
     script = ScriptDirectory.from_config(Config(str(project / _CONFIGURATION)))
     current = script.get_current_head()

@@ -16,6 +16,10 @@ from rehearsal.programs import LOOPBACK
 from rehearsal.stopping import Stopper
 from rehearsal.task_roles import TaskRoles
 
+# The emulator reads the environment when it is imported, so that happens where it is mended; boto3 takes a
+# third of a second, and is needed only when a task asks.
+# ruff: noqa: PLC0415
+
 _MIB = 1 << 20
 _OUT_OF_MEMORY = "OutOfMemoryError: Container killed due to memory usage"
 _STOP_TIMEOUT = 30
@@ -25,7 +29,7 @@ _DRAIN = "deregistration_delay.timeout_seconds"
 
 def start_on_the_wanted_platform() -> None:
     """Refuse an image for another platform, as Fargate does, instead of running it on this machine's."""
-    from ministack.services import ecs  # noqa: PLC0415 - it reads the environment when imported
+    from ministack.services import ecs
 
     build, fail = ecs._build_run_kwargs, ecs._fail_task_start
 
@@ -59,7 +63,7 @@ def start_on_the_wanted_platform() -> None:
 
 def say_why_containers_ended() -> None:
     """Give a container that was killed for its memory that reason, and the task the one that AWS gives."""
-    from ministack.services import ecs  # noqa: PLC0415
+    from ministack.services import ecs
 
     stopped = ecs._mark_task_stopped
 
@@ -77,8 +81,8 @@ def say_why_containers_ended() -> None:
 
 def give_tasks_their_role() -> None:
     """Serve the task role's credentials where a task is told to fetch them; without a role, tell nothing."""
-    from ministack import app  # noqa: PLC0415
-    from ministack.services import ecs  # noqa: PLC0415
+    from ministack import app
+    from ministack.services import ecs
 
     register = ecs._register_metadata
     roles = TaskRoles(_assume_role)
@@ -98,7 +102,7 @@ def give_tasks_their_role() -> None:
 
 def stop_gently(traffic: Traffic) -> Stopper:
     """Let a task answer its requests before SIGTERM, and give it ``stopTimeout`` before SIGKILL."""
-    from ministack.services import alb, ecs  # noqa: PLC0415
+    from ministack.services import alb, ecs
 
     def drain(groups: list[str], places: set[Place]) -> None:
         delays = [
@@ -117,7 +121,7 @@ def stop_gently(traffic: Traffic) -> Stopper:
 
 def _assume_role(role_arn: str, session: str) -> Any:
     """Ask the emulator's own STS, as its root user."""
-    import boto3  # noqa: PLC0415 - a third of a second, and only when a task asks
+    import boto3
 
     client = boto3.client(
         "sts",

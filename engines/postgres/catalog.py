@@ -47,7 +47,7 @@ LEFT JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.objid = c.oid AN
      AND d.refclassid = 'pg_class'::regclass AND d.refobjsubid > 0 AND d.deptype IN ('a', 'i')
 LEFT JOIN pg_class t ON t.oid = d.refobjid
 WHERE c.relkind = 'S' AND c.relpersistence <> 't' AND {_OWN_RELATION}
-ORDER BY 1, 2"""  # noqa: S608
+ORDER BY 1, 2"""  # noqa: S608 - constants only
 
 _FOREIGN_KEYS = f"""
 SELECT n.nspname, c.relname, k.conname, m.nspname, r.relname,
@@ -56,7 +56,7 @@ SELECT n.nspname, c.relname, k.conname, m.nspname, r.relname,
 FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
 JOIN pg_class r ON r.oid = k.confrelid JOIN pg_namespace m ON m.oid = r.relnamespace
 WHERE k.contype = 'f' AND k.conparentid = 0 AND {_OWN_RELATION}
-ORDER BY 1, 2, 3"""  # noqa: S608
+ORDER BY 1, 2, 3"""  # noqa: S608 - constants only
 
 
 @dataclass(frozen=True)

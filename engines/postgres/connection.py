@@ -96,7 +96,7 @@ def connect(address: Address, *, read_only: bool = False, purpose: str = "bmii-m
     defaults = {"connect_timeout": "10", "keepalives_idle": "30", "tcp_user_timeout": "60000"}
     options = {**defaults, **address.parameters, "application_name": purpose, "client_encoding": "utf8"}
     try:
-        session: Session = psycopg.connect(autocommit=True, **options)  # type: ignore[arg-type]
+        session: Session = psycopg.connect(autocommit=True, **options)  # type: ignore[arg-type] # the parameters are named by libpq, not here
     except psycopg.OperationalError as error:
         raise connecting(str(error), str(address)) from None
     except psycopg.ProgrammingError:

@@ -144,11 +144,12 @@ def describe(source: Rows, target: Rows, key: Values, *, exact: bool, shown: int
         here, there = source.get(values, Counter()), target.get(values, Counter())
         lost, new = (here - there).total(), (there - here).total()
         changed = min(lost, new) if key else 0
-        for kind, number in (("missing", lost - changed), ("extra", new - changed), ("changed", changed)):
+        numbers: dict[Kind, int] = {"missing": lost - changed, "extra": new - changed, "changed": changed}
+        for kind, number in numbers.items():
             counts[kind] += number
             if number and key and len(examples) < shown:
                 named = {name: _short(value) for name, value in zip(key, values, strict=True)}
-                examples.append(Example(kind, named))  # type: ignore[arg-type]
+                examples.append(Example(kind, named))
     return Narrowed(
         key, counts["missing"], counts["extra"], counts["changed"], exact=exact, examples=tuple(examples)
     )

@@ -19,7 +19,7 @@ SELECT a.pid, coalesce(nullif(a.application_name, ''), 'a session'),
        coalesce(date_trunc('second', a.backend_start)::text, 'an unknown time')
 FROM pg_locks l JOIN pg_stat_activity a USING (pid)
 WHERE l.locktype = 'advisory' AND l.granted AND l.classid = 0 AND l.objid = {KEY}
-  AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())"""  # noqa: S608
+  AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())"""  # noqa: S608 - constants only
 
 _POLL = 0.2
 

@@ -41,7 +41,7 @@ SELECT n.nspname, c.relname, a.attname, a.atttypid::bigint
 FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE a.atttypid = ANY (%s::bigint[]::oid[]) AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
   AND c.relkind = 'r' AND c.relpersistence <> 't' AND {_RELATION}
-ORDER BY 1, 2, 3"""  # noqa: S608
+ORDER BY 1, 2, 3"""  # noqa: S608 - constants only
 
 _INDEXES = """
 SELECT i.indexrelid::bigint, coalesce(k.oid, i.indexrelid)::bigint FROM pg_index i

@@ -48,7 +48,7 @@ def _known_regions() -> list[str]:
 
 def _name(settings: Settings) -> Iterator[Finding]:
     name = settings.name
-    if not _NAME.fullmatch(name) or not 2 <= len(name) <= 32 or name.startswith("internal-") or "--" in name:  # noqa: PLR2004
+    if not _NAME.fullmatch(name) or not 2 <= len(name) <= 32 or name.startswith("internal-") or "--" in name:  # noqa: PLR2004 - AWS's own limits
         yield Finding(
             "preflight_name",
             f"{name!r} cannot name a load balancer, a repository and a stack",

@@ -36,7 +36,7 @@ _EGRESS = ("nat", "endpoints")
 
 def _network(settings: Settings) -> Iterator[Finding]:
     network = _range(settings.vpc_cidr)
-    if network is None or not 16 <= network.prefixlen <= 22 or not network.is_private:  # noqa: PLR2004
+    if network is None or not 16 <= network.prefixlen <= 22 or not network.is_private:  # noqa: PLR2004 - AWS's own limits
         yield Finding(
             "preflight_vpc_cidr",
             f"{settings.vpc_cidr!r} is not a private range from /16 to /22",

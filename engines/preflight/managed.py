@@ -83,7 +83,7 @@ _DATABASE: Mapping[str, Any] = {
         "Use letters, digits and _, and no name that RDS keeps for itself.",
     ),
     "instance_identifier": (
-        lambda v: _IDENTIFIER.fullmatch(v) and len(v) <= 63,  # noqa: PLR2004
+        lambda v: _IDENTIFIER.fullmatch(v) and len(v) <= 63,  # noqa: PLR2004 - AWS's own limits
         "cannot name an instance",
         "Use up to 63 of a-z, 0-9 and single hyphens, beginning with a letter.",
     ),
@@ -147,7 +147,7 @@ def _literal(name: str, value: str, *, production: bool) -> Iterator[Finding]:
         yield Finding(
             variable, "is well known or short", f"Use generate, or {_MINIMUM_LENGTH} random characters."
         )
-    elif name == "db_password" and (not 8 <= len(value) <= _MAXIMUM_PASSWORD or _UNUSABLE.search(value)):  # noqa: PLR2004
+    elif name == "db_password" and (not 8 <= len(value) <= _MAXIMUM_PASSWORD or _UNUSABLE.search(value)):  # noqa: PLR2004 - AWS's own limits
         yield Finding(
             variable,
             "cannot be a password on RDS",

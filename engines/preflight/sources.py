@@ -78,7 +78,7 @@ def _own_buckets(settings: Settings) -> Iterator[Finding]:
 
 
 def _bucket(variable: str, name: str) -> Iterator[Finding]:
-    if not _BUCKET.fullmatch(name) or not 3 <= len(name) <= 63 or _reserved(name):  # noqa: PLR2004
+    if not _BUCKET.fullmatch(name) or not 3 <= len(name) <= 63 or _reserved(name):  # noqa: PLR2004 - AWS's own limits
         yield Finding(
             variable,
             f"{name!r} cannot name a bucket",

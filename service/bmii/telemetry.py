@@ -84,7 +84,7 @@ def tracer_provider(settings: Settings) -> TracerProvider:
         provider.add_span_processor(SimpleSpanProcessor(LogExporter()))
     elif settings.otel_exporter == "otlp":
         # Imported here: its HTTP client is not needed in development.
-        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415
+        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415 - as said above
 
         exporter = QuietExporter(OTLPSpanExporter(timeout=_OTLP_TIMEOUT))
         provider.add_span_processor(

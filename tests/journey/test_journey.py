@@ -219,7 +219,7 @@ class Clone:
         with psycopg.connect(self._address("target_postgres", "bmii_admin")) as session:
             names = session.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
             for (name,) in names:
-                rows = session.execute(f'SELECT t::text FROM "{name}" t ORDER BY 1').fetchall()  # noqa: S608
+                rows = session.execute(f'SELECT t::text FROM "{name}" t ORDER BY 1').fetchall()  # noqa: S608 - names out of the catalogue
                 tables[name] = f"{len(rows)} {hashlib.sha256(repr(rows).encode()).hexdigest()}"
         s3 = self._client("s3")
         for bucket in ("bmii-raw", "bmii-processed", "bmii-artifacts", "bmii-features"):
@@ -283,7 +283,7 @@ class Clone:
         with psycopg.connect(self._address("target_postgres", "bmii_admin")) as session:
             names = session.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
             for (name,) in names:
-                [(count,)] = session.execute(f'SELECT count(*) FROM "{name}"').fetchall()  # noqa: S608
+                [(count,)] = session.execute(f'SELECT count(*) FROM "{name}"').fetchall()  # noqa: S608 - names out of the catalogue
                 rows[f"public.{name}"] = count
             [(revision,)] = session.execute("SELECT version_num FROM alembic_version").fetchall()
         return rows, revision

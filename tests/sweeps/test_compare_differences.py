@@ -311,7 +311,7 @@ def test_every_difference_is_found_and_nothing_else(sides, share):
                 into.restore(injected)
             into.rewrite()
     assert wanted < ENOUGH or {*KINDS, "a sequence behind"} <= {*found}, found
-    print(f"{share}: {found.total()} differences found, {clean} clean runs", dict(found))  # noqa: T201
+    print(f"{share}: {found.total()} differences found, {clean} clean runs", dict(found))  # noqa: T201 - what a sweep has done is its result
 
 
 def put_in(into, rng):

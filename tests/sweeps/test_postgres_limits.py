@@ -242,7 +242,7 @@ def test_a_table_as_wide_as_they_come(other_source, runner):
     fill(
         other_source,
         f"CREATE TABLE wide ({columns})",
-        f"INSERT INTO wide VALUES {', '.join([values] * 20)}",  # noqa: S608
+        f"INSERT INTO wide VALUES {', '.join([values] * 20)}",  # noqa: S608 - made up here
     )
     copied(other_source, runner)
 

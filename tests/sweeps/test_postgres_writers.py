@@ -201,7 +201,7 @@ def test_the_copy_can_be_written_to_at_once(here):
     assert asked(here.target, here.name, invalid) == 0
     assert asked(here.target, here.name, keys) == asked(here.source, here.filled, keys) == 4
     for table, column in SEQUENCES.items():
-        free = f"SELECT nextval(pg_get_serial_sequence('{table}', '{column}')) - max({column}) FROM {table}"  # noqa: S608
+        free = f"SELECT nextval(pg_get_serial_sequence('{table}', '{column}')) - max({column}) FROM {table}"  # noqa: S608 - names of this test
         assert asked(here.target, here.name, free) > 0, table
     with Writers(here.target.at.url(here.name), 999) as writers:
         for _ in range(100):
