@@ -62,7 +62,7 @@ def prepare(*services: str) -> None:
     # An environment of which nothing can be made is told by whoever makes a client of it.
     with contextlib.suppress(botocore_errors.BotoCoreError):
         for service in services:
-            _session(()).client(service, **keys)
+            _session(_environment()).client(service, **keys)
 
 
 @functools.lru_cache(maxsize=8)

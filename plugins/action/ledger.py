@@ -62,7 +62,8 @@ class ActionModule(ActionBase):
 
 def _prepare(name: str) -> None:
     """Load what the module needs once, in Ansible's main process, from which each task's is forked."""
-    runpy.run_path(module_loader.find_plugin(name), run_name=name)
+    if path := module_loader.find_plugin(name):
+        runpy.run_path(path, run_name=name)
     aws.prepare(*_SERVICES)
     # Else the garbage collector of each process would look at, and so copy, all that it was forked with.
     gc.freeze()
