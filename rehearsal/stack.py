@@ -9,10 +9,12 @@ import contextlib
 import fcntl
 import os
 import shutil
+import signal
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from time import monotonic
 
+from engines.ledger import keeper, processes
 from rehearsal.errors import RehearsalError
 from rehearsal.programs import Program, in_use
 from rehearsal.raising import Raising, step_mark
@@ -96,6 +98,7 @@ def down(config: StackConfig) -> Report:
     with _locked(config):
         there = _is_there(config)
         _supervisor(config).end()
+        _end_keepers(config)
         config.store.remove_sockets()
         shutil.rmtree(config.folder, ignore_errors=True)
         if config.folder.exists():
@@ -103,6 +106,14 @@ def down(config: StackConfig) -> Report:
                 "could not be deleted", subject=str(config.folder), remedy="Delete it by hand."
             )
         return _report(config, changed=there, programs=_stopped(config))
+
+
+def _end_keepers(config: StackConfig) -> None:
+    """End what would give the lock of a run back that has just ended: the account that holds it is gone."""
+    for process in marked(("AWS_ENDPOINT_URL", config.aws.endpoint)):
+        if keeper.__name__ in processes.command(process):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
 
 
 def _is_complete(config: StackConfig, supervisor: Supervisor) -> bool:

@@ -16,6 +16,7 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 
 from engines.errors import ConfigurationError
+from engines.ledger import processes
 from rehearsal import stack, stack_config
 from rehearsal.errors import RehearsalError
 from rehearsal.programs import PYTHON
@@ -222,3 +223,22 @@ def test_a_password_that_settings_could_not_hold_is_refused_by_name(tmp_path):
     with pytest.raises(ConfigurationError, match=r"local_stack_passwords\.object_store") as caught:
         stack_config.read(str(tmp_path), {}, {}, [], {"object_store": "canary 1"})
     assert "canary" not in str(caught.value)
+
+
+def test_what_would_give_a_lock_back_goes_with_the_account_that_holds_it(tmp_path):
+    ports = asdict(stack_config.free_stack_ports())
+    config = stack_config.read(str(tmp_path / "here"), ports, {}, ["raw"])
+    # Of a run that goes on: this test.
+    run = (str(os.getpid()), str(processes.start_time(os.getpid())), "300")
+    keepers = []
+    for endpoint in (config.aws.endpoint, "http://127.0.0.1:9"):
+        command = [PYTHON, "-P", "-m", "engines.ledger.keeper", "bucket", endpoint, *run]
+        keepers.append(subprocess.Popen(command, env={**os.environ, "AWS_ENDPOINT_URL": endpoint}))
+    try:
+        stack.down(config)
+        assert keepers[0].wait(10) == -signal.SIGKILL
+        assert keepers[1].poll() is None
+    finally:
+        for each in keepers:
+            each.kill()
+            each.wait()
