@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, TypeGuard
 
 from engines.ecs import definition
 from engines.ecs.definition import Difference, Release
@@ -115,7 +115,6 @@ def make(release: Release, service: Service, current: Current) -> Plan:
         tagged = {"tags": tags_of(service.tags)} if service.tags else {}
         actions.append(Action("register", f"register a revision of {release.family}", {**wanted, **tagged}))
     if is_there(current.service):
-        assert current.service is not None  # noqa: S101 - what is_there has just said, for the type checker
         actions += _update(service, settings(service, release), arn, current.service)
     else:
         actions.append(_create(service, settings(service, release), arn))
@@ -128,7 +127,7 @@ def make(release: Release, service: Service, current: Current) -> Plan:
     )
 
 
-def is_there(service: Mapping[str, Any] | None) -> bool:
+def is_there(service: Mapping[str, Any] | None) -> TypeGuard[Mapping[str, Any]]:
     """Whether ECS has the service; it remembers a deleted one for a while as ``INACTIVE``."""
     if service is None or service["status"] == "INACTIVE":
         return False

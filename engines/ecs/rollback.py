@@ -95,7 +95,7 @@ def release_of(registered: Mapping[str, Any]) -> Release:
 
 def _current(way: WayBack, clients: Clients) -> Current:
     now = service.describe(clients, way.cluster, way.name)
-    if now is None or not plan.is_there(now):
+    if not plan.is_there(now):
         raise ReleaseConfigurationError(
             "is not there, so there is nothing to go back from",
             subject=f"service {way.name} in cluster {way.cluster}",

@@ -132,7 +132,7 @@ def carry_out(order: Order, steps: Plan, current: Current, clients: Clients, tel
 
 
 def _scaled(order: Order, current: Current) -> Order:
-    there = current.service if current.service and plan.is_there(current.service) else None
+    there = current.service if plan.is_there(current.service) else None
     return replace(order, service=scaling.within(order.service, order.scaling, there))
 
 

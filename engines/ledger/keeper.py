@@ -14,6 +14,7 @@ import sys
 import time
 from contextlib import suppress
 
+from engines.errors import EngineError
 from engines.ledger import processes
 from engines.ledger.owner import Owner
 
@@ -103,9 +104,8 @@ def _renewed(bucket: str, run_id: str, owner: Owner) -> bool:
 
 
 def _give_back(bucket: str, run_id: str, owner: Owner) -> None:
-    from engines.errors import EngineError  # noqa: PLC0415 - as above
-    from engines.ledger import ledger  # noqa: PLC0415 - as above
-    from engines.ledger.store import Store  # noqa: PLC0415 - as above
+    from engines.ledger import ledger  # noqa: PLC0415 - boto3, as in _renewed
+    from engines.ledger.store import Store  # noqa: PLC0415 - boto3, as in _renewed
 
     for attempt in range(_LAST_ATTEMPTS):
         with suppress(EngineError):
