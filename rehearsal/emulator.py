@@ -24,7 +24,9 @@ SECRET_KEY = "test"  # noqa: S105 - what the emulator takes; it is no secret
 class Emulator:
     """An emulated AWS account on ``port`` of loopback, with its state in ``folder``.
 
-    With ``enforce`` it lets nobody but its root user do what no policy allows.
+    With ``enforce`` it lets nobody but its root user do what no policy allows. With ``target_port``, where the
+    server that stands in for RDS answers, it is part of the stack whose folder is that above its own, and
+    restores databases.
     """
 
     port: int
@@ -33,6 +35,7 @@ class Emulator:
     account_id: str = ACCOUNT_ID
     task_logs: Path | None = None
     enforce: bool = False
+    target_port: int = 0
 
     @property
     def endpoint(self) -> str:
@@ -77,6 +80,8 @@ class Emulator:
 
     def _settings(self) -> dict[str, str]:
         return {
+            **({"TARGET_PORT": str(self.target_port)} if self.target_port else {}),
+            "STACK_DIR": str(self.folder.parent),
             "BIND_HOST": LOOPBACK,
             "GATEWAY_PORT": str(self.port),
             "MINISTACK_ACCOUNT_ID": self.account_id,

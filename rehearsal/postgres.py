@@ -20,6 +20,7 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
+from rehearsal import backups
 from rehearsal.errors import RehearsalError
 from rehearsal.programs import LOOPBACK, Program, free_ports, minimal_environment, running
 
@@ -81,10 +82,17 @@ def without_root() -> tuple[str, ...]:
     )
 
 
-def initialise(folder: Path, mark: Mapping[str, str] | None = None, password: str = PASSWORD) -> None:
+def initialise(
+    folder: Path,
+    mark: Mapping[str, str] | None = None,
+    password: str = PASSWORD,
+    *,
+    restorable: bool = False,
+) -> None:
     """Create the cluster in ``folder`` unless it is there; an unfinished one is made anew.
 
-    ``mark`` goes into the environment of the program that does it; ``password`` is the superuser's.
+    ``mark`` goes into the environment of the program that does it; ``password`` is the superuser's. A
+    ``restorable`` one keeps backups.
     """
     done = folder / "PG_VERSION"
     finished = folder.with_name(f"{folder.name}.complete")
@@ -96,14 +104,18 @@ def initialise(folder: Path, mark: Mapping[str, str] | None = None, password: st
     secret.touch(mode=0o600)
     try:
         secret.write_text(password, encoding="utf-8")
-        if without_root()[:1] == ("setpriv",):
-            _give_to_nobody(folder, secret)
+        own(folder)
+        own(secret)
         _initdb(folder, str(secret), minimal_environment(**(mark or {})))
     finally:
         secret.unlink(missing_ok=True)
-    lines = "".join(f"{name} = '{value}'\n" for name, value in _SETTINGS.items())
+    settings = {**_SETTINGS, **(backups.SETTINGS if restorable else {})}
+    lines = "".join(f"{name} = '{value}'\n" for name, value in settings.items())
     with (folder / "postgresql.conf").open("a", encoding="utf-8") as configuration:
         configuration.write(lines)
+    if restorable:
+        backups.begin(folder)
+        own(folder)
     finished.touch()
 
 
@@ -129,10 +141,13 @@ def _initdb(folder: Path, password_file: str, environment: Mapping[str, str]) ->
         )
 
 
-def _give_to_nobody(*paths: Path) -> None:
+def own(path: Path) -> None:
+    """Give a file, or a folder with all that is in it, to the user as whom the server runs."""
+    if without_root()[:1] != ("setpriv",):
+        return
     nobody = pwd.getpwnam("nobody")
-    for path in paths:
-        os.chown(path, nobody.pw_uid, nobody.pw_gid)
+    for one in (path, *path.rglob("*")):
+        os.chown(one, nobody.pw_uid, nobody.pw_gid)
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,9 @@ from functools import partial
 from time import monotonic
 
 from rehearsal import operator_user, postgres, service
+from rehearsal.errors import RehearsalError
 from rehearsal.programs import wait_until_ready
-from rehearsal.stack_config import MARK, PROJECT, StackConfig
+from rehearsal.stack_config import MARK, PROJECT, TARGET, StackConfig
 from rehearsal.supervision import Supervisor
 
 _START = 60.0  # seconds that a program may take to serve
@@ -63,9 +64,15 @@ class Raising:
 
     def _target(self) -> None:
         config = self._config
-        with self.timed("target_postgres"):
-            postgres.initialise(config.target.folder, self._mark)
-            self._serve("target_postgres")
+        with self.timed(TARGET):
+            if config.target_away.exists():
+                raise RehearsalError(
+                    "its instance was renamed, and no other has its name yet",
+                    subject=TARGET,
+                    remedy="Finish it with the same playbooks/rollback.yml, or begin anew with `make stack-down`.",
+                )
+            postgres.initialise(config.target.folder, self._mark, restorable=True)
+            self._serve(TARGET)
             config.target.create_role(config.target_user, config.passwords.target_database)
             config.target.create_database(config.database, owner=config.target_user)
 

@@ -22,6 +22,7 @@ PROJECT = Path(__file__).resolve().parent.parent
 _GRPC = 10_000  # SeaweedFS's own convention: gRPC listens that far above HTTP
 _HIGHEST_PORT = 65_535
 MARK = "BMII_REHEARSAL"
+TARGET = "target_postgres"  # the program that stands in for RDS
 _PASSWORD = re.compile(r"[A-Za-z0-9_-]+")
 
 
@@ -87,7 +88,12 @@ class StackConfig:
     @property
     def target(self) -> PostgresServer:
         """Return the server that stands in for RDS."""
-        return PostgresServer(self.ports.target_postgres, self.folder / "target_postgres")
+        return PostgresServer(self.ports.target_postgres, self.folder / TARGET)
+
+    @property
+    def target_away(self) -> Path:
+        """Return the file that is there while the target's data are the server of an instance beside it."""
+        return self.folder / f"{TARGET}.away"
 
     @property
     def store(self) -> ObjectStore:
@@ -117,6 +123,7 @@ class StackConfig:
             self.account_id,
             self.logs / "tasks",
             enforce=self.operator is not None,
+            target_port=self.ports.target_postgres,
         )
 
     @property
@@ -145,7 +152,7 @@ class StackConfig:
         """Return the programs by name. Each carries the mark by which none of them is left behind."""
         made = (
             self.source.program("source_postgres"),
-            self.target.program("target_postgres"),
+            self.target.program(TARGET),
             self.store.program("object_store"),
             self.aws.program("aws"),
             service.program(PYTHON, self.ports.service, self.service_environment()),

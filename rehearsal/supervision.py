@@ -75,8 +75,15 @@ class Supervisor:
             self._call("startProcess", name, False)
         except xmlrpc.client.Fault as fault:
             if "ALREADY_STARTED" not in fault.faultString:
-                log = self._folder / "logs" / f"{name}.log"
-                raise not_started(name, f"could not be started ({fault.faultString})", log) from fault
+                raise not_started(name, f"could not be started ({fault.faultString})", self._log(name)) from fault
+
+    def stop(self, name: str) -> None:
+        """Stop a program, and wait until it has ended."""
+        try:
+            self._call("stopProcess", name)
+        except xmlrpc.client.Fault as fault:
+            if "NOT_RUNNING" not in fault.faultString:
+                raise not_started(name, f"could not be stopped ({fault.faultString})", self._log(name)) from fault
 
     def keeps(self, name: str) -> bool:
         """Say whether a program runs or is about to; ``False`` when it ended or is given up."""
@@ -91,6 +98,9 @@ class Supervisor:
                 os.kill(number, signal.SIGKILL)
         end_marked(self._mark)
         self._socket.unlink(missing_ok=True)
+
+    def _log(self, name: str) -> Path:
+        return self._folder / "logs" / f"{name}.log"
 
     def _call(self, method: str, *arguments: Any) -> Any:
         transport = SupervisorTransport(None, None, f"unix://{self._socket}")
