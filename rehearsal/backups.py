@@ -1,4 +1,4 @@
-"""Backups of a rehearsal's database server: its first state, every write since, and a server of an earlier moment.
+"""Backups of a rehearsal's database server: its first state, each write since, and servers of an earlier moment.
 
 They are in a folder below the data, so that they go where the data go. Files there never change, so another
 server's backups share them.
@@ -35,6 +35,11 @@ def begin(folder: Path) -> None:
     _tar("-cf", folder / _FIRST, "-C", folder, f"--exclude=./{_FOLDER}", ".")
 
 
+def are_kept(folder: Path) -> bool:
+    """Say whether the server whose data are in ``folder`` keeps backups."""
+    return (folder / _FIRST).exists()
+
+
 def lay_out(source: Path, folder: Path, moment: datetime | None) -> None:
     """Make of the backups of ``source`` the files of a server that, started, comes to be what that was.
 
@@ -47,7 +52,7 @@ def lay_out(source: Path, folder: Path, moment: datetime | None) -> None:
     kept = shutil.ignore_patterns("*.part")
     shutil.copytree(source / _FOLDER, part / _FOLDER, copy_function=os.link, ignore=kept)
     lines = [
-        f"restore_command = 'cp \"{_WAL}/%f\" \"%p\"'",
+        f'restore_command = \'cp "{_WAL}/%f" "%p"\'',
         "recovery_target_action = 'promote'",
         "hot_standby = off",  # it serves nobody before it is what it is to be
     ]
@@ -60,7 +65,7 @@ def lay_out(source: Path, folder: Path, moment: datetime | None) -> None:
 
 
 def flush(url: str, folder: Path) -> None:
-    """Bring all that the server at ``url`` has written into its backups, with a write that is later than now."""
+    """Bring all that the server at ``url`` has written into its backups, and a write that is later than now."""
     with psycopg.connect(url, autocommit=True, connect_timeout=10) as session:
         session.execute("SELECT pg_current_xact_id()")
         row = session.execute("SELECT pg_walfile_name(pg_switch_wal())").fetchone()

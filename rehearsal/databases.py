@@ -1,7 +1,7 @@
 """The servers behind the emulated account's database instances.
 
-The server that stands in for RDS answers at the address that the inventory knows; the stack's supervisor keeps
-it. A restored instance has a server beside it, in a folder that bears its resource id. Renaming instances
+The server that stands in for RDS answers at the address that the inventory knows, and the stack's supervisor
+keeps it. A restored instance has a server beside it, in a folder that bears its resource id. Renaming instances
 exchanges them: folders are moved, and whose server is where follows from which folders there are, so that
 what was cut off is finished by the same steps.
 """
@@ -54,7 +54,7 @@ class Databases:
         return PostgresServer(port, self.beside / resource) if self.is_beside(resource) else self.target
 
     def restore(self, source: PostgresServer, resource: str, port: int, moment: datetime | None) -> None:
-        """Start a server that is what ``source`` was at ``moment`` (None: is now), unless it was begun before.
+        """Start a server that is what ``source`` was at ``moment`` (None: is now), if it was not begun before.
 
         Raises ``RehearsalError``.
         """
@@ -81,7 +81,7 @@ class Databases:
             self._control(PostgresServer(0, folder), "stop", "-m", "fast")
 
     def move_away(self, resource: str, port: int) -> None:
-        """Let the target be the server of this instance alone, at ``port``; nothing answers at its address."""
+        """Let the target's server be this instance's own, at ``port``; nothing answers at its address."""
         if not self.is_beside(resource):
             self.supervisor.stop(TARGET)
             self.config.target_away.touch()
@@ -131,4 +131,3 @@ class Databases:
                 subject=f"database server in {server.folder}",
                 remedy=f"Read {server.folder.with_suffix('.log')}.",
             )
-

@@ -24,8 +24,8 @@ SECRET_KEY = "test"  # noqa: S105 - what the emulator takes; it is no secret
 class Emulator:
     """An emulated AWS account on ``port`` of loopback, with its state in ``folder``.
 
-    With ``enforce`` it lets nobody but its root user do what no policy allows. With ``target_port``, where the
-    server that stands in for RDS answers, it is part of the stack whose folder is that above its own, and
+    With ``enforce`` it lets nobody but its root user do what no policy allows. With ``target_port``, where
+    the server that stands in for RDS answers, it belongs to the stack in the folder above its own, and
     restores databases.
     """
 
@@ -78,10 +78,14 @@ class Emulator:
         finally:
             connection.close()
 
+    def _stack(self) -> dict[str, str]:
+        if not self.target_port:
+            return {}
+        return {"TARGET_PORT": str(self.target_port), "STACK_DIR": str(self.folder.parent)}
+
     def _settings(self) -> dict[str, str]:
         return {
-            **({"TARGET_PORT": str(self.target_port)} if self.target_port else {}),
-            "STACK_DIR": str(self.folder.parent),
+            **self._stack(),
             "BIND_HOST": LOOPBACK,
             "GATEWAY_PORT": str(self.port),
             "MINISTACK_ACCOUNT_ID": self.account_id,

@@ -13,11 +13,13 @@ import types
 from pathlib import Path
 from typing import Any
 
-from rehearsal import enforcement, task_mends
+from rehearsal import database_mends, enforcement, task_mends
 from rehearsal.autosave import Autosave
+from rehearsal.databases import Databases
 from rehearsal.draining import Traffic
 from rehearsal.fargate import Engine, NotFound
 from rehearsal.rollout import Scheduler
+from rehearsal.stack_config import Ports, StackConfig
 from rehearsal.stopping import Stopper
 from rehearsal.target_health import Health, Key, Prober
 from rehearsal.turns import Turns
@@ -39,6 +41,8 @@ def apply() -> None:
     stopper = task_mends.stop_gently(traffic)
     prober = measure_target_health(traffic)
     complete_rollouts_on_health(prober, stopper)
+    if "TARGET_PORT" in os.environ:
+        database_mends.apply(_databases())
     if os.environ.get("AUTH") == "true":
         enforcement.apply()
     save_always()
@@ -204,6 +208,11 @@ def save_always() -> None:
 
     if persistence.PERSIST_STATE:
         Autosave(app, persistence).install()
+
+
+def _databases() -> Databases:
+    ports = Ports(target_postgres=int(os.environ["TARGET_PORT"]))
+    return Databases(StackConfig(Path(os.environ["STACK_DIR"]), ports))
 
 
 def _request(positional: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any, ...]:

@@ -75,7 +75,9 @@ class Supervisor:
             self._call("startProcess", name, False)
         except xmlrpc.client.Fault as fault:
             if "ALREADY_STARTED" not in fault.faultString:
-                raise not_started(name, f"could not be started ({fault.faultString})", self._log(name)) from fault
+                raise not_started(
+                    name, f"could not be started ({fault.faultString})", self._log(name)
+                ) from fault
 
     def stop(self, name: str) -> None:
         """Stop a program, and wait until it has ended."""
@@ -83,7 +85,9 @@ class Supervisor:
             self._call("stopProcess", name)
         except xmlrpc.client.Fault as fault:
             if "NOT_RUNNING" not in fault.faultString:
-                raise not_started(name, f"could not be stopped ({fault.faultString})", self._log(name)) from fault
+                raise not_started(
+                    name, f"could not be stopped ({fault.faultString})", self._log(name)
+                ) from fault
 
     def keeps(self, name: str) -> bool:
         """Say whether a program runs or is about to; ``False`` when it ended or is given up."""

@@ -1,0 +1,1 @@
+"""A database instance brought back to an earlier moment: restored beside, compared, switched to."""

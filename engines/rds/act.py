@@ -1,0 +1,85 @@
+"""Doing what was planned, and waiting for it. Each step may be cut off at any instant, and be done again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from engines.aws import client, translated
+from engines.events import emit
+from engines.rds.model import Action, Found, Instance, WayBackError
+from engines.rds.survey import survey
+from engines.waiting import wait
+
+# Where AWS does not go on from by itself.
+_ENDS = frozenset(
+    {"failed", "restore-error", "stopped", "storage-full", "inaccessible-encryption-credentials"}
+)
+
+
+@dataclass(frozen=True)
+class Hands:
+    """Acts on the instance ``name`` and those beside it.
+
+    A wait ends with ``WayBackError`` when AWS has given up, or has said the same for ``timeout`` seconds.
+    """
+
+    name: str
+    timeout: float
+
+    def act(self, action: Action) -> None:
+        """Do it, and wait until it is done. Raises ``AwsError`` too, when AWS refuses."""
+        emit("rollback.step", step=action.step, subject=action.subject)
+        rds = client("rds")
+        with translated(f"instance {action.subject}"):
+            if action.step == "restore":
+                rds.restore_db_instance_to_point_in_time(**action.request)
+            elif action.step == "tag":
+                rds.add_tags_to_resource(**action.request)
+            else:
+                rds.modify_db_instance(**action.request)
+        self.settled(str(action.request.get("NewDBInstanceIdentifier", action.subject)))
+
+    def settled(self, *needed: str) -> Found:
+        """Return what there is when AWS has finished its work, and those that are ``needed`` can be used."""
+
+        def done(found: Found) -> bool:
+            known = {one.name: one for one in _all(found)}
+            if any(one.status == "renaming" for one in known.values()):
+                return False
+            return all(name in known and _is_usable(known[name]) for name in needed)
+
+        def states(found: Found) -> object:
+            seen = [(one.name, one.status) for one in _all(found)]
+            emit("rollback.waiting", instances=dict(seen))
+            return seen
+
+        return wait(lambda: survey(self.name), done, states, timeout=self.timeout, stuck=self._stuck(needed))
+
+    def _stuck(self, needed: tuple[str, ...]) -> Callable[[Found], WayBackError]:
+        def error(found: Found) -> WayBackError:
+            seen = ", ".join(f"{one.name} is {one.status}" for one in _all(found)) or "there is none"
+            return WayBackError(
+                f"nothing has moved for {self.timeout:.0f} s: {seen}",
+                subject=f"instance {', '.join(needed) or self.name}",
+                remedy="Look at it in the RDS console; the same command goes on from there.",
+            )
+
+        return error
+
+
+def _all(found: Found) -> list[Instance]:
+    return [*([found.main] if found.main else []), *found.beside]
+
+
+def _is_usable(one: Instance) -> bool:
+    """Whether the instance is available. Raises ``WayBackError`` when it does not become so by itself."""
+    if one.status in _ENDS or one.status.startswith("incompatible"):
+        remedy = (
+            f"Start it: `aws rds start-db-instance --db-instance-identifier {one.name}`."
+            if one.status == "stopped"
+            else "Look at its events in the RDS console. What was restored in vain can be deleted; the same "
+            "command restores it again."
+        )
+        raise WayBackError(f"is {one.status}", subject=f"instance {one.name}", remedy=remedy)
+    return one.is_available

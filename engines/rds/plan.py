@@ -1,0 +1,123 @@
+"""From what is asked for and what there is to what is done. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from engines.errors import ConfigurationError
+from engines.rds.model import LATEST, MOMENT, NAME, Action, Found, Instance, Order, Plan, text
+
+
+def plan(order: Order, found: Found, now: datetime) -> Plan:
+    """Return what is to be done; ``now`` gives the present instance the name under which it is kept.
+
+    Raises ``ConfigurationError`` when there is no such instance, or no backup of the moment.
+    """
+    if found.main and _is_done(order, found.main):
+        return Plan(found.main.name, done=True)
+    chosen = _chosen(order, found)
+    if found.main is None:
+        if chosen is None:
+            raise _nowhere(order, found)
+        return Plan(chosen.name, switch=(*_noted(order, chosen), _rename(chosen.name, order.name)))
+    keeps = order.kept_name(now)
+    beside = [*_lacking(order, found.main, chosen)] if chosen else [_restore(order, found, found.main)]
+    name = chosen.name if chosen else beside[0].subject
+    switch = (*_noted(order, chosen), _rename(found.main.name, keeps), _rename(name, order.name))
+    return Plan(name, tuple(beside), switch, keeps)
+
+
+def _is_done(order: Order, main: Instance) -> bool:
+    """Whether the instance in use is what is asked for. `latest` is another moment each time."""
+    if order.kept:
+        return main.tags.get(NAME) == order.kept
+    return order.moment is not None and main.tags.get(MOMENT) == text(order.moment)
+
+
+def _chosen(order: Order, found: Found) -> Instance | None:
+    """Return the instance that is gone back to, when it is there. Raises when it has to be, and is not."""
+    if order.moment:
+        return found.named(order.restored_name(order.moment))
+    if order.latest:
+        # What a run that was cut off has restored; once it is in use, it has another name.
+        begun = [one for one in found.beside if one.tags.get(LATEST) and "-pit-" in one.name]
+        return max(begun, key=lambda one: one.name, default=None)
+    chosen = found.named(order.kept)
+    if chosen is None:
+        raise ConfigurationError(
+            "does not exist" if found.main else "does not exist, nor does the instance in use",
+            subject=f"instance {order.kept}",
+            remedy=_known(found),
+        )
+    return chosen
+
+
+def _restore(order: Order, found: Found, main: Instance) -> Action:
+    moment = _within(order, found, main)
+    name = order.restored_name(moment)
+    tags = {**main.tags, MOMENT: text(moment), **({LATEST: "yes"} if order.latest else {})}
+    tags.pop(NAME, None)
+    request = {
+        "SourceDBInstanceIdentifier": main.name,
+        "TargetDBInstanceIdentifier": name,
+        "RestoreTime": moment,
+        "Tags": [{"Key": key, "Value": value} for key, value in sorted(tags.items())],
+        **main.settings,
+    }
+    return Action("restore", name, f"restore {main.name} as it was at {text(moment)}, beside it", request)
+
+
+def _within(order: Order, found: Found, main: Instance) -> datetime:
+    """Return the moment to restore to. Raises ``ConfigurationError`` when there is no backup of it."""
+    first, last = found.earliest, main.latest
+    if first is None or last is None:
+        raise ConfigurationError(
+            "has no backup to restore from",
+            subject=f"instance {main.name}",
+            remedy="Its first backup is made within minutes, if provision_database.backup_retention_days is "
+            f"not 0. {_known(found)}",
+        )
+    moment = order.moment or last
+    if not first <= moment <= last:
+        raise ConfigurationError(
+            f"{main.name} can be restored to any second from {text(first)} to {text(last)}",
+            subject=f"rollback_to {text(moment)}",
+            remedy="Name one of these; the latest is up to five minutes ago. What was before the first is in "
+            f"an instance that was kept, if anywhere. {_known(found)}",
+        )
+    return moment
+
+
+def _lacking(order: Order, main: Instance, chosen: Instance) -> Iterator[Action]:
+    """Yield what a restore could not set. A kept instance is as it was, and stays so."""
+    lacking = {key: value for key, value in main.after.items() if chosen.after.get(key) != value}
+    if lacking and not order.kept:
+        words = ", ".join(f"{key} {value}" for key, value in sorted(lacking.items()))
+        request = {"DBInstanceIdentifier": chosen.name, "ApplyImmediately": True, **lacking}
+        yield Action("settings", chosen.name, f"set {words}, as {main.name} has it", request)
+
+
+def _noted(order: Order, chosen: Instance | None) -> Iterator[Action]:
+    """Yield what lets a later run see that the instance in use is the one that was kept by this name."""
+    if order.kept and chosen and chosen.tags.get(NAME) != chosen.name:
+        request = {"ResourceName": chosen.arn, "Tags": [{"Key": NAME, "Value": chosen.name}]}
+        yield Action("tag", chosen.name, "note the name under which it was kept", request)
+
+
+def _rename(old: str, new: str) -> Action:
+    request = {"DBInstanceIdentifier": old, "NewDBInstanceIdentifier": new, "ApplyImmediately": True}
+    return Action("rename", old, f"rename it to {new}", request)
+
+
+def _nowhere(order: Order, found: Found) -> ConfigurationError:
+    return ConfigurationError(
+        "does not exist, and nothing was restored to take its place",
+        subject=f"instance {order.name}",
+        remedy=f"The provision phase makes it. {_known(found)}",
+    )
+
+
+def _known(found: Found) -> str:
+    names = ", ".join(one.name for one in found.beside)
+    return f"These are beside it: {names}." if names else "No instance is beside it."

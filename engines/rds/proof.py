@@ -1,0 +1,73 @@
+"""Whether an instance can take over: it is the wanted database, at a known revision, and lets both users in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from engines.login.login import look
+from engines.postgres import catalog, connection
+from engines.postgres.catalog import Scope
+from engines.postgres.connection import Address
+from engines.postgres.errors import UnreachableError
+from engines.rds.model import Instance, WayBackError
+from engines.schema import revisions
+from engines.schema.errors import RevisionError
+
+
+@dataclass(frozen=True)
+class Users:
+    """The addresses of the owner and of the application (None without one), and where revisions are known."""
+
+    owner: Address
+    application: Address | None
+    alembic: Path
+
+    def at(self, instance: Instance) -> Users:
+        """Return the same users of the same database, at another instance."""
+        return Users(
+            _moved(self.owner, instance),
+            _moved(self.application, instance) if self.application else None,
+            self.alembic,
+        )
+
+
+def prove(users: Users, name: str) -> tuple[str, ...]:
+    """Return the revisions at which the database of the instance ``name`` is, which ``users`` lead to.
+
+    Raises ``WayBackError`` when one of them cannot log in, or a revision is not one of this checkout's.
+    """
+    _, scripts = revisions.load(users.alembic)
+    for address in (users.owner, users.application):
+        if address is not None:
+            _let_in(address, name)
+    with connection.session(users.owner, read_only=True, purpose="bmii-migrate rollback") as session:
+        found = catalog.revision(session, catalog.tables(session, Scope()))
+    if not found:
+        raise WayBackError(
+            "its database has no schema revision: it is not what the service worked with",
+            subject=f"instance {name}",
+            remedy="Name a moment after the migration.",
+        )
+    try:
+        revisions.pending(scripts, found, revisions.resolve_target(scripts, "head"))
+    except RevisionError as error:
+        raise WayBackError(error.what, subject=f"instance {name}", remedy=error.remedy) from error
+    return found
+
+
+def _let_in(address: Address, name: str) -> None:
+    try:
+        look(address, must_work=True)
+    except UnreachableError as error:
+        raise WayBackError(
+            f"{address} cannot log in: {error.what}",
+            subject=f"instance {name}",
+            remedy="Users are those of that moment, with the passwords of then. Give them those of now, as its "
+            "owner or with `aws rds modify-db-instance --master-user-password`, and run the same command again.",
+        ) from error
+
+
+def _moved(address: Address, instance: Instance) -> Address:
+    kept = {key: value for key, value in address.parameters.items() if key not in {"host", "hostaddr"}}
+    return Address({**kept, "host": instance.host, "port": str(instance.port)})
