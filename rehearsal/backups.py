@@ -1,4 +1,4 @@
-"""Backups of a rehearsal's database server: its first state, each write since, and servers of an earlier moment.
+"""Backups of a rehearsal's database server: its first state, each write since, and what is made of them.
 
 They are in a folder below the data, so that they go where the data go. Files there never change, so another
 server's backups share them.
@@ -65,7 +65,7 @@ def lay_out(source: Path, folder: Path, moment: datetime | None) -> None:
 
 
 def flush(url: str, folder: Path) -> None:
-    """Bring all that the server at ``url`` has written into its backups, and a write that is later than now."""
+    """Bring all that the server at ``url`` has written into its backups, and a write later than now."""
     with psycopg.connect(url, autocommit=True, connect_timeout=10) as session:
         session.execute("SELECT pg_current_xact_id()")
         row = session.execute("SELECT pg_walfile_name(pg_switch_wal())").fetchone()

@@ -1,9 +1,9 @@
 """The servers behind the emulated account's database instances.
 
 The server that stands in for RDS answers at the address that the inventory knows, and the stack's supervisor
-keeps it. A restored instance has a server beside it, in a folder that bears its resource id. Renaming instances
-exchanges them: folders are moved, and whose server is where follows from which folders there are, so that
-what was cut off is finished by the same steps.
+keeps it. A restored instance has a server beside it, in a folder that bears its resource id. Renaming
+instances exchanges them: folders are moved, and whose server is where follows from which folders there are,
+so that what was cut off is finished by the same steps.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Databases:
         return PostgresServer(port, self.beside / resource) if self.is_beside(resource) else self.target
 
     def restore(self, source: PostgresServer, resource: str, port: int, moment: datetime | None) -> None:
-        """Start a server that is what ``source`` was at ``moment`` (None: is now), if it was not begun before.
+        """Start a server that is what ``source`` was at ``moment`` (None: is now), if it was not before.
 
         Raises ``RehearsalError``.
         """

@@ -69,7 +69,7 @@ class Raising:
                 raise RehearsalError(
                     "its instance was renamed, and no other has its name yet",
                     subject=TARGET,
-                    remedy="Finish it with the same playbooks/rollback.yml, or begin anew (`make stack-down`).",
+                    remedy="Finish it with the same playbooks/rollback.yml, or run `make stack-down`.",
                 )
             postgres.initialise(config.target.folder, self._mark, restorable=True)
             self._serve(TARGET)

@@ -1,4 +1,4 @@
-"""Whether an instance can take over: it is the wanted database, at a known revision, and lets both users in."""
+"""Whether an instance can take over: the wanted database, at a known revision, that lets both users in."""
 
 from __future__ import annotations
 
@@ -63,8 +63,8 @@ def _let_in(address: Address, name: str) -> None:
         raise WayBackError(
             f"{address} cannot log in: {error.what}",
             subject=f"instance {name}",
-            remedy="Users are those of that moment, with the passwords of then. Give them those of now, as its "
-            "owner or with `aws rds modify-db-instance --master-user-password`, and run the same command again.",
+            remedy="Users are those of that moment, with the passwords of then. Give them those of now, as "
+            "its owner or by `aws rds modify-db-instance --master-user-password`; then run the same command.",
         ) from error
 
 

@@ -1,0 +1,176 @@
+#!/usr/bin/python
+# Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
+"""Ansible module: bring a database instance of RDS back to an earlier moment."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+---
+module: rds_rollback
+short_description: Bring a database instance of RDS back to an earlier moment
+version_added: "0.1.0"
+author: BMII Migrate contributors (@bmii-migrate)
+description:
+  - Restores the instance as it was at a moment, beside the one in use and set up like it. Makes sure that
+    the owner and the application can log in there, and that the schema is at a revision of this checkout.
+    Compares both, table by table.
+  - With O(state=switched) the two exchange their names then, so that addresses, parameters and the stack stay
+    as they are. The present instance is kept as C(NAME-before-TIME). Going back to a kept instance is the way
+    forward again.
+  - Between the two renamings nothing answers at the address, for some minutes on AWS. What is written between
+    the comparison and the switch stays in the kept instance.
+  - What is done follows from the instances that there are; a run that was killed is finished by the same one.
+  - Asks for no consent. That is for whoever calls it, as the role C(rollback) does.
+  - Endpoint, region and credentials come from the environment (C(AWS_REGION), C(AWS_PROFILE) ...).
+options:
+  instance:
+    description: The identifier of the instance in use.
+    type: str
+    required: true
+  to:
+    description: A moment with its time zone (C(2026-11-26T03:55:00Z)), C(latest), or the identifier of an
+      instance that was kept.
+    type: str
+    required: true
+  state:
+    description: Whether only to restore and compare, or to switch as well.
+    type: str
+    choices: [restored, switched]
+    default: restored
+  address:
+    description: The database's address as its owner, or where that is (C(env:NAME), C(ssm:/name)). At the
+      restored instance the same user has to be let in.
+    type: str
+    required: true
+  application_address:
+    description: The same, as the application. When it is empty, only the owner is tried.
+    type: str
+    default: ""
+  config:
+    description: The project's C(alembic.ini), which tells the revisions that are known.
+    type: path
+    required: true
+  jobs:
+    description: How many tables, or parts of one, are compared at a time.
+    type: int
+    default: 2
+  timeout:
+    description: For how many seconds AWS may say the same of the instances before it is given up.
+    type: int
+    default: 3600
+attributes:
+  check_mode:
+    description: Says what would be done, and compares what is there already. It only reads.
+    support: full
+  diff_mode:
+    description: There is nothing to compare but rows, which RV(table) tells.
+    support: none
+"""
+
+EXAMPLES = r"""
+- name: See what going back would lose and bring
+  rds_rollback:
+    instance: bmii-postgres
+    to: "2026-11-26T03:55:00Z"
+    address: ssm:/bmii/production/DATABASE_URL
+    application_address: ssm:/bmii/production/APP_DATABASE_URL
+    config: migrations/alembic.ini
+
+- name: Go back
+  rds_rollback:
+    instance: bmii-postgres
+    to: "2026-11-26T03:55:00Z"
+    state: switched
+    address: ssm:/bmii/production/DATABASE_URL
+    application_address: ssm:/bmii/production/APP_DATABASE_URL
+    config: migrations/alembic.ini
+"""
+
+RETURN = r"""
+done:
+  description: Whether the instance in use is what was asked for, with nothing left to do.
+  returned: success
+  type: bool
+instance:
+  description: The instance that is gone back to, by the name that it has, or will have, before the switch.
+  returned: success
+  type: str
+  sample: bmii-postgres-pit-261126-035500
+kept:
+  description: The name under which the present instance is kept, or would be; empty when nothing is switched,
+    or a switch that was cut off is finished.
+  returned: success
+  type: str
+  sample: bmii-postgres-before-261126-041200
+beside:
+  description: The instances beside the one in use. Each costs what it costs until it is deleted.
+  returned: success
+  type: list
+  elements: str
+actions:
+  description: What was done, or in check mode would be, in words.
+  returned: success
+  type: list
+  elements: str
+revisions:
+  description: The schema revisions of the instance that is gone back to; empty when it is not there yet.
+  returned: success
+  type: list
+  elements: str
+table:
+  description: The tables that differ, with their rows now and then, and how many would be lost, come back, or
+    have other values, as lines of text. Empty when nothing was compared.
+  returned: success
+  type: list
+  elements: str
+comparison:
+  description: What is kept of the comparison, as M(pg_compare) has it (C(source) is now, C(target) is then).
+  returned: success
+  type: dict
+"""
+
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from engines.contract import finish
+from engines.postgres.connection import parse
+from engines.rds import model, run
+from engines.rds.proof import Users
+from engines.references import resolve
+
+
+def main() -> None:
+    """Read the contract, call the engine, return."""
+    module = AnsibleModule(
+        argument_spec={
+            "instance": {"type": "str", "required": True},
+            "to": {"type": "str", "required": True},
+            "state": {"type": "str", "choices": ["restored", "switched"], "default": "restored"},
+            "address": {"type": "str", "required": True, "no_log": True},
+            "application_address": {"type": "str", "default": "", "no_log": True},
+            "config": {"type": "path", "required": True},
+            "jobs": {"type": "int", "default": 2},
+            "timeout": {"type": "int", "default": 3600},
+        },
+        supports_check_mode=True,
+    )
+    finish(module, lambda: _run(module.params, module.check_mode))
+
+
+def _run(given: dict[str, Any], check: bool) -> dict[str, Any]:
+    order = model.read(given["to"], given["instance"])
+    application = given["application_address"]
+    users = Users(
+        parse(resolve(given["address"]), name="address"),
+        parse(resolve(application), name="application_address") if application else None,
+        Path(given["config"]),
+    )
+    if given["state"] == "switched":
+        return run.switch(order, users, timeout=given["timeout"], check=check)
+    return run.restore(order, users, jobs=given["jobs"], timeout=given["timeout"], check=check)
+
+
+if __name__ == "__main__":
+    main()

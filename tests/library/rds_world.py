@@ -1,0 +1,153 @@
+"""A database instance in the emulated account, and the real server that stands in for it: both of one stack."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import boto3
+import psycopg
+
+from rehearsal import postgres, stack_config
+from rehearsal.programs import wait_until_ready
+from rehearsal.stack_config import MARK, TARGET, Ports, StackConfig
+from rehearsal.supervision import Supervisor
+
+ROOT = Path(__file__).parents[2]
+NAME = "way-postgres"
+OWNER, APPLICATION = "way_admin", "way_app"
+
+
+class World:
+    """The instance ``NAME``, its users and a table of notes. ``end`` ends every process of it."""
+
+    def __init__(self, folder):
+        free = stack_config.free_stack_ports()
+        ports = Ports(target_postgres=free.target_postgres, aws=free.aws)
+        self.config = StackConfig(folder / "stack", ports, database="way", target_user=OWNER)
+        mark = (MARK, str(self.config.folder))
+        self.supervisor = Supervisor(self.config.folder, self.config.runtime, mark)
+        self.environment = os.environ | self.config.aws.credentials()
+        for variable in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_CONFIG_FILE"):
+            self.environment.pop(variable, None)
+
+    def begin(self):
+        config = self.config
+        config.logs.mkdir(parents=True)
+        config.runtime.mkdir(mode=0o700)
+        programs = {name: one for name, one in config.programs().items() if name in {"aws", TARGET}}
+        self.supervisor.start(programs.values())
+        config.aws.initialise()
+        postgres.initialise(config.target.folder, restorable=True)
+        for name, program in programs.items():
+            self.supervisor.run(name)
+            log = config.logs / f"{name}.log"
+            wait_until_ready(program, lambda name=name: self.supervisor.keeps(name), log)
+        for user in (OWNER, APPLICATION):
+            config.target.create_role(user, user)
+        config.target.create_database("way", owner=OWNER)
+        with self.session() as session:
+            session.execute("CREATE TABLE alembic_version (version_num text)")
+            session.execute("CREATE TABLE notes (id int PRIMARY KEY, text text)")
+            session.execute("CREATE TABLE still (id int)")
+        self.revision("head")
+        self.make()
+
+    def make(self):
+        self.rds.create_db_instance(
+            DBInstanceIdentifier=NAME,
+            DBInstanceClass="db.t4g.medium",
+            Engine="postgres",
+            EngineVersion="15.17",
+            AllocatedStorage=20,
+            MaxAllocatedStorage=40,
+            StorageType="gp3",
+            MasterUsername=OWNER,
+            MasterUserPassword="not-that-of-the-server",
+            BackupRetentionPeriod=7,
+            DeletionProtection=True,
+            CopyTagsToSnapshot=True,
+            EnablePerformanceInsights=True,
+            VpcSecurityGroupIds=["sg-1"],
+            Tags=[{"Key": "Project", "Value": "way"}],
+        )
+
+    def end(self):
+        self.supervisor.end()
+        (self.config.runtime / "lock").unlink(missing_ok=True)
+        self.config.runtime.rmdir()
+
+    @property
+    def rds(self):
+        keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test", "region_name": "us-east-1"}
+        return boto3.client("rds", endpoint_url=self.config.aws.endpoint, **keys)
+
+    def session(self):
+        return psycopg.connect(self.config.target.url("way", OWNER, OWNER), autocommit=True)
+
+    def revision(self, wanted):
+        if wanted == "head":
+            from engines.schema import revisions  # noqa: PLC0415
+
+            _, scripts = revisions.load(ROOT / "migrations/alembic.ini")
+            wanted = revisions.resolve_target(scripts, "head")
+        with self.session() as session:
+            session.execute("DELETE FROM alembic_version")
+            session.execute("INSERT INTO alembic_version VALUES (%s)", [wanted])
+
+    def write(self, number, text):
+        with self.session() as session:
+            session.execute(
+                "INSERT INTO notes VALUES (%s, %s) ON CONFLICT (id) DO UPDATE SET text = excluded.text",
+                [number, text],
+            )
+
+    def notes(self):
+        """Return what the address that users know answers."""
+        with self.session() as session:
+            return dict(session.execute("SELECT id, text FROM notes ORDER BY id").fetchall())
+
+    def instances(self):
+        return {one["DBInstanceIdentifier"]: one for one in self.rds.describe_db_instances()["DBInstances"]}
+
+    def options(self, to, **more):
+        return {
+            "instance": NAME,
+            "to": to,
+            "address": self.config.target.url("way", OWNER, OWNER),
+            "application_address": self.config.target.url("way", APPLICATION, APPLICATION),
+            "config": str(ROOT / "migrations/alembic.ini"),
+            "timeout": 60,
+            **more,
+        }
+
+    def command(self):
+        return [sys.executable, str(ROOT / "library/rds_rollback.py")]
+
+    def call(self, to, *, check=False, endpoint="", **more):
+        """Run the module as Ansible does, and return its answer."""
+        arguments = {"_ansible_check_mode": check, **self.options(to, **more)}
+        environment = self.environment | ({"AWS_ENDPOINT_URL": endpoint} if endpoint else {})
+        done = subprocess.run(
+            self.command(),
+            input=json.dumps({"ANSIBLE_MODULE_ARGS": arguments}),
+            capture_output=True,
+            text=True,
+            check=False,
+            env=environment,
+        )
+        assert done.stdout, done.stderr
+        return json.loads(done.stdout)
+
+
+def a_moment():
+    """Return a second in which nothing is written: what was before it is in it, what follows is not."""
+    time.sleep(1.1)
+    moment = datetime.now(UTC).replace(microsecond=0)
+    time.sleep(1.1)
+    return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
