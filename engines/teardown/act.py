@@ -32,6 +32,7 @@ class Hands:
             "tasks": self._tasks,
             "definitions": _forget_definitions,
             "images": _delete_images,
+            "database beside": self._database_beside,
             "database protection": _unprotect_database,
             "stack protection": _unprotect_stack,
             "stack": self._stack,
@@ -69,22 +70,35 @@ class Hands:
                 client("ecs").stop_task(cluster=cluster, task=arn, reason="The platform is taken down")
         self._until_none(lambda: len(survey.tasks(cluster)), f"cluster {cluster}", "tasks run in it")
 
+    def _database_beside(self, name: str) -> None:
+        rds, subject = client("rds"), f"database {name}"
+
+        def state() -> str:
+            answer = survey.present(subject, lambda: rds.describe_db_instances(DBInstanceIdentifier=name))
+            return str(answer["DBInstances"][0]["DBInstanceStatus"]) if answer else ""
+
+        if state() not in {"", "deleting"}:
+            _unprotect_database(name)
+            with translated(subject):
+                rds.delete_db_instance(DBInstanceIdentifier=name, FinalDBSnapshotIdentifier=f"{name}-final")
+        self._until_none(state, subject, "it is being deleted")
+
     def _stack(self, name: str) -> None:
         stack = stacks.find(name)
         if stack and stacks.settle(stack, self.timeout).status != stacks.GONE:
             stacks.delete(stack, self.timeout)
 
-    def _until_none(self, count: Callable[[], int], subject: str, what: str) -> None:
-        """Wait until ``count`` is zero; as long as it goes down there is time."""
+    def _until_none(self, look: Callable[[], int | str], subject: str, what: str) -> None:
+        """Wait until what is seen is zero or nothing; as long as it changes there is time."""
 
-        def stuck(now: int) -> TeardownError:
+        def stuck(now: int | str) -> TeardownError:
             return TeardownError(
                 f"nothing has moved for {self.timeout:.0f} s: {what} ({now})",
                 subject=subject,
-                remedy="Look at it in the ECS console; the same command goes on from there.",
+                remedy="Look at it in the AWS console; the same command goes on from there.",
             )
 
-        wait(count, lambda now: not now, lambda now: now, timeout=self.timeout, stuck=stuck)
+        wait(look, lambda now: not now, lambda now: now, timeout=self.timeout, stuck=stuck)
 
 
 def _forget_definitions(family: str) -> None:

@@ -48,6 +48,7 @@ def _surveyed(platform: Platform, found: Found) -> Iterator[Thing]:
     yield from (Thing("log group", name) for name in found.log_groups)
     yield from (Thing("parameter", name) for name in found.parameters)
     yield from (Thing("database", platform.database) for _ in range(found.database))
+    yield from (Thing("database", name) for name in found.beside)
     yield from (Thing("snapshot", name, why) for name in found.snapshots)
     for name, tags in found.buckets.items():
         if all(tags.get(key) == value for key, value in platform.tags.items()):
@@ -127,6 +128,6 @@ def _is_known(arn: str, platform: Platform, seen: set[str]) -> bool:
         *(f"{one}/app/{name}/" for one in ("loadbalancer", "listener")),
         *(f"task-definition/{name}:", f"role/{name}-", f"alarm:{name}-", f"{name}-alarms", "snapshot:"),
         *(f"db:{platform.database}", f"subgrp:{name}", f"pg:{name}-", f"parameter{platform.parameter_path}/"),
-        *(f"log-group:{group}" for group in platform.log_groups),
+        *(f"log-group:{group}" for group in (*platform.log_groups, f"{platform.database_logs}-")),
     )
     return rest.startswith(known)

@@ -14,6 +14,7 @@ Step = Literal[
     "tasks",
     "definitions",
     "images",
+    "database beside",
     "database protection",
     "stack protection",
     "stack",
@@ -51,9 +52,14 @@ class Platform:
         return (
             f"/ecs/{self.name}",
             f"/aws/ecs/containerinsights/{self.name}/performance",
-            f"/aws/rds/instance/{self.database}/postgresql",
-            f"/aws/rds/instance/{self.database}/upgrade",
+            f"{self.database_logs}/postgresql",
+            f"{self.database_logs}/upgrade",
         )
+
+    @property
+    def database_logs(self) -> str:
+        """The beginning of the names of the log groups of the database, and of those beside it."""
+        return f"/aws/rds/instance/{self.database}"
 
 
 @dataclass(frozen=True)
@@ -61,6 +67,7 @@ class Found:
     """What there is. ``buckets`` are those that exist, with their tags; the rest are names and numbers.
 
     ``database`` says whether the instance is there, ``database_protected`` whether AWS refuses to delete it.
+    ``beside`` are those that ways back to a point in time have left beside it, with their tags.
     """
 
     stack: Stack | None = None
@@ -70,6 +77,7 @@ class Found:
     images: int = 0
     database: bool = False
     database_protected: bool = False
+    beside: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     snapshots: tuple[str, ...] = ()
     log_groups: tuple[str, ...] = ()
     parameters: tuple[str, ...] = ()

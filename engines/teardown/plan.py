@@ -11,10 +11,15 @@ from engines.teardown.model import Action, Found, Platform, Thing
 def plan(platform: Platform, found: Found) -> list[Action]:
     """Return what is to be done, first things first; nothing when nothing is left.
 
-    Raises ``RefusedError`` when a stack or a bucket of that name is not this platform's.
+    Raises ``RefusedError`` when a stack, a bucket or a database of that name is not this platform's.
     """
     _check_owner(platform, found)
-    return [*_running(found, platform), *_stack(found, platform), *_beside(found, platform)]
+    return [
+        *_running(found, platform),
+        *_databases(found),
+        *_stack(found, platform),
+        *_beside(found, platform),
+    ]
 
 
 def kept(platform: Platform, found: Found) -> list[Thing]:
@@ -23,8 +28,8 @@ def kept(platform: Platform, found: Found) -> list[Thing]:
     if not platform.delete_data:
         things += [Thing("bucket", name, "data") for name in _ours(platform, found)]
         things += [Thing("snapshot", name, "data") for name in found.snapshots]
-        if found.database:
-            things.append(Thing("snapshot", f"the final one of {platform.database}", "data"))
+        ending = [platform.database] * found.database + [*found.beside]
+        things += [Thing("snapshot", f"the final one of {name}", "data") for name in ending]
     if platform.state_bucket:
         things.append(Thing("bucket", platform.state_bucket, "the ledger, with the evidence"))
     return things
@@ -40,6 +45,12 @@ def _running(found: Found, platform: Platform) -> Iterator[Action]:
         yield Action("definitions", platform.name, f"forget {len(found.definitions)} task definitions")
     if found.images:
         yield Action("images", platform.name, f"delete {found.images} images")
+
+
+def _databases(found: Found) -> Iterator[Action]:
+    """Yield what deletes the instances that the stack does not know, and that use its network."""
+    for name in found.beside:
+        yield Action("database beside", name, "delete it, after a final snapshot")
 
 
 def _stack(found: Found, platform: Platform) -> Iterator[Action]:
@@ -64,8 +75,7 @@ def _beside(found: Found, platform: Platform) -> Iterator[Action]:
         return
     for name in _ours(platform, found):
         yield Action("bucket", name, "delete every version of every object, and the bucket")
-    if found.snapshots or found.database:
-        number = len(found.snapshots) + int(found.database)
+    if number := len(found.snapshots) + int(found.database) + len(found.beside):
         yield Action("snapshots", platform.database, f"delete {number} snapshots")
 
 
@@ -78,6 +88,9 @@ def _check_owner(platform: Platform, found: Found) -> None:
     # An import cannot tag: a stack that a killed run left there holds buckets alone, which stay in any case.
     if stack and not _carries(stack.tags, platform.tags) and (stack.tags or "IMPORT_" not in stack.status):
         raise _foreign(f"stack {stack.name}", stack.tags, platform.tags)
+    for name, tags in found.beside.items():
+        if not _carries(tags, platform.tags):
+            raise _foreign(f"database {name}", tags, platform.tags)
     for name, tags in found.buckets.items():
         if platform.delete_data and not _carries(tags, platform.tags):
             raise _foreign(f"bucket {name}", tags, platform.tags)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from engines.aws import AwsError, client, translated
+from engines.rds.model import is_beside
 from engines.stack import stacks
 from engines.teardown.model import Found, Platform
 
@@ -26,6 +27,7 @@ def survey(platform: Platform) -> Found:
         images=len(images(platform.name)),
         database=database,
         database_protected=protected,
+        beside=beside(platform.database),
         snapshots=snapshots(platform.database),
         log_groups=log_groups(platform),
         parameters=parameters(platform.parameter_path),
@@ -92,27 +94,41 @@ def images(repository: str) -> tuple[str, ...]:
 
 
 def snapshots(instance: str) -> tuple[str, ...]:
-    """Return the snapshots of the instance that outlive it."""
+    """Return the snapshots of the instance, and of those beside it, that outlive them."""
     found = pages(
-        f"snapshots of {instance}",
-        "rds",
-        "describe_db_snapshots",
-        "DBSnapshots",
-        DBInstanceIdentifier=instance,
-        SnapshotType="manual",
+        f"snapshots of {instance}", "rds", "describe_db_snapshots", "DBSnapshots", SnapshotType="manual"
     )
-    return tuple(one["DBSnapshotIdentifier"] for one in found)
+    return tuple(
+        one["DBSnapshotIdentifier"]
+        for one in found
+        if one["DBInstanceIdentifier"] == instance or is_beside(one["DBInstanceIdentifier"], instance)
+    )
+
+
+def beside(instance: str) -> dict[str, dict[str, str]]:
+    """Return the instances that ways back to a point in time have left beside this one, with their tags."""
+    found = pages(f"databases beside {instance}", "rds", "describe_db_instances", "DBInstances")
+    return {
+        one["DBInstanceIdentifier"]: {tag["Key"]: tag["Value"] for tag in one.get("TagList", [])}
+        for one in found
+        if is_beside(one["DBInstanceIdentifier"], instance)
+    }
 
 
 def log_groups(platform: Platform) -> tuple[str, ...]:
-    """Return the platform's log groups that exist."""
+    """Return the platform's log groups that exist, those of databases beside its own among them."""
+    prefixes = (*platform.log_groups, f"{platform.database_logs}-")
+    found = [
+        (prefix, str(one["logGroupName"]))
+        for prefix in prefixes
+        for one in pages(
+            f"log group {prefix}", "logs", "describe_log_groups", "logGroups", logGroupNamePrefix=prefix
+        )
+    ]
     return tuple(
         name
-        for name in platform.log_groups
-        for one in pages(
-            f"log group {name}", "logs", "describe_log_groups", "logGroups", logGroupNamePrefix=name
-        )
-        if one["logGroupName"] == name
+        for prefix, name in found
+        if name == prefix or is_beside(name.rpartition("/")[0].rpartition("/")[2], platform.database)
     )
 
 
