@@ -71,8 +71,10 @@ class Databases:
         if server.is_ready():
             return
         (server.folder / "postmaster.pid").unlink(missing_ok=True)
-        log = str(server.folder.with_suffix(".log"))
-        self._control(server, "start", "-l", log, "-o", f"-p {port}")
+        log, pid = server.folder.with_suffix(".log"), server.folder / "postmaster.pid"
+        self._control(server, "start", "-l", str(log), "-o", f"-p {port}")
+        # One that still reads what it was counts as started, and lets nobody in.
+        wait_until_ready(server.program(), pid.exists, log, timeout=_PATIENCE)
 
     def stop(self, resource: str) -> None:
         """Stop the instance's own server, if it runs."""

@@ -1,9 +1,10 @@
-"""A database instance in the emulated account, and the real server that stands in for it: both of one stack."""
+"""A database instance in the emulated account, and the real server that stands in for it, of one stack."""
 
 from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -16,7 +17,7 @@ import psycopg
 from rehearsal import postgres, stack_config
 from rehearsal.programs import wait_until_ready
 from rehearsal.stack_config import MARK, TARGET, Ports, StackConfig
-from rehearsal.supervision import Supervisor
+from rehearsal.supervision import Supervisor, marked
 
 ROOT = Path(__file__).parents[2]
 NAME = "way-postgres"
@@ -87,6 +88,9 @@ class World:
         keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test", "region_name": "us-east-1"}
         return boto3.client("rds", endpoint_url=self.config.aws.endpoint, **keys)
 
+    def superuser(self):
+        return psycopg.connect(self.config.target.url("way"), autocommit=True)
+
     def session(self):
         return psycopg.connect(self.config.target.url("way", OWNER, OWNER), autocommit=True)
 
@@ -126,6 +130,18 @@ class World:
             **more,
         }
 
+    def saved(self):
+        """Return what the account has on disk of its databases, a moment after each change."""
+        return (self.config.aws.folder / "state/rds.json").read_text(encoding="utf-8")
+
+    def kill_account(self):
+        """End the emulator and the servers that it keeps by force. The supervisor starts it again."""
+        target = int((self.config.target.folder / "postmaster.pid").read_text().split()[0])
+        for pid in marked((MARK, str(self.config.folder))):
+            command = Path(f"/proc/{pid}/cmdline").read_bytes()
+            if b"rehearsal.emulator" in command or (b"postgres\0-D" in command and pid != target):
+                os.kill(pid, signal.SIGKILL)
+
     def command(self):
         return [sys.executable, str(ROOT / "library/rds_rollback.py")]
 
@@ -151,3 +167,10 @@ def a_moment():
     moment = datetime.now(UTC).replace(microsecond=0)
     time.sleep(1.1)
     return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
+
+
+def eventually(holds, seconds=60):
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
