@@ -66,8 +66,10 @@ def _stack(found: Found, platform: Platform) -> Iterator[Action]:
 
 def _beside(found: Found, platform: Platform) -> Iterator[Action]:
     """Yield what is not in the stack, or outlives it."""
-    if found.stack is None:  # with the stack they go by themselves
-        for name in found.log_groups:
+    for name in found.log_groups:
+        if name not in platform.log_groups:
+            yield Action("log group", name, "delete what a database beside has logged")
+        elif found.stack is None:  # with the stack they go by themselves
             yield Action("log group", name, "delete what was logged after the stack was gone")
     if found.parameters:
         yield Action("parameters", platform.parameter_path, f"delete {len(found.parameters)} parameters")

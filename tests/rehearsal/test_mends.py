@@ -110,6 +110,31 @@ def test_tags_do_not_narrow_the_list_of_endpoints(unmended):
     assert ec2.describe_addresses(Filters=filters)["Addresses"], f"filter_network: {GO}"
 
 
+def test_databases_are_neither_restored_nor_renamed(unmended):
+    rds = unmended("rds")
+    rds.create_db_instance(
+        DBInstanceIdentifier="one",
+        DBInstanceClass="db.t4g.medium",
+        Engine="postgres",
+        BackupRetentionPeriod=7,
+    )
+    restore = {"SourceDBInstanceIdentifier": "one", "TargetDBInstanceIdentifier": "two"}
+    unknown = botocore.exceptions.ClientError
+    with pytest.raises(unknown, match="Unknown RDS action"):  # else database_mends.restore can go
+        rds.restore_db_instance_to_point_in_time(**restore, UseLatestRestorableTime=True)
+    with pytest.raises(unknown, match="Unknown RDS action"):  # else tell_what_can_be_restored can go
+        rds.describe_db_instance_automated_backups(DBInstanceIdentifier="one")
+    rds.modify_db_instance(
+        DBInstanceIdentifier="one",
+        NewDBInstanceIdentifier="two",
+        EnablePerformanceInsights=True,
+        ApplyImmediately=True,
+    )
+    [one] = rds.describe_db_instances()["DBInstances"]
+    assert one["DBInstanceIdentifier"] == "one", f"database_mends.rename: {GO}"
+    assert not one["PerformanceInsightsEnabled"], f"database_mends.switch_insights: {GO}"
+
+
 STARTS_AND_STOPS = """
 import inspect, json
 from ministack.services import ecs

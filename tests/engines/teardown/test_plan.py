@@ -108,3 +108,19 @@ def test_a_bucket_of_somebody_else_is_neither_deleted_nor_called_ours():
     with pytest.raises(RefusedError, match="bucket bmii-raw"):
         plan(DELETING, found)
     assert "bmii-raw" not in [thing.name for thing in kept(PLATFORM, found)]
+
+
+def test_databases_that_a_way_back_has_left_go_before_the_network_that_they_use():
+    name = "bmii-postgres-before-261126-041000"
+    found = replace(WHOLE, beside={name: TAGS})
+
+    steps = _steps(PLATFORM, found)
+    assert steps.index(("database beside", name)) < steps.index(("stack", "bmii"))
+    assert Thing("snapshot", f"the final one of {name}", "data") in kept(PLATFORM, found)
+    assert [one.text for one in plan(DELETING, found)][-1] == "delete 2 snapshots"
+
+
+def test_a_database_of_such_a_name_that_is_somebody_else_s_is_refused():
+    found = replace(WHOLE, beside={"bmii-postgres-before-261126-041000": {"Project": "another"}})
+    with pytest.raises(RefusedError, match="bmii-postgres-before-261126-041000: is not this platform's"):
+        plan(PLATFORM, found)

@@ -31,7 +31,8 @@ def world(aws):
 
 def _kept(world):
     return {("bucket", name) for name in world.buckets.values()} | {
-        ("snapshot", f"{NAME}-postgres-final-snapshot")
+        ("snapshot", f"{NAME}-postgres-final-snapshot"),
+        ("snapshot", f"{world.kept_database}-final"),
     }
 
 
@@ -61,9 +62,8 @@ def test_a_service_tasks_images_and_protections_go_before_the_stack(gone):
     steps = [action["step"] for action in gone[2]["actions"]]
 
     assert steps[0] == "service"
-    assert {"definitions", "images", "database protection", "stack protection"} <= set(
-        steps[: steps.index("stack")]
-    )
+    before = set(steps[: steps.index("stack")])
+    assert {"definitions", "images", "database beside", "database protection", "stack protection"} <= before
     assert steps[-1] == "parameters"
 
 
@@ -92,6 +92,11 @@ def test_aws_knows_nothing_else_of_it(world, gone):
     assert client("rds").describe_db_snapshots(DBInstanceIdentifier=f"{NAME}-postgres")["DBSnapshots"]
     with pytest.raises(ClientError, match="NotFound"):
         client("rds").describe_db_instances(DBInstanceIdentifier=f"{NAME}-postgres")
+    assert not client("logs").describe_log_groups(logGroupNamePrefix=f"/aws/rds/instance/{NAME}-")[
+        "logGroups"
+    ]
+    with pytest.raises(ClientError, match="NotFound"):
+        client("rds").describe_db_instances(DBInstanceIdentifier=world.kept_database)
     with pytest.raises(ClientError, match="NotFound"):
         client("ecr").describe_repositories(repositoryNames=[NAME])
 

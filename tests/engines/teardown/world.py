@@ -81,8 +81,31 @@ class World:
             ecs.create_service(
                 cluster=self.name, serviceName=self.name, taskDefinition=self.name, desiredCount=1
             )
+        self.leave_a_database()
         for body in (b"first", b"second"):
             s3.put_object(Bucket=f"{self.name}-raw", Key="kept", Body=body)
+
+    @property
+    def kept_database(self):
+        """The name of the instance that a way back has left."""
+        return f"{self.name}-postgres-before-261126-041000"
+
+    def leave_a_database(self):
+        """What a way back in time leaves: an instance that the stack does not know, and its log."""
+        rds, logs = client("rds"), client("logs")
+        if self.kept_database not in {
+            one["DBInstanceIdentifier"] for one in rds.describe_db_instances()["DBInstances"]
+        }:
+            rds.create_db_instance(
+                DBInstanceIdentifier=self.kept_database,
+                DBInstanceClass="db.t4g.medium",
+                Engine="postgres",
+                DeletionProtection=self.protected,
+                Tags=[{"Key": key, "Value": value} for key, value in self.tags.items()],
+            )
+        group = f"/aws/rds/instance/{self.kept_database}/postgresql"
+        if not logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"]:
+            logs.create_log_group(logGroupName=group)
 
     def content(self):
         return client("s3").get_object(Bucket=f"{self.name}-raw", Key="kept")["Body"].read()

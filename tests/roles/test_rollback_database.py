@@ -1,0 +1,109 @@
+"""The role ``rollback`` for a database, as ``ansible-playbook`` runs it: restored, asked about, switched."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.library.rds_world import NAME, ROOT, World, a_moment
+
+PLAY = """
+- hosts: localhost
+  connection: local
+  gather_facts: false
+  tasks:
+    - name: Go back
+      ansible.builtin.include_role:
+        name: rollback
+    - name: Show what is recorded
+      ansible.builtin.debug:
+        msg: "KEPT={{ _found.kept }} TABLES={{ _found.compare.tables | default([]) | length }}"
+      vars:
+        _found: "{{ rollback_evidence }}"
+"""
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    world = World(tmp_path_factory.mktemp("way"))
+    try:
+        world.begin()
+        world.write(1, "one")
+        world.moment = a_moment()
+        world.write(2, "two")
+        yield world
+    finally:
+        world.end()
+
+
+@pytest.fixture
+def play(world, tmp_path):
+    (tmp_path / "play.yml").write_text(PLAY)
+
+    def run(*arguments, **variables):
+        options = world.options(world.moment)
+        variables = {
+            "ansible_python_interpreter": sys.executable,
+            "rollback_of": "database",
+            "rollback_to": world.moment,
+            "rollback_environment": "test",
+            "rollback_database_instance": NAME,
+            "rollback_database_address": options["address"],
+            "rollback_application_address": options["application_address"],
+            "rollback_alembic_config": options["config"],
+            "rollback_database_timeout": 60,
+            **variables,
+        }
+        program = str(Path(sys.executable).with_name("ansible-playbook"))
+        done = subprocess.run(
+            [program, "-i", "localhost,", "play.yml", "-e", json.dumps(variables), *arguments],
+            cwd=tmp_path,
+            env=world.environment | {"ANSIBLE_CONFIG": str(ROOT / "ansible.cfg")},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        text = done.stdout + done.stderr
+        recap = re.search(r"changed=(\d+).*failed=(\d+)", text)
+        assert recap, text
+        return " ".join(text.split()), int(recap[1]), int(recap[2])
+
+    return run
+
+
+def test_without_consent_it_restores_compares_and_says_what_to_pass(world, play):
+    text, changed, failed = play()
+
+    assert (changed, failed) == (1, 1), text
+    assert "-e rollback_consent=test" in text
+    assert re.search(r"public.notes +2 +1 +1 +0 +0", text), text
+    assert world.notes() == {1: "one", 2: "two"}
+
+
+def test_check_mode_needs_no_consent_and_switches_nothing(world, play):
+    text, changed, failed = play("--check")
+
+    assert (changed, failed) == (1, 0), text
+    assert f"rename it to {NAME}-before-" in text
+    assert world.notes() == {1: "one", 2: "two"}
+
+
+def test_with_consent_it_switches_and_says_how_to_go_forward_again(world, play):
+    text, changed, failed = play(rollback_consent="test")
+    assert (changed, failed) == (1, 0), text
+    kept = re.search(r"KEPT=(\S+) TABLES=3", text)
+    assert kept, text
+    assert f"-e rollback_to={kept[1]} -e rollback_consent=test" in text
+    assert world.notes() == {1: "one"}
+
+    text, changed, failed = play()
+    assert (changed, failed) == (0, 0), text
+
+    text, changed, failed = play(rollback_to=kept[1], rollback_consent="test")
+    assert (changed, failed) == (1, 0), text
+    assert world.notes() == {1: "one", 2: "two"}
