@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -159,6 +160,17 @@ class World:
         )
         assert done.stdout, done.stderr
         return json.loads(done.stdout)
+
+
+@contextlib.contextmanager
+def begun(folder):
+    """Have a world for the length of a ``with`` block."""
+    world = World(folder)
+    try:
+        world.begin()
+        yield world
+    finally:
+        world.end()
 
 
 def a_moment():

@@ -18,22 +18,18 @@ from engines.rds import model, run
 from engines.rds.proof import Users
 from rehearsal.programs import LOOPBACK, in_use
 from rehearsal.recorder import recording
-from tests.library.rds_world import APPLICATION, NAME, OWNER, ROOT, World, a_moment, eventually
+from tests.library.rds_world import APPLICATION, NAME, OWNER, ROOT, a_moment, begun, eventually
 
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
-    world = World(tmp_path_factory.mktemp("way"))
-    try:
-        world.begin()
+    with begun(tmp_path_factory.mktemp("way")) as world:
         world.write(1, "one")
         world.write(2, "two")
         world.moment = a_moment()
         world.write(2, "changed")
         world.write(3, "three")
         yield world
-    finally:
-        world.end()
 
 
 @pytest.fixture(autouse=True)

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
-import re
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
 from tests.library.ecs_world import World
+from tests.roles import plays
 
-ROOT = Path(__file__).parents[2]
 PLAY = """
 - hosts: localhost
   connection: local
@@ -57,7 +52,6 @@ def play(world, tmp_path):
 
     def run(*arguments, **variables):
         variables = {
-            "ansible_python_interpreter": sys.executable,
             "rollback_environment": "test",
             "rollback_cluster": world.name,
             "rollback_service_name": world.name,
@@ -67,20 +61,9 @@ def play(world, tmp_path):
             "rollback_steady_seconds": 0,
             **variables,
         }
-        program = str(Path(sys.executable).with_name("ansible-playbook"))
-        done = subprocess.run(
-            [program, "-i", "localhost,", "play.yml", "-e", json.dumps(variables), *arguments],
-            cwd=tmp_path,
-            env=os.environ | {"ANSIBLE_CONFIG": str(ROOT / "ansible.cfg")},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        text = done.stdout + done.stderr
-        world.said.append(text)
-        recap = re.search(r"changed=(\d+).*failed=(\d+)", text)
-        assert recap, text
-        return " ".join(text.split()), int(recap[1]), int(recap[2])
+        played = plays.play(tmp_path, variables, arguments, os.environ)
+        world.said.append(played.output)
+        return played.told
 
     return run
 

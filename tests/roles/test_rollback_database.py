@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
-from tests.library.rds_world import NAME, ROOT, World, a_moment
+from tests.library.rds_world import NAME, a_moment, begun
+from tests.roles import plays
 
 PLAY = """
 - hosts: localhost
@@ -30,15 +27,11 @@ PLAY = """
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
-    world = World(tmp_path_factory.mktemp("way"))
-    try:
-        world.begin()
+    with begun(tmp_path_factory.mktemp("way")) as world:
         world.write(1, "one")
         world.moment = a_moment()
         world.write(2, "two")
         yield world
-    finally:
-        world.end()
 
 
 @pytest.fixture
@@ -48,7 +41,6 @@ def play(world, tmp_path):
     def run(*arguments, **variables):
         options = world.options(world.moment)
         variables = {
-            "ansible_python_interpreter": sys.executable,
             "rollback_of": "database",
             "rollback_to": world.moment,
             "rollback_environment": "test",
@@ -59,19 +51,8 @@ def play(world, tmp_path):
             "rollback_database_timeout": 60,
             **variables,
         }
-        program = str(Path(sys.executable).with_name("ansible-playbook"))
-        done = subprocess.run(
-            [program, "-i", "localhost,", "play.yml", "-e", json.dumps(variables), *arguments],
-            cwd=tmp_path,
-            env=world.environment | {"ANSIBLE_CONFIG": str(ROOT / "ansible.cfg")},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        text = done.stdout + done.stderr
-        recap = re.search(r"changed=(\d+).*failed=(\d+)", text)
-        assert recap, text
-        return " ".join(text.split()), int(recap[1]), int(recap[2])
+        played = plays.play(tmp_path, variables, arguments, world.environment)
+        return played.told
 
     return run
 
