@@ -24,7 +24,7 @@ from typing import Any
 from ansible.module_utils import basic
 from ansible.module_utils.common.json import Direction, get_module_encoder
 from ansible.plugins.action import ActionBase
-from ansible.plugins.loader import module_loader
+from ansible.plugins.loader import filter_loader, module_loader, test_loader
 
 from engines import aws
 from engines.ledger import processes
@@ -65,6 +65,9 @@ def _prepare(name: str) -> None:
     if path := module_loader.find_plugin(name):
         runpy.run_path(path, run_name=name)
     aws.prepare(*_SERVICES)
+    # Ansible looks for all filters and all tests when it comes upon the first, in each process anew.
+    filter_loader.get("combine")
+    test_loader.get("defined")
     # Else the garbage collector of each process would look at, and so copy, all that it was forked with.
     gc.freeze()
 
