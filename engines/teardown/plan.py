@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from engines.errors import RefusedError
+from engines.stack.stacks import Stack
 from engines.teardown.model import Action, Found, Platform, Thing
 
 
@@ -85,10 +86,17 @@ def _ours(platform: Platform, found: Found) -> list[str]:
     return [name for name, tags in found.buckets.items() if _carries(tags, platform.tags)]
 
 
+def _is_begun(stack: Stack) -> bool:
+    """Whether it is what a killed run has left of an import, which cannot tag.
+
+    It holds nothing yet, or buckets alone, which stay in any case.
+    """
+    return not stack.tags and stack.status.startswith(("REVIEW_IN_PROGRESS", "IMPORT_"))
+
+
 def _check_owner(platform: Platform, found: Found) -> None:
     stack = found.stack
-    # An import cannot tag: a stack that a killed run left there holds buckets alone, which stay in any case.
-    if stack and not _carries(stack.tags, platform.tags) and (stack.tags or "IMPORT_" not in stack.status):
+    if stack and not _carries(stack.tags, platform.tags) and not _is_begun(stack):
         raise _foreign(f"stack {stack.name}", stack.tags, platform.tags)
     for name, tags in found.beside.items():
         if not _carries(tags, platform.tags):

@@ -99,7 +99,8 @@ def test_a_stack_without_tags_is_refused_unless_it_holds_imported_buckets_alone(
 
     with pytest.raises(RefusedError, match="is not there"):
         plan(PLATFORM, replace(WHOLE, stack=untagged))
-    assert plan(PLATFORM, Found(stack=replace(untagged, status="IMPORT_COMPLETE")))
+    for status in ("IMPORT_COMPLETE", "REVIEW_IN_PROGRESS"):
+        assert plan(PLATFORM, Found(stack=replace(untagged, status=status)))
 
 
 def test_a_bucket_of_somebody_else_is_neither_deleted_nor_called_ours():

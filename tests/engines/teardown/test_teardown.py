@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from botocore.client import BaseClient
 from botocore.exceptions import ClientError
 
 from engines.aws import client
@@ -117,6 +118,24 @@ def test_the_next_stack_takes_the_data_in_and_goes_as_well(world, gone):
     assert content == b"second"
     assert "aws:SecureTransport" in policy["Policy"]
     assert _things(done) == _kept(world)
+
+
+def test_an_import_that_was_killed_before_it_began_is_taken_back(world, gone, monkeypatch):
+    original = BaseClient._make_api_call
+
+    def killed(self, operation, options):
+        if operation == "ExecuteChangeSet":
+            raise KeyboardInterrupt
+        return original(self, operation, options)
+
+    monkeypatch.setattr(BaseClient, "_make_api_call", killed)
+    with pytest.raises(KeyboardInterrupt):
+        world.provision()
+    monkeypatch.undo()
+    assert stacks.find(NAME).status == "REVIEW_IN_PROGRESS"
+
+    assert _things(teardown(world.platform(), timeout=60, patience=5)) == _kept(world)
+    assert stacks.find(NAME) is None
 
 
 def test_what_is_left_by_somebody_else_s_hand_is_named(world, gone, monkeypatch):
