@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 
 import pytest
 
 from rehearsal import emulator, object_store
 from rehearsal import postgres as postgres_module
+
+
+@pytest.fixture
+def root_logger():
+    """Return the root logger, and undo what the test does to it, or every later test would pay for it."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield root
+    root.handlers[:] = handlers
+    root.setLevel(level)
 
 
 @pytest.fixture(scope="session")

@@ -20,12 +20,8 @@ def production():
 
 
 @pytest.fixture(autouse=True)
-def _restore():
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
+def _restore(root_logger):
     yield
-    root.handlers[:] = handlers
-    root.setLevel(level)
     structlog.reset_defaults()
 
 

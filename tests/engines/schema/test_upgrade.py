@@ -164,6 +164,7 @@ def test_two_revisions_with_one_name_are_refused(database, project):
         run(database, project)
 
 
+@pytest.mark.usefixtures("root_logger")
 def test_nothing_that_is_printed_on_the_way_gets_out(database, project, capfd):
     """The env.py that `alembic init` writes sets up logging on stderr; revisions print and warn."""
     env = Path(project.config.parent / "env.py")
