@@ -15,6 +15,7 @@ from engines import events
 from engines.aws import translated
 from engines.errors import ConfigurationError
 from engines.objects import journal, manifest, names
+from engines.objects.buffers import Buffers
 from engines.objects.endpoint import Endpoint
 from engines.objects.errors import (
     Failure,
@@ -29,7 +30,7 @@ from engines.objects.errors import (
 from engines.objects.journal import Book
 from engines.objects.listing import Entry, listed, older_versions
 from engines.objects.manifest import Record, Summary
-from engines.objects.multipart import Budget, Checksums, Lane, abandon, unfinished
+from engines.objects.multipart import Checksums, Lane, abandon, unfinished
 from engines.objects.outcome import Outcome, incomplete
 from engines.objects.plan import Rules, Verdict, refusals
 from engines.objects.progress import Progress
@@ -152,7 +153,7 @@ def _carry_out(work: _Work, survey: Survey, outcome: Outcome) -> None:
                 work.target,
                 work.options.part_size,
                 parts,
-                Budget(),
+                Buffers(),
                 Checksums(),
                 work.book.begun,
                 lambda size: work.progress.add(0, size),

@@ -8,7 +8,7 @@ import threading
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
@@ -18,6 +18,7 @@ from xml.etree import ElementTree
 from botocore.exceptions import BotoCoreError, ClientError
 
 from engines.objects.attributes import Attributes
+from engines.objects.buffers import Buffers
 from engines.objects.errors import TruncatedError, code_of
 from engines.objects.reading import Body
 from engines.objects.signing import UNSIGNED
@@ -25,43 +26,10 @@ from engines.objects.store import Store, element, refusal
 
 # S3 takes at most so many parts of one object.
 _MOST_PARTS = 10_000
-# Bytes of all bodies that are in memory at once.
-BUDGET = 96 << 20
 _CRC = "x-amz-checksum-crc32"
 _NOT_UNDERSTOOD = frozenset({"NotImplemented", "InvalidArgument", "InvalidRequest", "501"})
 
 Answered = TypeVar("Answered")
-
-
-class Budget:
-    """Memory for bodies, shared by all threads: who wants more than is left waits."""
-
-    def __init__(self, size: int = BUDGET) -> None:
-        self._free, self._size = size, size
-        self._changed = threading.Condition()
-
-    def take(self, size: int) -> int:
-        """Wait for ``size`` bytes (or all there are, if that is less) and return how many were taken."""
-        size = min(size, self._size)
-        with self._changed:
-            self._changed.wait_for(lambda: self._free >= size)
-            self._free -= size
-        return size
-
-    def give(self, size: int) -> None:
-        """Give back what was taken."""
-        with self._changed:
-            self._free += size
-            self._changed.notify_all()
-
-    @contextmanager
-    def held(self, size: int) -> Iterator[None]:
-        """Hold ``size`` bytes for the length of a ``with`` block."""
-        taken = self.take(size)
-        try:
-            yield
-        finally:
-            self.give(taken)
 
 
 class Checksums:
@@ -94,7 +62,7 @@ class Lane:
     target: Store
     part_size: int
     pool: ThreadPoolExecutor
-    budget: Budget
+    buffers: Buffers
     checksums: Checksums
     begun: Callable[[str, str], None]
     arrived: Callable[[int], None]
@@ -133,24 +101,23 @@ class Upload:
 
     def send(self) -> None:
         """Send all parts. Raises what the first failed one raised."""
-        budget, sent = self._lane.budget, []
+        buffers, sent = self._lane.buffers, []
         for number, start in enumerate(range(0, self._size, self._part_size)):
             if self._failed:
                 break
             stop = min(start + self._part_size, self._size)
             # Taken here, in order: a part never waits for memory that a later one holds.
-            taken = budget.take(stop - start)
-            future = self._lane.pool.submit(self._part, number, start, stop)
-            future.add_done_callback(partial(_give_back, budget, taken))
+            content = buffers.take(stop - start)
+            future = self._lane.pool.submit(self._part, number, start, content)
+            future.add_done_callback(partial(_give_back, buffers, content))
             sent.append(future)
         self._parts = list(_all_of(sent))
 
-    def _part(self, number: int, start: int, stop: int) -> tuple[str, str]:
+    def _part(self, number: int, start: int, content: memoryview) -> tuple[str, str]:
         try:
-            content = bytearray(stop - start)
-            body = Body(self._lane.source, self._key, self._etag, start, stop)
+            body = Body(self._lane.source, self._key, self._etag, start, start + len(content))
             try:
-                body.readinto(memoryview(content))
+                body.readinto(content)
             finally:
                 body.close()
             self._hash(number, content)
@@ -161,7 +128,7 @@ class Upload:
                 self._turned.notify_all()
             raise
 
-    def _hash(self, number: int, content: bytearray) -> None:
+    def _hash(self, number: int, content: memoryview) -> None:
         """Hash a part when all before it are hashed."""
         with self._turned:
             self._turned.wait_for(lambda: self._turn == number or self._failed)
@@ -173,7 +140,7 @@ class Upload:
             self._turn += 1
             self._turned.notify_all()
 
-    def _put(self, number: int, content: bytearray) -> tuple[str, str]:
+    def _put(self, number: int, content: memoryview) -> tuple[str, str]:
         crc = _base64(zlib.crc32(content))
         query = [("partNumber", str(number + 1)), ("uploadId", self.identity)]
         target = self._lane.target
@@ -231,8 +198,8 @@ def _all_of(futures: list[Future[tuple[str, str]]]) -> Iterator[tuple[str, str]]
     yield from (future.result() for future in futures)
 
 
-def _give_back(budget: Budget, taken: int, _: object) -> None:
-    budget.give(taken)
+def _give_back(buffers: Buffers, content: memoryview, _: object) -> None:
+    buffers.give(content)
 
 
 def _base64(crc: int) -> str:

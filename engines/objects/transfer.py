@@ -50,16 +50,17 @@ class Mover:
         condition = {"if-match": f'"{order.onto}"'} if order.onto else {"if-none-match": "*"}
         is_large = order.size > self._lane.part_size
         with (
-            self._lane.budget.held(0 if is_large else order.size),
+            self._lane.buffers.held(0 if is_large else order.size) as room,
             opened(self._lane.source, order.key, order.etag, 1 if is_large else None) as (found, body),
         ):
-            content = bytearray(1 if is_large else min(found.size, self._lane.part_size))
-            body.readinto(memoryview(content))
-            if found.size <= self._lane.part_size:
+            # An object that has grown since it was listed goes in parts, too.
+            if not is_large and found.size <= len(room):
+                content = room[: found.size]
+                body.readinto(content)
                 return self._whole(order.key, found, content, condition)
         return self._in_parts(order.key, found, condition)
 
-    def _whole(self, key: str, found: Found, content: bytearray, condition: Mapping[str, str]) -> Carried:
+    def _whole(self, key: str, found: Found, content: memoryview, condition: Mapping[str, str]) -> Carried:
         attributes, digest = found.attributes.carried(), hashlib.sha256(content)
         # S3 keeps this digest with the object. Signed as the body's, too, every other store checks it.
         checksum = {"x-amz-checksum-sha256": base64.b64encode(digest.digest()).decode()}

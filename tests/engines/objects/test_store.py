@@ -14,9 +14,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from engines.aws import AwsError, translated
 from engines.objects import store as module
+from engines.objects.buffers import Buffers
 from engines.objects.endpoint import Endpoint
 from engines.objects.errors import TruncatedError, changed_at_target, is_general
-from engines.objects.multipart import Budget, Checksums, Lane
+from engines.objects.multipart import Checksums, Lane
 from engines.objects.reading import read
 from engines.objects.transfer import Mover, Order
 from engines.objects.wire import ConnectError, Wire
@@ -172,7 +173,9 @@ def test_all_threads_slow_down_together_and_recover():
 def mover(store: object, server: object, part_size: int = 5 * MIB) -> Callable[[Order], object]:
     def move(order):
         with ThreadPoolExecutor(4) as pool:
-            lane = Lane(store, store, part_size, pool, Budget(), Checksums(), lambda *_: None, lambda _: None)
+            lane = Lane(
+                store, store, part_size, pool, Buffers(), Checksums(), lambda *_: None, lambda _: None
+            )
             return Mover(lane).carry(order)
 
     return move
@@ -206,6 +209,16 @@ def test_an_answer_to_a_write_that_breaks_off_after_its_headers_has_said_all(ser
     assert done.record.sha256 == hashlib.sha256(BODY).hexdigest()
     writes = len({asked.path for asked in server.seen if asked.command == "PUT"})
     assert len([asked for asked in server.seen if asked.command == "PUT"]) == writes
+
+
+@pytest.mark.parametrize("listed", [2 * len(BODY), len(BODY) // 2, 1])
+def test_an_object_of_another_size_than_was_listed_is_carried_whole(server, store, listed):
+    server.otherwise = source
+    done = mover(store, server, len(BODY))(Order("k", listed, ""))
+    assert done.record.sha256 == hashlib.sha256(BODY).hexdigest()
+    assert done.record.size == len(BODY)
+    parts = {asked.path: asked.body for asked in server.seen if asked.command == "PUT"}
+    assert b"".join(body for _, body in sorted(parts.items())) == BODY
 
 
 def test_a_large_object_is_sent_in_parts_with_checksums_and_hashed_as_one(server, store):
@@ -297,15 +310,3 @@ def test_a_proxy_that_does_not_speak_http_is_told(monkeypatch):
         with pytest.raises(ConnectError):
             Wire("https://store.example").exchange("GET", "/", {})
         thread.join()
-
-
-def test_memory_is_bounded_and_given_back():
-    budget = Budget(100)
-    assert budget.take(1_000) == 100
-    waiting = threading.Thread(target=budget.take, args=(1,), daemon=True)
-    waiting.start()
-    waiting.join(0.05)
-    assert waiting.is_alive()
-    budget.give(100)
-    waiting.join(10)
-    assert not waiting.is_alive()
