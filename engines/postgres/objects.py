@@ -47,12 +47,15 @@ _VIEWS = f"""
 SELECT 'view definition', n.nspname, c.relname, {_NAME}, pg_get_viewdef(c.oid), {_OF_RELATION}
 FROM pg_class c {_JOIN} WHERE c.relkind IN ('v', 'm') AND {_RELATION}"""
 
+# Since 15.20 (and its contemporaries) a server keeps a number of its own among a column's options.
+_OPTIONS = """nullif(ARRAY(SELECT o FROM unnest(a.attoptions) o WHERE o !~ '^pg_attver='), '{}')::text"""
+
 _COLUMNS = f"""
 SELECT 'column', n.nspname, c.relname, {_PART.format("a.attname")},
        concat_ws(' ', format_type(a.atttypid, a.atttypmod), CASE WHEN a.attnotnull THEN 'not null' END,
            CASE WHEN a.attidentity <> '' THEN 'identity ' || a.attidentity::text END,
            CASE WHEN a.attgenerated <> '' THEN 'generated ' || a.attgenerated::text END,
-           pg_get_expr(d.adbin, d.adrelid), a.attoptions::text, a.attfdwoptions::text,
+           pg_get_expr(d.adbin, d.adrelid), {_OPTIONS}, a.attfdwoptions::text,
            CASE WHEN c.relkind IN ('r', 'p', 'm') THEN
                (SELECT 'storage ' || a.attstorage::text FROM pg_type t
                 WHERE t.oid = a.atttypid AND t.typstorage <> a.attstorage) END,

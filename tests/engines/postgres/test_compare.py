@@ -103,6 +103,24 @@ def test_an_injected_difference_is_found_and_nothing_else(postgres_server, copie
     assert len(rows) <= 1, rows
 
 
+@pytest.mark.parametrize(
+    ("kept", "told"),
+    [("{pg_attver=7}", []), ("{pg_attver=7,n_distinct=5}", ["column public.kinds.n: defined differently"])],
+)
+def test_the_number_that_a_server_keeps_of_a_column_is_no_difference(postgres_server, copied, kept, told):
+    # PostgreSQL 15.20 keeps one in the options of each column. This server may be older.
+    with psycopg.connect(postgres_server.url(), autocommit=True) as session:
+        session.execute("DROP DATABASE IF EXISTS numbered")
+        session.execute(f"CREATE DATABASE numbered TEMPLATE {copied[1]}")
+    with psycopg.connect(postgres_server.url("numbered"), autocommit=True) as session:
+        session.execute(
+            "UPDATE pg_attribute SET attoptions = %s "
+            "WHERE attrelid = 'kinds'::regclass AND attname = 'n' AND attnum > 0",
+            [kept],
+        )
+    assert compare(*ends_of(postgres_server, (copied[0], "numbered"))).differences() == told
+
+
 def test_evidence_is_small_plain_and_without_secrets(ends):
     found = compare(ends.source, ends.target)
     with pytest.raises(NotEqualError) as refused:
