@@ -1,0 +1,34 @@
+"""``python -m bench.deploy_run ENDPOINT REPOSITORY CACHE``: build and push the image, as the role does."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from engines.images.ecr import Repository
+from engines.images.layout import Cache
+from engines.images.publish import publish
+from engines.images.recipe import DEFAULT_ENTRYPOINT, Package, Recipe
+from engines.images.spec import Platform
+
+SERVICE = Path(__file__).parent.parent / "service"
+
+
+def main(endpoint: str, repository: str, cache: str) -> None:
+    """Do it once."""
+    recipe = Recipe(
+        packages=(Package(SERVICE / "bmii", "/app/bmii"),),
+        requirements=SERVICE / "requirements.lock",
+        python_version=f"{sys.version_info.major}.{sys.version_info.minor}",
+        platform=Platform.parse("linux/amd64"),
+        labels={},
+        entrypoint=DEFAULT_ENTRYPOINT,
+        compression="zstd",
+        base="",
+    )
+    url = f"{endpoint.removeprefix('http://')}/{repository}"
+    publish(recipe, Repository.locate(url, repository, endpoint), Cache(Path(cache)))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
