@@ -32,12 +32,16 @@ $(STAMP): requirements.lock pyproject.toml scripts/setup
 migrate: setup ## Rehearse the whole migration on this machine (ANSIBLE='--check --diff' adds options)
 	ansible-playbook playbooks/migrate.yml $(ANSIBLE)
 
+.PHONY: migrate-docker
+migrate-docker: setup ## The same in containers, on this machine's Docker engine
+	ansible-playbook -i inventories/docker playbooks/migrate.yml $(ANSIBLE)
+
 .PHONY: stack-up
 stack-up: setup ## Start the old world and the emulated AWS
 	ansible-playbook playbooks/stack_up.yml $(ANSIBLE)
 
 .PHONY: stack-down
-stack-down: setup ## Stop both and delete their files
+stack-down: setup ## Stop both and delete their files (ANSIBLE='-i inventories/docker': those in containers)
 	ansible-playbook playbooks/stack_down.yml $(ANSIBLE)
 
 .PHONY: lint
@@ -50,7 +54,7 @@ audit: setup ## checkov over the stack's template, in an environment of its own 
 
 .PHONY: unit
 unit: setup ## pytest without the journey
-	pytest -n $(WORKERS) --dist loadfile -m 'not journey' $(PYTEST)
+	pytest -n $(WORKERS) --dist loadfile -m 'not journey and not containers' $(PYTEST)
 
 .PHONY: molecule
 molecule: setup ## Every Molecule scenario, on a stack of its own
@@ -60,8 +64,12 @@ molecule: setup ## Every Molecule scenario, on a stack of its own
 journey: setup ## The README's commands in a fresh clone, end to end
 	pytest -m journey $(PYTEST)
 
+.PHONY: journey-docker
+journey-docker: setup ## The journey in containers; BMII_INSTALL_DOCKER=1 installs an engine for it, as root
+	pytest -m containers $(PYTEST)
+
 .PHONY: test
-test: lint unit molecule journey ## Everything that CI runs
+test: lint unit molecule journey journey-docker ## Everything that CI runs
 
 .PHONY: policy
 policy: setup ## Write docs/operator-policy.json anew, from the template and the recorded calls
@@ -83,6 +91,10 @@ bench-postgres: setup ## How long a database takes to copy, next to its peers (B
 .PHONY: bench-objects
 bench-objects: setup ## How long buckets take to copy, next to rclone and boto3 (BENCH='--sets small --rounds 3')
 	python -m bench.objects $(BENCH)
+
+.PHONY: bench-deploy
+bench-deploy: setup ## How long image build and push take, next to Docker's (needs an engine; BENCH='--rounds 1')
+	python -m bench.deploy $(BENCH)
 
 .PHONY: lock
 lock: setup ## Resolve requirements.lock and service/requirements.lock anew

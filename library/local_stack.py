@@ -73,6 +73,12 @@ options:
     description: Values of the placeholders C(Name) and C(Environment) in the policy.
     type: dict
     default: {}
+  subnet:
+    description:
+      - A private range such as C(10.213.0.0/24). With it the old world, the account's tasks and its database
+        instances are containers of the Docker engine that C(DOCKER_HOST) names, in a network of that range.
+      - Of the ports, C(service), C(source_postgres), C(object_store) and C(aws) are used.
+    type: str
   source_revision:
     description: Schema revision of the old world; C(head-1) is the one before the newest.
     type: str
@@ -172,6 +178,7 @@ def main() -> None:
             "region": {"type": "str", "default": "us-east-1"},
             "operator_policy": {"type": "path"},
             "operator_names": {"type": "dict", "default": {}},
+            "subnet": {"type": "str"},
             "source_revision": {"type": "str", "default": "head-1"},
         },
         supports_check_mode=True,

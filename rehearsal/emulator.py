@@ -8,8 +8,8 @@ from __future__ import annotations
 import contextlib
 import http.client
 import os
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from rehearsal.programs import LOOPBACK, PYTHON, Program, free_ports, minimal_environment, running
@@ -26,7 +26,7 @@ class Emulator:
 
     With ``enforce`` it lets nobody but its root user do what no policy allows. With ``target_port``, where
     the server that stands in for RDS answers, it belongs to the stack in the folder above its own, and
-    restores databases.
+    restores databases. ``engine`` are the settings by which it uses a Docker engine, if it is to use one.
     """
 
     port: int
@@ -36,6 +36,7 @@ class Emulator:
     task_logs: Path | None = None
     enforce: bool = False
     target_port: int = 0
+    engine: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def endpoint(self) -> str:
@@ -104,6 +105,7 @@ class Emulator:
             "AUTH": "true" if self.enforce else "false",
             "LOG_LEVEL": "INFO",
             "PYTHONUNBUFFERED": "1",
+            **self.engine,
         }
 
 

@@ -13,7 +13,7 @@ import types
 from pathlib import Path
 from typing import Any
 
-from rehearsal import database_mends, enforcement, task_mends
+from rehearsal import database_mends, docker_world, enforcement, task_mends
 from rehearsal.autosave import Autosave
 from rehearsal.databases import Databases
 from rehearsal.draining import Traffic
@@ -31,11 +31,14 @@ from rehearsal.turns import Turns
 def apply() -> None:
     """Mend the emulator in this process, before it serves."""
     decrypt_container_secrets()
-    run_tasks()
+    if network := docker_world.network():
+        docker_world.apply(network, _injected(), task_mends.assume_role)
+    else:
+        run_tasks()
+        task_mends.give_tasks_their_role()
     tag_buckets()
     filter_network()
     task_mends.start_on_the_wanted_platform()
-    task_mends.give_tasks_their_role()
     task_mends.say_why_containers_ended()
     traffic = Traffic()
     stopper = task_mends.stop_gently(traffic)
@@ -112,17 +115,11 @@ def run_tasks() -> None:
     """Run tasks as processes: without Docker, ECS reports tasks as running and runs nothing."""
     from ministack.services import ecs
 
-    region = os.environ.get("MINISTACK_REGION", "us-east-1")
-    injected = {
-        "AWS_REGION": region,
-        "AWS_DEFAULT_REGION": region,
-        "AWS_EXECUTION_ENV": "AWS_ECS_FARGATE",
-    }
     ecs._docker = Engine(
         Path(os.environ["FARGATE_DIR"]),
         Path(os.environ["FARGATE_LOGS"]),
         port=int(os.environ["GATEWAY_PORT"]),
-        injected=injected,
+        injected=_injected(),
     )
     # After a failed pull ECS looks into docker-py for this one name; the package is not needed otherwise.
     errors = types.ModuleType("docker.errors")
@@ -213,6 +210,16 @@ def save_always() -> None:
 def _databases() -> Databases:
     ports = Ports(target_postgres=int(os.environ["TARGET_PORT"]))
     return Databases(StackConfig(Path(os.environ["STACK_DIR"]), ports))
+
+
+def _injected() -> dict[str, str]:
+    """Return the part of a task's environment that the platform gives."""
+    region = os.environ.get("MINISTACK_REGION", "us-east-1")
+    return {
+        "AWS_REGION": region,
+        "AWS_DEFAULT_REGION": region,
+        "AWS_EXECUTION_ENV": "AWS_ECS_FARGATE",
+    }
 
 
 def _request(positional: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any, ...]:

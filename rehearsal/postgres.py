@@ -152,18 +152,19 @@ def own(path: Path) -> None:
 
 @dataclass(frozen=True)
 class PostgresServer:
-    """A server on ``port`` of loopback, with its files in ``folder``; ``password`` is its superuser's."""
+    """A server on ``port`` of ``host``, with its files in ``folder``; ``password`` is its superuser's."""
 
     port: int
     folder: Path
     password: str = field(default=PASSWORD, repr=False)
+    host: str = LOOPBACK
 
     def url(
         self, database: str = SUPERUSER, user: str = SUPERUSER, password: str = "", driver: str = ""
     ) -> str:
         """Return a connection URL; ``driver`` such as ``psycopg2`` makes it one for SQLAlchemy."""
         scheme = f"postgresql+{driver}" if driver else "postgresql"
-        return f"{scheme}://{user}:{password or self.password}@{LOOPBACK}:{self.port}/{database}"
+        return f"{scheme}://{user}:{password or self.password}@{self.host}:{self.port}/{database}"
 
     def program(self, name: str = "postgres") -> Program:
         """Return how to run the server in the foreground. ``initialise`` its folder before."""

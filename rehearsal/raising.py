@@ -9,8 +9,9 @@ from functools import partial
 from time import monotonic
 
 from rehearsal import operator_user, postgres, service
+from rehearsal.containers import Containers
 from rehearsal.errors import RehearsalError
-from rehearsal.programs import wait_until_ready
+from rehearsal.programs import Program, wait_until_ready
 from rehearsal.stack_config import MARK, PROJECT, TARGET, StackConfig
 from rehearsal.supervision import Supervisor
 
@@ -115,6 +116,30 @@ class Raising:
         began = monotonic()
         yield
         self.seconds[step] = round(monotonic() - began, 2)
+
+
+class InContainers(Raising):
+    """One ``up`` of a stack whose old world is ``containers``."""
+
+    def __init__(self, config: StackConfig, supervisor: Supervisor, containers: Containers) -> None:
+        super().__init__(config, supervisor)
+        self._containers = containers
+
+    def run(self) -> None:
+        """Do all steps. Raises ``RehearsalError`` for the first that fails."""
+        containers = self._containers
+        with self.timed("images"):
+            containers.prepare()
+        with ThreadPoolExecutor(max_workers=1) as pool:
+            aws = pool.submit(self._aws)
+            with self.timed("old_world"):
+                containers.start()
+            with self.timed("source_data"):
+                self._once("data", containers.ingest)
+            ready = partial(service.is_ready, self._config.ports.service)
+            program = Program(name="service", command=(), ports={}, ready=ready)
+            wait_until_ready(program, containers.alive, containers.log, timeout=_START)
+            aws.result()
 
 
 def step_mark(config: StackConfig) -> tuple[str, str]:

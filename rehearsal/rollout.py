@@ -92,9 +92,13 @@ class Scheduler:
         while True:
             time.sleep(_TICK)
             for (account, region, arn), task in list(self._ecs._tasks.all_items()):
-                if task.get("lastStatus") == "RUNNING":
+                if task.get("lastStatus") != "RUNNING":
+                    continue
+                try:
                     with self._ecs.request_scope(account, region):
                         self._check_containers(arn, task)
+                except Exception:  # noqa: BLE001 - a container may be gone in this very moment
+                    _log.exception("task %s", arn)
             for (account, region, key), service in list(self._ecs._services.all_items()):
                 if service.get("status") != "ACTIVE" or not service.get("loadBalancers"):
                     continue

@@ -41,7 +41,7 @@ def is_ready(port: int) -> bool:
 
 def upgrade(project: Path, revision: str, settings: Mapping[str, str], log: Path) -> None:
     """Bring the schema to ``revision``; ``head-1`` is the one before the newest."""
-    wanted = _revision(project, revision)
+    wanted = revision_of(project, revision)
     words = ("-m", "alembic", "-c", str(project / _CONFIGURATION), "upgrade", wanted)
     _run("source schema", words, settings, log)
 
@@ -51,7 +51,8 @@ def ingest(project: Path, settings: Mapping[str, str], log: Path) -> None:
     _run("source data", ("-m", "bmii", "ingest", str(project / _REFERENCE)), settings, log)
 
 
-def _revision(project: Path, revision: str) -> str:
+def revision_of(project: Path, revision: str) -> str:
+    """Return the revision that ``head-N`` stands for; another name is returned as it is."""
     if not revision.startswith("head-"):
         return revision
     from alembic.config import Config  # noqa: PLC0415 - a third of a second, needed once in a stack's life

@@ -15,9 +15,11 @@ from dataclasses import dataclass, field, replace
 from time import monotonic
 
 from engines.ledger import keeper, processes
+from rehearsal import service
+from rehearsal.containers import SERVICES, Containers
 from rehearsal.errors import RehearsalError
 from rehearsal.programs import Program, in_use
-from rehearsal.raising import Raising, step_mark
+from rehearsal.raising import InContainers, Raising, step_mark
 from rehearsal.stack_config import MARK, StackConfig, variable
 from rehearsal.supervision import KEPT, Supervisor, end_marked, marked
 
@@ -38,9 +40,9 @@ class Report:
 def status(config: StackConfig) -> Report:
     """Return what runs now."""
     states = _supervisor(config).states()
-    return _report(
-        config, changed=False, programs={name: states.get(name, "STOPPED") for name in config.programs()}
-    )
+    programs = {name: states.get(name, "STOPPED") for name in config.programs()}
+    containers = config.containers.states() if config.containers else {}
+    return _report(config, changed=False, programs={**programs, **containers})
 
 
 def plan(config: StackConfig, state: str) -> Report:
@@ -73,7 +75,7 @@ def up(config: StackConfig) -> Report:
         if _is_complete(config, supervisor):
             return _report(config, changed=False, programs=_running(config))
         began = monotonic()
-        raising = Raising(config, supervisor)
+        raising = _raising(config, supervisor)
         end_marked(step_mark(config))  # what an `up` that was killed had begun would be in our way
         programs = config.programs()
         if not (supervisor.is_alive() and supervisor.configured_for(programs.values())):
@@ -99,6 +101,8 @@ def down(config: StackConfig) -> Report:
         there = _is_there(config)
         _supervisor(config).end()
         _end_keepers(config)
+        if config.containers:
+            there |= config.containers.remove()
         config.store.remove_sockets()
         shutil.rmtree(config.folder, ignore_errors=True)
         if config.folder.exists():
@@ -124,7 +128,19 @@ def _is_complete(config: StackConfig, supervisor: Supervisor) -> bool:
         and all(states.get(name) in KEPT for name in programs)
         and supervisor.configured_for(programs.values())
         and all(program.answers() for program in programs.values())
+        and (not config.containers or _serves(config, config.containers))
     )
+
+
+def _raising(config: StackConfig, supervisor: Supervisor) -> Raising:
+    if config.containers:
+        return InContainers(config, supervisor, config.containers)
+    return Raising(config, supervisor)
+
+
+def _serves(config: StackConfig, containers: Containers) -> bool:
+    """Say whether the old world in containers is up: all of it, and its service in its own words."""
+    return set(containers.states().values()) == {"RUNNING"} and service.is_ready(config.ports.service)
 
 
 def _require_ours(config: StackConfig) -> None:
@@ -178,11 +194,15 @@ def _locked(config: StackConfig) -> Iterator[None]:
 
 
 def _running(config: StackConfig) -> dict[str, str]:
-    return dict.fromkeys(config.programs(), "RUNNING")
+    return dict.fromkeys(_parts(config), "RUNNING")
 
 
 def _stopped(config: StackConfig) -> dict[str, str]:
-    return dict.fromkeys(config.programs(), "STOPPED")
+    return dict.fromkeys(_parts(config), "STOPPED")
+
+
+def _parts(config: StackConfig) -> list[str]:
+    return [*config.programs(), *(SERVICES if config.containers else ())]
 
 
 def _is_there(config: StackConfig) -> bool:

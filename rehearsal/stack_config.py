@@ -7,11 +7,13 @@ import random
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
+from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Any
 
 from engines.errors import ConfigurationError
 from rehearsal import operator_user, service
+from rehearsal.containers import Containers
 from rehearsal.emulator import Emulator
 from rehearsal.object_store import KEY, ObjectStore, StorePorts
 from rehearsal.operator_user import Operator
@@ -21,6 +23,7 @@ from rehearsal.programs import LOOPBACK, PYTHON, Program, in_use
 PROJECT = Path(__file__).resolve().parent.parent
 _GRPC = 10_000  # SeaweedFS's own convention: gRPC listens that far above HTTP
 _HIGHEST_PORT = 65_535
+_SMALLEST_SUBNET = 28
 MARK = "BMII_REHEARSAL"
 TARGET = "target_postgres"  # the program that stands in for RDS
 _PASSWORD = re.compile(r"[A-Za-z0-9_-]+")
@@ -51,7 +54,10 @@ class Passwords:
 
 @dataclass(frozen=True)
 class StackConfig:
-    """A stack, wholly described. Two stacks with different folders and ports run side by side."""
+    """A stack, wholly described. Two stacks with different folders and ports run side by side.
+
+    With a ``subnet`` the old world, tasks and database instances are containers, in a network of that range.
+    """
 
     folder: Path
     ports: Ports = Ports()
@@ -63,6 +69,7 @@ class StackConfig:
     region: str = "us-east-1"
     source_revision: str = "head-1"
     operator: Operator | None = None
+    subnet: str = ""
 
     @property
     def logs(self) -> Path:
@@ -123,8 +130,25 @@ class StackConfig:
             self.account_id,
             self.logs / "tasks",
             enforce=self.operator is not None,
-            target_port=self.ports.target_postgres,
+            # Instances in containers are restored by nobody.
+            target_port=0 if self.subnet else self.ports.target_postgres,
+            engine=self.containers.emulator_settings() if self.containers else {},
         )
+
+    @property
+    def containers(self) -> Containers | None:
+        """Return the containers of the stack, if it has any."""
+        if not self.subnet:
+            return None
+        settings = {
+            "BMII_PORT": str(self.ports.service),
+            "BMII_POSTGRES_PORT": str(self.ports.source_postgres),
+            "BMII_POSTGRES_PASSWORD": self.passwords.source_database,
+            "BMII_STORE_PORT": str(self.ports.object_store),
+            "BMII_STORE_KEY": self.passwords.object_store,
+            "BMII_REVISION": service.revision_of(PROJECT, self.source_revision),
+        }
+        return Containers(self.folder, self.subnet, settings, self.logs / "containers.log")
 
     @property
     def operator_credentials(self) -> Path:
@@ -150,22 +174,25 @@ class StackConfig:
 
     def programs(self) -> dict[str, Program]:
         """Return the programs by name. Each carries the mark by which none of them is left behind."""
-        made = (
-            self.source.program("source_postgres"),
-            self.target.program(TARGET),
-            self.store.program("object_store"),
-            self.aws.program("aws"),
-            service.program(PYTHON, self.ports.service, self.service_environment()),
-        )
+        made = [self.aws.program("aws")]
+        if not self.subnet:
+            made = [
+                self.source.program("source_postgres"),
+                self.target.program(TARGET),
+                self.store.program("object_store"),
+                *made,
+                service.program(PYTHON, self.ports.service, self.service_environment()),
+            ]
         mark = {MARK: str(self.folder)}
         return {one.name: replace(one, environment={**one.environment, **mark}) for one in made}
 
     def endpoints(self) -> dict[str, str]:
         """Return where everything is, without passwords."""
         ports = self.ports
+        target = f"postgresql://{LOOPBACK}:{ports.target_postgres}/{self.database}"
         return {
             "source_postgres": f"postgresql://{LOOPBACK}:{ports.source_postgres}/{self.database}",
-            "target_postgres": f"postgresql://{LOOPBACK}:{ports.target_postgres}/{self.database}",
+            **({} if self.subnet else {"target_postgres": target}),
             "object_store": self.store.endpoint,
             "service": f"http://{LOOPBACK}:{ports.service}",
             "aws": self.aws.endpoint,
@@ -203,6 +230,7 @@ def read(
     *,
     operator_policy: str | None = None,
     operator_names: Mapping[str, str] | None = None,
+    subnet: str | None = None,
     **more: str,
 ) -> StackConfig:
     """Return the configuration from the role's variables. Raises ``ConfigurationError``."""
@@ -222,10 +250,27 @@ def read(
         passwords=_passwords(passwords or {}),
         buckets=tuple(buckets),
         operator=operator_user.read(operator_policy, operator_names or {}, **more),
+        subnet=_subnet(subnet or ""),
         **more,
     )
     _require_different(config)
     return config
+
+
+def _subnet(given: str) -> str:
+    if not given:
+        return ""
+    try:
+        network = IPv4Network(given)
+    except ValueError as error:
+        raise ConfigurationError(f"is not a range: {error}", subject="local_stack_subnet") from error
+    if not network.is_private or network.prefixlen > _SMALLEST_SUBNET:
+        raise ConfigurationError(
+            f"{given} is not a private range with room for containers",
+            subject="local_stack_subnet",
+            remedy="Take one such as 10.213.0.0/24 that no network of this machine uses.",
+        )
+    return given
 
 
 def _passwords(given: Mapping[str, str]) -> Passwords:

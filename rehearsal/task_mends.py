@@ -85,7 +85,7 @@ def give_tasks_their_role() -> None:
     from ministack.services import ecs
 
     register = ecs._register_metadata
-    roles = TaskRoles(_assume_role)
+    roles = TaskRoles(assume_role)
 
     def with_credentials(arn: str, cluster: str, definition: dict[str, Any], *rest: Any) -> Any:
         token = register(arn, cluster, definition, *rest)
@@ -119,7 +119,7 @@ def stop_gently(traffic: Traffic) -> Stopper:
     return stopper
 
 
-def _assume_role(role_arn: str, session: str) -> Any:
+def assume_role(role_arn: str, session: str) -> Any:
     """Ask the emulator's own STS, as its root user."""
     import boto3
 

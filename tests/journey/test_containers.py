@@ -1,0 +1,206 @@
+"""The whole journey with real containers: the old world, the service on ECS and the database instance.
+
+It uses the engine that answers. Where none does, ``BMII_INSTALL_DOCKER=1`` lets root install one, which runs
+for the length of the test in a folder of its own.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import re
+import shutil
+import signal
+import subprocess
+import time
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import boto3
+import pytest
+
+from rehearsal.programs import PYTHON
+from rehearsal.stack_config import free_stack_ports
+
+ROOT = Path(__file__).parents[2]
+MOLECULES = (
+    "CC(=O)Oc1ccccc1C(=O)O",
+    "Cn1cnc2c1c(=O)n(C)c(=O)n2C",
+    "CN1CC[C@]23c4c5ccc(O)c4O[C@H]2[C@@H](O)C=C[C@H]3[C@H]1C5",
+)
+
+pytestmark = [pytest.mark.containers, pytest.mark.timeout(1800)]
+
+
+def answers(environment: dict[str, str]) -> bool:
+    """Say whether an engine answers, and compose is there."""
+
+    def succeeds(*command: str) -> bool:
+        try:
+            return subprocess.run(command, env=environment, capture_output=True, check=False).returncode == 0
+        except FileNotFoundError:
+            return False
+
+    compose = succeeds("docker", "compose", "version") or succeeds("docker-compose", "version")
+    return compose and succeeds("docker", "version")
+
+
+@pytest.fixture(scope="module")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """Yield the environment in which an engine answers."""
+    environment = dict(os.environ)
+    if answers(environment):
+        yield environment
+        return
+    if os.environ.get("BMII_INSTALL_DOCKER") != "1" or os.geteuid() != 0:
+        pytest.skip(
+            "no Docker engine with compose answers, so nothing was run in containers; "
+            "start one, or as root set BMII_INSTALL_DOCKER=1 to have one installed"
+        )
+    folder = tmp_path_factory.mktemp("engine")
+    log = (folder / "log").open("wb")
+    process = subprocess.Popen(
+        [ROOT / "scripts/docker-engine", folder], stdin=subprocess.DEVNULL, stdout=log, stderr=log
+    )
+    environment["DOCKER_HOST"] = f"unix://{folder}/docker.sock"
+    try:
+        while not answers(environment):
+            assert process.poll() is None, (folder / "log").read_text(encoding="utf-8")[-3000:]
+            time.sleep(1)
+        yield environment
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(60)
+        log.close()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@dataclass(frozen=True)
+class World:
+    """Both worlds of a rehearsal in containers, on ports and in folders of its own."""
+
+    folder: Path
+    environment: dict[str, str]
+    ports: dict[str, int]
+
+    def playbook(self, name: str) -> str:
+        """Run a playbook, and return what it printed; fail the test with that if it failed."""
+        program = Path(PYTHON).parent / "ansible-playbook"
+        command = [
+            program,
+            "-i",
+            "inventories/docker",
+            f"playbooks/{name}.yml",
+            f"-e@{self.folder}/vars.json",
+        ]
+        done = subprocess.run(
+            command,
+            cwd=ROOT,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        log = self.folder / "stack/logs/containers.log"
+        said = log.read_text(encoding="utf-8", errors="replace")[-3000:] if log.exists() else ""
+        assert done.returncode == 0, f"{name} failed:\n{done.stdout[-8000:]}\n{said}"
+        return done.stdout
+
+    def docker(self, *words: str) -> list[str]:
+        """Return the lines that a docker command printed."""
+        done = subprocess.run(
+            ["docker", *words], env=self.environment, capture_output=True, text=True, check=True
+        )
+        return done.stdout.splitlines()
+
+    def client(self, service: str):
+        return boto3.client(
+            service,
+            endpoint_url=f"http://127.0.0.1:{self.ports['aws']}",
+            region_name="us-east-1",
+            aws_access_key_id="test",
+            aws_secret_access_key="test",
+        )
+
+    def rank(self, url: str, smiles: str, key: str = "") -> object:
+        body = json.dumps({"smiles": smiles, "top_k": 10, "record": False}).encode()
+        headers = {"Content-Type": "application/json", "X-API-Key": key}
+        with urllib.request.urlopen(
+            urllib.request.Request(f"{url}/rank", body, headers), timeout=30
+        ) as answer:
+            return json.load(answer)
+
+
+@pytest.fixture(scope="module")
+def world(engine: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    folder = tmp_path_factory.mktemp("containers")
+    free = free_stack_ports()
+    ports = {name: getattr(free, name) for name in ("source_postgres", "object_store", "service", "aws")}
+    variables = {
+        "local_stack_ports": ports,
+        "local_stack_dir": str(folder / "stack"),
+        "local_stack_subnet": f"10.213.{random.randint(8, 250)}.0/24",
+        "platform_work_dir": str(folder / "work"),
+    }
+    (folder / "vars.json").write_text(json.dumps(variables), encoding="utf-8")
+    environment = {name: value for name, value in engine.items() if not name.startswith(("AWS_", "ANSIBLE_"))}
+    world = World(folder, environment, ports)
+    yield world
+    world.playbook("stack_down")
+
+
+def counts(output: str) -> dict[str, int]:
+    line = re.findall(r"^localhost\s+:(.*)$", output, re.MULTILINE)[-1]
+    return {name: int(count) for name, count in re.findall(r"(\w+)=(\d+)", line)}
+
+
+def test_the_service_runs_from_the_digest_that_the_registry_has(world):
+    assert counts(world.playbook("migrate"))["failed"] == 0
+    [image] = world.client("ecr").describe_images(repositoryName="bmii")["imageDetails"]
+    running = [
+        line.split(maxsplit=2)
+        for line in world.docker("ps", "--no-trunc", "--format", "{{.ID}} {{.Image}} {{.Status}}")
+    ]
+    name = f"127.0.0.1:{world.ports['aws']}/bmii@{image['imageDigest']}"
+    [(container, _, status)] = [line for line in running if line[1] == name]
+    assert status.startswith("Up")
+    [told] = json.loads("\n".join(world.docker("inspect", container)))
+    assert told["Config"]["User"] == "10001"
+    assert told["HostConfig"]["Memory"] == 2048 << 20
+    assert told["HostConfig"]["PortBindings"] in ({}, None)
+    labels = told["Config"]["Labels"]
+    [task] = world.client("ecs").list_tasks(cluster="bmii", desiredStatus="RUNNING")["taskArns"]
+    assert labels["com.amazonaws.ecs.task-arn"] == task
+
+
+def test_both_worlds_are_containers_and_answer_alike(world):
+    images = world.docker("ps", "--format", "{{.Image}}")
+    assert images.count("bmii-rehearsal/postgres") == 2  # the old database, and the database instance
+    assert {"bmii-rehearsal/bmii", "bmii-rehearsal/store"} <= set(images)
+    instance = world.client("rds").describe_db_instances()["DBInstances"][0]
+    assert instance["Endpoint"]["Address"].startswith("10.213.")
+    parameter = world.client("ssm").get_parameter(Name="/bmii/docker/API_KEY", WithDecryption=True)
+    key = parameter["Parameter"]["Value"]
+    old, new = (f"http://127.0.0.1:{world.ports[name]}" for name in ("service", "aws"))
+    for smiles in MOLECULES:
+        assert world.rank(f"{new}/_alb/bmii", smiles, key) == world.rank(old, smiles)
+
+
+def test_a_second_run_changes_nothing(world):
+    found = counts(world.playbook("migrate"))
+    assert (found["changed"], found["failed"]) == (0, 0)
+
+
+def test_the_way_out_leaves_no_container_volume_or_network(world):
+    world.playbook("stack_down")
+    stack = f"label=bmii.rehearsal={world.folder}/stack"
+    assert world.docker("ps", "--all", "--quiet", "--filter", stack) == []
+    assert world.docker("network", "ls", "--quiet", "--filter", stack) == []
+    names = world.docker("ps", "--all", "--format", "{{.Names}}") + world.docker("volume", "ls", "--quiet")
+    assert [name for name in names if name.startswith("ministack-")] == []
+    assert not (world.folder / "stack").exists()
