@@ -16,7 +16,7 @@ from time import monotonic
 
 from engines.ledger import keeper, processes
 from rehearsal import service
-from rehearsal.containers import SERVICES, Containers
+from rehearsal.containers import SERVICES, Containers, client
 from rehearsal.errors import RehearsalError
 from rehearsal.programs import Program, in_use
 from rehearsal.raising import InContainers, Raising, step_mark
@@ -74,6 +74,8 @@ def up(config: StackConfig) -> Report:
         supervisor = _supervisor(config)
         if _is_complete(config, supervisor):
             return _report(config, changed=False, programs=_running(config))
+        if config.containers:
+            client()  # without an engine nothing is begun
         began = monotonic()
         raising = _raising(config, supervisor)
         end_marked(step_mark(config))  # what an `up` that was killed had begun would be in our way

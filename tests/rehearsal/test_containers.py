@@ -44,3 +44,4 @@ def test_without_an_engine_nothing_runs_and_the_way_there_is_told(tmp_path, no_e
     with pytest.raises(RehearsalError, match="no Docker engine answers") as refused:
         stack.up(config)
     assert "DOCKER_HOST" in refused.value.remedy
+    assert not config.folder.exists()
