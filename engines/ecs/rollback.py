@@ -43,13 +43,13 @@ def run(way: WayBack, clients: Clients, *, check: bool, tell: Emit = emit) -> Ou
     Raises ``ReleaseConfigurationError`` when there is no such revision, and ``RolloutError`` when it did not
     reach the users: the service is then where it was, or the error says that it is not.
     """
-    current = _current(way, clients)
-    assert current.service is not None  # noqa: S101 - _current has made sure, for the type checker
-    target = _target(way, clients, str(current.service["taskDefinition"]))
+    now = _running(way, clients)
+    current = Current(now, service.definition(clients, now["taskDefinition"]))
+    target = _target(way, clients, str(now["taskDefinition"]))
     steps = _plan(way, current, target)
     if check:
         return rollout.planned(steps, current)
-    order = Order(release_of(target), _service_of(way, current.service), way.wait, way.url, way.health_path)
+    order = Order(release_of(target), _service_of(way, now), way.wait, way.url, way.health_path)
     return rollout.carry_out(order, steps, current, clients, tell)
 
 
@@ -93,7 +93,8 @@ def release_of(registered: Mapping[str, Any]) -> Release:
     )
 
 
-def _current(way: WayBack, clients: Clients) -> Current:
+def _running(way: WayBack, clients: Clients) -> Mapping[str, Any]:
+    """Return the service as it is. Raises ``ReleaseConfigurationError`` when there is none."""
     now = service.describe(clients, way.cluster, way.name)
     if not plan.is_there(now):
         raise ReleaseConfigurationError(
@@ -101,7 +102,7 @@ def _current(way: WayBack, clients: Clients) -> Current:
             subject=f"service {way.name} in cluster {way.cluster}",
             remedy="The deploy phase makes it: run `ansible-playbook playbooks/deploy.yml`.",
         )
-    return Current(now, service.definition(clients, now["taskDefinition"]))
+    return now
 
 
 def _target(way: WayBack, clients: Clients, running: str) -> Mapping[str, Any]:
