@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rehearsal.fargate_health import Check
-from rehearsal.fargate_registry import PullError, Registry, StartError, parse
+from rehearsal.fargate_registry import PullError, RegistryImages, StartError, parse
 from rehearsal.programs import LOOPBACK
 
 _SECOND = 1_000_000_000
@@ -81,15 +81,10 @@ class Engine:
         self.containers = _Containers(client, network, self.images, injected)
 
 
-class _Images:
+class _Images(RegistryImages):
     def __init__(self, client: Any, port: int) -> None:
+        super().__init__(port)
         self._client = client
-        self._port = port
-        self._registry = Registry(port)
-
-    def get_registry_data(self, image: str, **_: object) -> Any:
-        """Return an object whose ``id`` is the digest that ``image`` stands for."""
-        return type("RegistryData", (), {"id": self._registry.digest(parse(image, self._port))})
 
     def pull(self, image: str, platform: str | None = None, **_: object) -> str:
         """Fetch an image from the account's registry, and return its name there. Raises ``PullError``.

@@ -18,7 +18,7 @@ from typing import Any
 
 from rehearsal import fargate_command, fargate_health, fargate_memory
 from rehearsal.fargate_registry import Image as Manifest
-from rehearsal.fargate_registry import PullError, Reference, Registry, parse
+from rehearsal.fargate_registry import PullError, Reference, RegistryImages, parse
 from rehearsal.fargate_rootfs import unpack
 from rehearsal.fargate_task import NETWORK, Container
 from rehearsal.programs import LOOPBACK
@@ -56,15 +56,10 @@ class _Image:
         return True
 
 
-class _Images:
+class _Images(RegistryImages):
     def __init__(self, folder: Path, port: int) -> None:
+        super().__init__(port)
         self._folder = folder
-        self._port = port
-        self._registry = Registry(port)
-
-    def get_registry_data(self, image: str, **_: object) -> Any:
-        """Return an object whose ``id`` is the digest that ``image`` stands for."""
-        return type("RegistryData", (), {"id": self._registry.digest(parse(image, self._port))})
 
     def pull(self, image: str, platform: str | None = None, **_: object) -> _Image:
         """Fetch and unpack an image. Raises ``PullError``."""

@@ -1,4 +1,4 @@
-"""What the Fargate runner asks of a registry: manifest, configuration and layers, each checked by digest."""
+"""What an engine asks of a registry: manifest, configuration and layers, each checked by digest."""
 
 from __future__ import annotations
 
@@ -138,6 +138,18 @@ class Registry:
             missing = response.status == HTTPStatus.NOT_FOUND
             raise PullError("not found" if missing else f"registry answered {response.status}", subject=path)
         return connection, response
+
+
+class RegistryImages:
+    """What every engine's ``images`` answers from the registry alone, as docker-py does."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self._registry = Registry(port)
+
+    def get_registry_data(self, image: str, **_: object) -> Any:
+        """Return an object whose ``id`` is the digest that ``image`` stands for."""
+        return type("RegistryData", (), {"id": self._registry.digest(parse(image, self._port))})
 
 
 def _fits(entry: dict[str, Any], architecture: str) -> bool:
