@@ -5,17 +5,17 @@ from __future__ import annotations
 import base64
 import hashlib
 import threading
-import zlib
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 from urllib.parse import unquote_plus
 from xml.etree import ElementTree
 
 from botocore.exceptions import BotoCoreError, ClientError
+from isal import isal_zlib
 
 from engines.objects.attributes import Attributes
 from engines.objects.buffers import Buffers
@@ -33,10 +33,14 @@ Answered = TypeVar("Answered")
 
 
 class Checksums:
-    """Checksums that a target checks and keeps, until it turns out that it refuses such headers."""
+    """Checksums that a target checks and keeps, until it turns out that it refuses such headers.
+
+    ``checked`` once it has answered a part's CRC32 with that of what it received.
+    """
 
     def __init__(self) -> None:
         self.understood = True
+        self.checked = False
 
     def ask(self, checksum: dict[str, str], ask: Callable[[dict[str, str]], Answered]) -> Answered:
         """Call ``ask`` with ``checksum``, or with nothing where the target does not understand it."""
@@ -48,6 +52,14 @@ class Checksums:
                     raise
                 self.understood = False
         return ask({})
+
+
+class Part(NamedTuple):
+    """A part that arrived."""
+
+    etag: str
+    crc: int
+    size: int
 
 
 @dataclass(frozen=True)
@@ -76,12 +88,11 @@ class Upload:
         self._part_size = max(lane.part_size, -(-size // _MOST_PARTS))
         self.identity = ""
         self.digest = hashlib.sha256()
-        self._crc = 0
         self._checksums = True
         self._turn = 0
         self._failed = False
         self._turned = threading.Condition()
-        self._parts: list[tuple[str, str]] = []
+        self._parts: list[Part] = []
 
     def begin(self, attributes: Attributes) -> None:
         """Open the upload."""
@@ -113,7 +124,7 @@ class Upload:
             sent.append(future)
         self._parts = list(_all_of(sent))
 
-    def _part(self, number: int, start: int, content: memoryview) -> tuple[str, str]:
+    def _part(self, number: int, start: int, content: memoryview) -> Part:
         try:
             body = Body(self._lane.source, self._key, self._etag, start, start + len(content))
             try:
@@ -135,36 +146,39 @@ class Upload:
         if self._failed:
             raise TruncatedError("another part of it could not be carried")
         self.digest.update(content)
-        self._crc = zlib.crc32(content, self._crc)
         with self._turned:
             self._turn += 1
             self._turned.notify_all()
 
-    def _put(self, number: int, content: memoryview) -> tuple[str, str]:
-        crc = _base64(zlib.crc32(content))
+    def _put(self, number: int, content: memoryview) -> Part:
+        crc = isal_zlib.crc32(content)
         query = [("partNumber", str(number + 1)), ("uploadId", self.identity)]
-        target = self._lane.target
-        # Over TLS the checksum is enough, as it is for other AWS tools.
-        is_secure = self._checksums and target.address.url.startswith("https:")
+        target, checksums = self._lane.target, self._lane.checksums
+        # Over TLS, or where it is seen to be checked, the checksum is enough, as it is for other AWS tools.
+        is_enough = self._checksums and (checksums.checked or target.address.url.startswith("https:"))
         answer = target.call(
             "UploadPart",
             "PUT",
             self._key,
             query=query,
-            headers={_CRC: crc} if self._checksums else {},
+            headers={_CRC: _base64(crc)} if self._checksums else {},
             body=content,
-            digest=UNSIGNED if is_secure else "",
+            digest=UNSIGNED if is_enough else "",
         )
         answer.skip()
+        if received := answer.headers.get(_CRC):
+            if received != _base64(crc):
+                raise TruncatedError("the target received something else than was sent")
+            checksums.checked = True
         self._lane.arrived(len(content))
-        return answer.headers.get("etag", "").strip('"'), crc
+        return Part(answer.headers.get("etag", "").strip('"'), crc, len(content))
 
     def complete(self, condition: Mapping[str, str]) -> str:
         """Make an object of the parts and return its ETag."""
         parts = "".join(
-            f"<Part>{f'<ChecksumCRC32>{crc}</ChecksumCRC32>' if self._checksums else ''}"
-            f"<ETag>&#34;{etag}&#34;</ETag><PartNumber>{number}</PartNumber></Part>"
-            for number, (etag, crc) in enumerate(self._parts, start=1)
+            f"<Part>{f'<ChecksumCRC32>{_base64(part.crc)}</ChecksumCRC32>' if self._checksums else ''}"
+            f"<ETag>&#34;{part.etag}&#34;</ETag><PartNumber>{number}</PartNumber></Part>"
+            for number, part in enumerate(self._parts, start=1)
         )
         body = (
             f'<CompleteMultipartUpload xmlns="http://s3.amazonaws.com/doc/2006-03-01/">{parts}'
@@ -184,12 +198,18 @@ class Upload:
             raise refusal("CompleteMultipartUpload", 500, text)
         found = element(text, "ChecksumCRC32")
         # One of all bytes, not one of the parts' checksums, which ends in their number.
-        if found and "-" not in found and found != _base64(self._crc):
+        if found and "-" not in found and found != _base64(self._whole_crc()):
             raise TruncatedError("the target made something else of its parts")
         return element(text, "ETag").strip('"')
 
+    def _whole_crc(self) -> int:
+        crc = 0
+        for part in self._parts:
+            crc = isal_zlib.crc32_combine(crc, part.crc, part.size)
+        return crc
 
-def _all_of(futures: list[Future[tuple[str, str]]]) -> Iterator[tuple[str, str]]:
+
+def _all_of(futures: list[Future[Part]]) -> Iterator[Part]:
     """Yield all results once all have ended; raise the error that was the cause of the others."""
     errors = [error for future in futures if (error := future.exception()) is not None]
     causes = [error for error in errors if not isinstance(error, TruncatedError)]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import socket
 import threading
+import zlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from http.server import ThreadingHTTPServer
@@ -229,6 +231,56 @@ def test_a_large_object_is_sent_in_parts_with_checksums_and_hashed_as_one(server
     parts = {asked.path: asked.body for asked in server.seen if asked.command == "PUT"}
     assert b"".join(body for _, body in sorted(parts.items())) == BODY
     assert all(asked.headers["x-amz-checksum-crc32"] for asked in server.seen if asked.command == "PUT")
+
+
+def crc(body: bytes) -> str:
+    return base64.b64encode(zlib.crc32(body).to_bytes(4, "big")).decode()
+
+
+def checking(handler):
+    """Take what is written, and say which checksum it had."""
+    if handler.command == "PUT":
+        answer(200, ETag='"t"', **{"x-amz-checksum-crc32": crc(handler.server.seen[-1].body)})(handler)
+    elif handler.command == "POST" and "uploads" not in handler.path:
+        whole = f"<R><ETag>t</ETag><ChecksumCRC32>{crc(BODY)}</ChecksumCRC32></R>"
+        answer(200, whole.encode())(handler)
+    else:
+        source(handler)
+
+
+def test_over_plain_http_parts_are_signed_until_the_store_shows_that_it_checks_them(server, store):
+    server.otherwise = checking
+    with ThreadPoolExecutor(1) as pool:
+        lane = Lane(
+            store, store, len(BODY) // 4, pool, Buffers(), Checksums(), lambda *_: None, lambda _: None
+        )
+        assert Mover(lane).carry(Order("k", len(BODY), "e")).record.sha256 == hashlib.sha256(BODY).hexdigest()
+    first, *others = [asked for asked in server.seen if asked.command == "PUT"]
+    assert first.headers["x-amz-content-sha256"] == hashlib.sha256(first.body).hexdigest()
+    assert len(others) >= 3
+    assert {asked.headers["x-amz-content-sha256"] for asked in others} == {"UNSIGNED-PAYLOAD"}
+    assert all(asked.headers["x-amz-checksum-crc32"] == crc(asked.body) for asked in (first, *others))
+
+
+def test_a_store_that_says_nothing_of_checksums_gets_every_part_signed(server, store):
+    server.otherwise = source
+    mover(store, server, len(BODY) // 4)(Order("k", len(BODY), "e"))
+    written = [asked for asked in server.seen if asked.command == "PUT"]
+    assert all(
+        asked.headers["x-amz-content-sha256"] == hashlib.sha256(asked.body).hexdigest() for asked in written
+    )
+
+
+def test_another_checksum_of_a_part_is_noticed(server, store):
+    def other(handler):
+        if handler.command == "PUT":
+            return answer(200, ETag='"t"', **{"x-amz-checksum-crc32": "AAAAAA=="})(handler)
+        return source(handler)
+
+    server.otherwise = other
+    with pytest.raises(TruncatedError, match="something else than was sent"):
+        mover(store, server, len(BODY) // 4)(Order("k", len(BODY), "e"))
+    assert server.seen[-1].command == "DELETE"
 
 
 def test_a_success_that_ends_in_an_error_is_none(server, store):
