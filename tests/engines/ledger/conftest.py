@@ -30,10 +30,13 @@ class Process:
 
     def __init__(self, run_id: str = "") -> None:
         self._popen = subprocess.Popen(
-            [sys.executable, "-c", "input()"],
+            [sys.executable, "-c", "print(flush=True); input()"],
             stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
             env={**os.environ, processes.MARK: run_id},
         )
+        assert self._popen.stdout
+        self._popen.stdout.readline()  # before that it may not be the program yet, and have no command line
         self.owner = Owner.of(self._popen.pid)
 
     def kill(self) -> None:
