@@ -246,7 +246,8 @@ def main() -> None:
             count = 1 if name == "memory" else options.rounds
             samples = rounds(taking_part, count, servers=(old.pid, new.pid), say=say)
             setting = {"rounds": count, "scale": options.scale}
-            publish(Report(f"objects-{name}", setting, samples, told(name, samples)), (TUNED, CHECKED, DEFAULTS))
+            report = Report(f"objects-{name}", setting, samples, told(name, samples))
+            publish(report, (TUNED, CHECKED, DEFAULTS))
 
 
 def _options() -> argparse.Namespace:
