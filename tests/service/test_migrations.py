@@ -129,13 +129,15 @@ def test_two_upgrades_at_once_do_not_race(bare_platform, alembic_ini):
 def test_an_upgrade_by_hand_waits_for_one_by_the_module(bare_platform, alembic_ini):
     environment = {"PATH": "", "DATABASE_URL": bare_platform.environment["DATABASE_URL"]}
     arguments = [sys.executable, "-m", "alembic", "-c", str(alembic_ini), "upgrade", "head"]
+    # It ends each try with a commit, and what goes before its first try with none.
     waits = (
-        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE '%try_adv%'"
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query = 'COMMIT'"
         " AND pid <> pg_backend_pid()"
     )
     with bare_platform.engine.connect() as other:
         other.exec_driver_sql(lock.TRY)
-        other.commit()
+        other.rollback()  # the lock is the session's
+        assert bare_platform.rows(waits) == [(0,)]
         with subprocess.Popen(arguments, env=environment) as upgrade:
             while bare_platform.rows(waits) == [(0,)]:
                 assert upgrade.poll() is None
