@@ -11,6 +11,7 @@ import functools
 import os
 import threading
 from collections.abc import Iterator
+from http import HTTPStatus
 from typing import Any
 
 import boto3
@@ -29,17 +30,26 @@ _UNKNOWN = frozenset(
     {"InvalidClientTokenId", "UnrecognizedClientException", "InvalidAccessKeyId", "SignatureDoesNotMatch"}
 )
 _CLOCK = frozenset({"RequestTimeTooSkewed"})
+_THROTTLED = frozenset(
+    {"Throttling", "ThrottlingException", "RequestLimitExceeded", "TooManyRequestsException"}
+)
 _DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"})
 # A session makes one client at a time; the clients themselves may be used by any thread.
 _MAKING = threading.Lock()
 
 
 class AwsError(EngineError):
-    """AWS refused or could not be reached. ``code`` is AWS's own error code, empty if there was no answer."""
+    """AWS refused or could not be reached. ``code`` is AWS's own error code, empty if there was no answer.
 
-    def __init__(self, what: str, *, subject: str = "", remedy: str = "", code: str = "") -> None:
+    ``is_passing``: nobody has to do anything for the same call to succeed later.
+    """
+
+    def __init__(
+        self, what: str, *, subject: str = "", remedy: str = "", code: str = "", is_passing: bool = False
+    ) -> None:
         super().__init__(what, subject=subject, remedy=remedy)
         self.code = code
+        self.is_passing = is_passing
 
 
 def client(service: str, **options: Any) -> Any:
@@ -117,7 +127,12 @@ def translated(subject: str) -> Iterator[None]:
     except botocore_errors.NoRegionError as error:
         raise AwsError("no AWS region is set", subject=subject, remedy="Set platform_region.") from error
     except botocore_errors.BotoCoreError as error:
-        raise AwsError(str(error), subject=subject, remedy="Check the network and the endpoint.") from error
+        raise AwsError(
+            str(error),
+            subject=subject,
+            remedy="Check the network and the endpoint.",
+            is_passing=isinstance(error, botocore_errors.HTTPClientError),
+        ) from error
 
 
 def _from_client_error(error: botocore_errors.ClientError, subject: str) -> AwsError:
@@ -138,6 +153,11 @@ def _from_client_error(error: botocore_errors.ClientError, subject: str) -> AwsE
         remedy = f"Allow {error.operation_name} in the operator's policy."
     else:
         remedy = ""
+    status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode") or 0)
     return AwsError(
-        f"{error.operation_name} failed ({code}): {message}", subject=subject, remedy=remedy, code=code
+        f"{error.operation_name} failed ({code}): {message}",
+        subject=subject,
+        remedy=remedy,
+        code=code,
+        is_passing=status >= HTTPStatus.INTERNAL_SERVER_ERROR or code in _THROTTLED,
     )

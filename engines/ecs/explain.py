@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -86,15 +87,18 @@ def collect(
     since: datetime,
 ) -> Explanation:
     """Ask ECS, CloudWatch Logs and the load balancer. What one of them does not tell is left out."""
-    ours = [
-        task
-        for task in service.tasks(clients, cluster, name, "STOPPED")
-        if task["taskDefinitionArn"] == definition_arn
-    ]
+    ended: list[Mapping[str, Any]] = []
+    now: Mapping[str, Any] = {}
+    targets: Sequence[Target] = ()
+    with suppress(AwsError):
+        ended = list(service.tasks(clients, cluster, name, "STOPPED"))
+    with suppress(AwsError):
+        now = service.describe(clients, cluster, name) or {}
+    with suppress(AwsError):
+        targets = service.targets(clients, target_group_arn) if target_group_arn else ()
+    ours = [task for task in ended if task["taskDefinitionArn"] == definition_arn]
     ours.sort(key=_telling, reverse=True)
-    now = service.describe(clients, cluster, name) or {}
     recent = [event["message"] for event in now.get("events", []) if event["createdAt"] >= since]
-    targets = service.targets(clients, target_group_arn) if target_group_arn else ()
     return Explanation(
         stopped=stopped(clients, release, ours[:_TASKS]),
         health=health(recent, release.container_port, int(now.get("healthCheckGracePeriodSeconds") or 0)),

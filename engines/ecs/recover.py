@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from engines.aws import translated
+from engines.aws import AwsError, translated
 from engines.ecs import explain, plan, service
 from engines.ecs.definition import Release
 from engines.ecs.errors import RolloutError
@@ -55,7 +55,10 @@ def failure(lost: Lost, observer: Observer) -> RolloutError:
         target_group_arn=goal.target_group_arn,
         since=lost.began,
     )
-    back = _go_back(lost, observer)
+    try:
+        back = _go_back(lost, observer)
+    except AwsError as error:
+        back = Back("", False, f"It could not be brought back to what ran before: {error.what}.")
     found = why.text()
     return RolloutError(
         f"release {short(goal.definition_arn)} did not reach its users: {verdict.text}"
@@ -73,12 +76,17 @@ def _go_back(lost: Lost, observer: Observer) -> Back:
     good = plan.last_good(before)
     if before is None or not good:
         return Back("", False, "There is no earlier good revision to go back to.")
-    if good == goal.definition_arn:
+    now = _after_the_breaker(observer, goal)
+    if now.get("status") != "ACTIVE":
+        return Back("", False, "The service is not there any more: somebody has deleted it meanwhile.")
+    if now["taskDefinition"] not in {goal.definition_arn, good}:
+        there = now["taskDefinition"]
+        return Back(there, False, f"Somebody has moved it to {short(there)} meanwhile, where it was left.")
+    request = _restoring(lost, before, now, good)
+    if good == goal.definition_arn and not request:
         return Back(
             good, False, f"It is itself the last good revision, {short(good)}: nothing to go back to."
         )
-    now = _after_the_breaker(observer, goal)
-    request = _restoring(lost, before, now, good)
     if request:
         observer.tell("ecs.back", service=goal.service, text=f"moving the service back to {short(good)}")
         with translated(f"moving service {goal.service} back to {short(good)}"):
@@ -101,7 +109,7 @@ def _after_the_breaker(observer: Observer, goal: Goal) -> Mapping[str, Any]:
     while True:
         now = service.describe(observer.clients, goal.cluster, goal.service) or {}
         given_up = plan.deployment(now, goal.deployment_id).get("rolloutState") == "FAILED"
-        if now["taskDefinition"] != goal.definition_arn or not given_up or time.monotonic() > until:
+        if now.get("taskDefinition") != goal.definition_arn or not given_up or time.monotonic() > until:
             return now
         time.sleep(_PAUSE)
 

@@ -8,15 +8,15 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from engines.aws import translated
+from engines.aws import AwsError, translated
 from engines.ecs import plan, recover, scaling, service, trial
-from engines.ecs.definition import NOT_KNOWN_YET, Release, digest_of
+from engines.ecs.definition import NOT_KNOWN_YET, Release
 from engines.ecs.errors import ReleaseConfigurationError
 from engines.ecs.plan import Current, Plan, Service
 from engines.ecs.recover import Lost
 from engines.ecs.scaling import Scaling, Steps
 from engines.ecs.service import Clients
-from engines.ecs.watch import Goal, Observer, Wait
+from engines.ecs.watch import Goal, Observer, Wait, short
 from engines.events import Emit, emit
 from engines.smoke.http import Http
 
@@ -113,10 +113,15 @@ def carry_out(order: Order, steps: Plan, current: Current, clients: Clients, tel
     start, began = time.monotonic(), datetime.now(UTC) - _SKEW
     arn, now = _apply(order, steps, current, clients, tell)
     goal = _goal(order, arn, plan.primary(now).get("id", ""))
-    wait = order.wait if steps.actions else replace(order.wait, steady=0)
+    # A rollout that an earlier run has begun and not seen the end of has yet to prove itself, too.
+    is_settled = not steps.actions and plan.primary(now).get("rolloutState") == "COMPLETED"
+    wait = replace(order.wait, steady=0) if is_settled else order.wait
     with Http(window=0, timeout=_LOOK_TIMEOUT) as http:
         observer = Observer(clients, http, wait, tell)
-        verdict = observer.until(goal)
+        try:
+            verdict = observer.until(goal)
+        except AwsError as error:
+            raise _unwatched(error, arn) from error
         if verdict.state != "done":
             lost = Lost(order.release, order.service, goal, verdict, current, began)
             raise recover.failure(lost, observer)
@@ -197,10 +202,20 @@ def _goal(order: Order, arn: str, deployment_id: str) -> Goal:
         service=order.service.name,
         deployment_id=deployment_id,
         definition_arn=arn,
-        digest=digest_of(order.release.image),
+        # Empty for a revision of somebody else's whose image is a tag; a release of ours has a digest.
+        digest=order.release.image.partition("@")[2],
         url=order.url,
         health_path=order.health_path,
         target_group_arn=order.service.target_group_arn,
+    )
+
+
+def _unwatched(error: AwsError, arn: str) -> AwsError:
+    return AwsError(
+        f"{error.what}. The rollout of {short(arn)} goes on unwatched",
+        subject=error.subject,
+        remedy=f"{error.remedy} The same command watches it to its end, or undoes it.".strip(),
+        code=error.code,
     )
 
 

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from engines.aws import AwsError
 from engines.ecs import plan, service
 from engines.ecs.service import Clients
 from engines.events import Emit
@@ -71,6 +72,7 @@ class Seen:
     answers: int | None
     answer: str
     lost: int = 0
+    is_deleted: bool = False
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,8 @@ def judge(goal: Goal, seen: Seen) -> Verdict:
     """Say whether the goal is reached, can still be reached, or is lost."""
     if seen.our_state == "FAILED":
         return Verdict("failed", f"ECS gave the rollout up: {seen.our_reason or 'without a reason'}")
+    if seen.is_deleted:
+        return Verdict("replaced", "the service was deleted")
     if seen.definition_arn != goal.definition_arn or seen.deployment_id != goal.deployment_id:
         return Verdict(
             "replaced", f"the service was moved to another deployment, of {short(seen.definition_arn)}"
@@ -156,26 +160,35 @@ class Observer:
     def until(self, goal: Goal) -> Verdict:
         """Look until the goal is reached or lost, or ``wait.timeout`` seconds went by without progress.
 
-        Raises ``AwsError`` when AWS cannot be asked.
+        Raises ``AwsError`` when AWS refuses to be asked; that it cannot be asked may pass.
         """
         best, moved = 0, time.monotonic()
         pause, told, told_at = self.wait.first, "", 0.0
         course = Course(self.wait.steady)
         while True:
-            seen = self.look(goal)
+            verdict, reached = self._so_far(goal, course)
             now = time.monotonic()
-            verdict = course.after(judge(goal, seen), now, seen.lost)
             if verdict.text != told or now - told_at > self.wait.heartbeat:
                 self.tell("ecs.rollout", service=goal.service, state=verdict.state, text=verdict.text)
                 told, told_at = verdict.text, now
             if verdict.state != "waiting":
                 return verdict
-            if progress(seen) > best:
-                best, moved = progress(seen), now
+            if reached > best:
+                best, moved = reached, now
             if now - moved > self.wait.timeout:
                 return Verdict("timeout", f"no progress in {self.wait.timeout:g} s: {verdict.text}")
             time.sleep(pause)
             pause = min(pause * 1.5, self.wait.longest)
+
+    def _so_far(self, goal: Goal, course: Course) -> tuple[Verdict, int]:
+        """Look once; return what all looks have come to, and the progress."""
+        try:
+            seen = self.look(goal)
+        except AwsError as error:
+            if not error.is_passing:
+                raise
+            return Verdict("waiting", f"AWS cannot be asked: {error.what}"), 0
+        return course.after(judge(goal, seen), time.monotonic(), seen.lost), progress(seen)
 
     def look(self, goal: Goal) -> Seen:
         """Return how things stand now."""
@@ -196,6 +209,7 @@ class Observer:
             answers=answers,
             answer=answer,
             lost=_lost(self.clients, goal) if self.wait.steady else 0,
+            is_deleted=now.get("status") in {"DRAINING", "INACTIVE"},
         )
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -107,6 +109,46 @@ def test_what_ecs_takes_for_a_success_is_undone_when_another_image_answers(world
     assert failed["details"]["back"]["verified"]
     assert world.running() == digest(good)
     assert world.service()["desiredCount"] == 2
+
+
+def test_settings_that_fail_are_undone_where_the_revision_stays(world):
+    image = world.image("good")
+    world.call(image=image)
+    # Nothing can be reached in so little time: what is asked for is the way back.
+    failed = world.call(image=image, subnet_ids=["subnet-2"], desired_count=2, timeout=0)
+    assert failed["details"]["reason"] == "timeout"
+    network = world.service()["networkConfiguration"]["awsvpcConfiguration"]
+    assert sorted(network["subnets"]) == ["subnet-1", "subnet-2"]
+    assert world.service()["desiredCount"] == 1
+    assert "nothing to go back to" not in failed["msg"]
+
+
+def test_what_somebody_else_has_released_meanwhile_is_left_alone(world):
+    world.call(image=world.image("good"))
+    theirs = world.call(image=world.image("better"))["task_definition_arn"]
+    late = world.image("late")
+    with ThreadPoolExecutor(1) as thread:
+        ours = thread.submit(world.call, image=late)
+        while not world.service()["taskDefinition"].endswith(":3"):
+            time.sleep(0.1)
+        first = theirs.removesuffix(":2") + ":1"
+        world.ecs.update_service(cluster=world.name, service=world.name, taskDefinition=first)
+        failed = ours.result()
+    assert failed["details"]["reason"] == "replaced"
+    assert f"Somebody has moved it to {world.name}:1 meanwhile, where it was left." in failed["msg"]
+    assert world.service()["taskDefinition"] == first
+
+
+def test_a_service_that_somebody_deletes_meanwhile_is_told(world):
+    world.call(image=world.image("good"))
+    late = world.image("late")
+    with ThreadPoolExecutor(1) as thread:
+        ours = thread.submit(world.call, image=late)
+        while not world.service()["taskDefinition"].endswith(":2"):
+            time.sleep(0.1)
+        world.ecs.delete_service(cluster=world.name, service=world.name, force=True)
+        failed = ours.result()
+    assert "somebody has deleted it meanwhile" in failed["msg"]
 
 
 def test_a_first_release_that_failed_succeeds_once_its_secret_is_there(world):

@@ -67,3 +67,25 @@ def test_a_revision_that_is_no_good_is_explained_and_the_service_stays_where_it_
     assert "does not exist" in back(world, to=f"{world.name}:99")["msg"]
     world.ecs.deregister_task_definition(taskDefinition=bad)
     assert "was taken out of use" in back(world, to=bad)["msg"]
+
+
+def test_a_revision_whose_image_is_a_tag_is_gone_back_to_all_the_same(world):
+    runs = world.service()["taskDefinition"]
+    found = world.ecs.describe_task_definition(taskDefinition=runs)["taskDefinition"]
+    container = found["containerDefinitions"][0]
+    digest = container["image"].partition("@")[2]
+    kind = "application/vnd.oci.image.manifest.v1+json"
+    url = f"{world.endpoint}/v2/{world.name}/manifests"
+    manifest = world.http.request("GET", f"{url}/{digest}", headers={"Accept": kind}).data
+    tagged = world.http.request("PUT", f"{url}/stable", body=manifest, headers={"Content-Type": kind})
+    assert tagged.status < 300
+    kept = ("family", "cpu", "memory", "networkMode", "executionRoleArn", "taskRoleArn")
+    registered = world.ecs.register_task_definition(
+        **{name: found[name] for name in kept},
+        requiresCompatibilities=["FARGATE"],
+        containerDefinitions=[{**container, "image": f"{world.repository}:stable"}],
+    )["taskDefinition"]["taskDefinitionArn"]
+    moved = back(world, to=registered.rpartition("/")[2])
+    assert moved.get("msg", "") == ""
+    assert world.service()["taskDefinition"] == registered
+    assert world.running() == digest

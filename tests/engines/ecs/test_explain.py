@@ -1,9 +1,14 @@
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
+from engines.aws import AwsError
+from engines.ecs import explain
+from engines.ecs.definition import Release
 from engines.ecs.explain import Explanation, StoppedTask, _telling, ended, health, redact, unhealthy
-from engines.ecs.service import Target
+from engines.ecs.service import Clients, Target
 
 
 @pytest.mark.parametrize(
@@ -96,3 +101,24 @@ def test_tasks_that_ended_alike_are_told_once():
         "Task x stopped (and 2 more like it): exited",
         "  Container b: exit code 1",
     ]
+
+
+def test_what_one_of_them_does_not_tell_is_left_out(monkeypatch):
+    def away(*_):
+        raise AwsError("Could not connect", is_passing=True)
+
+    now = {"events": [{"message": "has started 1 tasks", "createdAt": datetime.now(UTC)}]}
+    monkeypatch.setattr(explain.service, "tasks", away)
+    monkeypatch.setattr(explain.service, "targets", away)
+    monkeypatch.setattr(explain.service, "describe", lambda *_: now)
+    found = explain.collect(
+        Clients(),
+        Release("bmii", "image", 8000, 256, 512, "role", "role", "group", "us-east-1"),
+        cluster="bmii",
+        name="bmii",
+        definition_arn="bmii:7",
+        target_group_arn="group",
+        since=datetime.now(UTC) - timedelta(minutes=1),
+    )
+    assert found.events == ("has started 1 tasks",)
+    assert found.stopped == ()

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from engines.aws import AwsError
 from engines.ecs import service
 from engines.ecs.service import Clients
 from engines.ecs.watch import Course, Goal, Observer, Seen, Verdict, Wait, judge, progress, short
@@ -59,6 +60,10 @@ def test_a_rollout_that_ecs_gave_up_is_failed_even_after_it_went_back():
 @pytest.mark.parametrize("change", [{"definition_arn": OLD}, {"deployment_id": "d3"}])
 def test_another_deployment_is_not_ours(change):
     assert judge(GOAL, replace(THERE, **change)).state == "replaced"
+
+
+def test_a_deleted_service_is_not_waited_for():
+    assert judge(GOAL, replace(THERE, is_deleted=True)).text == "the service was deleted"
 
 
 def test_scaled_to_zero_there_is_nothing_to_answer():
@@ -121,6 +126,39 @@ def test_what_crashes_and_is_replaced_between_two_looks_did_not_stay():
 )
 def test_a_task_fails_by_its_own_fault_only(code, reason, failed):
     assert service.failed({"stopCode": code, "stoppedReason": reason}) is failed
+
+
+def watching(monkeypatch, *looks, timeout=60.0):
+    """Return an observer for whom things stand like that, look by look."""
+    following = iter(looks)
+
+    def look(self, goal):
+        found = next(following)
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    monkeypatch.setattr(Observer, "look", look)
+    return Observer(Clients(), None, Wait(timeout, first=0.01, longest=0.01), lambda *_, **__: None)
+
+
+def test_a_moment_without_aws_is_waited_through(monkeypatch):
+    lost = AwsError("Could not connect", is_passing=True)
+    starting = replace(THERE, rollout_state="IN_PROGRESS")
+    assert watching(monkeypatch, starting, lost, lost, THERE).until(GOAL).state == "done"
+
+
+def test_what_aws_refuses_is_not_waited_for(monkeypatch):
+    denied = AwsError("DescribeServices failed (AccessDenied)", code="AccessDenied")
+    with pytest.raises(AwsError, match="AccessDenied"):
+        watching(monkeypatch, denied, THERE).until(GOAL)
+
+
+def test_aws_that_stays_away_is_a_timeout(monkeypatch):
+    lost = AwsError("Could not connect", is_passing=True)
+    verdict = watching(monkeypatch, *[lost] * 1000, timeout=0.05).until(GOAL)
+    assert verdict.state == "timeout"
+    assert "AWS cannot be asked: Could not connect" in verdict.text
 
 
 def test_a_long_wait_tells_that_it_is_alive(monkeypatch):
