@@ -128,7 +128,9 @@ class Upload:
         try:
             body = Body(self._lane.source, self._key, self._etag, start, start + len(content))
             try:
-                body.readinto(content)
+                # Memory is used again: what is not read is another object's.
+                if body.etag != self._etag or body.readinto(content) != len(content):
+                    raise TruncatedError("it was replaced while it was copied")
             finally:
                 body.close()
             self._hash(number, content)

@@ -25,6 +25,7 @@ from engines.objects.transfer import Mover, Order
 from engines.objects.wire import ConnectError, Wire
 from tests.engines.objects.scripted import (
     BODY,
+    ETAG,
     Handler,
     answer,
     bad_chunk,
@@ -281,6 +282,21 @@ def test_another_checksum_of_a_part_is_noticed(server, store):
     with pytest.raises(TruncatedError, match="something else than was sent"):
         mover(store, server, len(BODY) // 4)(Order("k", len(BODY), "e"))
     assert server.seen[-1].command == "DELETE"
+
+
+def test_an_object_that_shrinks_between_two_parts_is_not_filled_up_with_another(server, store):
+    def shrinking(handler):
+        asked = handler.headers.get("range") or ""
+        if handler.command == "GET" and not asked.startswith("bytes=0-"):
+            start = int(asked[6:].split("-")[0])
+            span = f"bytes {start}-{start + 9}/{start + 10}"
+            return answer(206, BODY[start : start + 10], **ETAG, **{"Content-Range": span})(handler)
+        return source(handler)
+
+    server.otherwise = shrinking
+    with pytest.raises(TruncatedError, match="replaced while it was copied"):
+        mover(store, server, len(BODY) // 4)(Order("k", len(BODY), "e"))
+    assert "DELETE" in {asked.command for asked in server.seen}
 
 
 def test_a_success_that_ends_in_an_error_is_none(server, store):
