@@ -6,7 +6,7 @@ import contextlib
 import hashlib
 import os
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Network
 from pathlib import Path
@@ -24,19 +24,22 @@ _SERVICE_IMAGE = "bmii-rehearsal/bmii"
 _COMPOSE = PROJECT / "service" / "compose.yml"
 _REFERENCE = "bmii/reference/interactions.csv"
 SERVICES = ("postgres", "minio", "bmii")
+_DEFAULT = "unix:///var/run/docker.sock"
 
 
 @dataclass(frozen=True)
 class Containers:
     """A stack's containers, in a network of the range ``subnet``.
 
-    ``settings`` are the variables of the compose file.
+    ``settings`` are the variables of the compose file. ``mark`` is the variable by which what was begun for
+    the stack is found again.
     """
 
     stack: Path
     subnet: str
     settings: Mapping[str, str]
     log: Path
+    mark: tuple[str, str]
 
     @property
     def project(self) -> str:
@@ -56,7 +59,7 @@ class Containers:
             "STACK_FOLDER": str(self.stack),
             "STACK_POSTGRES_IMAGE": POSTGRES_IMAGE,
             "RDS_PERSIST": "1",
-            **{name: value for name, value in os.environ.items() if name.startswith("DOCKER_")},
+            "DOCKER_HOST": address(),
         }
 
     def states(self) -> dict[str, str]:
@@ -86,30 +89,36 @@ class Containers:
 
     def alive(self) -> bool:
         """Say whether the old world may yet serve: a step that failed is not tried for ever."""
-        found = client().containers.list(all=True, filters={"label": self._of_project})
-        codes = [one.attrs["State"]["ExitCode"] for one in found if one.status == "exited"]
+        with _told(f"containers of {self.project}"):
+            found = client().containers.list(
+                all=True, filters={"label": self._of_project}, ignore_removed=True
+            )
+            codes = [one.attrs["State"]["ExitCode"] for one in found if one.status == "exited"]
         return bool(found) and not any(codes)
 
     def remove(self) -> bool:
         """Remove every container of the stack, its volumes and its network; say whether there was one."""
         from docker.errors import NotFound  # noqa: PLC0415
 
-        engine = client()
-        volumes, found = set(), 0
-        for label in (self._of_project, f"{STACK_LABEL}={self.stack}"):
-            for one in engine.containers.list(all=True, filters={"label": label}):
-                volumes |= {each["Name"] for each in one.attrs["Mounts"] if each["Type"] == "volume"}
-                found += 1
-                with contextlib.suppress(NotFound):
-                    one.remove(force=True, v=True)
-        for name in volumes:
-            with contextlib.suppress(NotFound):
-                engine.volumes.get(name).remove(force=True)
-        for network in engine.networks.list(filters={"label": f"{STACK_LABEL}={self.stack}"}):
-            network.remove()
-            found += 1
-        for network in engine.networks.list(filters={"label": self._of_project}):
-            network.remove()
+        engine, found = client(), 0
+        of_stack = ({"label": self._of_project}, {"label": f"{STACK_LABEL}={self.stack}"})
+        with _told(f"containers of {self.project}"):
+            for those in of_stack:
+                for one in engine.containers.list(all=True, filters=those, ignore_removed=True):
+                    found += 1
+                    with contextlib.suppress(NotFound):
+                        one.remove(force=True, v=True)
+            # Not what the containers mount: one that was killed in between has left no container.
+            for those in ({"label": self._of_project}, {"name": f"-{self.project}-"}):
+                for volume in engine.volumes.list(filters=those):
+                    found += 1
+                    with contextlib.suppress(NotFound):
+                        volume.remove(force=True)
+            for those in of_stack:
+                for network in engine.networks.list(filters=those):
+                    found += 1
+                    with contextlib.suppress(NotFound):
+                        network.remove()
         return bool(found)
 
     @property
@@ -151,7 +160,7 @@ class Containers:
                 code = subprocess.run(
                     command,
                     cwd=folder,
-                    env={**os.environ, **self.settings, **_images()},
+                    env={**os.environ, **self.settings, **_images(), **dict([self.mark])},
                     input=None if stdin is None else stdin.encode(),
                     stdin=subprocess.DEVNULL if stdin is None else None,
                     stdout=out,
@@ -168,10 +177,43 @@ class Containers:
             raise not_started(what, f"`{' '.join(command[:3])}` ended with exit code {code}", self.log)
 
 
+def address() -> str:
+    """Return where the engine is: as the environment or Docker's current context says."""
+    if given := os.environ.get("DOCKER_HOST", ""):
+        return given
+    with contextlib.suppress(FileNotFoundError):
+        command = ["docker", "context", "inspect", "--format", "{{.Endpoints.docker.Host}}"]
+        asked = subprocess.run(command, capture_output=True, text=True, check=False)
+        if asked.returncode == 0 and asked.stdout.strip():
+            return asked.stdout.strip()
+    return _DEFAULT
+
+
+@contextlib.contextmanager
+def _told(subject: str) -> Iterator[None]:
+    """Raise what the engine refuses as ``RehearsalError``."""
+    from docker.errors import DockerException  # noqa: PLC0415
+
+    try:
+        yield
+    except DockerException as error:
+        said = getattr(error, "explanation", None) or str(error)
+        raise RehearsalError(
+            f"the engine refuses: {said}", subject=subject, remedy="Mend that and run the same command again."
+        ) from error
+
+
 def client() -> Any:
-    """Return a client of the engine that the environment names. Raises ``RehearsalError`` without one."""
+    """Return a client of this machine's engine. Raises ``RehearsalError`` without one."""
     import docker  # noqa: PLC0415 - needed by stacks of containers only
 
+    where = address()
+    if not where.startswith("unix://"):
+        raise RehearsalError(
+            "a rehearsal runs on an engine of this machine alone",
+            subject=f"Docker engine {where}",
+            remedy="Unset DOCKER_HOST, or choose a context of this machine (`docker context use default`).",
+        )
     try:
         asked = subprocess.run(["docker", "version"], capture_output=True, text=True, check=False)
         found, said = asked.returncode == 0, asked.stderr.strip()
@@ -180,10 +222,10 @@ def client() -> Any:
     if not found:
         raise RehearsalError(
             f"no Docker engine answers: {said}",
-            subject=os.environ.get("DOCKER_HOST", "the default socket"),
+            subject=where,
             remedy="Start one, or set DOCKER_HOST to its address.",
         )
-    return docker.from_env(timeout=120)
+    return docker.DockerClient(base_url=where, timeout=120)
 
 
 def _images() -> dict[str, str]:

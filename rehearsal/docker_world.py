@@ -6,6 +6,7 @@ on who runs a task is mended there.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from collections.abc import Callable
@@ -40,6 +41,7 @@ def apply(found: Network, injected: dict[str, str], assume: Assume) -> None:
     listen_on(found.gateway)
     run_tasks(client, found, injected)
     give_tasks_credentials(assume)
+    name_databases(found)
     run_databases(client, found, os.environ[IMAGE])
 
 
@@ -89,6 +91,18 @@ def give_tasks_credentials(assume: Assume) -> None:
     ecs._register_metadata = with_credentials
 
 
+def name_databases(found: Network) -> None:
+    """Name a server and its data after the stack: to an engine, all rehearsals are one account."""
+    from ministack.services import rds  # noqa: PLC0415
+
+    scope = rds._rds_docker_scope
+
+    def of_stack(*where: Any, **more: Any) -> str:
+        return f"{scope(*where, **more)}-{found.name}"
+
+    rds._rds_docker_scope = of_stack
+
+
 def run_databases(client: Any, found: Network, image: str) -> None:
     """Run a server for a database instance that CloudFormation makes, which is a record only.
 
@@ -127,12 +141,16 @@ def run_databases(client: Any, found: Network, image: str) -> None:
         return identity, provisioners._rds_db_instance_attrs(rds._instances[identity])
 
     def delete(identity: str, properties: dict[str, Any]) -> None:
+        from docker.errors import NotFound  # noqa: PLC0415
+
         instance = rds._instances.get(identity) or {}
+        with contextlib.suppress(NotFound):
+            if instance.get("_docker_container_id"):
+                client.containers.get(instance["_docker_container_id"]).remove(force=True, v=True)
+        with contextlib.suppress(NotFound):
+            if instance.get("_docker_volume_name"):
+                client.volumes.get(instance["_docker_volume_name"]).remove(force=True)
         forget(identity, properties)
-        if instance.get("_docker_container_id"):
-            client.containers.get(instance["_docker_container_id"]).remove(force=True, v=True)
-        if instance.get("_docker_volume_name"):
-            client.volumes.get(instance["_docker_volume_name"]).remove(force=True)
 
     rds._docker_image_for_engine, rds._run_rds_container = image_of, run_in_network
     rds._start_rds_container_for_instance = start_with_master

@@ -12,7 +12,7 @@ from rehearsal import operator_user, postgres, service
 from rehearsal.containers import Containers
 from rehearsal.errors import RehearsalError
 from rehearsal.programs import Program, wait_until_ready
-from rehearsal.stack_config import MARK, PROJECT, TARGET, StackConfig
+from rehearsal.stack_config import PROJECT, TARGET, StackConfig
 from rehearsal.supervision import Supervisor
 
 _START = 60.0  # seconds that a program may take to serve
@@ -26,7 +26,7 @@ class Raising:
         self._config = config
         self._supervisor = supervisor
         self._programs = config.programs()
-        self._mark = dict([step_mark(config)])
+        self._mark = dict([config.step_mark])
         self._settings = {**config.service_environment(), **self._mark}
 
     def run(self) -> None:
@@ -140,8 +140,3 @@ class InContainers(Raising):
             program = Program(name="service", command=(), ports={}, ready=ready)
             wait_until_ready(program, containers.alive, containers.log, timeout=_START)
             aws.result()
-
-
-def step_mark(config: StackConfig) -> tuple[str, str]:
-    """Return the mark of the short-lived programs of an ``up``, which a killed one leaves behind."""
-    return f"{MARK}_STEP", str(config.folder)

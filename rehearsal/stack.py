@@ -19,7 +19,7 @@ from rehearsal import service
 from rehearsal.containers import SERVICES, Containers, client
 from rehearsal.errors import RehearsalError
 from rehearsal.programs import Program, in_use
-from rehearsal.raising import InContainers, Raising, step_mark
+from rehearsal.raising import InContainers, Raising
 from rehearsal.stack_config import MARK, StackConfig, variable
 from rehearsal.supervision import KEPT, Supervisor, end_marked, marked
 
@@ -78,7 +78,7 @@ def up(config: StackConfig) -> Report:
             client()  # without an engine nothing is begun
         began = monotonic()
         raising = _raising(config, supervisor)
-        end_marked(step_mark(config))  # what an `up` that was killed had begun would be in our way
+        end_marked(config.step_mark)  # what an `up` that was killed had begun would be in our way
         programs = config.programs()
         if not (supervisor.is_alive() and supervisor.configured_for(programs.values())):
             supervisor.end()
@@ -103,6 +103,7 @@ def down(config: StackConfig) -> Report:
         there = _is_there(config)
         _supervisor(config).end()
         _end_keepers(config)
+        end_marked(config.step_mark)
         if config.containers:
             there |= config.containers.remove()
         config.store.remove_sockets()

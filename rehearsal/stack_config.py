@@ -136,6 +136,11 @@ class StackConfig:
         )
 
     @property
+    def step_mark(self) -> tuple[str, str]:
+        """Return the variable that marks the short-lived programs of an ``up``: a killed one leaves them."""
+        return f"{MARK}_STEP", str(self.folder)
+
+    @property
     def containers(self) -> Containers | None:
         """Return the containers of the stack, if it has any."""
         if not self.subnet:
@@ -148,7 +153,7 @@ class StackConfig:
             "BMII_STORE_KEY": self.passwords.object_store,
             "BMII_REVISION": service.revision_of(PROJECT, self.source_revision),
         }
-        return Containers(self.folder, self.subnet, settings, self.logs / "containers.log")
+        return Containers(self.folder, self.subnet, settings, self.logs / "containers.log", self.step_mark)
 
     @property
     def operator_credentials(self) -> Path:

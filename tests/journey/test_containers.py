@@ -6,6 +6,7 @@ for the length of the test in a folder of its own.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import random
@@ -87,6 +88,11 @@ class World:
     folder: Path
     environment: dict[str, str]
     ports: dict[str, int]
+
+    @property
+    def project(self) -> str:
+        """Return what the names of all that belongs to the stack have in them."""
+        return f"bmii-rehearsal-{hashlib.sha256(f'{self.folder}/stack'.encode()).hexdigest()[:8]}"
 
     def playbook(self, name: str) -> str:
         """Run a playbook, and return what it printed; fail the test with that if it failed."""
@@ -181,7 +187,8 @@ def test_the_service_runs_from_the_digest_that_the_registry_has(world):
 
 
 def test_both_worlds_are_containers_and_answer_alike(world):
-    images = world.docker("ps", "--format", "{{.Image}}")
+    images = world.docker("ps", "--format", "{{.Image}}", "--filter", f"network={world.project}")
+    images += world.docker("ps", "--format", "{{.Image}}", "--filter", f"network={world.project}_default")
     assert images.count("bmii-rehearsal/postgres") == 2  # the old database, and the database instance
     assert {"bmii-rehearsal/bmii", "bmii-rehearsal/store"} <= set(images)
     instance = world.client("rds").describe_db_instances()["DBInstances"][0]
@@ -199,10 +206,13 @@ def test_a_second_run_changes_nothing(world):
 
 
 def test_the_way_out_leaves_no_container_volume_or_network(world):
+    volumes = [name for name in world.docker("volume", "ls", "--quiet") if world.project in name]
+    assert len(volumes) == 3  # of the old database, the old store, and the database instance
     world.playbook("stack_down")
     stack = f"label=bmii.rehearsal={world.folder}/stack"
     assert world.docker("ps", "--all", "--quiet", "--filter", stack) == []
     assert world.docker("network", "ls", "--quiet", "--filter", stack) == []
-    names = world.docker("ps", "--all", "--format", "{{.Names}}") + world.docker("volume", "ls", "--quiet")
-    assert [name for name in names if name.startswith("ministack-")] == []
+    kinds = ("ps --all --format {{.Names}}", "volume ls --quiet", "network ls --format {{.Name}}")
+    names = [name for kind in kinds for name in world.docker(*kind.split())]
+    assert [name for name in names if world.project in name] == []
     assert not (world.folder / "stack").exists()

@@ -3,7 +3,7 @@
 import pytest
 
 from engines.errors import ConfigurationError
-from rehearsal import stack, stack_config
+from rehearsal import containers, stack, stack_config
 from rehearsal.errors import RehearsalError
 
 
@@ -45,3 +45,31 @@ def test_without_an_engine_nothing_runs_and_the_way_there_is_told(tmp_path, no_e
         stack.up(config)
     assert "DOCKER_HOST" in refused.value.remedy
     assert not config.folder.exists()
+
+
+@pytest.mark.parametrize("host", ["ssh://deploy@production", "tcp://10.0.0.9:2376"])
+def test_the_engine_of_another_machine_is_refused(tmp_path, monkeypatch, host):
+    monkeypatch.setenv("DOCKER_HOST", host)
+    config = read(tmp_path / "stack")
+    with pytest.raises(RehearsalError, match="of this machine alone") as refused:
+        stack.up(config)
+    assert host in refused.value.subject
+    assert not config.folder.exists()
+
+
+def test_the_current_context_says_where_the_engine_is(tmp_path, monkeypatch):
+    program = tmp_path / "docker"
+    program.write_text("#!/bin/sh\necho ssh://deploy@production\n")
+    program.chmod(0o755)
+    monkeypatch.delenv("DOCKER_HOST", raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(RehearsalError, match="of this machine alone"):
+        containers.client()
+
+
+def test_no_other_setting_of_docker_reaches_the_emulator(tmp_path, monkeypatch, no_engine):
+    monkeypatch.setenv("DOCKER_AUTH_CONFIG", '{"auths": {}}')
+    monkeypatch.setenv("DOCKER_NETWORK", "somebody's")
+    environment = read(tmp_path).programs()["aws"].environment
+    assert "DOCKER_AUTH_CONFIG" not in environment
+    assert environment["DOCKER_NETWORK"] == read(tmp_path).containers.project
