@@ -144,14 +144,17 @@ def _builder() -> str:
 
 def _forget(port: int) -> None:
     """Remove the images that were made, those that have lost their tag to a later one too."""
+    form = "{{.Repository}} {{.Tag}} {{.Digest}}"
     made = subprocess.run(
-        ["docker", "images", "--quiet", "--filter", f"reference={LOOPBACK}:{port}/*"],
+        ["docker", "images", "--filter", f"reference={LOOPBACK}:{port}/*", "--format", form],
         capture_output=True,
         text=True,
         check=True,
-    ).stdout.split()
-    if made:
-        subprocess.run(["docker", "rmi", "--force", *set(made)], check=False, stdout=subprocess.DEVNULL)
+    ).stdout.splitlines()
+    # By name: by its id an image would lose all its names, those it has elsewhere too.
+    for name, tag, digest in (line.split() for line in made):
+        one = f"{name}@{digest}" if tag == "<none>" else f"{name}:{tag}"
+        subprocess.run(["docker", "rmi", one], check=False, stdout=subprocess.DEVNULL)
 
 
 if __name__ == "__main__":
