@@ -24,7 +24,7 @@ from bench.objects_data import DataSet, data_sets
 from bench.objects_stores import Server, servers
 from rehearsal.programs import PYTHON, minimal_environment
 
-OURS, TUNED, CHECKED, DEFAULTS = "ours", "rclone tuned", "rclone tuned, then check", "rclone"
+OURS, TUNED, CHECKED, DEFAULTS = "ours", "rclone tuned", "rclone tuned then check", "rclone"
 _MEGABYTE = 1_000_000
 _COPY = ("copy", "-M")
 _TUNED = ("--transfers", "32", "--checkers", "32", "--fast-list", "--s3-no-check-bucket")
@@ -143,7 +143,7 @@ def copying(stage: Stage, data: DataSet) -> list[Contender]:
         contender(OURS, stage.python("mirror", data, "target", "run/copy")),
         contender(TUNED, rclone(tuned)),
         contender(CHECKED, rclone(tuned, checked)),
-        contender("rclone tuned, then check --download", rclone(tuned, whole)),
+        contender("rclone tuned then check --download", rclone(tuned, whole)),
         contender(DEFAULTS, rclone(_COPY)),
         contender("boto3", stage.python("boto3", data, "target")),
     ]
