@@ -65,7 +65,7 @@ class Containers:
     def states(self) -> dict[str, str]:
         """Return the state of each container of the old world, in a supervisor's words."""
         states = dict.fromkeys(SERVICES, "STOPPED")
-        with contextlib.suppress(RehearsalError):
+        with contextlib.suppress(RehearsalError), _told(f"containers of {self.project}"):
             found = client().containers.list(filters={"label": self._of_project}, ignore_removed=True)
             names = {one.labels.get("com.docker.compose.service") for one in found}
             states.update({name: "RUNNING" for name in SERVICES if name in names})
