@@ -39,7 +39,8 @@ def run(
     tell("ecs.trial", service=service.name, text=f"running one task of {short(arn)} apart from the service")
     task = _start(clients, release, service, arn)
     try:
-        ended = _watch(clients, service, task, seconds, wait, checked=bool(release.health_check_command))
+        checked = bool(release.health_check_command)
+        ended = _watch(clients, service, task, seconds, wait, checked=checked, tell=tell)
     finally:
         _stop(clients, service, task)
     if ended:
@@ -67,10 +68,11 @@ def _start(clients: Clients, release: Release, service: Service, arn: str) -> st
 
 
 def _watch(
-    clients: Clients, service: Service, task: str, seconds: float, wait: Wait, *, checked: bool
+    clients: Clients, service: Service, task: str, seconds: float, wait: Wait, *, checked: bool, tell: Emit
 ) -> Mapping[str, Any] | None:
     """Return the task if it did not stand its trial; ``None`` if it did."""
     begun, up = time.monotonic(), None
+    told = begun
     while True:
         with translated(f"trial task {task}"):
             found = clients.ecs.describe_tasks(cluster=service.cluster, tasks=[task])["tasks"]
@@ -84,6 +86,10 @@ def _watch(
             return None
         if up is None and time.monotonic() - begun > wait.timeout:
             return {**now, "stoppedReason": f"was not up and healthy in {wait.timeout:g} s"}
+        if time.monotonic() - told > wait.heartbeat:
+            told = time.monotonic()
+            since = f"for {told - up:.0f} of {seconds:g} s" if up else f"{told - begun:.0f} s after its start"
+            tell("ecs.trial", service=service.name, text=f"the trial task is {now['lastStatus']} {since}")
         time.sleep(min(_PAUSE, seconds))
 
 

@@ -1,0 +1,27 @@
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+from engines.ecs import trial
+from engines.ecs.watch import Wait
+
+
+def test_a_long_trial_tells_that_it_is_alive(monkeypatch):
+    states = iter(["PROVISIONING"] * 10 + ["RUNNING"] * 1000)
+    ecs = SimpleNamespace(describe_tasks=lambda **_: {"tasks": [{"lastStatus": next(states)}]})
+    monkeypatch.setattr(trial, "_PAUSE", 0.01)
+    said = []
+    ended = trial._watch(
+        SimpleNamespace(ecs=ecs),
+        SimpleNamespace(name="bmii", cluster="bmii"),
+        "task/1",
+        0.2,
+        Wait(60, heartbeat=0.04),
+        checked=False,
+        tell=lambda kind, **more: said.append((kind, more["text"])),
+    )
+    assert ended is None
+    assert {kind for kind, _ in said} == {"ecs.trial"}
+    assert any("PROVISIONING" in text for _, text in said)
+    assert any("RUNNING for 0 of 0.2 s" in text for _, text in said)
+    assert len(said) < 10
