@@ -96,12 +96,12 @@ def rename(databases: Databases) -> None:
     def with_name(params: Any) -> Any:
         name, new = rds._p(params, "DBInstanceIdentifier"), rds._p(params, "NewDBInstanceIdentifier")
         found = rds._resolve_instance(name)
+        if found and found["DBInstanceStatus"] != "available":
+            return rds._error("InvalidDBInstanceState", f"DB instance {name} is not available", 400)
         if not new or found is None:
             return modify(params)
         if new in rds._instances:
             return rds._error("DBInstanceAlreadyExists", f"DB instance {new} already exists", 400)
-        if found["DBInstanceStatus"] != "available":
-            return rds._error("InvalidDBInstanceState", f"DB instance {name} is not available", 400)
         answer = modify(params)
         found["DBInstanceStatus"] = "renaming"
 

@@ -30,6 +30,9 @@ class Hands:
     def act(self, action: Action) -> None:
         """Do it, and wait until it is done. Raises ``AwsError`` too, when AWS refuses."""
         emit("rollback.step", step=action.step, subject=action.subject)
+        if action.step != "restore":
+            # AWS changes nothing of an instance that it is still restoring, backing up or changing.
+            self._at_rest(action.subject)
         rds = client("rds")
         with translated(f"instance {action.subject}"):
             if action.step == "restore":
@@ -40,6 +43,12 @@ class Hands:
                 rds.modify_db_instance(**action.request)
         self.settled(str(action.request.get("NewDBInstanceIdentifier", action.subject)))
 
+    def _at_rest(self, name: str) -> Found:
+        def done(found: Found) -> bool:
+            return any(one.name == name and _is_at_rest(one) for one in _all(found))
+
+        return self._wait(done, (name,))
+
     def settled(self, *needed: str) -> Found:
         """Return what there is when AWS has finished its work, and those that are ``needed`` can be used."""
 
@@ -49,6 +58,9 @@ class Hands:
                 return False
             return all(name in known and _is_usable(known[name]) for name in needed)
 
+        return self._wait(done, needed)
+
+    def _wait(self, done: Callable[[Found], bool], needed: tuple[str, ...]) -> Found:
         def states(found: Found) -> object:
             seen = [(one.name, one.status) for one in _all(found)]
             emit("rollback.waiting", instances=dict(seen))
@@ -70,6 +82,10 @@ class Hands:
 
 def _all(found: Found) -> list[Instance]:
     return [*([found.main] if found.main else []), *found.beside]
+
+
+def _is_at_rest(one: Instance) -> bool:
+    return one.is_available or one.status in _ENDS or one.status.startswith("incompatible")
 
 
 def _is_usable(one: Instance) -> bool:

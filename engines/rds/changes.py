@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from typing import Any
 
 from psycopg import sql
 
 from engines.postgres import connection
+from engines.postgres.catalog import REVISION_TABLE
 from engines.postgres.compare import compare
 from engines.postgres.comparison import Comparison, TableResult
 from engines.postgres.connection import Address
@@ -29,7 +30,8 @@ def changes(now: Address, then: Address, *, jobs: int) -> tuple[list[str], dict[
 
 def _lines(found: Comparison, then: Address) -> Iterator[str]:
     ranked = sorted(found.tables, key=lambda one: (one.equal, one.table))
-    rows = [_row(one) for one in ranked if not one.equal] + [*_dropped(found, then)]
+    there = {str(one) for one in found.target.tables}
+    rows = [_row(one, there) for one in ranked if not one.equal] + [*_dropped(found, then)]
     if rows:
         yield from table(_HEADER, rows)
     equal = sum(one.equal for one in ranked)
@@ -42,8 +44,10 @@ def _lines(found: Comparison, then: Address) -> Iterator[str]:
         yield f"sequences stand elsewhere: {', '.join(behind)}"
 
 
-def _row(one: TableResult) -> tuple[str, ...]:
+def _row(one: TableResult, there: Container[str]) -> tuple[str, ...]:
     now = f"{one.source.rows:,}"
+    if one.target is None and one.table in there:
+        return (one.table, now, "other columns", "?", "?", "?")
     if one.target is None:
         return (one.table, now, "no such table", now, "0", "0")
     if one.where is None:
@@ -56,7 +60,8 @@ def _row(one: TableResult) -> tuple[str, ...]:
 def _dropped(found: Comparison, then: Address) -> Iterator[tuple[str, ...]]:
     """Yield the tables that were there then, and are not any more."""
     known = {one.key for one in found.source.tables}
-    gone = [one for one in found.target.tables if one.key not in known]
+    # That of the revisions is left out of the comparison where the schema differs.
+    gone = [one for one in found.target.tables if one.key not in known and one.name != REVISION_TABLE]
     if not gone:
         return
     with connection.session(then, read_only=True, purpose="bmii-migrate rollback") as session:

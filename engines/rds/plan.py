@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from engines.errors import ConfigurationError
 from engines.rds.model import LATEST, MOMENT, NAME, Action, Found, Instance, Order, Plan, text
+
+# A run that was cut off is finished within this time as if nothing had happened.
+_RECENT = timedelta(hours=1)
 
 
 def plan(order: Order, found: Found, now: datetime) -> Plan:
@@ -16,7 +19,7 @@ def plan(order: Order, found: Found, now: datetime) -> Plan:
     """
     if found.main and _is_done(order, found.main):
         return Plan(found.main.name, done=True)
-    chosen = _chosen(order, found)
+    chosen = _chosen(order, found, now)
     if found.main is None:
         if chosen is None:
             raise _nowhere(order, found)
@@ -35,14 +38,17 @@ def _is_done(order: Order, main: Instance) -> bool:
     return order.moment is not None and main.tags.get(MOMENT) == text(order.moment)
 
 
-def _chosen(order: Order, found: Found) -> Instance | None:
+def _chosen(order: Order, found: Found, now: datetime) -> Instance | None:
     """Return the instance that is gone back to, when it is there. Raises when it has to be, and is not."""
     if order.moment:
         return found.named(order.restored_name(order.moment))
     if order.latest:
         # What a run that was cut off has restored; once it is in use, it has another name.
         begun = [one for one in found.beside if one.tags.get(LATEST) and "-pit-" in one.name]
-        return max(begun, key=lambda one: one.name, default=None)
+        newest = max(begun, key=lambda one: one.name, default=None)
+        if newest and found.main:
+            _insist_on_recent(newest, now)
+        return newest
     chosen = found.named(order.kept)
     if chosen is None:
         raise ConfigurationError(
@@ -53,11 +59,24 @@ def _chosen(order: Order, found: Found) -> Instance | None:
     return chosen
 
 
+def _insist_on_recent(begun: Instance, now: datetime) -> None:
+    """Refuse what was restored as the latest moment, looked at perhaps, and is not the latest any more."""
+    moment = begun.tags.get(MOMENT, "")
+    if not moment or now - datetime.fromisoformat(moment) > _RECENT:
+        raise ConfigurationError(
+            f"was restored as the latest moment at {moment or 'an unknown time'}, which it is not any more",
+            subject=f"instance {begun.name}",
+            remedy=f"To go back to that moment, pass rollback_to={moment or begun.name}; for the latest one, "
+            "delete this instance first.",
+        )
+
+
 def _restore(order: Order, found: Found, main: Instance) -> Action:
     moment = _within(order, found, main)
     name = order.restored_name(moment)
-    tags = {**main.tags, MOMENT: text(moment), **({LATEST: "yes"} if order.latest else {})}
-    tags.pop(NAME, None)
+    # What the tags of an earlier way back say is of the instance in use, not of this one.
+    own = {key: value for key, value in main.tags.items() if key not in {NAME, LATEST}}
+    tags = {**own, MOMENT: text(moment), **({LATEST: "yes"} if order.latest else {})}
     request = {
         "SourceDBInstanceIdentifier": main.name,
         "TargetDBInstanceIdentifier": name,

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from engines.postgres.errors import UnreachableError
+from engines.errors import ConfigurationError
+from engines.postgres.errors import PostgresError
 from engines.rds.act import Hands
 from engines.rds.changes import changes
 from engines.rds.model import Action, Found, Order, Plan, WayBackError
@@ -113,7 +114,8 @@ def _looked(order: Order, users: Users, now: _Done, jobs: int) -> _Done:
         return now
     try:
         now.table, now.comparison = changes(users.owner, then.owner, jobs=jobs)
-    except UnreachableError as error:
+    except (PostgresError, ConfigurationError) as error:
+        # A database that is damaged, or of which one table may not be read, is what is gone back from.
         now.table = [f"{order.name} cannot be read, so nothing is compared: {error.what}"]
     return now
 

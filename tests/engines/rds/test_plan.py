@@ -117,7 +117,7 @@ def test_latest_is_the_latest_second_and_goes_on_with_what_was_begun():
     assert restore.request["RestoreTime"] == MAIN.latest
     assert {"Key": "RestoredAsLatest", "Value": "yes"} in restore.request["Tags"]
 
-    begun = _instance(PIT, {"RestoredAsLatest": "yes"})
+    begun = _instance(PIT, {"RestoredAsLatest": "yes", "RestoredTo": "2026-11-26T03:55:00Z"})
     used = _instance(BEFORE, {"RestoredAsLatest": "yes"})
     assert plan(latest, replace(WHOLE, beside=(used, begun)), NOW).chosen == PIT
     # Once it is in use, the latest moment is another one.
@@ -165,3 +165,24 @@ def test_only_what_a_way_back_makes_is_beside():
     assert is_beside(PIT, "db")
     assert is_beside(BEFORE, "db")
     assert not any(is_beside(name, "db") for name in ("db", "db-2", "db-2-pit-261126-035500", "db-pit-1"))
+
+
+def test_what_an_earlier_way_back_has_noted_is_not_handed_on():
+    main = _instance(
+        "db", {"RestoredAsLatest": "yes", "RestoredTo": "2026-11-20T00:00:00Z", "Project": "bmii"}
+    )
+    [restore] = plan(TO_MOMENT, replace(WHOLE, main=main), NOW).beside
+    assert {tag["Key"]: tag["Value"] for tag in restore.request["Tags"]} == {
+        "Project": "bmii",
+        "RestoredTo": "2026-11-26T03:55:00Z",
+    }
+
+
+def test_what_was_the_latest_moment_days_ago_is_not_taken_for_it():
+    tags = {"RestoredAsLatest": "yes", "RestoredTo": "2026-11-22T03:55:00Z"}
+    left = _instance("db-pit-261122-035500", tags)
+    with pytest.raises(ConfigurationError, match="is not any more") as refused:
+        plan(Order("db", latest=True), replace(WHOLE, beside=(left,)), NOW)
+    assert "rollback_to=2026-11-22T03:55:00Z" in refused.value.remedy
+    # A switch that was cut off between its renamings is finished all the same.
+    assert plan(Order("db", latest=True), Found(None, beside=(left,)), NOW).chosen == left.name
