@@ -94,8 +94,8 @@ def _ended(owner: Owner, seconds: float) -> bool:
 def _renewed(bucket: str, run_id: str, owner: Owner) -> bool:
     """Renew the lease; False when the lock is another run's. What cannot be reached now may be soon."""
     from engines.aws import AwsError  # noqa: PLC0415 - a short run ends before boto3 is needed
-    from engines.ledger import lock  # noqa: PLC0415 - as above
-    from engines.ledger.store import Store  # noqa: PLC0415 - as above
+    from engines.ledger import lock  # noqa: PLC0415 - boto3, too
+    from engines.ledger.store import Store  # noqa: PLC0415 - boto3, too
 
     try:
         return lock.renew(Store(bucket), owner, run_id)
@@ -104,8 +104,8 @@ def _renewed(bucket: str, run_id: str, owner: Owner) -> bool:
 
 
 def _give_back(bucket: str, run_id: str, owner: Owner) -> None:
-    from engines.ledger import ledger  # noqa: PLC0415 - boto3, as in _renewed
-    from engines.ledger.store import Store  # noqa: PLC0415 - boto3, as in _renewed
+    from engines.ledger import ledger  # noqa: PLC0415 - a short run ends before boto3 is needed
+    from engines.ledger.store import Store  # noqa: PLC0415 - a short run ends before boto3 is needed
 
     for attempt in range(_LAST_ATTEMPTS):
         with suppress(EngineError):
