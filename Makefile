@@ -72,7 +72,7 @@ journey-docker: setup ## The journey in containers; BMII_INSTALL_DOCKER=1 instal
 test: lint unit molecule journey journey-docker ## Everything that CI runs
 
 .PHONY: policy
-policy: setup ## Write docs/operator-policy.json anew, from the template and the recorded calls
+policy: setup ## Write docs/reference/operator-policy.json anew, from the template and the recorded calls
 	@scripts/policy
 
 .PHONY: record-policy

@@ -65,8 +65,8 @@ options:
     default: us-east-1
   operator_policy:
     description:
-      - An IAM policy, such as C(docs/operator-policy.json). With it the emulated account lets the user
-        C(operator), whose keys are in the stack's C(operator.cfg), do what it allows and nothing else.
+      - An IAM policy, such as C(docs/reference/operator-policy.json). With it the emulated account lets the
+        user C(operator), whose keys are in the stack's C(operator.cfg), do what it allows and nothing else.
       - A stack that is there keeps the policy it was made with.
     type: path
   operator_names:

@@ -34,7 +34,7 @@ class Operator:
             raise RehearsalError(
                 f"is no policy that can be read: {error}",
                 subject=str(self.policy),
-                remedy="Set local_stack_operator_policy to docs/operator-policy.json, or empty it.",
+                remedy="Set local_stack_operator_policy to docs/reference/operator-policy.json, or empty it.",
             ) from error
 
 

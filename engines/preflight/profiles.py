@@ -36,7 +36,7 @@ def find(environment: Mapping[str, str]) -> Iterator[Finding]:
         yield Finding(
             PROFILE,
             f"there is no profile {chosen!r} in ~/.aws/config ({known})",
-            "Correct the name, or add the profile as docs/production.md shows.",
+            "Correct the name, or add the profile as docs/guides/production.md shows.",
         )
 
 

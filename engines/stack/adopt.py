@@ -2,7 +2,7 @@
 
 A stack that would create a bucket which exists is refused. So a stack that does not exist yet is begun by an
 import of those buckets alone; the update that follows builds the rest, and brings the buckets to what the
-template says. See docs/decisions/0011-adopted-buckets.md.
+template says. See docs/decisions/0011-import-of-existing-buckets.md.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ and boto3 are loaded already. Nothing else differs: argument checks, check mode,
 of the module. A task that is to run elsewhere, as somebody else or in the background runs as usual.
 
 Each name in this folder that links here has its module in ``library/``. See
-docs/decisions/0006-in-the-worker.md.
+docs/decisions/0006-modules-run-in-the-controller.md.
 """
 
 from __future__ import annotations

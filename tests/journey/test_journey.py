@@ -66,7 +66,7 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clone]:
     environment |= {"AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "true"}
     ports = dict(zip(PROGRAMS, free_ports(len(PROGRAMS)), strict=True))
     # Every run is held to the policy that the documentation gives the operator.
-    policy = str(folder / "docs/operator-policy.json")
+    policy = str(folder / "docs/reference/operator-policy.json")
     variables = {"local_stack_ports": ports, "local_stack_operator_policy": policy}
     (folder / ".ports.json").write_text(json.dumps(variables), encoding="utf-8")
     vaulted = VaultLib([("default", VaultSecret(VAULT_PASSWORD.encode()))])

@@ -83,9 +83,9 @@ def test_modules_are_documented(module: str) -> None:
 
 
 def test_the_reference_names_every_module_playbook_and_role() -> None:
-    reference = (ROOT / "docs/reference.md").read_text(encoding="utf-8")
+    reference = (ROOT / "docs/reference/playbooks.md").read_text(encoding="utf-8")
     for name in [*MODULES, *ROLES, *PLAYBOOKS]:
-        assert f"`{name}`" in reference, f"docs/reference.md does not name {name}"
+        assert f"`{name}`" in reference, f"docs/reference/playbooks.md does not name {name}"
 
 
 def test_nothing_hides_a_failure() -> None:
@@ -114,7 +114,8 @@ def _inventory_files() -> list[Path]:
 
 def test_every_variable_of_the_platform_is_documented() -> None:
     documents = "".join(
-        (ROOT / "docs" / name).read_text(encoding="utf-8") for name in ("production.md", "reference.md")
+        (ROOT / "docs" / name).read_text(encoding="utf-8")
+        for name in ("guides/production.md", "reference/playbooks.md")
     )
     variables = {
         name for path in _inventory_files() for name in load(path) or {} if name.startswith("platform_")

@@ -16,7 +16,7 @@ from rehearsal.operator_jobs import JOBS, World
 from rehearsal.operator_user import Operator, attach, client
 from rehearsal.stack_config import PROJECT, free_stack_ports
 
-POLICY = PROJECT / "docs/operator-policy.json"
+POLICY = PROJECT / "docs/reference/operator-policy.json"
 RECORDED = json.loads(compose.RECORDED.read_text(encoding="utf-8"))["jobs"]
 NAMES = {"Name": "bmii", "Environment": "local"}
 pytestmark = pytest.mark.timeout(2 * 3600)

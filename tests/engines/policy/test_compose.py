@@ -44,7 +44,7 @@ def record():
 
 @pytest.fixture(scope="module")
 def policy():
-    return json.loads((ROOT / "docs/operator-policy.json").read_text(encoding="utf-8"))
+    return json.loads((ROOT / "docs/reference/operator-policy.json").read_text(encoding="utf-8"))
 
 
 def test_an_action_goes_into_the_first_statement_that_takes_it():
@@ -118,7 +118,7 @@ def test_the_record_is_of_the_jobs_that_there_are(record):
 
 
 def test_nothing_is_allowed_on_every_resource_without_a_reason_beside_it(policy):
-    whys = (ROOT / "docs/operator-policy.md").read_text(encoding="utf-8").partition("## Why")[2]
+    whys = (ROOT / "docs/reference/operator-policy.md").read_text(encoding="utf-8").partition("## Why")[2]
     everywhere = [one for one in policy["Statement"] if "*" in document.resources(one)]
     assert len(everywhere) > 2
     assert [one["Sid"] for one in everywhere if f"- `{one['Sid']}`: " not in whys] == []
