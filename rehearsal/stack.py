@@ -14,7 +14,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from time import monotonic
 
-from engines.ledger import keeper, processes
+from engines import lease_keeper
+from engines.runs import processes
 from rehearsal import service
 from rehearsal.containers import SERVICES, Containers, client
 from rehearsal.errors import RehearsalError
@@ -118,7 +119,7 @@ def down(config: StackConfig) -> Report:
 def _end_keepers(config: StackConfig) -> None:
     """End what would give the lock of a run back that has just ended: the account that holds it is gone."""
     for process in marked(("AWS_ENDPOINT_URL", config.aws.endpoint)):
-        if keeper.__name__ in processes.command(process):
+        if lease_keeper.__name__ in processes.command(process):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(process, signal.SIGKILL)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from engines.errors import ConfigurationError
-from engines.ledger.state import SUCCEEDED
+from engines.ledger.model import SUCCEEDED
 
 Journal = Mapping[str, Any]
 

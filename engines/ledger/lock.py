@@ -10,9 +10,10 @@ import time
 from dataclasses import dataclass, replace
 from typing import Any
 
-from engines.ledger import processes, refusal
-from engines.ledger.owner import Owner
+from engines.ledger import refusal
 from engines.ledger.store import Document, Store
+from engines.runs import processes
+from engines.runs.owner import Owner
 
 LOCK_KEY = "lock.json"
 FREE, OURS, DEAD, BROKEN, HELD = "free", "ours", "dead", "broken", "held"

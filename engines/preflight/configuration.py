@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 
-from engines.ledger import processes
 from engines.preflight import account, compute, endpoints, managed, profiles, same, sources, written
 from engines.preflight.model import ConfigurationWrongError, Finding, Settings, refuse, renamed
+from engines.runs import processes
 
 _HEADLINE = "The configuration is wrong."
 

@@ -27,7 +27,7 @@ from ansible.plugins.action import ActionBase
 from ansible.plugins.loader import filter_loader, module_loader, test_loader
 
 from engines import aws
-from engines.ledger import processes
+from engines.runs import processes
 
 # Nearly every run asks these.
 _SERVICES = ("s3", "sts", "ssm", "cloudformation", "ecs", "ecr", "elbv2")

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from engines.aws import client
-from engines.ledger import ledger
-from engines.ledger.ledger import Opening
-from engines.ledger.owner import Owner
+from engines.ledger import apply
+from engines.ledger.apply import Opening
 from engines.ledger.store import Store
+from engines.runs.owner import Owner
 
 MODULE = Path(__file__).parents[2] / "library" / "ledger.py"
 
@@ -71,7 +71,7 @@ def test_a_refusal_names_the_owner_the_age_and_the_remedy(bucket) -> None:
     store = Store(bucket)
     store.create("us-east-1")
     elsewhere = Owner("ada", "another-host", 4711, 1, "boot", "pid:[1]")
-    ledger.open_phase(store, Opening("provision", "run-1", elsewhere))
+    apply.open_phase(store, Opening("provision", "run-1", elsewhere))
     refused = _run(bucket=bucket, state="opened", phase="provision")
     assert refused["failed"]
     assert "run run-1 of ada@another-host (process 4711) has held the lock for" in refused["msg"]

@@ -16,7 +16,7 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 
 from engines.errors import ConfigurationError
-from engines.ledger import processes
+from engines.runs import processes
 from rehearsal import stack, stack_config
 from rehearsal.errors import RehearsalError
 from rehearsal.programs import PYTHON
@@ -232,7 +232,7 @@ def test_what_would_give_a_lock_back_goes_with_the_account_that_holds_it(tmp_pat
     run = (str(os.getpid()), str(processes.start_time(os.getpid())), "300")
     keepers = []
     for endpoint in (config.aws.endpoint, "http://127.0.0.1:9"):
-        command = [PYTHON, "-P", "-m", "engines.ledger.keeper", "bucket", endpoint, *run]
+        command = [PYTHON, "-P", "-m", "engines.lease_keeper", "bucket", endpoint, *run]
         keepers.append(subprocess.Popen(command, env={**os.environ, "AWS_ENDPOINT_URL": endpoint}))
     try:
         stack.down(config)

@@ -18,10 +18,11 @@ from pathlib import Path
 
 import pytest
 
-from engines.ledger import ledger, lock, processes
-from engines.ledger.ledger import Opening
-from engines.ledger.owner import Owner
+from engines.ledger import apply, lock
+from engines.ledger.apply import Opening
 from engines.ledger.store import Store
+from engines.runs import processes
+from engines.runs.owner import Owner
 
 ROOT = Path(__file__).parents[2]
 ELSEWHERE = Owner("ada", "another-host", 4711, 1, "boot", "pid:[1]")
@@ -147,7 +148,7 @@ def test_of_eight_runs_one_works_and_seven_are_refused_with_owner_and_age(projec
     refused = [outputs[run.pid] for run in runs if run is not winner]
     expected = rf"run {held.run_id} of {held.owner.name} \(process {winner.pid}\) has held the lock for \d+ s"
     assert all(re.search(expected, output) for output in refused), refused
-    assert set(ledger.read(project.store).phases) == {"first", "second"}
+    assert set(apply.read(project.store).phases) == {"first", "second"}
     assert len(project.store.newest("runs/", 10)) == 1, "a run that was refused has written"
 
 
@@ -199,7 +200,7 @@ def test_a_run_that_was_suspended_beyond_its_lease_stops_at_its_next_step(projec
     old.send_signal(signal.SIGSTOP)
     first = project.lock()
     wait_until(lambda: project.store.read(lock.LOCK_KEY).age > first.lease + 2)
-    ledger.open_phase(project.store, Opening("first", "run-2", ELSEWHERE, break_lock=first.run_id))
+    apply.open_phase(project.store, Opening("first", "run-2", ELSEWHERE, break_lock=first.run_id))
     before = {key: project.store.read(key).etag for key in ("state.json", "lock.json")}
     go.touch()
     old.send_signal(signal.SIGCONT)

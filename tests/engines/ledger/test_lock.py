@@ -11,10 +11,11 @@ from dataclasses import replace
 
 import pytest
 
-from engines.ledger import lock, processes
+from engines.ledger import lock
 from engines.ledger.errors import FencedError, LockedError
-from engines.ledger.owner import Owner
 from engines.ledger.store import Store
+from engines.runs import processes
+from engines.runs.owner import Owner
 
 ELSEWHERE = Owner("ada", "another-host", 4711, 1, "boot", "pid:[1]")
 US = Owner.of_this_run()

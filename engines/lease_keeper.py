@@ -15,8 +15,8 @@ import time
 from contextlib import suppress
 
 from engines.errors import EngineError
-from engines.ledger import processes
-from engines.ledger.owner import Owner
+from engines.runs import processes
+from engines.runs.owner import Owner
 
 # A renewal may fail this often in a row before the lease is over.
 _RENEWALS_IN_A_LEASE = 5
@@ -104,12 +104,12 @@ def _renewed(bucket: str, run_id: str, owner: Owner) -> bool:
 
 
 def _give_back(bucket: str, run_id: str, owner: Owner) -> None:
-    from engines.ledger import ledger  # noqa: PLC0415 - a short run ends before boto3 is needed
+    from engines.ledger import apply  # noqa: PLC0415 - a short run ends before boto3 is needed
     from engines.ledger.store import Store  # noqa: PLC0415 - a short run ends before boto3 is needed
 
     for attempt in range(_LAST_ATTEMPTS):
         with suppress(EngineError):
-            ledger.end_run(Store(bucket), run_id, owner=owner)
+            apply.end_run(Store(bucket), run_id, owner=owner)
             return
         time.sleep(2**attempt)
 

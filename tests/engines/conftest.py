@@ -12,9 +12,9 @@ from collections.abc import Callable
 
 import pytest
 
-from engines.ledger import processes
-from engines.ledger.owner import Owner
 from engines.ledger.store import Store
+from engines.runs import processes
+from engines.runs.owner import Owner
 
 
 @pytest.fixture

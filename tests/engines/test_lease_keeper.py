@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from engines.ledger import keeper, ledger, lock, processes
-from engines.ledger.ledger import Opening
-from engines.ledger.owner import Owner
+from engines import lease_keeper
+from engines.ledger import apply, lock
+from engines.ledger.apply import Opening
 from engines.ledger.store import Store
+from engines.runs import processes
+from engines.runs.owner import Owner
 
 ELSEWHERE = Owner("ada", "another-host", 4711, 1, "boot", "pid:[1]")
 
 
 def begin(store: Store, run_id: str, owner: Owner, lease: float) -> None:
-    ledger.open_phase(store, Opening("provision", run_id, owner, lease=lease))
-    keeper.ensure(store.bucket, run_id, owner, lease)
+    apply.open_phase(store, Opening("provision", run_id, owner, lease=lease))
+    lease_keeper.ensure(store.bucket, run_id, owner, lease)
 
 
 def keepers_of(run_id: str) -> list[int]:
@@ -22,7 +24,7 @@ def keepers_of(run_id: str) -> list[int]:
     found = []
     for path in Path("/proc").glob("[0-9]*"):
         words = processes.command(int(path.name))
-        if "engines.ledger.keeper" in words and run_id in words:
+        if "engines.lease_keeper" in words and run_id in words:
             found.append(int(path.name))
     return found
 
@@ -42,7 +44,7 @@ def test_there_is_one_for_each_run(store: Store, process, wait_until) -> None:
     begin(store, store.bucket, run.owner, 600)
     wait_until(lambda: keepers_of(store.bucket))
     first = keepers_of(store.bucket)
-    keeper.ensure(store.bucket, store.bucket, run.owner, 600)
+    lease_keeper.ensure(store.bucket, store.bucket, run.owner, 600)
     # One that comes too early to see the first is there for a moment, and goes by itself.
     wait_until(lambda: keepers_of(store.bucket) == first)
     run.kill()
@@ -60,7 +62,7 @@ def test_it_renews_the_lease_of_a_run_that_works_and_not_of_one_that_is_stopped(
     assert store.read(lock.LOCK_KEY).age < 3, taken
     run.stop()
     wait_until(lambda: store.read(lock.LOCK_KEY).age > 2)
-    ledger.open_phase(store, Opening("provision", "run-2", ELSEWHERE, break_lock=run_id))
+    apply.open_phase(store, Opening("provision", "run-2", ELSEWHERE, break_lock=run_id))
     run.go_on()
     wait_until(lambda: not keepers_of(run_id))
     assert lock.verify(store, ELSEWHERE, "run-2").token == 2

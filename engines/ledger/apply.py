@@ -11,11 +11,11 @@ from typing import Any
 from engines.errors import RefusedError
 from engines.ledger import lock, refusal
 from engines.ledger.errors import LedgerError
-from engines.ledger.inputs import fingerprint
+from engines.ledger.fingerprint import fingerprint
 from engines.ledger.lock import Lock
-from engines.ledger.owner import Owner
-from engines.ledger.state import FAILED, RUNNING, State, outcome_of, stamp
+from engines.ledger.model import FAILED, RUNNING, State, outcome_of, stamp
 from engines.ledger.store import Document, Store
+from engines.runs.owner import Owner
 
 STATE_KEY = "state.json"
 RUNS = "runs/"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from engines.ledger.owner import Owner, _program, without_values
+from engines.runs.owner import Owner, _program, without_values
 
 
 @pytest.mark.parametrize(

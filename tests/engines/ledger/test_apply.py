@@ -10,11 +10,11 @@ import boto3
 import pytest
 
 from engines.errors import ConfigurationError, RefusedError
-from engines.ledger import guard, ledger, lock, status
+from engines.ledger import apply, guards, lock, results
+from engines.ledger.apply import Opening
 from engines.ledger.errors import FencedError, LockedError
-from engines.ledger.ledger import Opening
-from engines.ledger.owner import Owner
 from engines.ledger.store import Store
+from engines.runs.owner import Owner
 
 US = Owner.of_this_run()
 ELSEWHERE = Owner("ada", "another-host", 4711, 1, "boot", "pid:[1]", "ansible-playbook migrate.yml")
@@ -25,25 +25,25 @@ def journal(store: Store, run_id: str) -> dict:
     return store.read(f"runs/{run_id}.json").body
 
 
-def open_(store: Store, run_id: str, owner: Owner = US, phase: str = "provision", **options) -> ledger.State:
-    return ledger.open_phase(store, Opening(phase, run_id, owner, **options))
+def open_(store: Store, run_id: str, owner: Owner = US, phase: str = "provision", **options) -> apply.State:
+    return apply.open_phase(store, Opening(phase, run_id, owner, **options))
 
 
 def close(store: Store, run_id: str, owner: Owner = US, phase: str = "provision", outcome="succeeded"):
-    return ledger.close_phase(store, phase, run_id, owner=owner, outcome=outcome, result=RESULT)
+    return apply.close_phase(store, phase, run_id, owner=owner, outcome=outcome, result=RESULT)
 
 
 def test_a_run_is_recorded_with_who_what_and_how_it_ended(store: Store) -> None:
     open_(store, "run-1", inputs={"region": "a"})
     close(store, "run-1")
     assert journal(store, "run-1")["outcome"] == "running"
-    assert ledger.end_run(store, "run-1", owner=US)
+    assert apply.end_run(store, "run-1", owner=US)
     kept = journal(store, "run-1")
     assert (kept["outcome"], kept["owner"]["pid"]) == ("succeeded", US.pid)
     assert len(kept["inputs"]) == 64
     assert kept["started"] <= kept["phases"]["provision"]["ended"] <= kept["ended"]
     assert kept["phases"]["provision"]["evidence"] == {"bytes": 1}
-    assert ledger.read(store).outputs == {"image": "one"}
+    assert apply.read(store).outputs == {"image": "one"}
 
 
 def test_the_lock_is_held_between_the_phases_of_a_run(store: Store) -> None:
@@ -64,7 +64,7 @@ def test_a_failure_is_recorded_and_gives_the_lock_back(store: Store) -> None:
 
 
 def test_a_run_that_may_not_begin_leaves_the_lock_free(store: Store) -> None:
-    with pytest.raises(ledger.LedgerError, match="needs the phase"):
+    with pytest.raises(apply.LedgerError, match="needs the phase"):
         open_(store, "run-1", phase="deploy")
     open_(store, "run-2", ELSEWHERE)
 
@@ -89,7 +89,7 @@ def test_a_suspended_run_whose_lock_was_broken_writes_nothing_more(store: Store)
     for step in steps:
         with pytest.raises(FencedError, match=r"run run-1 has lost the lock to run run-2"):
             step()
-    assert not ledger.end_run(store, "run-1", owner=ELSEWHERE)
+    assert not apply.end_run(store, "run-1", owner=ELSEWHERE)
     assert {key: store.read(key).etag for key in before} == {key: each.etag for key, each in before.items()}
 
 
@@ -97,7 +97,7 @@ def test_it_writes_nothing_either_after_the_other_run_has_ended(store: Store) ->
     open_(store, "run-1", ELSEWHERE, lease=-1)
     open_(store, "run-2", break_lock="run-1")
     close(store, "run-2")
-    ledger.end_run(store, "run-2", owner=US)
+    apply.end_run(store, "run-2", owner=US)
     with pytest.raises(FencedError):
         open_(store, "run-1", ELSEWHERE, phase="database")
 
@@ -115,7 +115,7 @@ def test_a_write_that_was_under_way_when_the_lock_was_broken_is_refused(store: S
     monkeypatch.setattr(lock, "verify", suspended)
     with pytest.raises(FencedError, match="run-2"):
         close(store, "run-1", ELSEWHERE)
-    assert ledger.read(store).phases["provision"]["run_id"] == "run-2"
+    assert apply.read(store).phases["provision"]["run_id"] == "run-2"
 
 
 def test_the_freeze_is_lifted_only_by_the_name_of_the_environment() -> None:
@@ -133,9 +133,9 @@ def test_that_the_freeze_was_lifted_is_recorded(store: Store) -> None:
 
 def test_the_state_bucket_is_versioned_encrypted_and_closed(aws) -> None:
     store = Store("state-guarded")
-    assert guard.make_bucket(store, "us-east-1", check_mode=True)
+    assert guards.make_bucket(store, "us-east-1", check_mode=True)
     assert not store.exists()
-    assert guard.make_bucket(store, "us-east-1", check_mode=False)
+    assert guards.make_bucket(store, "us-east-1", check_mode=False)
     s3 = boto3.client("s3")
     assert s3.get_bucket_versioning(Bucket=store.bucket)["Status"] == "Enabled"
     closed = s3.get_public_access_block(Bucket=store.bucket)["PublicAccessBlockConfiguration"]
@@ -147,45 +147,45 @@ def test_the_state_bucket_is_versioned_encrypted_and_closed(aws) -> None:
 def test_a_bucket_that_was_half_made_is_finished(aws) -> None:
     store = Store("state-half-made")
     store.create("us-east-1")
-    assert not guard.make_bucket(store, "us-east-1", check_mode=False)
+    assert not guards.make_bucket(store, "us-east-1", check_mode=False)
     versioning = boto3.client("s3").get_bucket_versioning(Bucket=store.bucket)
     assert versioning["Status"] == "Enabled"
 
 
 def test_another_account_is_refused(aws) -> None:
-    guard.check_account(aws.account_id, first=True)
-    guard.check_account("", first=True)
+    guards.check_account(aws.account_id, first=True)
+    guards.check_account("", first=True)
     with pytest.raises(ConfigurationError, match=f"those of account {aws.account_id}, the inventory names 1"):
-        guard.check_account("111111111111", first=True)
+        guards.check_account("111111111111", first=True)
 
 
 def test_the_status_tells_phases_lock_and_runs(store: Store) -> None:
     open_(store, "run-1", inputs={"a": 1})
     close(store, "run-1")
-    ledger.end_run(store, "run-1", owner=US)
+    apply.end_run(store, "run-1", owner=US)
     open_(store, "run-2", ELSEWHERE)
-    found = status.report(store, 10)
+    found = results.report(store, 10)
     assert json.dumps(found)
     assert [run["run_id"] for run in found["runs"]] == ["run-2", "run-1"]
     text = "\n".join(found["summary"])
     assert "lock: held by run run-2 of ada@another-host (process 4711) for" in text
     assert "not started" in text
     assert "ansible-playbook migrate.yml" in text
-    assert len(status.report(store, 1)["runs"]) == 1
+    assert len(results.report(store, 1)["runs"]) == 1
 
 
 def test_a_stale_lock_and_a_dead_run_are_called_so(store: Store, process) -> None:
     open_(store, "run-1", ELSEWHERE, lease=-1)
-    assert "STALE: lease ended" in status.report(store, 1)["summary"][1]
+    assert "STALE: lease ended" in results.report(store, 1)["summary"][1]
     run = process()
     open_(store, "run-2", run.owner, break_lock="run-1")
     run.kill()
-    found = status.report(store, 1)
+    found = results.report(store, 1)
     assert "its process has ended: the next run takes over" in found["summary"][1]
     assert "cut off" in "\n".join(found["summary"])
 
 
 def test_there_is_a_status_before_there_is_a_ledger(aws) -> None:
-    found = status.report(Store("state-that-is-not-there"), 10)
+    found = results.report(Store("state-that-is-not-there"), 10)
     assert found["lock"] == {"held": False}
     assert found["summary"][0] == "live since: not live yet"

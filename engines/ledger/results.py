@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from engines.ledger.ledger import RUNS, STATE_KEY
+from engines.ledger.apply import RUNS, STATE_KEY
 from engines.ledger.lock import LOCK_KEY, Lock
-from engines.ledger.owner import Owner
-from engines.ledger.state import PHASES, RUNNING, State
+from engines.ledger.model import PHASES, RUNNING, State
 from engines.ledger.store import Document, Store
+from engines.runs.owner import Owner
 from engines.table import table
 
 _SHORT = 12

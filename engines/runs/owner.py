@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from engines.ledger import processes
+from engines.runs import processes
 
 # The option whose value may hold a secret, also abbreviated (--extra) or after options without a value (-Ce).
 _VARIABLES = re.compile(r"(?P<option>-[CDJKbhkv]*e(?P<joined>.*)|--e[a-z-]*(?:=(?P<long>.*))?)", re.DOTALL)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from engines.ledger.apply import new_run_id
 from engines.ledger.errors import OrderError
-from engines.ledger.inputs import fingerprint
-from engines.ledger.ledger import new_run_id
-from engines.ledger.state import FAILED, INTERRUPTED, PHASES, RUNNING, SUCCEEDED, State, outcome_of
+from engines.ledger.fingerprint import fingerprint
+from engines.ledger.model import FAILED, INTERRUPTED, PHASES, RUNNING, SUCCEEDED, State, outcome_of
 
 
 def test_a_finished_phase_hands_on_its_outputs() -> None:
