@@ -15,8 +15,7 @@ import time
 from contextlib import suppress
 
 from engines.errors import EngineError
-from engines.runs import processes
-from engines.runs.owner import Owner
+from engines.runs import Owner, processes
 
 # A renewal may fail this often in a row before the lease is over.
 _RENEWALS_IN_A_LEASE = 5
@@ -94,22 +93,20 @@ def _ended(owner: Owner, seconds: float) -> bool:
 def _renewed(bucket: str, run_id: str, owner: Owner) -> bool:
     """Renew the lease; False when the lock is another run's. What cannot be reached now may be soon."""
     from engines.aws import AwsError  # noqa: PLC0415 - a short run ends before boto3 is needed
-    from engines.ledger import lock  # noqa: PLC0415 - boto3, too
-    from engines.ledger.store import Store  # noqa: PLC0415 - boto3, too
+    from engines.ledger import Store, renew  # noqa: PLC0415 - boto3, too
 
     try:
-        return lock.renew(Store(bucket), owner, run_id)
+        return renew(Store(bucket), owner, run_id)
     except AwsError:
         return True
 
 
 def _give_back(bucket: str, run_id: str, owner: Owner) -> None:
-    from engines.ledger import apply  # noqa: PLC0415 - a short run ends before boto3 is needed
-    from engines.ledger.store import Store  # noqa: PLC0415 - a short run ends before boto3 is needed
+    from engines.ledger import Store, end_run  # noqa: PLC0415 - a short run ends before boto3 is needed
 
     for attempt in range(_LAST_ATTEMPTS):
         with suppress(EngineError):
-            apply.end_run(Store(bucket), run_id, owner=owner)
+            end_run(Store(bucket), run_id, owner=owner)
             return
         time.sleep(2**attempt)
 

@@ -158,12 +158,10 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from engines import lease_keeper
+from engines import lease_keeper, ledger
 from engines.contract import finish
-from engines.ledger import apply, guards, results
-from engines.ledger.model import State
-from engines.ledger.store import Store
-from engines.runs.owner import Owner
+from engines.ledger import State, Store
+from engines.runs import Owner
 
 
 def main() -> None:
@@ -199,25 +197,25 @@ def main() -> None:
 
 def _run(options: dict[str, Any], *, check_mode: bool) -> dict[str, Any]:
     store = Store(options["bucket"])
-    run_id = options["run_id"] or apply.new_run_id(time.time())
+    run_id = options["run_id"] or ledger.new_run_id(time.time())
     if options["state"] == "opened":
         return _open(store, options, run_id, check_mode=check_mode)
     if options["state"] == "read" or check_mode:
-        report = results.report(store, options["runs"])
-        return {**_answer(apply.read(store), run_id), **report}
+        report = ledger.report(store, options["runs"])
+        return {**_answer(ledger.read(store), run_id), **report}
     owner = Owner.of_this_run()
     if options["state"] == "ended":
-        apply.end_run(store, run_id, owner=owner)
-        return _answer(apply.read(store), run_id)
+        ledger.end_run(store, run_id, owner=owner)
+        return _answer(ledger.read(store), run_id)
     result = {"outputs": options["outputs"], "evidence": options["evidence"]}
-    state = apply.close_phase(
+    state = ledger.close_phase(
         store, options["phase"], run_id, owner=owner, outcome=options["outcome"], result=result
     )
     return _answer(state, run_id)
 
 
 def _open(store: Store, options: dict[str, Any], run_id: str, *, check_mode: bool) -> dict[str, Any]:
-    opening = apply.Opening(
+    opening = ledger.Opening(
         phase=options["phase"],
         run_id=run_id,
         owner=Owner.of_this_run(),
@@ -229,12 +227,12 @@ def _open(store: Store, options: dict[str, Any], run_id: str, *, check_mode: boo
         unfreeze=options["unfreeze"],
     )
     unfrozen = opening.thaws
-    guards.check_account(options["account_id"], first=not options["run_id"])
+    ledger.check_account(options["account_id"], first=not options["run_id"])
     tags = {**options["tags"], "RunId": run_id} if options["tags"] else {}
-    changed = guards.make_bucket(store, options["region"], tags=tags, check_mode=check_mode)
+    changed = ledger.make_bucket(store, options["region"], tags=tags, check_mode=check_mode)
     if check_mode:
-        return _answer(apply.read(store), run_id, changed=changed, unfrozen=unfrozen)
-    state = apply.open_phase(store, opening)
+        return _answer(ledger.read(store), run_id, changed=changed, unfrozen=unfrozen)
+    state = ledger.open_phase(store, opening)
     lease_keeper.ensure(store.bucket, run_id, opening.owner, opening.lease)
     return _answer(state, run_id, changed=changed, unfrozen=unfrozen)
 

@@ -1,5 +1,36 @@
-"""The ledger: who is running, what each phase did, and what it handed on, kept in a bucket of its own.
+"""The ledger: who is running, what each phase did, and its outputs, kept in a bucket of its own.
 
 Keys of the state bucket: ``lock.json`` (present while a run works), ``state.json`` (the latest record of each
 phase) and ``runs/<run id>.json`` (everything one run did, never overwritten by another run).
 """
+
+from engines.ledger import history
+from engines.ledger.apply import Opening, close_phase, end_run, new_run_id, open_phase, read
+from engines.ledger.errors import FencedError, LedgerError, LockedError, OrderError
+from engines.ledger.guards import check_account, make_bucket
+from engines.ledger.lock import LOCK_KEY, Lock, renew
+from engines.ledger.model import State
+from engines.ledger.results import report
+from engines.ledger.store import Store
+
+__all__ = [
+    "LOCK_KEY",
+    "FencedError",
+    "LedgerError",
+    "Lock",
+    "LockedError",
+    "Opening",
+    "OrderError",
+    "State",
+    "Store",
+    "check_account",
+    "close_phase",
+    "end_run",
+    "history",
+    "make_bucket",
+    "new_run_id",
+    "open_phase",
+    "read",
+    "renew",
+    "report",
+]

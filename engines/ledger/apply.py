@@ -15,7 +15,7 @@ from engines.ledger.fingerprint import fingerprint
 from engines.ledger.lock import Lock
 from engines.ledger.model import FAILED, RUNNING, State, outcome_of, stamp
 from engines.ledger.store import Document, Store
-from engines.runs.owner import Owner
+from engines.runs import Owner
 
 STATE_KEY = "state.json"
 RUNS = "runs/"

@@ -12,8 +12,7 @@ from typing import Any
 
 from engines.ledger import refusal
 from engines.ledger.store import Document, Store
-from engines.runs import processes
-from engines.runs.owner import Owner
+from engines.runs import Owner, processes
 
 LOCK_KEY = "lock.json"
 FREE, OURS, DEAD, BROKEN, HELD = "free", "ours", "dead", "broken", "held"

@@ -9,7 +9,7 @@ from engines.ledger.apply import RUNS, STATE_KEY
 from engines.ledger.lock import LOCK_KEY, Lock
 from engines.ledger.model import PHASES, RUNNING, State
 from engines.ledger.store import Document, Store
-from engines.runs.owner import Owner
+from engines.runs import Owner
 from engines.table import table
 
 _SHORT = 12

@@ -38,7 +38,7 @@ def test_the_owner_of_a_worker_is_the_process_that_it_was_forked_from(tmp_path: 
     program.write_text(
         """
 import os
-from engines.ledger.owner import Owner
+from engines.runs import Owner
 print(os.getpid(), flush=True)
 if os.fork() == 0:  # a worker
     print(Owner.of_this_run().pid, flush=True)
@@ -60,7 +60,7 @@ def test_the_owner_is_the_playbook_and_not_the_shell_or_the_worker_between(tmp_p
 import os, subprocess
 print(os.getpid(), flush=True)
 if os.fork() == 0:  # a worker
-    ask = "from engines.ledger.owner import Owner; print(Owner.of_this_run().pid)"
+    ask = "from engines.runs import Owner; print(Owner.of_this_run().pid)"
     command = ["/bin/sh", "-c", "$0 -c '" + ask + "'; true", "{sys.executable}"]
     os._exit(subprocess.run(command).returncode)
 os.wait()
