@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -42,9 +43,7 @@ def in_files(settings: Settings, names: Mapping[str, str]) -> Iterator[Finding]:
     A reference, an expression and an encrypted value are none. The rehearsal's passwords are no secrets.
     """
     folder = Path(settings.inventory_dir) if settings.production and settings.inventory_dir else None
-    for path in sorted(folder.rglob("*")) if folder else ():
-        if path.suffix not in _SUFFIXES or not path.is_file():
-            continue
+    for path in _files(folder) if folder else ():
         text = path.read_text(encoding="utf-8", errors="replace")
         if not text.startswith(_ENCRYPTED):
             for variable in _plain(_read(text), names):
@@ -54,6 +53,12 @@ def in_files(settings: Settings, names: Mapping[str, str]) -> Iterator[Finding]:
                     f"Move it to vault.yml and encrypt that (ansible-vault encrypt {path.parent}/vault.yml), "
                     "or give a reference such as env:NAME.",
                 )
+
+
+def _files(folder: Path) -> list[Path]:
+    """Return the files that Ansible reads variables from, in linked folders too, which ``rglob`` skips."""
+    found = [Path(top, name) for top, _, names in os.walk(folder, followlinks=True) for name in names]
+    return sorted(path for path in found if path.suffix in _SUFFIXES and path.is_file())
 
 
 def _read(text: str) -> Mapping[str, Any]:

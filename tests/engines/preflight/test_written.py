@@ -40,6 +40,21 @@ def test_plain_text_is_told(tmp_path, text, variable):
     assert CANARY not in str(finding)
 
 
+def test_files_in_a_linked_folder_are_read(tmp_path):
+    """The files that inventories share are a folder that each links to."""
+    shared = tmp_path / "common"
+    shared.mkdir()
+    (shared / "storage.yml").write_text(PLAIN[2][0], encoding="utf-8")
+    folder = tmp_path / "production"
+    folder.mkdir()
+    (folder / "common").symlink_to(shared)
+
+    (finding,) = written.in_files(Settings(world="production", inventory_dir=str(folder)), NAMES)
+
+    assert finding.variable == PLAIN[2][1]
+    assert "storage.yml" in finding.what
+
+
 @pytest.mark.parametrize(
     "text",
     [
