@@ -23,8 +23,8 @@ import psycopg
 from bench import harness, postgres_data
 from bench.harness import Contender, Report, say
 from bench.measure import FailedError, Job
-from engines.postgres import connection
 from engines.postgres.compare import compare
+from engines.postgres.session import connection
 from rehearsal import postgres as servers
 from rehearsal.postgres import PostgresServer
 from rehearsal.programs import PYTHON, free_ports, minimal_environment, running

@@ -116,8 +116,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from engines.contract import finish
 from engines.events import emit
-from engines.postgres.ends import target_of
-from engines.postgres.errors import AbsentError
+from engines.postgres.session import AbsentError, target_of
 from engines.schema.model import Options
 from engines.schema.outcome import as_result, warnings
 from engines.schema.upgrade import outline, upgrade

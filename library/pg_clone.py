@@ -172,12 +172,10 @@ from ansible.module_utils.basic import AnsibleModule
 from engines.contract import finish
 from engines.events import emit
 from engines.postgres import clone
-from engines.postgres.connection import Address, parse
-from engines.postgres.count import counted
-from engines.postgres.ends import target_of
-from engines.postgres.errors import AbsentError
-from engines.postgres.outcome import clone_result
+from engines.postgres.catalog import counted
 from engines.postgres.plan import Options, default_jobs
+from engines.postgres.results import clone_result
+from engines.postgres.session import AbsentError, Address, parse, target_of
 from engines.references import resolve
 
 

@@ -172,8 +172,8 @@ from ansible.module_utils.basic import AnsibleModule
 
 from engines.contract import finish
 from engines.postgres.compare import compare, require_equal
-from engines.postgres.connection import parse
-from engines.postgres.outcome import compare_result
+from engines.postgres.results import compare_result
+from engines.postgres.session import parse
 from engines.references import resolve
 
 

@@ -100,8 +100,7 @@ from ansible.module_utils.basic import AnsibleModule
 from engines.contract import finish
 from engines.login import passfile
 from engines.login.login import keep_password, look, verifier_of
-from engines.postgres.ends import target_of
-from engines.postgres.errors import AbsentError
+from engines.postgres.session import AbsentError, target_of
 
 _NOWHERE = {
     "changed": False,

@@ -135,7 +135,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from engines.contract import finish
-from engines.postgres.connection import parse
+from engines.postgres.session import parse
 from engines.rds import model, run
 from engines.rds.proof import Users
 from engines.references import resolve

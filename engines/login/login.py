@@ -8,8 +8,7 @@ from psycopg import pq
 
 from engines.errors import ConfigurationError
 from engines.login import passfile
-from engines.postgres.connection import Address, session
-from engines.postgres.errors import AbsentError, UnreachableError
+from engines.postgres.session import AbsentError, Address, UnreachableError, session
 
 _SECRET = ("password", "sslpassword", "passfile")
 

@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 
 from engines.errors import ConfigurationError
-from engines.postgres.connection import Address
+from engines.postgres.session import Address
 
 _OURS_ALONE = 0o700
 _MEMORY = Path("/dev/shm")  # noqa: S108 - a file system in memory; the folder inside it is ours alone

@@ -9,41 +9,40 @@ from dataclasses import dataclass, field, replace
 from psycopg import sql
 
 from engines.events import Emit
-from engines.postgres import (
-    archive,
-    carry,
-    catalog,
-    connection,
-    copier,
-    decision,
-    facts,
-    gate,
-    large_objects,
-    mover,
-    plan,
-    programs,
-    record,
-    restore,
+from engines.postgres import large_objects
+from engines.postgres.catalog import (
+    Facts,
+    Name,
+    Part,
+    Table,
+    checkpoint,
+    chunks,
+    database,
+    relations,
     sequences,
-    settle,
-    split,
-    steps,
-    survey,
-    workers,
 )
-from engines.postgres.archive import Archive, Entry
-from engines.postgres.catalog import Name, Table
-from engines.postgres.connection import Address, Session
-from engines.postgres.decision import Ends, Ground
-from engines.postgres.errors import translated
-from engines.postgres.facts import Facts
-from engines.postgres.mover import Moved, Silence
-from engines.postgres.plan import Options, Plan
-from engines.postgres.progress import Progress
-from engines.postgres.schedule import Schedule
-from engines.postgres.split import Part
+from engines.postgres.copy import (
+    Archive,
+    Ends,
+    Entry,
+    Ground,
+    Moved,
+    Progress,
+    Schedule,
+    Silence,
+    copy_statements,
+    dump_archive,
+    prepare,
+    schema_restore,
+    settle,
+    task_graph,
+    worker,
+    worker_pool,
+)
+from engines.postgres.plan import Options, Plan, clone_plan, guards, inspection, not_copied
+from engines.postgres.session import Address, Session, client_tools, connection, translated
 
-PURPOSE = decision.PURPOSE
+PURPOSE = prepare.PURPOSE
 
 # Seconds between two looks whether the sessions that hold snapshot and lock are still there.
 _LOOK = 5.0
@@ -77,10 +76,10 @@ def clone(source: Address, target: Address, options: Options, *, check: bool, em
     ``EngineError``: see ``plan`` for what is refused.
     """
     started = time.monotonic()
-    gate.consent(target.database, replace=options.on_target_rows == "replace", named=options.consent)
-    with decision.ends(source, target, options, check=check) as ends:
-        ground = decision.look(ends, options)
-        decided = decision.decide(ends, ground, options)
+    guards.consent(target.database, replace=options.on_target_rows == "replace", named=options.consent)
+    with prepare.ends(source, target, options, check=check) as ends:
+        ground = prepare.look(ends, options)
+        decided = prepare.decide(ends, ground, options)
         emit("clone.planned", tables=len(decided.tables), moving=len(decided.moving))
         moved: tuple[Moved, ...] = ()
         if decided.changes and not check:
@@ -95,14 +94,14 @@ def outline(source: Address, options: Options) -> Result:
         connection.session(source, read_only=True, purpose=PURPOSE) as session,
         connection.snapshot(session),
     ):
-        scope = catalog.scope(session, options.schemas, options.exclude_tables)
-        found = facts.read(session, scope)
-        left_behind = carry.left_behind(session)
-        wanted, pages = sequences.expected(session, found.sequences), split.pages(session)
+        scope = relations.scope(session, options.schemas, options.exclude_tables)
+        found = database.read(session, scope)
+        left_behind = not_copied.left_behind(session)
+        wanted, pages = sequences.expected(session, found.sequences), chunks.pages(session)
     found = replace(found, sequences=wanted)
-    decided = plan.decide(found, replace(found, objects={}), "blank", {}, options)
-    dangling = carry.dangling(carry.outside_keys(found, scope))
-    decided = decision.with_parts(replace(decided, not_carried=(*dangling, *left_behind)), pages)
+    decided = clone_plan.decide(found, replace(found, objects={}), "blank", {}, options)
+    dangling = not_copied.dangling(not_copied.outside_keys(found, scope))
+    decided = prepare.with_parts(replace(decided, not_carried=(*dangling, *left_behind)), pages)
     return Result(decided, (), round(time.monotonic() - started, 3), _counts(found))
 
 
@@ -119,26 +118,28 @@ def _execute(ends: Ends, ground: Ground, decided: Plan, options: Options, emit: 
     stored = _dump(ends, ground) if decided.finish_schema else None
     script, number = "", 0
     if stored and decided.restore_schema:
-        script, number = restore.script_before(stored, found.target, found)
+        script, number = schema_restore.script_before(stored, found.target, found)
     quiet, parts = _quiet_and_parts(ends, ground, decided)
     numbers = {table.key: len(some) for table, some in parts.items()}
-    restore.prepare(ends.target, decided, numbers, script, found.adjustments, lock_wait=options.lock_wait)
+    schema_restore.prepare(
+        ends.target, decided, numbers, script, found.adjustments, lock_wait=options.lock_wait
+    )
     if script:
         emit("schema.created", steps=number)
     progress = Progress(parts, emit)
-    site = copier.Site(
+    site = worker.Site(
         source=ends.source_address,
         target=ends.target_address,
         source_session=ends.source,
         target_session=ends.target,
         snapshot=ends.snapshot,
-        replica=copier.may_switch_triggers_off(ends.target),
+        replica=worker.may_switch_triggers_off(ends.target),
         quiet=quiet,
         search_path=found.adjustments.search_path,
     )
-    task = steps.Task(
+    task = task_graph.Task(
         parts=parts,
-        entries=restore.entries_after(stored, found) if stored else (),
+        entries=schema_restore.entries_after(stored, found) if stored else (),
         numbers=_numbers(stored, ground),
         structure=ground.structure,
         analyze=_to_analyze(ground, parts),
@@ -157,15 +158,15 @@ def _finish(ends: Ends, ground: Ground, decided: Plan, rest: list[tuple[Entry, s
     """Do what comes after rows and indexes; the last of it makes the copy a finished one."""
     found = ground.survey
     if decided.finish_schema:
-        restore.add_conditions(ends.target, found)
-        restore.finish(ends.target, rest, found.adjustments.search_path, emit)
+        schema_restore.add_conditions(ends.target, found)
+        schema_restore.finish(ends.target, rest, found.adjustments.search_path, emit)
     if decided.sequences:
         names = {one.key for one in decided.sequences}
-        now = survey.again(ends.source, found.scope)
+        now = inspection.again(ends.source, found.scope)
         settle.set_sequences(ends.target, [one for one in now if one.key in names])
     if decided.finish_schema:
-        restore.verify_schema(ends.target, found.source, found.scope)
-    record.forget(ends.target, found.scope)
+        schema_restore.verify_schema(ends.target, found.source, found.scope)
+    checkpoint.forget(ends.target, found.scope)
 
 
 def _quiet_and_parts(
@@ -178,21 +179,21 @@ def _quiet_and_parts(
     """
     quiet: dict[Name, Silence] = {}
     if not decided.restore_schema:
-        quiet = {one.table.key: mover.silence(ends.target, one.table) for one in decided.moving}
+        quiet = {one.table.key: copy_statements.silence(ends.target, one.table) for one in decided.moving}
     parts = {
-        one.table: split.WHOLE
-        if quiet.get(one.table.key, mover.LOUD).off
-        else split.split(one.table, ground.pages)
+        one.table: chunks.WHOLE
+        if quiet.get(one.table.key, copy_statements.LOUD).off
+        else chunks.split(one.table, ground.pages)
         for one in decided.moving
     }
     return quiet, parts
 
 
 def _work(
-    task: steps.Task, site: copier.Site, progress: Progress, options: Options, emit: Emit
+    task: task_graph.Task, site: worker.Site, progress: Progress, options: Options, emit: Emit
 ) -> list[tuple[Entry, str]]:
     """Run what can be done in parallel; return what is left of the archive."""
-    todo, rest = steps.build(task)
+    todo, rest = task_graph.build(task)
     schedule = Schedule(todo)
     looked = time.monotonic()
 
@@ -205,14 +206,14 @@ def _work(
                 with translated(str(address)):
                     session.execute("SELECT 1")
 
-    workers.run(schedule, lambda: copier.Copier(site, progress, emit), jobs=options.jobs, beat=beat)
+    worker_pool.run(schedule, lambda: worker.Copier(site, progress, emit), jobs=options.jobs, beat=beat)
     return rest
 
 
 def _dump(ends: Ends, ground: Ground) -> Archive:
     found = ground.survey
-    return archive.dump(
-        programs.find(found.source.server.major, found.target.server.major),
+    return dump_archive.dump(
+        client_tools.find(found.source.server.major, found.target.server.major),
         ends.source_address,
         ends.snapshot,
         schemas=found.scope.schemas,

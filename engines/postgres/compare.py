@@ -11,34 +11,31 @@ from datetime import UTC, datetime
 from psycopg import sql
 
 from engines.errors import ConfigurationError
-from engines.postgres import (
-    catalog,
-    connection,
-    definitions,
-    large_objects,
-    materialized,
-    measure,
-    narrow,
-    plan,
-    search_path,
-    survey,
+from engines.postgres import large_objects
+from engines.postgres.catalog import (
+    REVISION_TABLE,
+    Difference,
+    Facts,
+    Name,
+    Scope,
+    Sequence,
+    Table,
+    relations,
 )
-from engines.postgres.catalog import REVISION_TABLE, Name, Scope, Sequence, Table
-from engines.postgres.checksum import Fingerprint
-from engines.postgres.comparison import (
+from engines.postgres.checksum import Fingerprint, Shape, Side, parallel_scan
+from engines.postgres.diff import (
     Comparison,
     LargeObjectsResult,
     NotCompared,
     SequenceResult,
     TableResult,
+    View,
+    bisect,
+    definition_aliases,
+    materialized_views,
 )
-from engines.postgres.connection import Address, Session
-from engines.postgres.errors import NotEqualError, translated
-from engines.postgres.facts import Facts
-from engines.postgres.materialized import View
-from engines.postgres.measure import Shape, Side
-from engines.postgres.schema import Difference
-from engines.postgres.survey import Survey
+from engines.postgres.plan import Survey, clone_plan, inspection
+from engines.postgres.session import Address, NotEqualError, Session, connection, search_path, translated
 
 PURPOSE = "bmii-migrate pg_compare"
 _SHOWN = 10
@@ -89,7 +86,7 @@ def compare(
         tables, views = _rows(ends, chosen, jobs=jobs, examples=examples)
         objects = _large_objects(ends, chosen.found.scope)
         snapshots = (_snapshot(ends.ours), _snapshot(ends.theirs))
-    found = plan.compare_objects(chosen.left, chosen.right)
+    found = clone_plan.compare_objects(chosen.left, chosen.right)
     return Comparison(
         source=chosen.left,
         target=chosen.right,
@@ -136,15 +133,15 @@ def _ends(source: Address, target: Address) -> Iterator[_Ends]:
 def _choose(
     ends: _Ends, schemas: Iterable[str], exclude_tables: Iterable[str], *, expect_upgraded: bool
 ) -> _Chosen:
-    scope = catalog.scope(ends.ours, schemas, exclude_tables)
-    found = survey.read(ends.ours, ends.theirs, scope, by_anyone=True)
+    scope = relations.scope(ends.ours, schemas, exclude_tables)
+    found = inspection.read(ends.ours, ends.theirs, scope, by_anyone=True)
     left, right = found.source, found.target
     _check_encoding(left, right)
     upgraded = expect_upgraded and bool(right.revision) and left.revision != right.revision
     if upgraded:
         left = replace(left, tables=tuple(one for one in left.tables if one.name != REVISION_TABLE))
-    ours, theirs = (materialized.read(session, scope) for session in (ends.ours, ends.theirs))
-    views = materialized.common(ours, theirs, same_query=upgraded)
+    ours, theirs = (materialized_views.read(session, scope) for session in (ends.ours, ends.theirs))
+    views = materialized_views.common(ours, theirs, same_query=upgraded)
     _hold(ends.ours, left.tables)
     _hold(ends.theirs, right.tables)
     aside = [NotCompared(one.kind, one.name, one.reason) for one in found.not_carried]
@@ -161,13 +158,13 @@ def _rows(
     ends: _Ends, chosen: _Chosen, *, jobs: int, examples: int
 ) -> tuple[tuple[TableResult, ...], tuple[TableResult, ...]]:
     """Compare the rows of tables and of materialised views."""
-    shared = measure.shared(chosen.left.tables, chosen.right.tables)
+    shared = parallel_scan.shared(chosen.left.tables, chosen.right.tables)
     filled = [view.table for view in chosen.views.values()]
-    known = measure.shapes(ends.source, ends.target, [*shared.values(), *filled])
+    known = parallel_scan.shapes(ends.source, ends.target, [*shared.values(), *filled])
     # What the target lacks is counted on the source all the same: the report says what would be lost.
     missing = [table for table in chosen.left.tables if table.key not in shared]
-    ours_only = measure.fingerprints(ends.source, missing, jobs=jobs)
-    here, there = measure.of_shapes(ends.source, ends.target, known.values(), jobs=jobs)
+    ours_only = parallel_scan.fingerprints(ends.source, missing, jobs=jobs)
+    here, there = parallel_scan.of_shapes(ends.source, ends.target, known.values(), jobs=jobs)
     tables = {
         table.key: TableResult(str(table), (here | ours_only)[table.key], there.get(table.key))
         for table in chosen.left.tables
@@ -182,7 +179,7 @@ def _rows(
 
 def _view(source: Side, shape: Shape, view: View, both: tuple[Fingerprint, Fingerprint]) -> TableResult:
     ours, theirs = both
-    refreshed = ours != theirs and materialized.refreshed(source, shape, view.query) == theirs
+    refreshed = ours != theirs and materialized_views.refreshed(source, shape, view.query) == theirs
     return TableResult(str(view.table), ours, theirs, kind="materialized view", refreshed=refreshed)
 
 
@@ -195,7 +192,7 @@ def _located(
     for key in sorted(differing, key=lambda key: shapes[key].source.bytes)[:NARROWED]:
         one = tables[key]
         rows = max(one.source.rows, one.target.rows if one.target else 0)
-        where = narrow.narrow(ends.source, ends.target, shapes[key], rows=rows, jobs=jobs, shown=examples)
+        where = bisect.narrow(ends.source, ends.target, shapes[key], rows=rows, jobs=jobs, shown=examples)
         found[key] = replace(one, where=where)
     return found
 
@@ -209,7 +206,7 @@ def _set_aside(left: Facts, right: Facts, scope: Scope, *, upgraded: bool) -> It
         yield NotCompared("rows", REVISION_TABLE, "the target is at another revision")
     ours, theirs = left.server.major, right.server.major
     if ours != theirs:
-        for key in definitions.undecided(left.objects, right.objects):
+        for key in definition_aliases.undecided(left.objects, right.objects):
             yield NotCompared(key.kind, key.name, f"PostgreSQL {ours} and {theirs} write it differently")
 
 

@@ -13,8 +13,7 @@ from psycopg.types.numeric import Oid
 
 from engines.errors import RefusedError
 from engines.events import Emit
-from engines.postgres.connection import Session
-from engines.postgres.errors import PostgresError
+from engines.postgres.session import PostgresError, Session
 
 PIECE = 1024 * 1024
 # Small ones travel together: as many as fill one piece at this size.

@@ -9,7 +9,7 @@ from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from engines.errors import ConfigurationError
-from engines.postgres.connection import parse
+from engines.postgres.session import parse
 from engines.preflight.model import Finding, Settings, is_reference
 
 _GLOBAL = "AWS_ENDPOINT_URL"

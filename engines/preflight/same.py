@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from urllib.parse import urlsplit
 
 from engines.errors import ConfigurationError
-from engines.postgres.connection import parse
+from engines.postgres.session import parse
 from engines.preflight.model import Finding, Settings, is_reference
 
 _POSTGRES = 5432

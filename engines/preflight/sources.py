@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from engines.errors import ConfigurationError
-from engines.postgres.connection import parse
+from engines.postgres.session import parse
 from engines.preflight.model import Finding, Rule, Settings, is_reference
 from engines.preflight.same import place
 

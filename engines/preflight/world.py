@@ -16,8 +16,7 @@ from botocore.config import Config
 
 from engines.aws import AwsError, client, translated
 from engines.errors import EngineError
-from engines.postgres import programs
-from engines.postgres.connection import Address, parse, session
+from engines.postgres.session import Address, client_tools, parse, session
 from engines.preflight import cloud, endpoints, profiles
 from engines.preflight.model import Finding, Settings, WorldNotReadyError, refuse, renamed
 from engines.preflight.same import place
@@ -165,7 +164,7 @@ def _database(settings: Settings, facts: dict[str, Any]) -> Iterator[Finding]:
         )
         return
     try:
-        facts["pg_dump"] = programs.find(major, target).major
+        facts["pg_dump"] = client_tools.find(major, target).major
     except EngineError as error:
         yield Finding("pg_dump", error.what, error.remedy)
 

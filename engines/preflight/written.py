@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from engines.errors import ConfigurationError
-from engines.postgres.connection import parse
+from engines.postgres.session import parse
 from engines.preflight.model import Finding, Settings, is_reference
 
 _ENCRYPTED = "$ANSIBLE_VAULT"

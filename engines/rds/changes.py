@@ -7,12 +7,10 @@ from typing import Any
 
 from psycopg import sql
 
-from engines.postgres import connection
 from engines.postgres.catalog import REVISION_TABLE
 from engines.postgres.compare import compare
-from engines.postgres.comparison import Comparison, TableResult
-from engines.postgres.connection import Address
-from engines.postgres.evidence import evidence
+from engines.postgres.diff import Comparison, TableResult, evidence
+from engines.postgres.session import Address, connection
 from engines.table import table
 
 _HEADER = ("TABLE", "ROWS NOW", "ROWS THEN", "LOST", "BACK", "OTHER VALUES")

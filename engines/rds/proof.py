@@ -6,10 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engines.login.login import look
-from engines.postgres import catalog, connection
-from engines.postgres.catalog import Scope
-from engines.postgres.connection import Address
-from engines.postgres.errors import UnreachableError
+from engines.postgres.catalog import Scope, relations
+from engines.postgres.session import Address, UnreachableError, connection
 from engines.rds.model import Instance, WayBackError
 from engines.schema import revisions
 from engines.schema.errors import RevisionError
@@ -42,7 +40,7 @@ def prove(users: Users, name: str) -> tuple[str, ...]:
         if address is not None:
             _let_in(address, name)
     with connection.session(users.owner, read_only=True, purpose="bmii-migrate rollback") as session:
-        found = catalog.revision(session, catalog.tables(session, Scope()))
+        found = relations.revision(session, relations.tables(session, Scope()))
     if not found:
         raise WayBackError(
             "its database has no schema revision: it is not what the service worked with",

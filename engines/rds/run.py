@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from engines.errors import ConfigurationError
-from engines.postgres.errors import PostgresError
+from engines.postgres.session import PostgresError
 from engines.rds.act import Hands
 from engines.rds.changes import changes
 from engines.rds.model import Action, Found, Order, Plan, WayBackError

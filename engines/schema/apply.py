@@ -12,7 +12,7 @@ from alembic.runtime.migration import MigrationContext
 
 from engines.errors import EngineError
 from engines.events import Emit
-from engines.postgres.connection import Address
+from engines.postgres.session import Address
 from engines.schema import indexes
 from engines.schema.errors import SchemaError
 from engines.schema.indexes import Index

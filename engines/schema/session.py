@@ -12,9 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.pool import NullPool
 
 from engines.errors import ConfigurationError
-from engines.postgres import lock
-from engines.postgres.connection import Address
-from engines.postgres.errors import connecting
+from engines.postgres.session import Address, advisory_lock, connecting
 from engines.schema.errors import SchemaError
 from engines.schema.model import Options
 
@@ -56,16 +54,16 @@ def take_lock(connection: sa.Connection, address: Address, options: Options) -> 
     """Take the lock in the session that migrates: it ends with the work, however that ends."""
 
     def attempt() -> bool:
-        taken = bool(connection.execute(sa.text(lock.TRY)).scalar())
+        taken = bool(connection.execute(sa.text(advisory_lock.TRY)).scalar())
         connection.commit()
         return taken
 
     def holder() -> tuple[object, ...] | None:
-        row = connection.execute(sa.text(lock.HOLDER)).fetchone()
+        row = connection.execute(sa.text(advisory_lock.HOLDER)).fetchone()
         connection.commit()
         return tuple(row) if row else None
 
-    lock.wait(attempt, holder, seconds=options.lock_wait, subject=str(address))
+    advisory_lock.wait(attempt, holder, seconds=options.lock_wait, subject=str(address))
 
 
 class Watch:

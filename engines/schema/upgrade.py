@@ -6,7 +6,7 @@ import time
 from dataclasses import replace
 
 from engines.events import Emit
-from engines.postgres.connection import Address
+from engines.postgres.session import Address
 from engines.schema import indexes, revisions
 from engines.schema.apply import Apply, current
 from engines.schema.errors import SchemaError

@@ -13,7 +13,7 @@ import threading
 import pytest
 
 from engines.errors import EngineError
-from engines.postgres.connection import parse
+from engines.postgres.session import parse
 from engines.rds import model, run
 from engines.rds.proof import Users
 from rehearsal.programs import LOOPBACK, in_use

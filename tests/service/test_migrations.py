@@ -12,7 +12,7 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import inspect
 
-from engines.postgres import lock
+from engines.postgres.session import advisory_lock
 
 COMPOUND = (
     "INSERT INTO compounds (name, smiles, formula, fingerprint) "
@@ -135,7 +135,7 @@ def test_an_upgrade_by_hand_waits_for_one_by_the_module(bare_platform, alembic_i
         " AND pid <> pg_backend_pid()"
     )
     with bare_platform.engine.connect() as other:
-        other.exec_driver_sql(lock.TRY)
+        other.exec_driver_sql(advisory_lock.TRY)
         other.rollback()  # the lock is the session's
         assert bare_platform.rows(waits) == [(0,)]
         with subprocess.Popen(arguments, env=environment) as upgrade:
@@ -143,6 +143,6 @@ def test_an_upgrade_by_hand_waits_for_one_by_the_module(bare_platform, alembic_i
                 assert upgrade.poll() is None
                 time.sleep(0.1)
             assert "rankings" not in _tables(bare_platform)
-            other.exec_driver_sql(lock.RELEASE)
+            other.exec_driver_sql(advisory_lock.RELEASE)
             assert upgrade.wait(timeout=60) == 0
     assert "rankings" in _tables(bare_platform)

@@ -15,8 +15,9 @@ import threading
 import traceback
 
 from engines.errors import EngineError
-from engines.postgres import clone, connection, outcome
+from engines.postgres import clone, results
 from engines.postgres.plan import Options
+from engines.postgres.session import connection
 
 
 class Listener:
@@ -48,7 +49,7 @@ def work(request: dict) -> None:
     except BaseException:  # noqa: BLE001 - told to the test, which fails
         listener.tell("broken", message=traceback.format_exc())
     else:
-        listener.tell("done", result=outcome.clone_result(done))
+        listener.tell("done", result=results.clone_result(done))
 
 
 def main() -> None:

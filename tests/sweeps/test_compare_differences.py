@@ -15,8 +15,8 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from engines.postgres import connection
 from engines.postgres.compare import NARROWED, compare
+from engines.postgres.session import connection
 
 # ruff: noqa: S608 - statements are put together from the constants below
 

@@ -18,8 +18,8 @@ from pathlib import Path
 import pytest
 
 from bench.measure import tree
-from engines.postgres import connection
 from engines.postgres.compare import compare
+from engines.postgres.session import connection
 from tests.sweeps.postgres_runs import ROOT, Runner
 from tests.sweeps.postgres_world import SECRET, world
 

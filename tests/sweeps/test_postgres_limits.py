@@ -14,8 +14,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from engines.postgres import connection
 from engines.postgres.compare import compare
+from engines.postgres.session import connection
 from rehearsal.postgres import without_root
 from tests.sweeps.postgres_runs import Runner
 from tests.sweeps.postgres_world import SECRET, Server, world

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import psycopg
 import pytest
 
-from engines.postgres import connection
+from engines.postgres.session import connection
 from rehearsal import postgres
 
 _NUMBERS = itertools.count()

@@ -9,12 +9,13 @@ import pytest
 
 from engines.errors import ConfigurationError, RefusedError
 from engines.events import emit
-from engines.postgres import connection, split
+from engines.postgres.catalog import chunks
 from engines.postgres.clone import clone
 from engines.postgres.compare import compare
-from engines.postgres.errors import BusyError, PostgresError, SchemaDiffersError
-from engines.postgres.lock import exclusive
-from engines.postgres.plan import Options
+from engines.postgres.plan.clone_plan import Options
+from engines.postgres.session import connection
+from engines.postgres.session.advisory_lock import exclusive
+from engines.postgres.session.errors import BusyError, PostgresError, SchemaDiffersError
 
 
 def run(ends, *, check=False, **options):
@@ -235,7 +236,7 @@ def test_what_is_not_carried_is_named(ends):
 @pytest.fixture
 def several(databases, monkeypatch):
     """Return two ends, the source with tables in several parts that refer to each other."""
-    monkeypatch.setattr(split, "PART", 100_000)
+    monkeypatch.setattr(chunks, "PART", 100_000)
     ends = databases(hostile=False)
     on(
         ends.source_url,

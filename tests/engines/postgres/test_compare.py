@@ -9,12 +9,13 @@ import pytest
 
 from engines.errors import ConfigurationError
 from engines.events import emit
-from engines.postgres import connection, measure
+from engines.postgres.checksum import parallel_scan
 from engines.postgres.clone import clone
 from engines.postgres.compare import compare, require_equal
-from engines.postgres.errors import NotEqualError
-from engines.postgres.evidence import evidence, report
-from engines.postgres.plan import Options
+from engines.postgres.diff.report import evidence, report
+from engines.postgres.plan.clone_plan import Options
+from engines.postgres.session import connection
+from engines.postgres.session.errors import NotEqualError
 
 INJECTED = {
     "a row of a materialized view": (
@@ -176,8 +177,8 @@ def test_a_table_is_held_while_it_is_read_in_parts(ends, monkeypatch):
             waited.append(True)
         return of_shapes(*arguments, **options)
 
-    of_shapes = measure.of_shapes
-    monkeypatch.setattr(measure, "of_shapes", rewrite)
+    of_shapes = parallel_scan.of_shapes
+    monkeypatch.setattr(parallel_scan, "of_shapes", rewrite)
     compare(ends.source, ends.source)
     assert waited
 

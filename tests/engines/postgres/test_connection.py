@@ -7,10 +7,10 @@ import traceback
 import pytest
 
 from engines.errors import ConfigurationError, EngineError
-from engines.postgres import connection
-from engines.postgres.archive import dump
-from engines.postgres.errors import AbsentError, UnreachableError, connecting
-from engines.postgres.programs import Programs, environment, find
+from engines.postgres.copy.dump_archive import dump
+from engines.postgres.session import connection
+from engines.postgres.session.client_tools import Programs, environment, find
+from engines.postgres.session.errors import AbsentError, UnreachableError, connecting
 
 SECRET = "Tr0ub4dor"
 

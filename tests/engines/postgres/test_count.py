@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import psycopg
 
-from engines.postgres.connection import parse
-from engines.postgres.count import counted
+from engines.postgres.catalog.row_counts import counted
+from engines.postgres.session.connection import parse
 
 
 def _entry(name, action="copy", **more):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from engines.postgres.definitions import alike, undecided
-from engines.postgres.schema import Key
+from engines.postgres.catalog.schema_objects import Key
+from engines.postgres.diff.definition_aliases import alike, undecided
 
 OLD = """ SELECT t.id,\n    t."Par ent",\n    count(*) AS n\n   FROM public.tree t\n  WHERE (t.id > 1.5);"""
 NEW = """ SELECT id,\n    "Par ent",\n    count(*) AS n\n   FROM public.tree t\n  WHERE (id > 1.5);"""

@@ -7,11 +7,12 @@ import pytest
 
 from engines.errors import RefusedError
 from engines.events import emit
-from engines.postgres import connection, large_objects
+from engines.postgres import large_objects
 from engines.postgres.clone import clone
 from engines.postgres.compare import compare
-from engines.postgres.errors import PostgresError
-from engines.postgres.plan import Options
+from engines.postgres.plan.clone_plan import Options
+from engines.postgres.session import connection
+from engines.postgres.session.errors import PostgresError
 
 SIZES = {
     11: 0,

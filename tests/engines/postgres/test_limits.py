@@ -9,13 +9,15 @@ import pytest
 
 from engines.errors import ConfigurationError
 from engines.events import emit
-from engines.postgres import connection, limits, offers, sequences
-from engines.postgres.carry import NotCarried
-from engines.postgres.catalog import Scope, Sequence
+from engines.postgres.catalog import capabilities, sequences
+from engines.postgres.catalog.relations import Scope, Sequence
 from engines.postgres.clone import clone
 from engines.postgres.compare import compare
-from engines.postgres.limits import fallout
-from engines.postgres.plan import Options
+from engines.postgres.plan import unsupported
+from engines.postgres.plan.clone_plan import Options
+from engines.postgres.plan.not_copied import NotCarried
+from engines.postgres.plan.unsupported import fallout
+from engines.postgres.session import connection
 
 A, B, C, D = (1, 1), (1, 2), (2, 1), (2, 2)
 
@@ -50,12 +52,12 @@ def test_tables_that_need_what_the_target_lacks_are_refused_by_name_unless_left_
         connection.session(ends.source, read_only=True) as source,
         connection.session(ends.target) as target,
     ):
-        offered = offers.read(target)
+        offered = capabilities.read(target)
         lacking = replace(offered, extensions={"plpgsql": offered.extensions["plpgsql"]})
-        found = limits.find(source, lacking, frozenset(), Scope())
-        assert limits.find(source, offered, frozenset(), Scope()) == limits.Limits()
+        found = unsupported.find(source, lacking, frozenset(), Scope())
+        assert unsupported.find(source, offered, frozenset(), Scope()) == unsupported.Limits()
         with pytest.raises(ConfigurationError) as refused:
-            limits.require_none_blocking(found, "target")
+            unsupported.require_none_blocking(found, "target")
         assert refused.value.details == [
             "table public.needs_it: needs extension hstore: the target does not offer the extension hstore"
         ]
@@ -64,7 +66,9 @@ def test_tables_that_need_what_the_target_lacks_are_refused_by_name_unless_left_
             ("view", "public.sees_it"),
             ("index", "public.free_hstore_idx"),
         }
-        without = limits.find(source, lacking, frozenset(), Scope((), frozenset({("public", "needs_it")})))
+        without = unsupported.find(
+            source, lacking, frozenset(), Scope((), frozenset({("public", "needs_it")}))
+        )
         assert without.blocking == ()
 
 

@@ -8,12 +8,12 @@ from collections import Counter
 import psycopg
 import pytest
 
-from engines.postgres import connection
-from engines.postgres.checksum import Fingerprint
+from engines.postgres.checksum.table_checksum import Fingerprint
 from engines.postgres.compare import compare, require_equal
-from engines.postgres.differing import describe, ranges, runs, within
-from engines.postgres.errors import NotEqualError
-from engines.postgres.evidence import evidence, report
+from engines.postgres.diff.report import evidence, report
+from engines.postgres.diff.row_diff import describe, ranges, runs, within
+from engines.postgres.session import connection
+from engines.postgres.session.errors import NotEqualError
 
 MADE = """
 CREATE TABLE big (id bigint PRIMARY KEY, v text);

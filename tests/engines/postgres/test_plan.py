@@ -7,13 +7,13 @@ from dataclasses import replace
 import pytest
 
 from engines.errors import ConfigurationError, RefusedError
-from engines.postgres import gate, plan
-from engines.postgres.catalog import Column, ForeignKey, Scope, Sequence, Table, parse_names
-from engines.postgres.errors import SchemaDiffersError
-from engines.postgres.facts import Facts, Server
-from engines.postgres.plan import Options
-from engines.postgres.schema import Key, difference
-from engines.postgres.types import Type, is_binary
+from engines.postgres.catalog.binary_types import Type, is_binary
+from engines.postgres.catalog.database import Facts, Server
+from engines.postgres.catalog.relations import Column, ForeignKey, Scope, Sequence, Table, parse_names
+from engines.postgres.catalog.schema_objects import Key, difference
+from engines.postgres.plan import clone_plan, guards
+from engines.postgres.plan.clone_plan import Options
+from engines.postgres.session.errors import SchemaDiffersError
 
 SERVER = Server("db", "UTF8", "me", "15.1", "noon", is_superuser=False, major=15)
 A = Table("public", "a", (Column("id"),), rows=3, bytes=10)
@@ -26,7 +26,7 @@ EQUAL = {A.key: "equal", B.key: "equal"}
 
 
 def test_blank_target_gets_everything_the_largest_table_first():
-    found = plan.decide(SOURCE, TARGET, "blank", {}, Options())
+    found = clone_plan.decide(SOURCE, TARGET, "blank", {}, Options())
     assert found.restore_schema
     assert found.finish_schema
     assert [one.table.name for one in found.moving] == ["b", "a"]
@@ -34,19 +34,19 @@ def test_blank_target_gets_everything_the_largest_table_first():
 
 
 def test_equal_target_needs_nothing():
-    assert plan.situation(SOURCE, TARGET) == "complete"
-    assert not plan.decide(SOURCE, TARGET, "complete", EQUAL, Options()).changes
+    assert clone_plan.situation(SOURCE, TARGET) == "complete"
+    assert not clone_plan.decide(SOURCE, TARGET, "complete", EQUAL, Options()).changes
 
 
 def test_missing_index_is_finished_missing_table_refused():
     objects = {key: text for key, text in OBJECTS.items() if key.kind != "index"}
-    assert plan.situation(SOURCE, replace(TARGET, objects=objects)) == "unfinished"
+    assert clone_plan.situation(SOURCE, replace(TARGET, objects=objects)) == "unfinished"
     with pytest.raises(SchemaDiffersError, match=r"table public\.b: not on the target"):
-        plan.situation(SOURCE, replace(TARGET, objects={Key("table", "public.a"): "p"}))
+        clone_plan.situation(SOURCE, replace(TARGET, objects={Key("table", "public.a"): "p"}))
 
 
 def test_keys_go_off_while_rows_come_in():
-    found = plan.decide(SOURCE, TARGET, "complete", EQUAL | {A.key: "empty"}, Options())
+    found = clone_plan.decide(SOURCE, TARGET, "complete", EQUAL | {A.key: "empty"}, Options())
     assert found.drop_keys == (KEY,)
     assert found.finish_schema
     assert [(one.table.name, one.action) for one in found.moving] == [("a", "copy")]
@@ -56,29 +56,29 @@ def test_rows_of_others_pass_only_with_a_consent_by_name():
     states = EQUAL | {A.key: "differs"}
     for options in (Options(), Options(on_target_rows="replace"), Options(consent="db")):
         with pytest.raises(RefusedError, match=r"table public\.a"):
-            plan.decide(SOURCE, TARGET, "complete", states, options)
+            clone_plan.decide(SOURCE, TARGET, "complete", states, options)
     granted = Options(on_target_rows="replace", consent="db")
-    assert plan.decide(SOURCE, TARGET, "complete", states, granted).moving[0].action == "replace"
+    assert clone_plan.decide(SOURCE, TARGET, "complete", states, granted).moving[0].action == "replace"
 
 
 def test_sequence_ahead_is_refused_behind_is_set():
     behind = replace(TARGET, sequences=(Sequence("public", "s", 6, True),))
-    assert plan.decide(SOURCE, behind, "complete", EQUAL, Options()).sequences == SOURCE.sequences
+    assert clone_plan.decide(SOURCE, behind, "complete", EQUAL, Options()).sequences == SOURCE.sequences
     ahead = replace(TARGET, sequences=(Sequence("public", "s", 8, True),))
     with pytest.raises(RefusedError, match=r"sequence public\.s"):
-        plan.decide(SOURCE, ahead, "complete", EQUAL, Options())
+        clone_plan.decide(SOURCE, ahead, "complete", EQUAL, Options())
     assert not Sequence("p", "s", 8, False).is_ahead_of(Sequence("p", "s", 7, True))
     assert Sequence("p", "s", -9, True, -1).is_ahead_of(Sequence("p", "s", -8, True, -1))
 
 
 def test_upgraded_target_is_kept_or_refused_never_replaced():
     target = replace(TARGET, revision=("two",))
-    assert plan.situation(SOURCE, target) == "upgraded"
-    assert not plan.decide(SOURCE, target, "upgraded", EQUAL, Options()).changes
+    assert clone_plan.situation(SOURCE, target) == "upgraded"
+    assert not clone_plan.decide(SOURCE, target, "upgraded", EQUAL, Options()).changes
     granted = Options(on_target_rows="replace", consent="db")
     for state in ("differs", "absent"):
         with pytest.raises(RefusedError, match="upgraded to revision two"):
-            plan.decide(SOURCE, target, "upgraded", EQUAL | {A.key: state}, granted)
+            clone_plan.decide(SOURCE, target, "upgraded", EQUAL | {A.key: state}, granted)
 
 
 @pytest.mark.parametrize(
@@ -91,12 +91,12 @@ def test_upgraded_target_is_kept_or_refused_never_replaced():
 )
 def test_servers_that_do_not_fit_are_refused(change, message):
     with pytest.raises(ConfigurationError, match=message):
-        gate.servers(SOURCE, replace(TARGET, server=replace(TARGET.server, **change)), {})
+        guards.servers(SOURCE, replace(TARGET, server=replace(TARGET.server, **change)), {})
 
 
 def test_roles_that_policies_name_must_exist():
     with pytest.raises(ConfigurationError, match=r"no role app, .*policy mine"):
-        gate.servers(SOURCE, TARGET, {"app": "mine"})
+        guards.servers(SOURCE, TARGET, {"app": "mine"})
 
 
 def test_a_stand_in_for_a_view_counts_as_missing():

@@ -13,10 +13,10 @@ import pytest
 from psycopg import sql
 
 from engines.events import emit
-from engines.postgres import connection
 from engines.postgres.clone import clone
 from engines.postgres.compare import compare
-from engines.postgres.plan import Options
+from engines.postgres.plan.clone_plan import Options
+from engines.postgres.session import connection
 
 SEED = int(os.environ.get("BMII_SEED", "20"))
 TABLES = int(os.environ.get("BMII_RANDOM_TABLES", "40"))

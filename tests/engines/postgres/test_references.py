@@ -7,10 +7,10 @@ import pytest
 
 from engines.errors import ConfigurationError
 from engines.events import emit
-from engines.postgres import connection
 from engines.postgres.clone import clone
 from engines.postgres.compare import compare
-from engines.postgres.plan import Options
+from engines.postgres.plan.clone_plan import Options
+from engines.postgres.session import connection
 
 TABLES = (
     "CREATE TYPE pair AS (n int, cs regclass[])",

@@ -11,9 +11,10 @@ import threading
 import psycopg
 import pytest
 
-from engines.postgres import connection, stream, wire
-from engines.postgres.errors import UnreachableError
-from engines.postgres.relay import Relay, Way
+from engines.postgres.copy import copy_protocol
+from engines.postgres.copy.copy_stream import Relay, Way
+from engines.postgres.session import asyncpg_params, connection
+from engines.postgres.session.errors import UnreachableError
 
 WAY = Way(
     "COPY (SELECT i, repeat('x', 300) FROM generate_series(1, 300) i) TO STDOUT (FORMAT binary)",
@@ -75,7 +76,7 @@ def line(postgres_server):
 
 def arguments(ends, here, there):
     pairs = ((ends.source, here), (ends.target, there))
-    return [wire.arguments(address, session, purpose="test") for address, session in pairs]
+    return [asyncpg_params.arguments(address, session, purpose="test") for address, session in pairs]
 
 
 def copied(given):
@@ -127,7 +128,7 @@ def test_a_connection_that_is_gone_before_anybody_was_told_is_said(databases, mo
     with connection.session(ends.source) as here, connection.session(ends.target) as there:
         given = arguments(ends, here, there)
     relay = Relay(*given, names=("source", "target"), start_source=(), start_target=())
-    copy = stream.copy
+    copy = copy_protocol.copy
 
     def cut(now):
         if now == when:
@@ -139,7 +140,7 @@ def test_a_connection_that_is_gone_before_anybody_was_told_is_said(databases, mo
         cut("after")
         return done
 
-    monkeypatch.setattr(stream, "copy", between)
+    monkeypatch.setattr(copy_protocol, "copy", between)
     with contextlib.closing(relay):
         cut("before")
         # After its last row the source is needed no more.
@@ -159,6 +160,6 @@ def test_an_error_of_the_event_loop_is_told_as_what_it_means(databases, monkeypa
         target.transport.close()
         raise RuntimeError("the handler is closed")
 
-    monkeypatch.setattr(stream, "copy", asked_too_late)
+    monkeypatch.setattr(copy_protocol, "copy", asked_too_late)
     with contextlib.closing(relay), pytest.raises(UnreachableError, match="target: the connection was lost"):
         relay.copy(WAY, lambda size: None)

@@ -13,12 +13,13 @@ import pytest
 
 from engines.errors import ConfigurationError, RefusedError
 from engines.events import emit
-from engines.postgres import connection, split
+from engines.postgres.catalog import chunks
 from engines.postgres.clone import clone
 from engines.postgres.compare import compare
-from engines.postgres.copier import PURPOSE
-from engines.postgres.errors import BusyError, PostgresError
-from engines.postgres.plan import Options
+from engines.postgres.copy.worker import PURPOSE
+from engines.postgres.plan.clone_plan import Options
+from engines.postgres.session import connection
+from engines.postgres.session.errors import BusyError, PostgresError
 
 # Kills itself, as `kill -9` would, when the given event comes for the given time.
 KILLED = """
@@ -66,7 +67,7 @@ def actions(result):
 @pytest.fixture
 def large(ends, monkeypatch):
     """Return the two ends, with a table in several parts, and another that refers to it."""
-    monkeypatch.setattr(split, "PART", 100_000)
+    monkeypatch.setattr(chunks, "PART", 100_000)
     on(
         ends.source_url,
         "CREATE TABLE large (id int PRIMARY KEY, t text UNIQUE)",

@@ -6,8 +6,10 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from engines.postgres import catalog, checksum, connection, layout, measure
-from engines.postgres.rowtext import common, form, row_text
+from engines.postgres.catalog import relations
+from engines.postgres.checksum import parallel_scan, ranges, table_checksum
+from engines.postgres.checksum.row_encoding import common, form, row_text
+from engines.postgres.session import connection
 
 # ruff: noqa: E501 - a table is read by its lines
 # ruff: noqa: S608 - the parts of the statements are constants
@@ -84,8 +86,8 @@ def made(postgres_server, later_server):
 
 def texts(address, name):
     with connection.session(address) as session:
-        table = next(one for one in catalog.tables(session, catalog.Scope()) if one.name == name)
-        forms = layout.read(session, [table])[table.key].forms
+        table = next(one for one in relations.tables(session, relations.Scope()) if one.name == name)
+        forms = ranges.read(session, [table])[table.key].forms
         text = row_text((column.name, forms[column.name]) for column in table.columns)
         query = sql.SQL("SELECT {} FROM {} AS t ORDER BY ctid").format(text, table.identifier)
         return [row[0] for row in session.execute(query)]
@@ -128,16 +130,20 @@ def test_a_table_in_parts_has_the_sum_of_one_in_a_piece(postgres_server, monkeyp
         session.execute("INSERT INTO t SELECT i, repeat('v', i % 500) FROM generate_series(1, 3000) i")
         session.execute("CREATE TABLE empty (id int)")
     with connection.session(address) as session:
-        tables = catalog.tables(session, catalog.Scope())
-        sizes = layout.read(session, tables)
-        whole = {one.key: checksum.fingerprint(session, one, [c.name for c in one.columns]) for one in tables}
+        tables = relations.tables(session, relations.Scope())
+        sizes = ranges.read(session, tables)
+        whole = {
+            one.key: table_checksum.fingerprint(session, one, [c.name for c in one.columns]) for one in tables
+        }
     t = next(one for one in tables if one.name == "t")
     with connection.session(address) as session, connection.snapshot(session) as snapshot:
         for part_bytes, jobs in ((8192, 3), (100_000, 2), (1 << 30, 1)):
-            monkeypatch.setattr(layout, "PART_BYTES", part_bytes)
-            assert len(list(layout.parts(t, (), sizes[t.key]))) == {8192: sizes[t.key].pages, 1 << 30: 1}.get(
+            monkeypatch.setattr(ranges, "PART_BYTES", part_bytes)
+            assert len(list(ranges.parts(t, (), sizes[t.key]))) == {8192: sizes[t.key].pages, 1 << 30: 1}.get(
                 part_bytes, -(-sizes[t.key].bytes // part_bytes)
             )
-            assert measure.fingerprints(measure.Side(address, snapshot), tables, jobs=jobs) == whole
+            assert (
+                parallel_scan.fingerprints(parallel_scan.Side(address, snapshot), tables, jobs=jobs) == whole
+            )
     assert whole["public", "t"].rows == 3000
-    assert whole["public", "empty"] == checksum.NOTHING
+    assert whole["public", "empty"] == table_checksum.NOTHING

@@ -6,7 +6,7 @@ from graphlib import CycleError
 
 import pytest
 
-from engines.postgres.schedule import Schedule, Step
+from engines.postgres.copy.scheduler import Schedule, Step
 
 A, B = ("s", "a"), ("s", "b")
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import psycopg
 
-from engines.postgres import connection, split
-from engines.postgres.catalog import Table
-from engines.postgres.split import Part
-from engines.postgres.split import split as parts_of
+from engines.postgres.catalog import chunks
+from engines.postgres.catalog.chunks import Part
+from engines.postgres.catalog.chunks import split as parts_of
+from engines.postgres.catalog.relations import Table
+from engines.postgres.session import connection
 
 BIG = Table("public", "big", (), bytes=200 * 2**20)
 
@@ -33,8 +34,8 @@ def test_a_table_has_no_more_parts_than_pages_and_one_at_least():
 
 
 def test_only_tables_larger_than_a_part_are_worth_it(ends, monkeypatch):
-    monkeypatch.setattr(split, "PART", 300_000)
+    monkeypatch.setattr(chunks, "PART", 300_000)
     with psycopg.connect(ends.source_url, autocommit=True) as session:
         session.execute("CREATE TABLE big AS SELECT i FROM generate_series(1, 20000) i")
     with connection.session(ends.source, read_only=True) as session:
-        assert split.pages(session) == {("public", "big"): 89}
+        assert chunks.pages(session) == {("public", "big"): 89}

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from engines.postgres.archive import Entry
-from engines.postgres.catalog import Column, Table
-from engines.postgres.schedule import Schedule
-from engines.postgres.split import Part
-from engines.postgres.steps import Apply, Gather, Load, Task, build
-from engines.postgres.structure import Index, Structure
+from engines.postgres.catalog.chunks import Part
+from engines.postgres.catalog.dependencies import Index, Structure
+from engines.postgres.catalog.relations import Column, Table
+from engines.postgres.copy.dump_archive import Entry
+from engines.postgres.copy.scheduler import Schedule
+from engines.postgres.copy.task_graph import Apply, Gather, Load, Task, build
 
 SMALL = Table("s", "small", (Column("id"),), bytes=10)
 LARGE = Table("s", "large", (Column("id"),), bytes=100)

@@ -9,9 +9,9 @@ import sys
 import psycopg
 import pytest
 
-from engines.postgres import connection, wire
-from engines.postgres.errors import PostgresError, UnreachableError
-from engines.postgres.relay import Relay, Way
+from engines.postgres.copy.copy_stream import Relay, Way
+from engines.postgres.session import asyncpg_params, connection
+from engines.postgres.session.errors import PostgresError, UnreachableError
 
 # ruff: noqa: S608 - statements of the test's own
 
@@ -22,7 +22,7 @@ def relay(ends):
     names = ("source", "target")
     with connection.session(ends.source) as here, connection.session(ends.target) as there:
         given = [
-            wire.arguments(address, session, purpose="test")
+            asyncpg_params.arguments(address, session, purpose="test")
             for address, session in ((ends.source, here), (ends.target, there))
         ]
     found = Relay(*given, names=names, start_source=(), start_target=())

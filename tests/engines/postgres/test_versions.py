@@ -5,16 +5,16 @@ from __future__ import annotations
 import psycopg
 
 from engines.events import emit
-from engines.postgres import connection, programs
 from engines.postgres.clone import clone
 from engines.postgres.compare import compare
-from engines.postgres.plan import Options
+from engines.postgres.plan.clone_plan import Options
+from engines.postgres.session import client_tools, connection
 
 
 def test_programs_later_than_the_target_are_good_enough(ends, monkeypatch, tmp_path):
-    monkeypatch.setattr(programs, "SYSTEM", tmp_path)
+    monkeypatch.setattr(client_tools, "SYSTEM", tmp_path)
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert programs.find(15, 15).major == 18
+    assert client_tools.find(15, 15).major == 18
     clone(ends.source, ends.target, Options(), check=False, emit=emit)
     assert compare(ends.source, ends.target).differences() == []
 

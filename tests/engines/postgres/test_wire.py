@@ -9,12 +9,12 @@ import pytest
 
 from engines.errors import ConfigurationError
 from engines.events import emit
-from engines.postgres import connection, wire
 from engines.postgres.clone import clone
 from engines.postgres.compare import compare
-from engines.postgres.errors import UnreachableError
-from engines.postgres.plan import Options
-from engines.postgres.relay import Relay
+from engines.postgres.copy.copy_stream import Relay
+from engines.postgres.plan.clone_plan import Options
+from engines.postgres.session import asyncpg_params, connection
+from engines.postgres.session.errors import UnreachableError
 from rehearsal import postgres
 
 
@@ -75,9 +75,11 @@ def relay_to(server, **parts):
     """Open a relay to ``server`` beside a session with ``parts``, as if libpq had let it pass."""
     good = address(server, sslmode="require")
     with connection.session(good) as session:
-        given = wire.arguments(good, session, purpose="test")
+        given = asyncpg_params.arguments(good, session, purpose="test")
         options = {option.keyword.decode(): (option.val or b"").decode() for option in session.pgconn.info}
-        given["ssl"] = wire.context({**{key: text for key, text in options.items() if text}, **parts})
+        given["ssl"] = asyncpg_params.context(
+            {**{key: text for key, text in options.items() if text}, **parts}
+        )
         return Relay(given, given, names=("a", "b"), start_source=(), start_target=())
 
 
@@ -93,7 +95,7 @@ def test_a_server_that_cannot_prove_itself_is_not_trusted(tls_server, authority)
 def test_plain_text_is_not_used_where_libpq_uses_tls(tls_server):
     good = address(tls_server)  # sslmode=prefer
     with connection.session(good) as session:
-        assert wire.arguments(good, session, purpose="test")["ssl"]
+        assert asyncpg_params.arguments(good, session, purpose="test")["ssl"]
 
 
 def test_what_libpq_found_elsewhere_is_taken_over(ends, postgres_server, tmp_path, monkeypatch):
@@ -107,7 +109,7 @@ def test_what_libpq_found_elsewhere_is_taken_over(ends, postgres_server, tmp_pat
     text = f"service=mine dbname={ends.target_name} passfile={passwords} options='-c work_mem=7MB'"
     ends.target = connection.parse(text)
     with connection.session(ends.target) as session:
-        given = wire.arguments(ends.target, session, purpose="test")
+        given = asyncpg_params.arguments(ends.target, session, purpose="test")
     assert (given["host"], given["user"], given["password"]) == ("127.0.0.1", "master", "s3cr:t/@")
     assert given["server_settings"]["options"] == "-c work_mem=7MB"
     clone(ends.source, ends.target, Options(), check=False, emit=emit)
@@ -120,8 +122,8 @@ def test_what_cannot_be_honoured_is_refused_by_name(tls_server):
         connection.session(wanted) as session,
         pytest.raises(ConfigurationError, match="require_auth=scram-sha-256 cannot be had"),
     ):
-        wire.arguments(wanted, session, purpose="test")
+        asyncpg_params.arguments(wanted, session, purpose="test")
     given = {"hostaddr": "127.0.0.1", "sslmode": "verify-full"}
     with pytest.raises(ConfigurationError, match="hostaddr and sslmode=verify-full"):
-        wire.host(wanted, given, "localhost")
-    assert wire.host(wanted, given | {"sslmode": "require"}, "localhost") == "127.0.0.1"
+        asyncpg_params.host(wanted, given, "localhost")
+    assert asyncpg_params.host(wanted, given | {"sslmode": "require"}, "localhost") == "127.0.0.1"

@@ -6,8 +6,8 @@ import threading
 
 import pytest
 
-from engines.postgres import workers
-from engines.postgres.schedule import Schedule, Step
+from engines.postgres.copy import worker_pool
+from engines.postgres.copy.scheduler import Schedule, Step
 
 
 class Hand:
@@ -30,7 +30,7 @@ class Hand:
 def run(steps, *, jobs=2, beat=lambda: None):
     log, before = [], threading.active_count()
     try:
-        workers.run(Schedule(steps), lambda: Hand(log), jobs=jobs, beat=beat)
+        worker_pool.run(Schedule(steps), lambda: Hand(log), jobs=jobs, beat=beat)
     finally:
         assert threading.active_count() == before
     return log

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from engines.postgres.checksum import Fingerprint
-from engines.postgres.comparison import TableResult
+from engines.postgres.diff import TableResult
 from engines.rds.changes import _row
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from engines.postgres import connection
+from engines.postgres.session import connection
 
 _NUMBERS = itertools.count()
 

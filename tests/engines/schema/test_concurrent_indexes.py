@@ -6,7 +6,7 @@ import psycopg
 import pytest
 
 from engines.events import emit
-from engines.postgres import connection
+from engines.postgres.session import connection
 from engines.schema import indexes
 from engines.schema.errors import SchemaError
 from engines.schema.indexes import Index

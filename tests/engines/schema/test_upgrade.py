@@ -14,9 +14,7 @@ import pytest
 
 from engines.errors import ConfigurationError
 from engines.events import emit
-from engines.postgres import connection
-from engines.postgres.errors import AbsentError, BusyError
-from engines.postgres.lock import exclusive
+from engines.postgres.session import AbsentError, BusyError, connection, exclusive
 from engines.schema.errors import RevisionError, SchemaError
 from engines.schema.model import Options
 from engines.schema.upgrade import outline, upgrade
@@ -205,7 +203,7 @@ def test_any_password_will_do(postgres_server, project, password):
 CALL = """
 import os, sys
 from pathlib import Path
-from engines.postgres import connection
+from engines.postgres.session import connection
 from engines.schema.model import Options
 from engines.schema.upgrade import upgrade
 

@@ -1,0 +1,151 @@
+"""What a copy notes down on the target while it works, so that the next call knows what is its own.
+
+The notes are made by the very transactions that they are about, and are gone once the copy is finished. Each
+transaction that brings rows leaves its number: a row that none of them wrote is somebody else's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+from psycopg import sql
+
+from engines.postgres.catalog.relations import RECORD_SCHEMA, Name, Scope, Table
+from engines.postgres.session import Session
+
+_CREATE = f"""
+CREATE SCHEMA IF NOT EXISTS {RECORD_SCHEMA};
+CREATE TABLE IF NOT EXISTS {RECORD_SCHEMA}.tables (
+    schema text NOT NULL, name text NOT NULL, parts integer NOT NULL, PRIMARY KEY (schema, name));
+CREATE TABLE IF NOT EXISTS {RECORD_SCHEMA}.parts (
+    schema text NOT NULL, name text NOT NULL, transaction bigint NOT NULL);
+CREATE TABLE IF NOT EXISTS {RECORD_SCHEMA}.halves (kind text NOT NULL, name text NOT NULL);
+CREATE TABLE IF NOT EXISTS {RECORD_SCHEMA}.sequences (
+    schema text NOT NULL, name text NOT NULL, last_value bigint NOT NULL);
+"""
+
+# A row keeps the lower half of the number of the transaction that wrote it.
+_THIS = "(txid_current() & 4294967295)::bigint"
+
+# ruff: noqa: S608 - the only name in these queries is a constant
+
+
+@dataclass(frozen=True)
+class Begun:
+    """A table whose rows a copy has begun to bring: in how many parts, and how many of them are in."""
+
+    parts: int
+    done: int
+
+    @property
+    def complete(self) -> bool:
+        """Whether all parts are in."""
+        return self.done >= self.parts
+
+
+@dataclass(frozen=True)
+class Record:
+    """The notes of an unfinished copy; empty when there is none.
+
+    ``halves`` are objects, as (kind, name), that a later step makes into what the source has.
+    """
+
+    exists: bool = False
+    tables: Mapping[Name, Begun] = field(default_factory=dict)
+    halves: frozenset[tuple[str, str]] = frozenset()
+    sequences: Mapping[Name, int] = field(default_factory=dict)
+
+    def within(self, scope: Scope) -> Record:
+        """Return the notes about what is in ``scope``; none when there is only something about the rest."""
+        tables = {name: begun for name, begun in self.tables.items() if scope.covers(*name)}
+        return replace(self, tables=tables) if tables or not self.tables else Record()
+
+
+def is_there(session: Session) -> bool:
+    """Say whether the database behind ``session`` is the target of an unfinished copy."""
+    row = session.execute(f"SELECT to_regclass('{RECORD_SCHEMA}.parts') IS NOT NULL").fetchone()
+    return bool(row and row[0])
+
+
+def read(session: Session) -> Record:
+    """Return the notes on the database behind ``session``."""
+    if not is_there(session):
+        return Record()
+    tables = session.execute(
+        f"SELECT t.schema, t.name, t.parts, count(p) FROM {RECORD_SCHEMA}.tables t "
+        f"LEFT JOIN {RECORD_SCHEMA}.parts p USING (schema, name) GROUP BY 1, 2, 3"
+    )
+    begun = {(row[0], row[1]): Begun(row[2], row[3]) for row in tables}
+    halves = session.execute(f"SELECT kind, name FROM {RECORD_SCHEMA}.halves").fetchall()
+    stood = session.execute(f"SELECT schema, name, last_value FROM {RECORD_SCHEMA}.sequences").fetchall()
+    return Record(
+        exists=True,
+        tables=begun,
+        halves=frozenset((row[0], row[1]) for row in halves),
+        sequences={(row[0], row[1]): row[2] for row in stood},
+    )
+
+
+def wrote_all(session: Session, table: Table) -> bool:
+    """Say whether every row of ``table`` was written by a copy that is on record."""
+    query = sql.SQL(
+        "SELECT NOT EXISTS (SELECT FROM ONLY {} t WHERE t.xmin::text::bigint NOT IN "
+        f"(SELECT p.transaction FROM {RECORD_SCHEMA}.parts p WHERE p.schema = %s AND p.name = %s))"
+    )
+    row = session.execute(query.format(table.identifier), [*table.key]).fetchone()
+    return bool(row and row[0])
+
+
+def begin(session: Session, parts: Mapping[Name, int]) -> None:
+    """Note, in the caller's transaction, that these tables hold no row now and come in so many parts."""
+    session.execute(_CREATE)
+    for schema, name in parts:
+        for kind in ("tables", "parts"):
+            session.execute(
+                f"DELETE FROM {RECORD_SCHEMA}.{kind} WHERE schema = %s AND name = %s", [schema, name]
+            )
+    with session.cursor() as cursor:
+        cursor.executemany(
+            f"INSERT INTO {RECORD_SCHEMA}.tables VALUES (%s, %s, %s)",
+            [(*name, number) for name, number in parts.items()],
+        )
+
+
+def note_part(table: Table) -> str:
+    """Return the statement that notes a part of ``table`` in the transaction that brought it."""
+    return (
+        sql.SQL(f"INSERT INTO {RECORD_SCHEMA}.parts SELECT {{}}, {{}}, {_THIS}")
+        .format(*(sql.Literal(part) for part in table.key))
+        .as_string(None)
+    )
+
+
+def note_half(session: Session, kind: str, name: str) -> None:
+    """Note that an object was made which a later step turns into something else."""
+    session.execute(f"INSERT INTO {RECORD_SCHEMA}.halves VALUES (%s, %s)", [kind, name])
+
+
+def drop_half(session: Session, kind: str, name: str) -> None:
+    """Note that such an object has become what it was made for."""
+    session.execute(f"DELETE FROM {RECORD_SCHEMA}.halves WHERE kind = %s AND name = %s", [kind, name])
+
+
+def note_sequences(session: Session, values: Iterable[tuple[str, str, int]]) -> None:
+    """Note where sequences were set to, as (schema, name, last value)."""
+    with session.cursor() as cursor:
+        cursor.executemany(f"INSERT INTO {RECORD_SCHEMA}.sequences VALUES (%s, %s, %s)", list(values))
+
+
+def forget(session: Session, scope: Scope) -> None:
+    """Remove the notes about what is in ``scope``, and with the last of them all that held notes."""
+    with session.transaction():
+        session.execute(f"LOCK TABLE {RECORD_SCHEMA}.tables IN EXCLUSIVE MODE")
+        for row in session.execute(f"SELECT schema, name FROM {RECORD_SCHEMA}.tables").fetchall():
+            if scope.covers(row[0], row[1]):
+                session.execute(
+                    f"DELETE FROM {RECORD_SCHEMA}.tables WHERE schema = %s AND name = %s", list(row)
+                )
+        left = session.execute(f"SELECT count(*) FROM {RECORD_SCHEMA}.tables").fetchone()
+        if left and not left[0]:
+            session.execute(f"DROP SCHEMA {RECORD_SCHEMA} CASCADE")

@@ -1,0 +1,125 @@
+"""The objects of a database, each with a definition that can be compared, and how two sets of them differ."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from engines.postgres.catalog.relations import Scope
+from engines.postgres.catalog.schema_queries import queries
+from engines.postgres.session import Session
+
+# pg_get_viewdef writes names in another way since 16: comparing texts would raise false alarms.
+_VERSION_DEPENDENT = frozenset({"view definition", "rule"})
+# Says where objects are, and is not one: a managed server brings schemas of its own.
+_CONTAINER = "schema"
+
+# What pg_dump puts in place of a view that depends on a key, until the key is there.
+_STAND_IN = re.compile(r"\s*SELECT NULL::")
+
+
+@dataclass(frozen=True, order=True)
+class Key:
+    """What identifies an object: its kind and its qualified, quoted name."""
+
+    kind: str
+    name: str
+
+    def __str__(self) -> str:
+        """``kind name``, for messages."""
+        return f"{self.kind} {self.name}"
+
+
+Objects = Mapping[Key, str]
+
+# The numbers of a catalog and of a row in it: what pg_depend and pg_dump call an object.
+Number = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Objects that only the source has, that only the target has, and that are defined differently."""
+
+    missing: tuple[Key, ...] = ()
+    extra: tuple[Key, ...] = ()
+    different: tuple[Key, ...] = ()
+
+    def __bool__(self) -> bool:
+        """Whether there is any difference."""
+        return bool(self.missing or self.extra or self.different)
+
+    def lines(self) -> list[str]:
+        """Return one line per difference, in words: first what the source does not explain."""
+        return (
+            [f"{key}: only on the target" for key in self.extra]
+            + [f"{key}: defined differently" for key in self.different]
+            + [f"{key}: not on the target" for key in self.missing]
+        )
+
+
+def read(session: Session, scope: Scope) -> dict[Key, str]:
+    """Return every object in ``scope`` with its definition.
+
+    Left out are objects of the system and of extensions, temporary ones, and those that ``clone`` cannot
+    carry whatever the target (event triggers, publications, subscriptions, large objects).
+    """
+    return {key: text for key, text, _ in read_numbered(session, scope)}
+
+
+def read_numbered(session: Session, scope: Scope) -> Iterator[tuple[Key, str, Number]]:
+    """Yield what ``read`` returns, each object with the numbers that this database knows it by."""
+    for query in queries(session.info.server_version):
+        for kind, schema, relation, name, definition, *number in session.execute(query):
+            if scope.covers(schema or "", relation or ""):
+                yield Key(kind, name), definition or "", (number[0], number[1])
+
+
+def comparable(objects: Objects, *, same_version: bool) -> Objects:
+    """Return the objects whose definitions can be compared between the two servers."""
+    if same_version:
+        return objects
+    return {key: "" if key.kind in _VERSION_DEPENDENT else text for key, text in objects.items()}
+
+
+def without(objects: Objects, dropped: Iterable[Key]) -> Objects:
+    """Return ``objects`` without ``dropped``."""
+    keys = set(dropped)
+    return {key: text for key, text in objects.items() if key not in keys}
+
+
+def difference(source: Objects, target: Objects) -> Difference:
+    """Compare two sets of objects. A stand-in for a view is missing; an extra schema does not count."""
+    missing = [key for key in source if key not in target or _is_stand_in(key, source, target)]
+    return Difference(
+        missing=tuple(sorted(missing)),
+        extra=tuple(sorted(key for key in target if key not in source and key.kind != _CONTAINER)),
+        different=tuple(
+            sorted(
+                key
+                for key, text in source.items()
+                if key in target and target[key] != text and not _is_stand_in(key, source, target)
+            )
+        ),
+    )
+
+
+def is_blank(objects: Objects) -> bool:
+    """Say whether a database holds nothing but schemas (and comments on them)."""
+    return all(key.kind in {_CONTAINER, "comment"} for key in objects)
+
+
+def is_unfinished(found: Difference) -> bool:
+    """Say whether what is missing can be an interrupted restore: all tables are there, nothing contradicts.
+
+    Tables and their columns come in one transaction; indexes, keys and triggers one by one after the rows.
+    """
+    if found.extra or found.different:
+        return False
+    return all(key.kind not in {"table", "partitioned table", "column"} for key in found.missing)
+
+
+def _is_stand_in(key: Key, source: Objects, target: Objects) -> bool:
+    if key.kind != "view definition" or not _STAND_IN.match(target.get(key, "")):
+        return False
+    return source[key] != target[key]

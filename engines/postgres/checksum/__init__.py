@@ -1,0 +1,29 @@
+"""Fingerprints of tables, computed by the servers in parallel and comparable between them."""
+
+from __future__ import annotations
+
+from engines.postgres.checksum import key_columns, parallel_scan, ranges
+from engines.postgres.checksum.key_columns import Leading
+from engines.postgres.checksum.parallel_scan import Shape, Side, reader
+from engines.postgres.checksum.ranges import Layout, Part
+from engines.postgres.checksum.row_encoding import row_hash, row_text
+from engines.postgres.checksum.table_checksum import ALGORITHM, MEASURES, NOTHING, Fingerprint, is_empty
+
+__all__ = [
+    "ALGORITHM",
+    "MEASURES",
+    "NOTHING",
+    "Fingerprint",
+    "Layout",
+    "Leading",
+    "Part",
+    "Shape",
+    "Side",
+    "is_empty",
+    "key_columns",
+    "parallel_scan",
+    "ranges",
+    "reader",
+    "row_hash",
+    "row_text",
+]

@@ -1,0 +1,173 @@
+"""Fingerprints of many tables of two databases, read in parts by several sessions, and how they compare."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from psycopg import sql
+
+from engines.postgres.catalog import Name, Table
+from engines.postgres.checksum import ranges, row_encoding, table_checksum
+from engines.postgres.checksum.ranges import Layout, Part
+from engines.postgres.checksum.row_encoding import Form
+from engines.postgres.checksum.table_checksum import Fingerprint
+from engines.postgres.plan import State
+from engines.postgres.session import Address, Session, both, connection, each, search_path, translated
+
+
+class Side(NamedTuple):
+    """A database, the exported snapshot in which it is read, and the path along which functions look.
+
+    The path is the same on both sides: names of objects among the values are written by it.
+    """
+
+    address: Address
+    snapshot: str
+    path: str = ""
+
+
+@dataclass(frozen=True)
+class Shape:
+    """One table on both sides: how its rows are written, so that equal rows have equal texts."""
+
+    table: Table
+    columns: tuple[tuple[str, Form], ...]
+    source: Layout
+    target: Layout
+
+
+@contextmanager
+def reader(side: Side) -> Iterator[Session]:
+    """Open a session that reads in the snapshot of ``side`` for the length of a ``with`` block.
+
+    Its transaction stays open until the end.
+    """
+    with connection.session(side.address, read_only=True) as opened:
+        opened.execute(search_path.setting(side.path))
+        # Compiling costs more than it saves; and where a table is read in parts, those are the workers.
+        opened.execute("SET jit = off")
+        if opened.info.server_version >= ranges.FINDS_RANGES:
+            opened.execute("SET max_parallel_workers_per_gather = 0")
+        with connection.snapshot(opened, side.snapshot):
+            yield opened
+
+
+def shapes(source: Side, target: Side, tables: Iterable[Table]) -> dict[Name, Shape]:
+    """Return how to read ``tables``, which both sides have with all columns."""
+    chosen = list(tables)
+
+    def layouts(side: Side) -> dict[Name, Layout]:
+        with reader(side) as session:
+            return ranges.read(session, chosen)
+
+    ours, theirs = both(lambda: layouts(source), lambda: layouts(target))
+    found = {}
+    for table in chosen:
+        here, there = ours[table.key], theirs[table.key]
+        columns = tuple(
+            (column.name, row_encoding.common(here.forms[column.name], there.forms[column.name]))
+            for column in table.columns
+        )
+        found[table.key] = Shape(table, columns, here, there)
+    return found
+
+
+def scan(
+    side: Side, parts: Iterable[Part], query: Callable[[Part], sql.Composed], *, jobs: int
+) -> list[tuple[Part, list[tuple[Any, ...]]]]:
+    """Run ``query`` of every part, in their order, in ``jobs`` sessions; return the rows of each."""
+
+    def work(session: Session, part: Part) -> tuple[Part, list[tuple[Any, ...]]]:
+        # The lock on a table in parts is kept, so that it cannot be rewritten, which moves rows to other
+        # parts. The others are let go, with those on indexes: a server has room for few thousand locks.
+        kept: AbstractContextManager[object] = (
+            nullcontext() if not part.is_whole else session.transaction(force_rollback=True)
+        )
+        with translated(f"{side.address} {part.table}"), kept:
+            return part, session.execute(query(part)).fetchall()
+
+    return each(parts, work, sessions=lambda: reader(side), jobs=jobs)
+
+
+def fingerprints(side: Side, tables: Iterable[Table], *, jobs: int) -> dict[Name, Fingerprint]:
+    """Return the fingerprint of each table of one database, over its columns as given."""
+    chosen = list(tables)
+    if not chosen:
+        return {}
+    with reader(side) as session:
+        found = ranges.read(session, chosen)
+    known = {
+        table.key: (
+            table,
+            tuple((column.name, found[table.key].forms[column.name]) for column in table.columns),
+            found[table.key],
+        )
+        for table in chosen
+    }
+    return _measure(side, known.values(), jobs=jobs)
+
+
+def both_sides(
+    source: Side, target: Side, tables: Iterable[Table], *, jobs: int
+) -> tuple[dict[Name, Fingerprint], dict[Name, Fingerprint]]:
+    """Return the fingerprints of ``tables`` in the source and in the target, computed at the same time."""
+    return of_shapes(source, target, shapes(source, target, tables).values(), jobs=jobs)
+
+
+def of_shapes(
+    source: Side, target: Side, known: Iterable[Shape], *, jobs: int
+) -> tuple[dict[Name, Fingerprint], dict[Name, Fingerprint]]:
+    """Return the fingerprints of tables whose shape is known, in the source and in the target."""
+    chosen = list(known)
+    return both(
+        lambda: _measure(source, [(one.table, one.columns, one.source) for one in chosen], jobs=jobs),
+        lambda: _measure(target, [(one.table, one.columns, one.target) for one in chosen], jobs=jobs),
+    )
+
+
+def _measure(
+    side: Side, known: Iterable[tuple[Table, tuple[tuple[str, Form], ...], Layout]], *, jobs: int
+) -> dict[Name, Fingerprint]:
+    largest_first = sorted(known, key=lambda one: -one[2].bytes)
+    cut = [part for one in largest_first for part in ranges.parts(*one)]
+    found: dict[Name, Fingerprint] = {}
+    for part, rows in scan(side, cut, table_checksum.measured, jobs=jobs):
+        one = Fingerprint(int(rows[0][0]), str(rows[0][1]))
+        found[part.table.key] = found.get(part.table.key, table_checksum.NOTHING) + one
+    return found
+
+
+def states(
+    tables: Iterable[Table],
+    comparable: Mapping[Name, Table],
+    empty: frozenset[Name],
+    measured: tuple[Mapping[Name, Fingerprint], Mapping[Name, Fingerprint]],
+) -> dict[Name, State]:
+    """Return how each source table's rows compare with the target's.
+
+    ``comparable`` are the tables that both sides have with all columns, ``empty`` those without a row on the
+    target, ``measured`` the fingerprints of the source and of the target for the rest.
+    """
+    found: dict[Name, State] = {}
+    for table in tables:
+        if table.key not in comparable:
+            found[table.key] = "absent"
+        elif table.key in empty:
+            found[table.key] = "empty"
+        else:
+            equal = measured[0][table.key] == measured[1][table.key]
+            found[table.key] = "equal" if equal else "differs"
+    return found
+
+
+def shared(source: Iterable[Table], target: Iterable[Table]) -> dict[Name, Table]:
+    """Return the source's tables that the target has too, with every column."""
+    columns = {table.key: {column.name for column in table.columns} for table in target}
+    return {
+        table.key: table
+        for table in source
+        if table.key in columns and {column.name for column in table.columns} <= columns[table.key]
+    }

@@ -1,0 +1,170 @@
+"""COPY from one connection to another, byte by byte as the source sends it.
+
+A message of the protocol is a row, and a row can be a gigabyte. So no message is put together: what has come
+goes on at once, and only the heads of messages are looked at. Both servers frame rows in the same way.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import struct
+from collections.abc import Callable
+from typing import Any
+
+import asyncpg
+
+from engines.postgres.session import PostgresError, refusal
+
+Listen = Callable[[int], None]
+
+_ROW = ord("d")
+_HEAD = 5
+_length = struct.Struct("!I").unpack_from
+_END = b"c" + struct.pack("!I", 4)
+# Bytes that may wait for a slow target before the source has to.
+_WAITING = 512 * 1024
+_LOST = "08006"
+
+
+class Line(asyncpg.Connection):  # type: ignore[misc]  # asyncpg has no types
+    """A connection that can be lent to a COPY: asyncpg has opened it, and gets it back."""
+
+    def __init__(self, protocol: Any, transport: Any, *rest: Any) -> None:
+        super().__init__(protocol, transport, *rest)
+        self.protocol = protocol
+        self.transport = transport
+
+
+async def copy(
+    source: Line, target: Line, reading: str, writing: str, *, names: tuple[str, str], listen: Listen
+) -> tuple[int, int]:
+    """Run the COPY statement ``reading`` into the COPY statement ``writing``; return rows and bytes.
+
+    ``listen`` is told of bytes as they go. Raises ``PostgresError``; both lines are of no use then.
+    """
+    size = 0
+
+    def forward(data: bytes | memoryview) -> None:
+        nonlocal size
+        size += len(data)
+        taker.send(data)
+        listen(len(data))
+
+    taker = _Talk(target, names[1], pause=source.transport)
+    giver = _Talk(source, names[0], forward=forward, end=lambda: taker.send(_END))
+    target.transport.set_write_buffer_limits(high=_WAITING)
+    taker.ask(writing)
+    await taker.ready
+    giver.ask(reading)
+    await asyncio.wait([giver.done, taker.done], return_when=asyncio.FIRST_EXCEPTION)
+    if not giver.done.done() or not taker.done.done():
+        # The one that failed has said why; the other only learns that it is alone.
+        failed = giver.done if giver.done.done() else taker.done
+        raise failed.exception() or RuntimeError
+    given, taken = giver.done.result(), taker.done.result()
+    if given != taken:
+        raise PostgresError(f"{given} rows were read, {taken} written", subject=names[1])
+    for line in (source, target):
+        line.transport.set_protocol(line.protocol)
+    return taken, size
+
+
+class _Talk(asyncio.Protocol):
+    """What a server says while a COPY runs. ``ready`` is when rows may go, ``done`` gives their number."""
+
+    def __init__(
+        self,
+        line: Line,
+        name: str,
+        *,
+        forward: Callable[[bytes | memoryview], None] | None = None,
+        end: Callable[[], None] | None = None,
+        pause: Any = None,
+    ) -> None:
+        loop = asyncio.get_running_loop()
+        self.ready: asyncio.Future[None] = loop.create_future()
+        self.done: asyncio.Future[int] = loop.create_future()
+        self._line = line
+        self._name = name
+        self._forward = forward
+        self._end = end
+        self._pause = pause
+        self._rest = b""
+        self._left = 0
+        self._rows = 0
+
+    def ask(self, statement: str) -> None:
+        """Send ``statement``, and take over what the server says from now on."""
+        text = statement.encode() + b"\0"
+        self._line.transport.set_protocol(self)
+        self.send(b"Q" + struct.pack("!I", len(text) + 4) + text)
+
+    def send(self, data: bytes | memoryview) -> None:
+        """Write ``data``, unless the server has hung up meanwhile: then that is what this talk ends with."""
+        if self._line.transport.is_closing():
+            self._fail(refusal(_LOST, "", self._name))
+        else:
+            self._line.transport.write(data)
+
+    def data_received(self, data: bytes) -> None:
+        """Pass rows on; understand the rest."""
+        if self._rest:
+            data, self._rest = self._rest + data, b""
+        size = len(data)
+        start, place = 0, min(self._left, size)
+        self._left -= place
+        while place + _HEAD <= size:
+            end = place + 1 + _length(data, place + 1)[0]
+            if data[place] == _ROW:
+                place = end
+                continue
+            self._pass(data, start, place)
+            start = place
+            if end > size:
+                break
+            self._told(data[place], data[place + _HEAD : end])
+            start = place = end
+        if place > size:
+            self._left, place = place - size, size
+        elif place < size:
+            self._rest = data[place:]
+        self._pass(data, start, place)
+
+    def _pass(self, data: bytes, start: int, end: int) -> None:
+        if end > start and self._forward:
+            self._forward(data if end - start == len(data) else memoryview(data)[start:end])
+
+    def _told(self, kind: int, body: bytes) -> None:
+        if kind in b"GH" and not self.ready.done():
+            self.ready.set_result(None)
+        elif kind == ord("c") and self._end:
+            self._end()
+        elif kind == ord("C"):
+            self._rows = int(body.rstrip(b"\0").rpartition(b" ")[2])
+        elif kind == ord("E"):
+            fields = {part[:1]: part[1:].decode(errors="replace") for part in body.split(b"\0") if part}
+            self._fail(refusal(fields.get(b"C", ""), fields.get(b"M", "no reason was given"), self._name))
+        elif kind == ord("Z") and not self.done.done():
+            self.done.set_result(self._rows)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Say so to whoever waits, and to asyncpg."""
+        self._fail(refusal(_LOST, "", self._name))
+        self._line.protocol.connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """Let the source wait: the target is slower."""
+        if self._pause is not None and not self._pause.is_closing():
+            self._pause.pause_reading()
+
+    def resume_writing(self) -> None:
+        """Let the source go on."""
+        if self._pause is not None and not self._pause.is_closing():
+            self._pause.resume_reading()
+
+    def _fail(self, error: PostgresError) -> None:
+        for future in (self.ready, self.done):
+            if not future.done():
+                future.set_exception(error)
+                # Who waits for the one need not wait for the other.
+                future.exception()

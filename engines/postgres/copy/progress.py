@@ -1,0 +1,147 @@
+"""How far a copy is, as events: per table and in all, rows, bytes, rate and the seconds that are left."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from engines.events import Emit
+from engines.postgres.catalog import Name, Part, Table
+
+# An event at least so often, in seconds or in bytes.
+EVERY_SECONDS = 1.0
+EVERY_BYTES = 16 * 1024 * 1024
+# Bytes of a stream for a byte of a table, until parts that are in tell better.
+_FIRST_RATIO = 0.9
+# Before so many seconds a rate says little.
+_TOO_EARLY = 0.2
+
+
+@dataclass
+class _Table:
+    """``size`` is the estimate that ``covered`` grows to; ``streamed`` and ``rows`` are counted."""
+
+    table: Table
+    parts: int
+    started: float = 0.0
+    parts_done: int = 0
+    streamed: int = 0
+    rows: int = 0
+    covered: int = 0
+    said: float = 0.0
+    said_bytes: int = 0
+
+
+class Progress:
+    """Counts what the workers bring; may be called from any thread."""
+
+    def __init__(
+        self,
+        parts: Mapping[Table, tuple[Part, ...]],
+        emit: Emit,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._emit = emit
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._tables = {table.key: _Table(table, len(found)) for table, found in parts.items()}
+        self._total = sum(table.bytes for table in parts)
+        self._started = clock()
+        self._said = self._started
+        self._said_bytes = 0
+        self._steps = (0, 0, 0.0)
+        self._streamed = 0
+
+    def started(self, table: Table) -> None:
+        """Say that rows of ``table`` begin to come; heard once."""
+        with self._lock:
+            one = self._tables[table.key]
+            if one.started:
+                return
+            one.started = one.said = self._clock()
+        self._emit("table.started", table=str(table), rows=table.rows, bytes=table.bytes, parts=one.parts)
+
+    def streamed(self, table: Table, size: int) -> None:
+        """Count bytes on their way."""
+        with self._lock:
+            one = self._tables[table.key]
+            one.streamed += size
+            self._streamed += size
+            now = self._clock()
+            due = self._is_due(now - one.said, one.streamed - one.said_bytes)
+            if due:
+                one.said, one.said_bytes = now, one.streamed
+        if due:
+            self._say_table(one)
+        self.beat()
+
+    def landed(self, table: Table, part: Part, rows: int) -> None:
+        """Count a part that is in."""
+        with self._lock:
+            one = self._tables[table.key]
+            one.rows += rows
+            one.covered += part.bytes
+            one.parts_done += 1
+            last = one.parts_done == one.parts
+        if last:
+            seconds = round(self._clock() - one.started, 3)
+            self._emit("table.copied", table=str(table), rows=one.rows, bytes=one.streamed, seconds=seconds)
+
+    def steps(self, done: int, of: int, share: float) -> None:
+        """Set how many steps of all kinds are done, and their share of the whole cost."""
+        self._steps = (done, of, share)
+        self.beat()
+
+    def counts(self, name: Name) -> tuple[int, int]:
+        """Return the rows and bytes that were copied of a table."""
+        one = self._tables[name]
+        return one.rows, one.streamed
+
+    def beat(self) -> None:
+        """Say where the whole stands, if it is time."""
+        with self._lock:
+            now = self._clock()
+            size = self._streamed
+            if not self._is_due(now - self._said, size - self._said_bytes):
+                return
+            self._said, self._said_bytes = now, size
+            passed = now - self._started
+            done, of, share = self._steps
+        rate = size / passed if passed > _TOO_EARLY else None
+        self._emit(
+            "clone.progress",
+            rows=sum(one.rows for one in self._tables.values()),
+            bytes=size,
+            of=self._total,
+            rate=rate and round(rate),
+            seconds_left=round(passed / share - passed, 1) if share and rate else None,
+            steps=done,
+            of_steps=of,
+        )
+
+    def _is_due(self, seconds: float, size: int) -> bool:
+        return seconds >= EVERY_SECONDS or size >= EVERY_BYTES
+
+    def _say_table(self, one: _Table) -> None:
+        passed = self._clock() - one.started
+        rate = one.streamed / passed if passed > _TOO_EARLY else 0.0
+        ratio = self._ratio()
+        left = max(one.table.bytes * ratio - one.streamed, 0)
+        self._emit(
+            "table.moving",
+            table=str(one.table),
+            rows=one.rows,
+            bytes=one.streamed,
+            of=round(max(one.table.bytes * ratio, one.streamed)),
+            rate=round(rate) or None,
+            seconds_left=round(left / rate, 1) if rate else None,
+        )
+
+    def _ratio(self) -> float:
+        """Return how many bytes of a stream a byte of a table gives, as the tables so far tell."""
+        whole = [one for one in self._tables.values() if one.parts_done == one.parts and one.covered]
+        covered = sum(one.covered for one in whole)
+        return sum(one.streamed for one in whole) / covered if covered else _FIRST_RATIO

@@ -1,0 +1,236 @@
+"""The steps of a copy and their order: rows in parts, indexes, keys, statistics. Pure.
+
+The order that was measured to be best: tables that others refer to come first, then their keys, then foreign
+keys, while the tables that have them are still empty (an instant, where a check of all rows would take long),
+then those tables' rows, and every other index as soon as its table is in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from engines.postgres.catalog import Index, Name, Part, Structure, Table
+from engines.postgres.copy.dump_archive import Entry
+from engines.postgres.copy.scheduler import Lock, Step
+
+# What a byte of an index costs, and a byte of a table that is read for one, in bytes that are copied.
+_INDEX_COST, _READ_COST = 1.5, 0.15
+# Statistics are made from a sample of 30,000 pages.
+_SAMPLE = 30000 * 8192
+
+
+@dataclass(frozen=True)
+class Load:
+    """Bring one part of the rows of a table."""
+
+    table: Table
+    part: Part
+
+
+@dataclass(frozen=True)
+class Apply:
+    """Run a script in one transaction. It makes ``half`` (kind, name), or what makes the half whole."""
+
+    what: str
+    script: str
+    makes_half: tuple[str, str] | None = None
+    ends_half: tuple[str, str] | None = None
+
+
+@dataclass(frozen=True)
+class Gather:
+    """Gather statistics of a table."""
+
+    table: Name
+
+
+Work: TypeAlias = Load | Apply | Gather
+Steps: TypeAlias = list[Step[Work]]
+
+
+@dataclass(frozen=True)
+class Task:
+    """What steps are made from: ``parts`` of the tables to copy, ``entries`` of the archive with scripts.
+
+    ``numbers`` gives the table that an entry of the archive makes; ``analyze`` the tables that need
+    statistics; ``early_keys`` says whether foreign keys may be there while rows come in. The rows of tables
+    ``naming`` hold names of the indexes of the entries ``named``, by their oid.
+    """
+
+    parts: Mapping[Table, tuple[Part, ...]]
+    entries: Sequence[tuple[Entry, str]] = ()
+    numbers: Mapping[int, Name] = field(default_factory=dict)
+    structure: Structure = field(default_factory=Structure)
+    analyze: frozenset[Name] = frozenset()
+    early_keys: bool = True
+    named: frozenset[int] = frozenset()
+    naming: frozenset[Name] = frozenset()
+
+
+def build(task: Task) -> tuple[Steps, list[tuple[Entry, str]]]:
+    """Return the steps, and the entries that are left for afterwards, one by one in their order."""
+    return _Builder(task).build()
+
+
+class _Builder:
+    def __init__(self, task: Task) -> None:
+        self._task = task
+        self._bytes = {table.key: table.bytes for table in task.parts}
+        self._marks = {_loaded(table.key): table.key for table in task.parts}
+        self._steps: dict[str, Step[Work]] = {}
+        self._made: dict[int, str] = {}
+        self._late_keys: list[tuple[Entry, str]] = []
+
+    def build(self) -> tuple[Steps, list[tuple[Entry, str]]]:
+        for table in self._task.parts:
+            self._add(Step(_loaded(table.key), after=frozenset(_parts(table, self._task.parts[table]))))
+        rest = []
+        numbers = {entry.number for entry, _ in self._task.entries}
+        for entry, script in self._task.entries:
+            inner = [number for number in entry.needs if number in numbers]
+            ready = all(number in self._made for number in inner)
+            if not (ready and self._entry(entry, script)):
+                rest.append((entry, script))
+        before = self._foreign_keys()
+        named = {
+            self._made[entry.number]
+            for entry, _ in self._task.entries
+            if self._is_named(entry) and entry.number in self._made
+        }
+        for table, parts in self._task.parts.items():
+            for key, part in zip(_parts(table, parts), parts, strict=True):
+                after = frozenset(before.get(table.key, ())) | (
+                    named if table.key in self._task.naming else set()
+                )
+                self._add(Step(key, Load(table, part), part.bytes + 1, after, {table.key: "write"}))
+        for name in sorted(self._task.analyze):
+            self._statistics(name)
+        return list(self._steps.values()), rest
+
+    def _entry(self, entry: Entry, script: str) -> bool:
+        """Add the steps of an entry; say whether it is one that can be done in parallel."""
+        tables = self._tables(entry)
+        if entry.kind == "FK CONSTRAINT" and entry.oid in self._task.structure.foreign_keys:
+            # Their place is found when all else has its own.
+            self._late_keys.append((entry, script))
+            self._made[entry.number] = f"key {entry.number}"
+            return True
+        if entry.kind in {"INDEX", "CONSTRAINT"}:
+            self._index(entry, script, tables)
+            return True
+        locks: dict[str, Lock] = {"INDEX ATTACH": "own", "STATISTICS": "tend"}
+        if entry.kind not in locks:
+            return False
+        if entry.kind == "INDEX ATTACH":
+            # The last partition's index makes the whole valid, which two at once do not see of each other.
+            tables += sorted(self._task.structure.roots_of(tables) - set(tables))
+        self._add_entry(entry, script, tables, locks[entry.kind], 0)
+        return True
+
+    def _index(self, entry: Entry, script: str, tables: list[Name]) -> None:
+        index = self._task.structure.indexes.get(entry.oid, Index(0, ""))
+        cost = index.size * _INDEX_COST + sum(self._bytes.get(name, 0) for name in tables) * _READ_COST
+        if index.added and script.count(index.added) == 1 and len(tables) == 1:
+            half = ("index", index.name)
+            key = f"index {entry.number}"
+            made = Apply(f"INDEX of {entry.what}", f"{index.make};", makes_half=half)
+            self._add(Step(key, made, cost, self._after(entry, tables), {tables[0]: "build"}))
+            adopted = Apply(entry.what, script.replace(index.added, index.adopt), ends_half=half)
+            self._made[entry.number] = name = f"entry {entry.number}"
+            self._add(Step(name, adopted, 0, frozenset({key}), {tables[0]: "own"}))
+            return
+        # An index may come with a change of its table (which it is clustered on, or identified by).
+        alone = entry.kind == "CONSTRAINT" or "ALTER TABLE" in script
+        self._add_entry(entry, script, tables, "own" if alone else "build", cost)
+
+    def _add_entry(self, entry: Entry, script: str, tables: list[Name], lock: Lock, cost: float) -> None:
+        self._made[entry.number] = key = f"entry {entry.number}"
+        work = Apply(entry.what, script)
+        self._add(Step(key, work, cost, self._after(entry, tables), dict.fromkeys(tables, lock)))
+
+    def _foreign_keys(self) -> dict[Name, list[str]]:
+        """Add the foreign keys; return which come before the rows of which tables.
+
+        A key comes before the rows unless that closes a circle: a table that refers to itself, in the end.
+        """
+        before: dict[Name, list[str]] = {}
+        structure = self._task.structure
+        # The largest tables gain the most.
+        order = sorted(self._late_keys, key=lambda one: -self._size(structure.foreign_keys[one[0].oid][0]))
+        for entry, script in order:
+            referring, referred = (structure.rows_of(name) for name in structure.foreign_keys[entry.oid])
+            key = f"key {entry.number}"
+            moving = [name for name in referring if name in self._bytes]
+            needs = self._after(entry, referred)
+            early = self._task.early_keys and len(moving) == len(referring) and moving
+            if early and not self._leads_back(needs, {_loaded(name) for name in moving}, before):
+                for name in moving:
+                    before.setdefault(name, []).append(key)
+                cost = 0.0
+            else:
+                needs |= self._after(entry, referring)
+                cost = (self._sum(referring) + self._sum(referred)) * _READ_COST
+            names = {*structure.foreign_keys[entry.oid], *referring, *referred}
+            self._add(Step(key, Apply(entry.what, script), cost, needs, dict.fromkeys(names, "own")))
+        return before
+
+    def _leads_back(
+        self, starts: Iterable[str], ends: set[str], before: Mapping[Name, Iterable[str]]
+    ) -> bool:
+        """Say whether one of ``starts`` waits for one of ``ends``, as things stand."""
+        seen: set[str] = set()
+        waiting = list(starts)
+        while waiting:
+            key = waiting.pop()
+            if key in ends:
+                return True
+            if key not in seen:
+                seen.add(key)
+                waiting += self._steps[key].after if key in self._steps else ()
+                waiting += before.get(self._marks.get(key, ("", "")), ())
+        return False
+
+    def _statistics(self, name: Name) -> None:
+        tables = (name, *self._task.structure.rows_of(name))
+        after = {_loaded(one) for one in tables if one in self._bytes}
+        after |= {
+            step.key
+            for step in self._steps.values()
+            if isinstance(step.work, Apply) and any(one in step.locks for one in tables)
+        }
+        cost = min(self._sum(tables), _SAMPLE) * _READ_COST
+        self._add(
+            Step(f"statistics {name}", Gather(name), cost, frozenset(after), dict.fromkeys(tables, "tend"))
+        )
+
+    def _after(self, entry: Entry, tables: Iterable[Name]) -> frozenset[str]:
+        # An index that rows name is built before any come.
+        first = self._is_named(entry)
+        rows = {_loaded(name) for name in tables if name in self._bytes and not first}
+        return frozenset(rows | {self._made[number] for number in entry.needs if number in self._made})
+
+    def _is_named(self, entry: Entry) -> bool:
+        return entry.kind in {"INDEX", "CONSTRAINT"} and entry.oid in self._task.named
+
+    def _tables(self, entry: Entry) -> list[Name]:
+        numbers = self._task.numbers
+        return list(dict.fromkeys(numbers[number] for number in entry.needs if number in numbers))
+
+    def _sum(self, names: Iterable[Name]) -> int:
+        return sum(self._bytes.get(name, 0) for name in names)
+
+    def _size(self, name: Name) -> int:
+        return self._sum(self._task.structure.rows_of(name))
+
+    def _add(self, step: Step[Work]) -> None:
+        self._steps[step.key] = step
+
+
+def _loaded(name: Name) -> str:
+    return f"rows {name!r}"
+
+
+def _parts(table: Table, parts: Iterable[Part]) -> list[str]:
+    return [f"{_loaded(table.key)} part {part.number}" for part in parts]

@@ -1,0 +1,28 @@
+"""How two databases differ: objects, tables, single rows, and the report of it."""
+
+from __future__ import annotations
+
+from engines.postgres.diff import bisect, definition_aliases, materialized_views, report
+from engines.postgres.diff.comparison import (
+    Comparison,
+    LargeObjectsResult,
+    NotCompared,
+    SequenceResult,
+    TableResult,
+)
+from engines.postgres.diff.materialized_views import View
+from engines.postgres.diff.report import evidence
+
+__all__ = [
+    "Comparison",
+    "LargeObjectsResult",
+    "NotCompared",
+    "SequenceResult",
+    "TableResult",
+    "View",
+    "bisect",
+    "definition_aliases",
+    "evidence",
+    "materialized_views",
+    "report",
+]

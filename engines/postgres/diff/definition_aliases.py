@@ -1,0 +1,35 @@
+"""Texts that two major versions write in different ways for one and the same definition."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from engines.postgres.catalog import Key, Objects, schema_objects
+
+# A string; a name with what qualifies it; or any other sign.
+_NAME = r'(?:"(?:[^"]|"")*"|[A-Za-z_]\w*)'
+_TOKEN = re.compile(rf"(?:'(?:[^']|'')*')+|(?:{_NAME}\.)*(?:{_NAME}|\*)|\S")
+
+
+def alike(one: str, other: str) -> bool:
+    """Say whether two texts differ in nothing but spaces, and in names that one qualifies and the other not.
+
+    Since PostgreSQL 16 a column is written with its table only where it would be ambiguous otherwise.
+    """
+    left, right = _TOKEN.findall(one), _TOKEN.findall(other)
+    return len(left) == len(right) and all(
+        ours == theirs or ours.endswith(f".{theirs}") or theirs.endswith(f".{ours}")
+        for ours, theirs in zip(left, right, strict=True)
+    )
+
+
+def undecided(source: Objects, target: Objects) -> Iterator[Key]:
+    """Yield the objects of which nothing but the texts could tell whether they are defined alike.
+
+    That is, those whose texts are set aside between major versions, and are not alike.
+    """
+    aside = schema_objects.comparable(source, same_version=False)
+    for key, text in source.items():
+        if aside[key] != text and key in target and not alike(text, target[key]):
+            yield key

@@ -1,0 +1,71 @@
+"""The rows of materialised views: kept by the server as those of a table, derived from the rows of others."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from psycopg import sql
+
+from engines.postgres.catalog import OWN, Column, Name, Scope, Table
+from engines.postgres.checksum import MEASURES, Fingerprint, Shape, Side, reader, row_hash, row_text
+from engines.postgres.diff.definition_aliases import alike
+from engines.postgres.session import PostgresError, Session
+
+_OWN_RELATION = OWN.format(catalog="pg_class", oid="c.oid")
+
+_VIEWS = f"""
+SELECT n.nspname, c.relname, pg_table_size(c.oid),
+       array(SELECT a.attname::text FROM pg_attribute a
+             WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum),
+       pg_get_viewdef(c.oid)
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind = 'm' AND c.relispopulated AND {_OWN_RELATION}
+ORDER BY 1, 2"""  # noqa: S608 - constants only
+
+
+@dataclass(frozen=True)
+class View:
+    """A materialised view that is filled, as a table, with its query."""
+
+    table: Table
+    query: str
+
+
+def read(session: Session, scope: Scope) -> dict[Name, View]:
+    """Return the materialised views that are filled."""
+    return {
+        (schema, name): View(Table(schema, name, tuple(map(Column, columns)), 0, size), query)
+        for schema, name, size, columns, query in session.execute(_VIEWS)
+        if scope.covers(schema, name)
+    }
+
+
+def refreshed(source: Side, shape: Shape, query: str) -> Fingerprint | None:
+    """Return what the rows of a view would be if the source refreshed it now; None when that cannot be had.
+
+    A target refreshes its views when it is filled, so that one that was stale on the source differs.
+    """
+    try:
+        with reader(source) as session:
+            measured = sql.SQL("SELECT {} FROM ({}) AS t").format(
+                MEASURES.format(row_hash(row_text(shape.columns))), sql.SQL(query.rstrip().rstrip(";"))
+            )
+            row = session.execute(measured).fetchone()
+    except PostgresError:
+        return None
+    return Fingerprint(int(row[0]), str(row[1])) if row else None
+
+
+def common(
+    source: Mapping[Name, View], target: Mapping[Name, View], *, same_query: bool = False
+) -> dict[Name, View]:
+    """Return the source's views that the target has with the same columns (and the same query)."""
+    found = {}
+    for key, ours in source.items():
+        theirs = target.get(key)
+        if theirs is None or ours.table.columns != theirs.table.columns:
+            continue
+        if not same_query or alike(ours.query, theirs.query):
+            found[key] = ours
+    return found

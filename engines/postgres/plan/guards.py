@@ -1,0 +1,89 @@
+"""What is refused before anything is changed, with what the operator can do about it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from engines.errors import ConfigurationError, RefusedError
+from engines.postgres.catalog import Facts, Sequence, Table
+
+_SHOWN = 10
+
+
+def servers(source: Facts, target: Facts, roles: Mapping[str, str]) -> None:
+    """Raise ``ConfigurationError`` when the two servers cannot be the ends of a copy.
+
+    ``roles`` are those that policies of the source name, each with such a policy.
+    """
+    ours, theirs = source.server, target.server
+    if (ours.started, ours.database) == (theirs.started, theirs.database):
+        raise ConfigurationError("source and target are the same database", subject=ours.database)
+    if theirs.major < ours.major:
+        raise ConfigurationError(
+            f"PostgreSQL {theirs.major} is older than the source's {ours.major}",
+            subject=theirs.database,
+            remedy="Use a target of the same or a later version.",
+        )
+    if ours.encoding != theirs.encoding:
+        raise ConfigurationError(
+            f"its encoding is {theirs.encoding}, the source's is {ours.encoding}",
+            subject=theirs.database,
+            remedy=f"Create the target with ENCODING '{ours.encoding}' TEMPLATE template0.",
+        )
+    unknown = sorted(set(roles) - target.roles)
+    if unknown:
+        raise ConfigurationError(
+            f"it has no role {', '.join(unknown)}, which row-level security names"
+            f" (policy {roles[unknown[0]]})",
+            subject=theirs.database,
+            remedy="Create the role on the target.",
+        )
+
+
+def rows(foreign: Iterable[Table], ahead: Iterable[Sequence], database: str, *, agreed: bool) -> None:
+    """Let pass only what belongs to the migration, or what the operator ``agreed`` to give up, by name.
+
+    Every act that destroys something on the target comes through here.
+    """
+    names = [f"table {table}" for table in foreign] + [f"sequence {one.schema}.{one.name}" for one in ahead]
+    if not names or agreed:
+        return
+    raise RefusedError(
+        f"it holds what the source does not: {shorten(names)}",
+        subject=database,
+        remedy=(
+            "Nothing was changed. To replace it with the source's: "
+            f"on_target_rows=replace, consent={database}."
+        ),
+        details=names,
+    )
+
+
+def consent(database: str, *, replace: bool, named: str) -> None:
+    """Raise ``ConfigurationError`` when rows may be replaced but the consent names another database."""
+    if replace and named != database:
+        raise ConfigurationError(
+            "on_target_rows=replace needs a consent that names the target database",
+            subject="consent",
+            remedy=f"Set consent={database} if the rows in it may be lost.",
+        )
+
+
+def upgraded(source: Facts, target: Facts, foreign: Iterable[Table]) -> None:
+    """Raise ``RefusedError`` when tables of a target that was upgraded differ."""
+    names = [f"table {table}" for table in foreign]
+    if not names:
+        return
+    raise RefusedError(
+        f"it was upgraded to revision {', '.join(target.revision)} (the source is at "
+        f"{', '.join(source.revision) or 'none'}), and its rows differ from the source's: {shorten(names)}",
+        subject=target.server.database,
+        remedy="Rows are not copied into a later schema. If they may be lost, create the database anew.",
+        details=names,
+    )
+
+
+def shorten(lines: list[str]) -> str:
+    """Return the first lines as one, and how many more there are."""
+    more = len(lines) - _SHOWN
+    return "; ".join(lines[:_SHOWN]) + (f"; and {more} more" if more > 0 else "")

@@ -1,0 +1,100 @@
+"""Both databases' facts, with what the copy leaves out set aside: what clone and compare have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from engines.postgres import large_objects
+from engines.postgres.catalog import (
+    Facts,
+    ForeignKey,
+    Key,
+    Scope,
+    Sequence,
+    capabilities,
+    database,
+    relations,
+    schema_objects,
+    sequences,
+)
+from engines.postgres.plan import adjustments, not_copied, unsupported
+from engines.postgres.plan.adjustments import Adjustments
+from engines.postgres.plan.not_copied import NotCarried
+from engines.postgres.plan.unsupported import Limits
+from engines.postgres.session import Session, translated
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What is on both sides, and what the target does not get.
+
+    ``source`` and ``target`` are without the objects that are left out and that the target does not have;
+    the sequences of ``source`` are as they have to stand on the target, ``standing`` as they stand.
+    ``outside`` are foreign keys to tables that are not copied. ``roles`` are those that policies name.
+    """
+
+    scope: Scope
+    source: Facts
+    target: Facts
+    limits: Limits
+    adjustments: Adjustments
+    standing: tuple[Sequence, ...] = ()
+    outside: tuple[ForeignKey, ...] = ()
+    not_carried: tuple[NotCarried, ...] = ()
+    roles: Mapping[str, str] | None = None
+
+
+def read(source: Session, target: Session, scope: Scope, *, by_anyone: bool = False) -> Survey:
+    """Survey both databases, each inside a snapshot.
+
+    ``by_anyone`` sets aside what an ordinary role could not have carried, though the target's user of now
+    could: a comparison by an administrator does not miss it.
+    """
+    with translated(target.info.dbname):
+        there = database.read(target, scope)
+        offered = capabilities.read(target)
+        if by_anyone:
+            offered = replace(offered, is_superuser=False, bypasses_row_security=False)
+    with translated(source.info.dbname):
+        here = database.read(source, scope)
+        found = unsupported.find(source, offered, there.extensions, scope)
+        adjusted = adjustments.read(source, scope, keep_forced=offered.bypasses_row_security)
+        outside = not_copied.outside_keys(here, scope)
+        aside = _aside(source, scope, found, adjusted, outside) - set(there.objects)
+        standing, wanted = here.sequences, sequences.expected(source, here.sequences)
+        not_carried = (
+            *not_copied.left_out(found),
+            *not_copied.other_versions(source, offered),
+            *not_copied.dangling(outside),
+            *not_copied.changed_owners(not_copied.owners(source), there.server.user),
+            *not_copied.forced(adjusted, there.server.user),
+            *not_copied.raised(standing, wanted),
+            *not_copied.compressions(source, offered),
+            *not_copied.other_locale(source, offered),
+            *not_copied.left_behind(source),
+            *not_copied.objects_of_no_schema(large_objects.count(source), scope),
+        )
+        roles = not_copied.policy_roles(source)
+    objects = schema_objects.without(here.objects, aside)
+    here = replace(here, objects=objects, sequences=wanted)
+    return Survey(scope, here, there, found, adjusted, standing, outside, not_copied.once(not_carried), roles)
+
+
+def again(source: Session, scope: Scope) -> tuple[Sequence, ...]:
+    """Return where sequences have to stand now: read after the rows, they are past all values in them."""
+    return sequences.expected(source, relations.sequences(source, scope))
+
+
+def _aside(
+    source: Session,
+    scope: Scope,
+    found: Limits,
+    adjustments: Adjustments,
+    outside: Iterable[ForeignKey],
+) -> set[Key]:
+    keys = not_copied.key_objects(tuple(outside)) | {one.key for one in adjustments.forced}
+    if found.numbers:
+        numbered = schema_objects.read_numbered(source, scope)
+        keys |= {key for key, _, number in numbered if number in found.numbers}
+    return keys

@@ -1,0 +1,50 @@
+"""Sessions with a server: addresses, settings, errors, locks, and the client programs."""
+
+from __future__ import annotations
+
+from engines.postgres.session import advisory_lock, asyncpg_params, client_tools, connection, search_path
+from engines.postgres.session.advisory_lock import exclusive
+from engines.postgres.session.client_tools import Programs, environment
+from engines.postgres.session.connection import Address, Session, parse, session
+from engines.postgres.session.errors import (
+    AbsentError,
+    BusyError,
+    NotEqualError,
+    PostgresError,
+    SchemaDiffersError,
+    UnreachableError,
+    connecting,
+    primary,
+    refusal,
+    translated,
+)
+from engines.postgres.session.resolve_target import target_of
+from engines.postgres.session.threads import both, each
+
+__all__ = [
+    "AbsentError",
+    "Address",
+    "BusyError",
+    "NotEqualError",
+    "PostgresError",
+    "Programs",
+    "SchemaDiffersError",
+    "Session",
+    "UnreachableError",
+    "advisory_lock",
+    "asyncpg_params",
+    "both",
+    "client_tools",
+    "connecting",
+    "connection",
+    "each",
+    "environment",
+    "exclusive",
+    "parse",
+    "primary",
+    "refusal",
+    "search_path",
+    "session",
+    "target_of",
+    "translated",
+]

@@ -1,0 +1,159 @@
+"""Where a database is, and sessions with it whose settings make both servers answer alike."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import psycopg
+from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict
+from psycopg.rows import TupleRow
+
+from engines.errors import ConfigurationError
+from engines.postgres.session.errors import connecting, translated
+
+Session = psycopg.Connection[TupleRow]
+
+# The first version (as libpq counts) whose backends can watch for a client that is gone.
+_CAN_WATCH_CLIENT = 140000
+
+_DRIVER = re.compile(r"^(postgres(?:ql)?)\+\w+://")
+
+# One text form of every value, and names always with their schema, whatever the server's defaults are.
+_SETTINGS: Mapping[str, str] = {
+    "search_path": "",
+    "datestyle": "ISO, MDY",
+    "intervalstyle": "postgres",
+    "timezone": "UTC",
+    "extra_float_digits": "1",
+    "bytea_output": "hex",
+    "lc_monetary": "C",
+    "xmloption": "content",
+    "statement_timeout": "0",
+    "lock_timeout": "0",
+    "idle_in_transaction_session_timeout": "0",
+    "client_min_messages": "warning",
+    # A client whose machine is gone sends no farewell: its session must not keep its locks for hours.
+    "tcp_keepalives_idle": "30",
+    "tcp_keepalives_interval": "10",
+    "tcp_keepalives_count": "3",
+    # Rows hidden by a policy must be an error: a copy without them would be incomplete in silence.
+    "row_security": "off",
+}
+
+
+@dataclass(frozen=True)
+class Address:
+    """The libpq parameters of a database. ``str()`` and ``repr()`` never show the password."""
+
+    parameters: Mapping[str, str] = field(repr=False)
+
+    def __str__(self) -> str:
+        """``user@host:port/database``, for messages."""
+        host = self._get("host", "PGHOST") or self._get("hostaddr", "PGHOSTADDR") or "localhost"
+        user = self._get("user", "PGUSER")
+        head = f"{user}@" if user else ""
+        return f"{head}{host}:{self._get('port', 'PGPORT') or '5432'}/{self.database}"
+
+    @property
+    def database(self) -> str:
+        """The name of the database."""
+        return self._get("dbname", "PGDATABASE") or self._get("user", "PGUSER")
+
+    def _get(self, name: str, variable: str) -> str:
+        return self.parameters.get(name) or os.environ.get(variable, "")
+
+
+def parse(address: str, *, name: str = "database") -> Address:
+    """Read a libpq URL or keyword string, or SQLAlchemy's ``postgresql+driver://`` URL.
+
+    ``name`` is what the user calls it. Raises ``ConfigurationError``, which does not quote the address.
+    """
+    try:
+        found = conninfo_to_dict(_DRIVER.sub(r"\1://", address.strip()))
+    except psycopg.Error:
+        # libpq's own message quotes the address, password included: not even as the cause.
+        raise ConfigurationError(
+            "is not a PostgreSQL address",
+            subject=name,
+            remedy="Write postgresql://user:password@host:port/database (special characters as %XX).",
+        ) from None
+    parameters = {key: str(value) for key, value in found.items() if value not in (None, "")}
+    if "dbname" not in parameters:
+        raise ConfigurationError("names no database", subject=name, remedy="End the address with /database.")
+    return Address(parameters)
+
+
+def connect(address: Address, *, read_only: bool = False, purpose: str = "bmii-migrate") -> Session:
+    """Open a session in autocommit mode. Raises ``UnreachableError``.
+
+    ``read_only`` makes every transaction of the session read-only: the server refuses writes.
+    """
+    defaults = {"connect_timeout": "10", "keepalives_idle": "30", "tcp_user_timeout": "60000"}
+    options = {**defaults, **address.parameters, "application_name": purpose, "client_encoding": "utf8"}
+    try:
+        session: Session = psycopg.connect(autocommit=True, **options)  # type: ignore[arg-type] # the parameters are named by libpq, not here
+    except psycopg.OperationalError as error:
+        raise connecting(str(error), str(address)) from None
+    except psycopg.ProgrammingError:
+        raise ConfigurationError("the address has an unknown option", subject=str(address)) from None
+    try:
+        with translated(str(address)):
+            _set_up(session, read_only=read_only)
+    except BaseException:
+        session.close()
+        raise
+    return session
+
+
+def settings(session: Session, *, read_only: bool) -> str:
+    """Return the statement that sets up any session of ours with the server behind ``session``."""
+    found = dict(_SETTINGS)
+    if read_only:
+        found["default_transaction_read_only"] = "on"
+    if session.info.server_version >= _CAN_WATCH_CLIENT:
+        # A server that works for a killed client must notice, and let go of its locks.
+        found["client_connection_check_interval"] = "1s"
+    pairs = (
+        sql.SQL("set_config({}, {}, false)").format(sql.Literal(name), sql.Literal(value))
+        for name, value in found.items()
+    )
+    return sql.SQL("SELECT {}").format(sql.SQL(", ").join(pairs)).as_string(session)
+
+
+def _set_up(session: Session, *, read_only: bool) -> None:
+    session.execute(settings(session, read_only=read_only))
+
+
+@contextmanager
+def session(address: Address, *, read_only: bool = False, purpose: str = "bmii-migrate") -> Iterator[Session]:
+    """Open a session for the length of a ``with`` block; database errors inside are translated."""
+    opened = connect(address, read_only=read_only, purpose=purpose)
+    try:
+        with translated(str(address)):
+            yield opened
+    finally:
+        opened.close()
+
+
+@contextmanager
+def snapshot(session: Session, name: str = "") -> Iterator[str]:
+    """Read from one snapshot for the length of a ``with`` block; yields its name for other sessions.
+
+    ``name`` joins the snapshot that another session of the same server exports.
+    """
+    session.execute("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+    try:
+        if name:
+            session.execute(f"SET TRANSACTION SNAPSHOT '{name}'")
+            yield name
+        else:
+            row = session.execute("SELECT pg_export_snapshot()").fetchone()
+            yield str(row[0]) if row else ""
+    finally:
+        if not session.closed:
+            session.rollback()
