@@ -20,16 +20,14 @@ _THREADS = 32
 
 
 def _mirror(order: Order) -> None:
-    from engines.objects.endpoint import Endpoint
-    from engines.objects.mirror import Options, mirror
+    from engines.objects import Endpoint, Options, mirror
 
     source, target = (Endpoint.from_options(order[side]) for side in ("source", "target"))
     mirror(source, target, Options(manifest=Path(order["manifest"])))
 
 
 def _compare(order: Order) -> None:
-    from engines.objects.compare import compare
-    from engines.objects.endpoint import Endpoint
+    from engines.objects import Endpoint, compare
 
     source, target = (Endpoint.from_options(order[side]) for side in ("source", "target"))
     if not compare(source, target, mode="content").is_equal:
@@ -37,8 +35,7 @@ def _compare(order: Order) -> None:
 
 
 def _audit(order: Order) -> None:
-    from engines.objects.compare import compare
-    from engines.objects.endpoint import Endpoint
+    from engines.objects import Endpoint, compare
 
     target = Endpoint.from_options(order["target"])
     if not compare(None, target, mode="content", path=Path(order["manifest"])).is_equal:

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.objects_data import DataSet, Item
-from engines.objects.endpoint import Endpoint
-from engines.objects.store import Store
+from engines.objects.s3 import Endpoint, Store
 from rehearsal.object_store import ObjectStore, StorePorts
 from rehearsal.programs import free_ports, running
 

@@ -204,14 +204,22 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from engines.contract import finish
-from engines.objects.compare import as_result, compare
-from engines.objects.several import Pair, bucket_options, each, pairs, side_options, together
+from engines.objects import (
+    BucketPair,
+    bucket_options,
+    compare,
+    comparison_result,
+    each,
+    pairs,
+    side_options,
+    together,
+)
 
 
 def _run(module: AnsibleModule) -> dict[str, Any]:
     given = module.params
 
-    def one(pair: Pair) -> dict[str, Any]:
+    def one(pair: BucketPair) -> dict[str, Any]:
         comparison = compare(
             pair.source,
             pair.target,
@@ -220,7 +228,7 @@ def _run(module: AnsibleModule) -> dict[str, Any]:
             jobs=given["jobs"],
             planning=module.check_mode,
         )
-        return as_result(comparison, require_equal=given["require_equal"])
+        return comparison_result(comparison, require_equal=given["require_equal"])
 
     return together(each(pairs(given), one))
 

@@ -271,14 +271,15 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from engines.contract import finish
-from engines.objects.mirror import Options, mirror
-from engines.objects.outcome import as_result
-from engines.objects.plan import Rules
-from engines.objects.several import (
-    Pair,
+from engines.objects import (
+    BucketPair,
+    Options,
+    Rules,
+    as_result,
     bucket_options,
     check_consent,
     each,
+    mirror,
     pairs,
     side_options,
     together,
@@ -291,7 +292,7 @@ def _run(module: AnsibleModule) -> dict[str, Any]:
     consent = [name for name in given["consent"] if name]
     check_consent(consent, [pair.target.bucket for pair in several])
 
-    def one(pair: Pair) -> dict[str, Any]:
+    def one(pair: BucketPair) -> dict[str, Any]:
         rules = Rules(
             given["on_target_difference"],
             given["on_target_extra"],

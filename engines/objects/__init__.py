@@ -4,3 +4,37 @@ The source is only read. ``mirror`` plans (``plan``, pure), copies, and records 
 (``manifest``); ``compare`` checks the two sides again, independently. Keys are relative to the prefix of
 their side.
 """
+
+from engines.objects.buckets import (
+    BucketPair,
+    bucket_options,
+    check_consent,
+    each,
+    pairs,
+    side_options,
+    together,
+)
+from engines.objects.compare import Comparison, compare, comparison_result
+from engines.objects.mirror import Options, mirror
+from engines.objects.plan import Rules
+from engines.objects.results import Outcome, as_result
+from engines.objects.s3 import Endpoint
+
+__all__ = [
+    "BucketPair",
+    "Comparison",
+    "Endpoint",
+    "Options",
+    "Outcome",
+    "Rules",
+    "as_result",
+    "bucket_options",
+    "check_consent",
+    "compare",
+    "comparison_result",
+    "each",
+    "mirror",
+    "pairs",
+    "side_options",
+    "together",
+]

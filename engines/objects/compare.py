@@ -16,16 +16,11 @@ from botocore.exceptions import BotoCoreError, ClientError
 from engines import events
 from engines.aws import translated
 from engines.errors import ConfigurationError
-from engines.objects.endpoint import Endpoint
 from engines.objects.errors import DifferentError, ManifestError, TruncatedError, in_words, is_general
-from engines.objects.listing import Entry
 from engines.objects.manifest import Manifest, Record
-from engines.objects.plan import Tally, differing
+from engines.objects.plan import Tally, both_listed, description, differing, flat
 from engines.objects.progress import Progress
-from engines.objects.reading import read
-from engines.objects.store import Store
-from engines.objects.streams import in_parallel, side_by_side
-from engines.objects.survey import both_listed, description, flat
+from engines.objects.s3 import Endpoint, Entry, Store, in_parallel, read, side_by_side
 
 KINDS = ("equal", "differs", "missing", "extra", "unverifiable")
 _SPACE = 1 << 256
@@ -199,7 +194,7 @@ def _expected(source: Store | None, asked: Question) -> dict[str, Any]:
     return {"size": record.size, "sha256": record.sha256, **flat(record.attributes)}
 
 
-def as_result(comparison: Comparison, *, require_equal: bool) -> dict[str, Any]:
+def comparison_result(comparison: Comparison, *, require_equal: bool) -> dict[str, Any]:
     """Return a comparison as return values. Raises ``DifferentError`` if it had to be equal and is not."""
     tally = comparison.tally
     counts = {kind: tally.count(kind) for kind in KINDS}

@@ -14,9 +14,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from engines import events
 from engines.aws import translated
 from engines.errors import ConfigurationError
-from engines.objects import journal, manifest, names
-from engines.objects.buffers import Buffers
-from engines.objects.endpoint import Endpoint
+from engines.objects import manifest, transfer
 from engines.objects.errors import (
     Failure,
     TargetRefusedError,
@@ -27,17 +25,21 @@ from engines.objects.errors import (
     is_general,
     is_passing,
 )
-from engines.objects.journal import Book
-from engines.objects.listing import Entry, listed, older_versions
-from engines.objects.manifest import Record, Summary
-from engines.objects.multipart import Checksums, Lane, abandon, unfinished
-from engines.objects.outcome import Outcome, incomplete
-from engines.objects.plan import Rules, Verdict, refusals
+from engines.objects.manifest import Book, Record, Summary
+from engines.objects.plan import Extra, Order, Pair, Rules, Survey, Verdict, read_both, refusals, surveyed
 from engines.objects.progress import Progress
-from engines.objects.store import Store
-from engines.objects.streams import Spool, in_parallel, side_by_side
-from engines.objects.survey import Extra, Pair, Survey, read_both, surveyed
-from engines.objects.transfer import Carried, Mover, Order
+from engines.objects.results import Outcome, incomplete
+from engines.objects.s3 import (
+    Endpoint,
+    Entry,
+    Spool,
+    Store,
+    in_parallel,
+    listed,
+    older_versions,
+    side_by_side,
+)
+from engines.objects.transfer import Buffers, Carried, Checksums, Lane, Mover, abandon, unfinished
 
 _TRIES = 4
 # Seconds before the second try of an object; each further one waits twice as long. (And so is each request.)
@@ -78,7 +80,7 @@ def mirror(source: Endpoint, target: Endpoint, options: Options, emit: events.Em
     with (
         source.connect() as here,
         target.connect() as there,
-        journal.opened(options.manifest, source.name, target.name, readonly=options.check) as book,
+        manifest.opened(options.manifest, source.name, target.name, readonly=options.check) as book,
         Progress(emit, target.name) as progress,
     ):
         if not options.check:
@@ -181,7 +183,7 @@ def _plain_orders(work: _Work, survey: Survey, odd: Spool[Order]) -> Iterator[Or
     """Yield what is to be carried; what has an odd name goes to ``odd``."""
     replacing = work.options.rules.on_target_difference == "replace"
     for order in chain(survey.orders, survey.replacements if replacing else ()):
-        if names.is_odd(order.key):
+        if transfer.is_odd(order.key):
             odd.append(order)
         else:
             yield order
@@ -201,13 +203,13 @@ def _count(work: _Work, outcome: Outcome, result: Carried | Failure) -> None:
 
 def _move(work: _Work, mover: Mover, order: Order) -> Carried | Failure:
     """Carry one object and keep its proof."""
-    is_new = order.onto is None and names.is_odd(order.key)
-    if is_new and (failure := names.mistaken(work.target, order.key)):
+    is_new = order.onto is None and transfer.is_odd(order.key)
+    if is_new and (failure := transfer.mistaken(work.target, order.key)):
         return failure
     done = _carried(work, mover, order)
     if isinstance(done, Failure):
-        return names.explained(work.target, done) if is_new else done
-    if is_new and (failure := names.misplaced(work.target, done.record)):
+        return transfer.explained(work.target, done) if is_new else done
+    if is_new and (failure := transfer.misplaced(work.target, done.record)):
         return failure
     work.book.prove(done.record)
     return done
@@ -217,7 +219,7 @@ def _carried(work: _Work, mover: Mover, order: Order) -> Carried | Failure:
     """Carry one object, trying again what may pass."""
     for attempt in range(1, _TRIES + 1):
         try:
-            done = names.without_what_is_not_kept(work.target, mover.carry(order))
+            done = transfer.without_what_is_not_kept(work.target, mover.carry(order))
         except (BotoCoreError, ClientError, TruncatedError) as error:
             if is_general(error):
                 with translated(f"copying {work.source.name} to {work.target.name}"):

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from engines.objects.compare import compare
-from engines.objects.endpoint import Endpoint
+from engines.objects.s3.endpoint import Endpoint
 from tests.sweeps.objects_world import PART, Pair
 
 CORRUPTIONS = int(os.environ.get("SWEEP_CORRUPTIONS", "1000"))

@@ -10,9 +10,9 @@ from typing import Any
 import boto3
 import pytest
 
-from engines.objects.endpoint import Endpoint
 from engines.objects.mirror import Options, mirror
-from engines.objects.plan import Rules
+from engines.objects.plan.decisions import Rules
+from engines.objects.s3.endpoint import Endpoint
 
 _NUMBERS = itertools.count(1)
 

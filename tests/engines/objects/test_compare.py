@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import importlib
+
 import pytest
 
 from engines.errors import ConfigurationError
-from engines.objects import compare as module
-from engines.objects.compare import KINDS, as_result, compare
+from engines.objects.compare import KINDS, compare, comparison_result
 from engines.objects.errors import DifferentError, ManifestError
 
+# The face has the function by this name.
+MODULE = importlib.import_module("engines.objects.compare")
 KEYS = [f"object-{number}" for number in range(8)]
 
 
@@ -46,7 +49,7 @@ def test_equal_sides_are_equal_in_every_way(mirrored, way, mode):
     comparison = way(mirrored, mode=mode)
     assert comparison.is_equal
     assert counts(comparison) == {"equal": 9}
-    result = as_result(comparison, require_equal=True)
+    result = comparison_result(comparison, require_equal=True)
     assert not result["changed"]
     assert result["evidence"]["equal"] == 9
     assert result["evidence"]["manifest_sha256"]
@@ -112,9 +115,9 @@ def test_every_corruption_of_the_target_is_found(mirrored, way, corrupt, expecte
     assert examples[0]["key"].startswith("object-3")
     assert examples[0]["why"] == why
     with pytest.raises(DifferentError, match=f"{expected[kind]} {kind} .such as 'object-") as caught:
-        as_result(comparison, require_equal=True)
+        comparison_result(comparison, require_equal=True)
     assert caught.value.details["counts"][kind] == expected[kind]
-    assert as_result(comparison, require_equal=False)[kind]
+    assert comparison_result(comparison, require_equal=False)[kind]
 
 
 def test_a_change_of_the_source_is_found_when_the_source_is_read(mirrored):
@@ -147,15 +150,15 @@ def test_what_is_not_in_the_manifest_cannot_be_verified_by_listing(mirrored):
 
 
 def test_an_object_that_cannot_be_read_is_counted_apart(mirrored, monkeypatch):
-    questions = module._questions
+    questions = MODULE._questions
 
     def meanwhile(*sides, **options):
         yield from questions(*sides, **options)
         mirrored.target.delete("object-5")
 
-    monkeypatch.setattr(module, "_questions", meanwhile)
+    monkeypatch.setattr(MODULE, "_questions", meanwhile)
     monkeypatch.setattr(
-        module, "in_parallel", lambda function, items, jobs: [function(item) for item in list(items)]
+        MODULE, "in_parallel", lambda function, items, jobs: [function(item) for item in list(items)]
     )
     comparison = compared(mirrored)
     assert counts(comparison) == {"equal": 8, "unverifiable": 1}

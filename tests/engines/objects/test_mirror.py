@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import unicodedata
 from datetime import UTC, datetime
 
@@ -9,16 +10,18 @@ import pytest
 
 from engines.aws import AwsError
 from engines.errors import ConfigurationError
-from engines.objects import mirror as module
-from engines.objects import multipart, store
-from engines.objects.attributes import Attributes
-from engines.objects.endpoint import Endpoint
 from engines.objects.errors import IncompleteError, ManifestError, TargetRefusedError, TruncatedError
-from engines.objects.manifest import Manifest
+from engines.objects.manifest.records import Manifest
 from engines.objects.mirror import Options, mirror
-from engines.objects.outcome import as_result
-from engines.objects.plan import Rules
+from engines.objects.plan.decisions import Rules
+from engines.objects.results import as_result
+from engines.objects.s3 import client
+from engines.objects.s3.attributes import Attributes
+from engines.objects.s3.endpoint import Endpoint
+from engines.objects.transfer import multipart
 
+# The face has the function by this name.
+MODULE = importlib.import_module("engines.objects.mirror")
 MIB = 1 << 20
 # What SeaweedFS takes; it refuses keys with a part "." or "..", and stores "//" as "/".
 NAMES = [
@@ -122,8 +125,8 @@ def test_a_second_run_reads_no_object(stage, monkeypatch):
     def unexpected(*_, **__):
         raise AssertionError("an object was read")
 
-    monkeypatch.setattr("engines.objects.survey.read", unexpected)
-    monkeypatch.setattr("engines.objects.transfer.opened", unexpected)
+    monkeypatch.setattr("engines.objects.plan.inspection.read", unexpected)
+    monkeypatch.setattr("engines.objects.transfer.object_copy.opened", unexpected)
     assert stage.mirror().copied == 0
 
 
@@ -266,7 +269,7 @@ def break_reading(monkeypatch):
         raise TruncatedError("its body ended before its announced length")
 
     monkeypatch.setattr(multipart.Upload, "_put", broken)
-    monkeypatch.setattr(module, "_PAUSE", 0.01)
+    monkeypatch.setattr(MODULE, "_PAUSE", 0.01)
 
 
 def test_one_bad_object_does_not_stop_the_rest_and_the_next_run_goes_on(stage, monkeypatch):
@@ -286,15 +289,15 @@ def test_one_bad_object_does_not_stop_the_rest_and_the_next_run_goes_on(stage, m
 
 def test_an_object_that_changes_or_vanishes_while_it_is_copied(stage, monkeypatch):
     filled(stage.source, ["changes", "vanishes", "stays"])
-    orders = module._plain_orders
+    orders = MODULE._plain_orders
 
     def meanwhile(work, survey, odd):
         stage.source.put("changes", b"a new body of another length")
         stage.source.delete("vanishes")
         yield from orders(work, survey, odd)
 
-    monkeypatch.setattr(module, "_plain_orders", meanwhile)
-    monkeypatch.setattr(module, "_PAUSE", 0.01)
+    monkeypatch.setattr(MODULE, "_plain_orders", meanwhile)
+    monkeypatch.setattr(MODULE, "_PAUSE", 0.01)
     with pytest.raises(IncompleteError, match=r"'vanishes' vanished after it was listed.*2 were copied"):
         stage.mirror()
     assert stage.target.body("changes") == b"a new body of another length"
@@ -305,14 +308,14 @@ def test_an_object_that_changes_or_vanishes_while_it_is_copied(stage, monkeypatc
 def test_what_appears_on_the_target_meanwhile_is_not_overwritten(stage, monkeypatch):
     filled(stage.source, ["mine", "same"])
     kind = stage.source.get("same")["ContentType"]
-    orders = module._plain_orders
+    orders = MODULE._plain_orders
 
     def meanwhile(work, survey, odd):
         stage.target.put("mine", b"a user's own")
         stage.target.put("same", b"samesamesame", ContentType=kind)
         yield from orders(work, survey, odd)
 
-    monkeypatch.setattr(module, "_plain_orders", meanwhile)
+    monkeypatch.setattr(MODULE, "_plain_orders", meanwhile)
     with pytest.raises(IncompleteError) as caught:
         stage.mirror()
     assert [failure["key"] for failure in caught.value.details["failed_objects"]] == ["mine"]
@@ -358,7 +361,7 @@ def test_wrong_credentials_end_the_run_at_once_and_are_not_quoted(stage):
 
 
 def test_a_store_that_is_not_there_is_a_clear_error(stage, monkeypatch):
-    monkeypatch.setattr(store, "TRIES", 1)
+    monkeypatch.setattr(client, "TRIES", 1)
     source = Endpoint(bucket="raw", endpoint="http://127.0.0.1:1", access_key="a", secret_key="b")
     with pytest.raises(AwsError, match=r"127\.0\.0\.1:1"):
         mirror(source, stage.target.endpoint, stage.options())

@@ -13,14 +13,15 @@ import pytest
 
 from engines.objects.compare import compare
 from engines.objects.errors import LockedError
-from engines.objects.manifest import Manifest
+from engines.objects.manifest.records import Manifest
 
 # Says of every object when it is proven; of a large object the second part never arrives.
 MIRROR = r"""
 import json, os, sys, time
 from pathlib import Path
-from engines.objects import journal, multipart
-from engines.objects.endpoint import Endpoint
+from engines.objects.manifest import state as journal
+from engines.objects.transfer import multipart
+from engines.objects.s3.endpoint import Endpoint
 from engines.objects.mirror import Options, mirror
 
 source, target, manifest = json.loads(sys.stdin.readline())

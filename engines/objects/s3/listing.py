@@ -16,8 +16,8 @@ from botocore.exceptions import ClientError
 
 from engines.aws import translated
 from engines.objects.errors import ObjectsError, code_of
-from engines.objects.store import Store, element
-from engines.objects.streams import Sorted
+from engines.objects.s3.client import Store, element
+from engines.objects.s3.external_sort import Sorted
 
 _FIELDS = ("Key", "Size", "ETag", "LastModified", "StorageClass")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")

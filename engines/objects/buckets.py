@@ -10,8 +10,8 @@ from typing import Any
 
 from engines.aws import AwsError
 from engines.errors import ConfigurationError, EngineError
-from engines.objects.endpoint import Endpoint
 from engines.objects.errors import ObjectsError
+from engines.objects.s3 import Endpoint
 
 Result = dict[str, Any]
 
@@ -36,7 +36,7 @@ def bucket_options() -> dict[str, Any]:
 
 
 @dataclass(frozen=True)
-class Pair:
+class BucketPair:
     """A bucket of the source, if there is one, the one of the target, and the file of proofs.
 
     ``name`` is what a user calls the pair; empty when it is the only one.
@@ -48,7 +48,7 @@ class Pair:
     manifest: Path | None
 
 
-def pairs(given: Mapping[str, Any]) -> list[Pair]:
+def pairs(given: Mapping[str, Any]) -> list[BucketPair]:
     """Return what a module's options ``source``, ``target``, ``buckets`` and ``manifest`` name.
 
     Raises ``ConfigurationError``.
@@ -87,9 +87,9 @@ def _pair(
     source: Mapping[str, str],
     target: Mapping[str, str],
     manifest: Path | None,
-) -> Pair:
+) -> BucketPair:
     from_there = Endpoint.from_options({**given["source"], **source}) if given["source"] else None
-    return Pair(name, from_there, Endpoint.from_options({**given["target"], **target}), manifest)
+    return BucketPair(name, from_there, Endpoint.from_options({**given["target"], **target}), manifest)
 
 
 def check_consent(consent: Iterable[str], buckets: Iterable[str]) -> None:
@@ -104,7 +104,7 @@ def check_consent(consent: Iterable[str], buckets: Iterable[str]) -> None:
             )
 
 
-def each(several: Iterable[Pair], call: Callable[[Pair], Result]) -> dict[str, Result]:
+def each(several: Iterable[BucketPair], call: Callable[[BucketPair], Result]) -> dict[str, Result]:
     """Call ``call`` for each pair and return the results by name.
 
     A pair that fails does not stop the others, unless they would fail alike. Raises its error at the end, or

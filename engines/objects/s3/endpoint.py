@@ -15,9 +15,9 @@ from botocore.exceptions import NoCredentialsError
 
 from engines.aws import translated
 from engines.errors import ConfigurationError
-from engines.objects.signing import Signer
-from engines.objects.store import Address, Store
-from engines.objects.wire import Wire
+from engines.objects.s3.client import Address, Store
+from engines.objects.s3.http import Wire
+from engines.objects.s3.sigv4 import Signer
 from engines.references import resolve
 
 _FIELDS = ("endpoint", "region", "access_key", "secret_key", "session_token", "bucket", "prefix")

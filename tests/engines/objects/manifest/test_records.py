@@ -8,10 +8,11 @@ import sys
 import pytest
 import zstandard
 
-from engines.objects import journal, manifest
 from engines.objects.errors import LockedError, ManifestError
-from engines.objects.journal import Book
-from engines.objects.manifest import Manifest, Record
+from engines.objects.manifest import records as manifest
+from engines.objects.manifest import state as journal
+from engines.objects.manifest.records import Manifest, Record
+from engines.objects.manifest.state import Book
 
 HERE, THERE = "http://old/raw", "s3://new"
 
@@ -120,7 +121,7 @@ def test_a_plan_writes_nothing(tmp_path):
 HOLDER = """
 import sys
 from pathlib import Path
-from engines.objects import journal
+from engines.objects.manifest import state as journal
 with journal.opened(Path(sys.argv[1]), "http://old/raw", "s3://new"):
     print("held", flush=True)
     sys.stdin.read()

@@ -7,25 +7,10 @@ import hashlib
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from engines.objects.attributes import Attributes, tags_as_xml
-from engines.objects.listing import Entry
 from engines.objects.manifest import Record
-from engines.objects.multipart import Lane, Upload, abandon
-from engines.objects.reading import Found, opened, tags
-
-
-class Order(NamedTuple):
-    """One object to carry. ``onto``: the ETag of the target's object that it replaces, if there is one."""
-
-    key: str
-    size: int
-    etag: str
-    onto: str | None = None
-
-    @classmethod
-    def of(cls, source: Entry, target: Entry | None) -> Order:
-        """Return the order to carry ``source`` to where ``target`` is now."""
-        return cls(source.key, source.size, source.etag, target.etag if target else None)
+from engines.objects.plan import Order
+from engines.objects.s3 import Attributes, Found, opened, tags, tags_as_xml
+from engines.objects.transfer.multipart import Lane, Upload, abandon
 
 
 class Carried(NamedTuple):

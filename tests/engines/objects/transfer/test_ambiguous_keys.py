@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from engines.objects.names import is_odd, plain
+from engines.objects.transfer.ambiguous_keys import is_odd, plain
 
 
 @pytest.mark.parametrize(

@@ -12,13 +12,10 @@ import re
 from botocore.exceptions import BotoCoreError, ClientError
 
 from engines.objects.errors import Failure, in_words
-from engines.objects.listing import entry
 from engines.objects.manifest import Record
-from engines.objects.plan import differing
-from engines.objects.reading import read
-from engines.objects.store import Store
-from engines.objects.survey import flat
-from engines.objects.transfer import Carried
+from engines.objects.plan import differing, flat
+from engines.objects.s3 import Store, entry, read
+from engines.objects.transfer.object_copy import Carried
 
 # A part of a path that is empty, one dot or two (a slash at the end is nothing special); a backslash.
 _ODD = re.compile(r"(?:^|/)\.{0,2}/|(?:^|/)\.{1,2}$|\\")

@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 
 from botocore.exceptions import ClientError
 
-from engines.objects.attributes import Attributes, left_behind, tags_of
 from engines.objects.errors import TruncatedError, code_of
-from engines.objects.listing import http_seconds
-from engines.objects.store import TRIES, Store
+from engines.objects.s3.attributes import Attributes, left_behind, tags_of
+from engines.objects.s3.client import TRIES, Store
+from engines.objects.s3.listing import http_seconds
 
 # Bytes that are read and hashed at a time, where the body is not kept.
 _READ = 256 << 10

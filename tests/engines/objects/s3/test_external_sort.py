@@ -7,8 +7,8 @@ import tracemalloc
 
 import pytest
 
-from engines.objects.listing import Entry
-from engines.objects.streams import Sorted, Spool, in_parallel, side_by_side
+from engines.objects.s3.external_sort import Sorted, Spool, in_parallel, side_by_side
+from engines.objects.s3.listing import Entry
 
 
 def entry(key: str, size: int = 1) -> Entry:

@@ -6,7 +6,7 @@ import pytest
 
 from engines.aws import AwsError
 from engines.errors import ConfigurationError
-from engines.objects.endpoint import Endpoint
+from engines.objects.s3.endpoint import Endpoint
 
 KEYS = {"access_key": "an-access-key", "secret_key": "a-secret-key"}
 

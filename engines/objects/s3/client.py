@@ -17,8 +17,8 @@ from botocore import exceptions as botocore_errors
 from botocore.exceptions import BotoCoreError, ClientError
 
 from engines.objects.errors import code_of, is_passing
-from engines.objects.signing import EMPTY, Signer, encoded, query_of
-from engines.objects.wire import Answer, ConnectError, Wire
+from engines.objects.s3.http import Answer, ConnectError, Wire
+from engines.objects.s3.sigv4 import EMPTY, Signer, encoded, query_of
 
 # With the pauses between them, a store may be away for half a minute before an object is given up.
 TRIES = 9

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from engines.objects.listing import Entry
 from engines.objects.manifest import Record
+from engines.objects.s3 import Entry
 
 # How many keys are named where there may be a million.
 EXAMPLES = 10

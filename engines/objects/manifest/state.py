@@ -14,10 +14,10 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from engines.objects import manifest
 from engines.objects.errors import LockedError, ManifestError
-from engines.objects.manifest import Manifest, Record, Summary
-from engines.objects.streams import Sorted, side_by_side
+from engines.objects.manifest import records as manifest_file
+from engines.objects.manifest.records import Manifest, Record, Summary
+from engines.objects.s3 import Sorted, side_by_side
 
 # A key, its metadata and tags are some 10 KB at most, and escaped not six times as long.
 _LONGEST_LINE = 1 << 20
@@ -106,7 +106,7 @@ class Book:
 
     def settle(self, records: Iterator[Record]) -> Summary:
         """Write ``records`` as the manifest, and end the journal."""
-        self.summary = manifest.write(self.path, self.source, self.target, records)
+        self.summary = manifest_file.write(self.path, self.source, self.target, records)
         self.close()
         self._journal.unlink(missing_ok=True)
         return self.summary

@@ -15,14 +15,15 @@ import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 
 from engines.aws import AwsError, translated
-from engines.objects import store as module
-from engines.objects.buffers import Buffers
-from engines.objects.endpoint import Endpoint
 from engines.objects.errors import TruncatedError, changed_at_target, is_general
-from engines.objects.multipart import Checksums, Lane
-from engines.objects.reading import read
-from engines.objects.transfer import Mover, Order
-from engines.objects.wire import ConnectError, Wire
+from engines.objects.plan import Order
+from engines.objects.s3 import client as module
+from engines.objects.s3.endpoint import Endpoint
+from engines.objects.s3.http import ConnectError, Wire
+from engines.objects.s3.object_reader import read
+from engines.objects.transfer.buffers import Buffers
+from engines.objects.transfer.multipart import Checksums, Lane
+from engines.objects.transfer.object_copy import Mover
 from tests.engines.objects.scripted import (
     BODY,
     ETAG,
@@ -151,7 +152,7 @@ def test_a_body_that_breaks_off_is_taken_up_where_it_broke(server, store, after)
 
 
 def test_a_body_that_always_breaks_off_at_the_same_place_is_given_up(server, store, monkeypatch):
-    monkeypatch.setattr("engines.objects.reading.TRIES", 3)
+    monkeypatch.setattr("engines.objects.s3.object_reader.TRIES", 3)
     server.script = [cut(1000)]
     server.otherwise = cut(0)
     with pytest.raises(TruncatedError, match="again and again"):

@@ -11,17 +11,23 @@ from typing import Any, NamedTuple
 from botocore.exceptions import BotoCoreError, ClientError
 
 from engines.aws import translated
-from engines.objects.attributes import Attributes
 from engines.objects.errors import Failure, TruncatedError, in_words, is_general
-from engines.objects.journal import Book
-from engines.objects.listing import Entry, listed
-from engines.objects.manifest import Record
-from engines.objects.plan import Decision, Tally, Verdict, decide, differing
+from engines.objects.manifest import Book, Record
+from engines.objects.plan.decisions import Decision, Tally, Verdict, decide, differing
+from engines.objects.plan.model import Order
 from engines.objects.progress import Progress
-from engines.objects.reading import Found, read
-from engines.objects.store import Store
-from engines.objects.streams import Sorted, Spool, in_parallel, side_by_side
-from engines.objects.transfer import Order
+from engines.objects.s3 import (
+    Attributes,
+    Entry,
+    Found,
+    Sorted,
+    Spool,
+    Store,
+    in_parallel,
+    listed,
+    read,
+    side_by_side,
+)
 
 
 class Pair(NamedTuple):

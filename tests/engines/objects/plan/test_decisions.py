@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from engines.objects.listing import Entry
-from engines.objects.manifest import Record
-from engines.objects.plan import Rules, Tally, Verdict, decide, differing, refusals
+from engines.objects.manifest.records import Record
+from engines.objects.plan.decisions import Rules, Tally, Verdict, decide, differing, refusals
+from engines.objects.s3.listing import Entry
 
 SOURCE = Entry("k", 5, "s1", "100")
 TARGET = Entry("k", 5, "t1", "200")

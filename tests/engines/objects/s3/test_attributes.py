@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from engines.objects.attributes import Attributes, left_behind, tags_as_xml, tags_of
 from engines.objects.errors import TruncatedError
+from engines.objects.s3.attributes import Attributes, left_behind, tags_as_xml, tags_of
 
 
 def test_headers_metadata_and_expiry_are_taken_from_an_answer():

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from engines.objects.buffers import Buffers
+from engines.objects.transfer.buffers import Buffers
 
 KIB = 1 << 10
 

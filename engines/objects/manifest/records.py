@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import zstandard
 
 from engines.objects.errors import ManifestError
-from engines.objects.listing import Entry
+from engines.objects.s3 import Entry
 
 FORMAT = "bmii-objects/2"
 _AWAY = "Move the file away: every object will then be read on both sides and compared again."

@@ -8,7 +8,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from engines.objects.errors import ObjectsError
-from engines.objects.listing import Entry, http_seconds, listed, older_versions
+from engines.objects.s3.listing import Entry, http_seconds, listed, older_versions
 
 AWS = (
     "<Contents><Key>{key}</Key><LastModified>2026-01-02T03:04:05.678Z</LastModified>"

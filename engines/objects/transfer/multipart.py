@@ -17,12 +17,9 @@ from xml.etree import ElementTree
 from botocore.exceptions import BotoCoreError, ClientError
 from isal import isal_zlib
 
-from engines.objects.attributes import Attributes
-from engines.objects.buffers import Buffers
 from engines.objects.errors import TruncatedError, code_of
-from engines.objects.reading import Body
-from engines.objects.signing import UNSIGNED
-from engines.objects.store import Store, element, refusal
+from engines.objects.s3 import UNSIGNED, Attributes, Body, Store, element, refusal
+from engines.objects.transfer.buffers import Buffers
 
 # S3 takes at most so many parts of one object.
 _MOST_PARTS = 10_000

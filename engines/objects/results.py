@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from engines.objects.endpoint import Endpoint
 from engines.objects.errors import Failure, IncompleteError
 from engines.objects.manifest import Summary
 from engines.objects.plan import Rules, Tally, Verdict
+from engines.objects.s3 import Endpoint
 
 # How many failed objects are listed; their number is always given.
 _NAMED = 100
