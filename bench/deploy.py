@@ -23,8 +23,8 @@ import boto3
 from bench.deploy_run import SERVICE
 from bench.harness import Contender, Report, Sample, end_in_order, publish, rounds, say, summarise
 from bench.measure import Job
-from rehearsal import emulator
-from rehearsal.programs import LOOPBACK, PYTHON, minimal_environment
+from rehearsal.process import LOOPBACK, PYTHON, minimal_environment
+from rehearsal.servers import ministack
 
 OURS, DOCKER = "oci", "docker build, docker push"
 _BASE = "bmii-rehearsal/python"
@@ -35,7 +35,7 @@ GOALS = {"cold": 0.5, "unchanged": 0.1}
 class Stage:
     """The registry, a folder for what the contenders keep, and the repository that each filled last."""
 
-    aws: emulator.Emulator
+    aws: ministack.Emulator
     folder: Path
     last: dict[str, str] = field(default_factory=dict)
     numbers: Iterator[int] = field(default_factory=itertools.count)
@@ -126,7 +126,7 @@ def main() -> None:
         )
     subprocess.run(["scripts/base-images", "python"], check=True, cwd=SERVICE.parent)
     end_in_order()
-    with tempfile.TemporaryDirectory() as folder, emulator.server(Path(folder)) as aws:
+    with tempfile.TemporaryDirectory() as folder, ministack.server(Path(folder)) as aws:
         stage = Stage(aws, Path(folder))
         try:
             for how in GOALS:

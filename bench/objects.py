@@ -22,7 +22,7 @@ from bench.harness import Contender, Report, Sample, publish, rounds, say, summa
 from bench.measure import Job, measure
 from bench.objects_data import DataSet, data_sets
 from bench.objects_stores import Server, servers
-from rehearsal.programs import PYTHON, minimal_environment
+from rehearsal.process import PYTHON, minimal_environment
 
 OURS, TUNED, CHECKED, DEFAULTS = "ours", "rclone tuned", "rclone tuned then check", "rclone"
 _MEGABYTE = 1_000_000

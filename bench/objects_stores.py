@@ -11,8 +11,8 @@ from pathlib import Path
 
 from bench.objects_data import DataSet, Item
 from engines.objects.s3 import Endpoint, Store
-from rehearsal.object_store import ObjectStore, StorePorts
-from rehearsal.programs import free_ports, running
+from rehearsal.process import free_ports, running
+from rehearsal.servers import ObjectStore, StorePorts
 
 _WRITERS = 24
 # A new bucket of SeaweedFS grows its volumes on its first writes, which is nobody's fault.

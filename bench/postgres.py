@@ -25,9 +25,9 @@ from bench.harness import Contender, Report, say
 from bench.measure import FailedError, Job
 from engines.postgres.compare import compare
 from engines.postgres.session import connection
-from rehearsal import postgres as servers
-from rehearsal.postgres import PostgresServer
-from rehearsal.programs import PYTHON, free_ports, minimal_environment, running
+from rehearsal.process import PYTHON, free_ports, minimal_environment, running
+from rehearsal.servers import PostgresServer
+from rehearsal.servers import postgres as servers
 
 NAME = "postgres"
 LIBRARY = Path(__file__).parents[1] / "library"

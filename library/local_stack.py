@@ -140,14 +140,14 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from engines.contract import finish
-from rehearsal import stack, stack_config
+from rehearsal import stack
 
 
 def run(module: AnsibleModule) -> dict[str, Any]:
     """Bring the stack into the state that was asked for, or say what that would change."""
     options = dict(module.params)
     state = options.pop("state")
-    config = stack_config.read(options.pop("dir"), **options)
+    config = stack.read_config(options.pop("dir"), **options)
     before = stack.status(config)
     report = (
         stack.plan(config, state) if module.check_mode or state == "status" else stack.bring(config, state)

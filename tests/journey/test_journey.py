@@ -17,8 +17,8 @@ import pytest
 from ansible.parsing.vault import VaultLib, VaultSecret
 from botocore.exceptions import ClientError
 
-from rehearsal.programs import free_ports
-from rehearsal.stack_config import MARK
+from rehearsal.process import free_ports
+from rehearsal.stack import MARK
 from tests.journey.clone import PASSWORDS, VAULT_PASSWORD, Clone, processes_of
 from tests.journey.secrecy import Lookout, told_by
 from tests.journey.watch import Watch, watched

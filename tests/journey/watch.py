@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psycopg
 
-from rehearsal.recorder import Recorder, recording
+from rehearsal.recording import Recorder, recording
 
 SERVERS = ("source_postgres", "target_postgres")
 

@@ -15,10 +15,9 @@ from pathlib import Path
 import boto3
 import psycopg
 
-from rehearsal import postgres, stack_config
-from rehearsal.programs import wait_until_ready
-from rehearsal.stack_config import MARK, TARGET, Ports, StackConfig
-from rehearsal.supervision import Supervisor, marked
+from rehearsal.process import Supervisor, marked, wait_until_ready
+from rehearsal.servers import postgres
+from rehearsal.stack import MARK, TARGET, Ports, StackConfig, free_stack_ports
 
 ROOT = Path(__file__).parents[2]
 NAME = "way-postgres"
@@ -29,7 +28,7 @@ class World:
     """The instance ``NAME``, its users and a table of notes. ``end`` ends every process of it."""
 
     def __init__(self, folder):
-        free = stack_config.free_stack_ports()
+        free = free_stack_ports()
         ports = Ports(target_postgres=free.target_postgres, aws=free.aws)
         self.config = StackConfig(folder / "stack", ports, database="way", target_user=OWNER)
         mark = (MARK, str(self.config.folder))

@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from rehearsal import stack_config
-from rehearsal.programs import PYTHON
+from rehearsal.process import PYTHON
+from rehearsal.stack import free_stack_ports
 
 MODULE = Path(__file__).resolve().parents[2] / "library" / "local_stack.py"
 
 
 @pytest.fixture
 def call(tmp_path):
-    options = {"dir": str(tmp_path / "stack"), "ports": asdict(stack_config.free_stack_ports())}
+    options = {"dir": str(tmp_path / "stack"), "ports": asdict(free_stack_ports())}
 
     def run(*, check=False, **more):
         arguments = {**options, **more, "_ansible_check_mode": check, "_ansible_diff": True}

@@ -16,8 +16,8 @@ from engines.errors import EngineError
 from engines.postgres.session import parse
 from engines.rds import model, run
 from engines.rds.proof import Users
-from rehearsal.programs import LOOPBACK, in_use
-from rehearsal.recorder import recording
+from rehearsal.process import LOOPBACK, in_use
+from rehearsal.recording import recording
 from tests.library.rds_world import APPLICATION, NAME, OWNER, ROOT, a_moment, begun, eventually
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from engines.aws import client
-from rehearsal.recorder import recording
+from rehearsal.recording import recording
 
 MODULE = Path(__file__).parents[2] / "library" / "stack_drift.py"
 NAME = "drifting"

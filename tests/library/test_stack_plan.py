@@ -15,7 +15,7 @@ from engines.aws import client
 from engines.stack import deployed, plan
 from engines.stack.plan import Wanted
 from engines.stack.template import merge
-from rehearsal.recorder import recording
+from rehearsal.recording import recording
 
 ROOT = Path(__file__).parents[2]
 ROLE = ROOT / "roles" / "provision"

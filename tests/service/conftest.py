@@ -20,7 +20,7 @@ from bmii.database import make_engine
 from bmii.errors import MissingObjectError
 from bmii.settings import Settings
 from bmii.storage import KINDS, S3StorageProvider
-from rehearsal.programs import free_ports
+from rehearsal.process import free_ports
 
 ROOT = Path(__file__).parents[2]
 ALEMBIC = ROOT / "migrations" / "alembic.ini"

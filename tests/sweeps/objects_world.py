@@ -23,8 +23,8 @@ from urllib.parse import unquote_plus
 import boto3
 from botocore.config import Config
 
-from rehearsal.object_store import ObjectStore, StorePorts
-from rehearsal.programs import free_ports, wait_until_ready
+from rehearsal.process import free_ports, wait_until_ready
+from rehearsal.servers import ObjectStore, StorePorts
 from tests.sweeps import objects_module
 
 PART = 5 << 20

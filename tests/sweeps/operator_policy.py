@@ -13,8 +13,8 @@ import pytest
 
 from engines.policy import compose, document
 from rehearsal.operator_jobs import JOBS, World
-from rehearsal.operator_user import Operator, attach, client
-from rehearsal.stack_config import PROJECT, free_stack_ports
+from rehearsal.process import PROJECT
+from rehearsal.stack import Operator, free_stack_ports, operator_user
 
 POLICY = PROJECT / "docs/reference/operator-policy.json"
 RECORDED = json.loads(compose.RECORDED.read_text(encoding="utf-8"))["jobs"]
@@ -35,12 +35,14 @@ def world(tmp_path_factory):
 @pytest.fixture(scope="module")
 def allow(world, tmp_path_factory):
     """Return a function that lets the operator do what the policy allows, but for one action."""
-    iam, file = client(world.config.aws), tmp_path_factory.mktemp("without") / "policy.json"
+    iam, file = operator_user.client(world.config.aws), tmp_path_factory.mktemp("without") / "policy.json"
 
     def allow(but=""):
         policy = json.loads(POLICY.read_text(encoding="utf-8"))
         file.write_text(json.dumps(document.without(policy, but)), encoding="utf-8")
-        attach(iam, Operator(file, NAMES).documents(world.config.account_id, world.config.region))
+        operator_user.attach(
+            iam, Operator(file, NAMES).documents(world.config.account_id, world.config.region)
+        )
 
     return allow
 

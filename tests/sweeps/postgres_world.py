@@ -16,8 +16,8 @@ from pathlib import Path
 
 import psycopg
 
-from rehearsal import postgres
-from rehearsal.programs import LOOPBACK, free_ports, wait_until_ready
+from rehearsal.process import LOOPBACK, free_ports, wait_until_ready
+from rehearsal.servers import postgres
 
 SECRET = "s3cret-canary"
 

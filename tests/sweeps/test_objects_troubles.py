@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from rehearsal.programs import free_ports
+from rehearsal.process import free_ports
 from tests.sweeps.objects_wire import Wire
 from tests.sweeps.objects_world import Pair, fill, microburst
 

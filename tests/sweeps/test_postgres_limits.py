@@ -16,7 +16,7 @@ from cryptography.x509.oid import NameOID
 
 from engines.postgres.compare import compare
 from engines.postgres.session import connection
-from rehearsal.postgres import without_root
+from rehearsal.servers import postgres
 from tests.sweeps.postgres_runs import Runner
 from tests.sweeps.postgres_world import SECRET, Server, world
 
@@ -192,7 +192,7 @@ def certificate(folder, name):
     return paths
 
 
-@pytest.mark.skipif(without_root()[:1] == ("setpriv",), reason="the server could not read its key")
+@pytest.mark.skipif(postgres.without_root()[:1] == ("setpriv",), reason="the server could not read its key")
 def test_a_target_that_takes_tls_only(blank, runner, tmp_path):
     ours, others = certificate(tmp_path, "ours"), certificate(tmp_path, "others")
     server = Server(tmp_path / "tls", ssl="on", ssl_cert_file=str(ours[0]), ssl_key_file=str(ours[1]))

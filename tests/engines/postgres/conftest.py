@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from engines.postgres.session import connection
-from rehearsal import postgres
+from rehearsal.servers import postgres
 
 _NUMBERS = itertools.count()
 _HERE = Path(__file__).parent

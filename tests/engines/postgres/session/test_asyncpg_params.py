@@ -15,7 +15,7 @@ from engines.postgres.copy.copy_stream import Relay
 from engines.postgres.plan.clone_plan import Options
 from engines.postgres.session import asyncpg_params, connection
 from engines.postgres.session.errors import UnreachableError
-from rehearsal import postgres
+from rehearsal.servers import postgres
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,20 @@
+"""Serves the emulated account in this process until it is told to stop."""
+
+from __future__ import annotations
+
+import os
+
+from ministack import app
+
+from rehearsal.emulator import patches
+
+
+def main() -> None:
+    """Patch the emulator unless it is asked to be as it comes, and serve."""
+    if os.environ.get("BMII_EMULATOR_UNMENDED") != "1":
+        patches.apply()
+    app.main()
+
+
+if __name__ == "__main__":
+    main()

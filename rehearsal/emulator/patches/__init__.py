@@ -1,0 +1,7 @@
+"""Where the emulator differs from AWS: one function patches each gap."""
+
+from rehearsal.emulator.patches.account import apply
+
+__all__ = [
+    "apply",
+]

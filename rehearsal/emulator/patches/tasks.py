@@ -1,0 +1,130 @@
+"""What the emulator does otherwise than Fargate when it starts and stops a task, and how it is mended.
+
+As in ``mends``: one function for each gap, each with a test that tells when it can go.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+from urllib.parse import urlsplit
+
+from rehearsal.emulator.services import Place, Stopper, TaskRoles, Traffic
+from rehearsal.fargate import Check, PullError, StartError
+from rehearsal.process import LOOPBACK
+
+# The emulator reads the environment when it is imported, so that happens where it is mended; boto3 takes a
+# third of a second, and is needed only when a task asks.
+# ruff: noqa: PLC0415
+
+_MIB = 1 << 20
+_OUT_OF_MEMORY = "OutOfMemoryError: Container killed due to memory usage"
+_STOP_TIMEOUT = 30
+_ADDRESS, _TOKEN = "AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_AUTHORIZATION_TOKEN"
+_DRAIN = "deregistration_delay.timeout_seconds"
+
+
+def start_on_the_wanted_platform() -> None:
+    """Refuse an image for another platform, as Fargate does, instead of running it on this machine's."""
+    from ministack.services import ecs
+
+    build, fail = ecs._build_run_kwargs, ecs._fail_task_start
+
+    def run(engine: Any, container: dict[str, Any], options: dict[str, Any], **_: object) -> Any:
+        try:
+            return engine.containers.run(container["image"], **options)
+        except StartError:
+            raise
+        except PullError as error:
+            found = f"failed to resolve ref {container['image']}: " if error.what == "not found" else ""
+            text = f"pull image manifest has been retried 1 time(s): {found}{error.what}"
+            raise ecs._ImagePullError(text) from error
+
+    def with_limits(container: dict[str, Any], definition: dict[str, Any], *rest: Any) -> dict[str, Any]:
+        limits = [int(one["memory"]) for one in (container, definition) if one.get("memory")]
+        return {
+            **build(container, definition, *rest),
+            "mem_limit": min(limits, default=0) * _MIB,
+            "stop_timeout": float(container.get("stopTimeout", _STOP_TIMEOUT)),
+            "healthcheck": Check.of(container.get("healthCheck")),
+        }
+
+    def fail_in_aws_s_words(task: dict[str, Any], engine: Any, reason: str) -> None:
+        _, word, rest = reason.partition("CannotStartContainerError")
+        fail(task, engine, word + rest if word else reason)
+
+    ecs._run_docker_container = run
+    ecs._build_run_kwargs = with_limits
+    ecs._fail_task_start = fail_in_aws_s_words
+
+
+def say_why_containers_ended() -> None:
+    """Give a container that was killed for its memory that reason, and the task the one that AWS gives."""
+    from ministack.services import ecs
+
+    stopped = ecs._mark_task_stopped
+
+    def with_reasons(arn: str, task: dict[str, Any], reason: str, code: str, exit_code: Any = None) -> Any:
+        known = ecs._get_docker().containers
+        for container, identity in zip(task["containers"], task.get("_docker_ids", []), strict=False):
+            if known.get(identity).out_of_memory:
+                container["reason"] = _OUT_OF_MEMORY
+        if reason == "Essential container exited":
+            reason = "Essential container in task exited"
+        return stopped(arn, task, reason, code, exit_code=exit_code)
+
+    ecs._mark_task_stopped = with_reasons
+
+
+def give_tasks_their_role() -> None:
+    """Serve the task role's credentials where a task is told to fetch them; without a role, tell nothing."""
+    from ministack import app
+    from ministack.services import ecs
+
+    register = ecs._register_metadata
+    roles = TaskRoles(assume_role)
+
+    def with_credentials(arn: str, cluster: str, definition: dict[str, Any], *rest: Any) -> Any:
+        token = register(arn, cluster, definition, *rest)
+        environment = rest[2]
+        address, secret = environment.pop(_ADDRESS), environment.pop(_TOKEN)
+        if definition.get("taskRoleArn"):
+            roles.grant(urlsplit(address).path, secret, definition["taskRoleArn"], arn)
+            environment.update({_ADDRESS: address, _TOKEN: secret})
+        return token
+
+    ecs._register_metadata = with_credentials
+    roles.install(app)
+
+
+def stop_gently(traffic: Traffic) -> Stopper:
+    """Let a task answer its requests before SIGTERM, and give it ``stopTimeout`` before SIGKILL."""
+    from ministack.services import alb, ecs
+
+    def drain(groups: list[str], places: set[Place]) -> None:
+        delays = [
+            float(attribute["Value"])
+            for group in groups
+            for attribute in alb._tg_attrs.get(group, [])
+            if attribute["Key"] == _DRAIN
+        ]
+        traffic.drain(places, max(delays, default=0))
+
+    stopper = Stopper(ecs, drain)
+    ecs._stop_task = stopper.stop_task
+    ecs._ACTION_MAP["StopTask"] = stopper.stop_task
+    return stopper
+
+
+def assume_role(role_arn: str, session: str) -> Any:
+    """Ask the emulator's own STS, as its root user."""
+    import boto3
+
+    client = boto3.client(
+        "sts",
+        endpoint_url=f"http://{LOOPBACK}:{os.environ['GATEWAY_PORT']}",
+        region_name=os.environ.get("MINISTACK_REGION", "us-east-1"),
+        aws_access_key_id=os.environ.get("AWS_ACCESS_KEY_ID", "test"),
+        aws_secret_access_key=os.environ.get("AWS_SECRET_ACCESS_KEY", "test"),
+    )
+    return client.assume_role(RoleArn=role_arn, RoleSessionName=session)

@@ -1,0 +1,24 @@
+"""Parts of AWS services that the emulator lacks; they know it only through what is handed to them."""
+
+from rehearsal.emulator.services.autosave import Autosave
+from rehearsal.emulator.services.databases import Databases
+from rehearsal.emulator.services.draining import Place, Traffic
+from rehearsal.emulator.services.rollout import Scheduler
+from rehearsal.emulator.services.service_locks import Turns
+from rehearsal.emulator.services.stopping import Stopper
+from rehearsal.emulator.services.target_health import Health, Key, Prober
+from rehearsal.emulator.services.task_roles import TaskRoles
+
+__all__ = [
+    "Autosave",
+    "Databases",
+    "Health",
+    "Key",
+    "Place",
+    "Prober",
+    "Scheduler",
+    "Stopper",
+    "TaskRoles",
+    "Traffic",
+    "Turns",
+]

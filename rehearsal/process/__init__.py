@@ -1,0 +1,32 @@
+"""Programs of the rehearsal: starting one, keeping it under a supervisor, and finding what is left of it."""
+
+from rehearsal.process.programs import (
+    LOOPBACK,
+    PROJECT,
+    PYTHON,
+    Program,
+    free_ports,
+    in_use,
+    minimal_environment,
+    not_started,
+    running,
+    wait_until_ready,
+)
+from rehearsal.process.supervision import KEPT, Supervisor, end_marked, marked
+
+__all__ = [
+    "KEPT",
+    "LOOPBACK",
+    "PROJECT",
+    "PYTHON",
+    "Program",
+    "Supervisor",
+    "end_marked",
+    "free_ports",
+    "in_use",
+    "marked",
+    "minimal_environment",
+    "not_started",
+    "running",
+    "wait_until_ready",
+]

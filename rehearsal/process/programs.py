@@ -1,0 +1,120 @@
+"""Programs of the rehearsal: how one is started, when it is ready, and what it said when it failed."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rehearsal.errors import RehearsalError
+
+LOOPBACK = "127.0.0.1"
+PROJECT = Path(__file__).resolve().parents[2]  # the checkout
+PYTHON = str(Path(sys.prefix) / "bin" / "python")  # sys.executable has several names for the same program
+_LAST_LINES = 15
+
+
+@dataclass(frozen=True)
+class Program:
+    """A long-running program.
+
+    ``ports`` maps the name of each TCP port it listens on to its number; ``stop_signal`` asks it to end.
+    ``environment`` is all that it sees of the outside. ``ready`` says whether it can be used, ``alive`` the
+    same of one that was ready once, where that is cheaper to find out.
+    """
+
+    name: str
+    command: tuple[str, ...]
+    ports: Mapping[str, int]
+    ready: Callable[[], bool]
+    alive: Callable[[], bool] | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
+    stop_signal: signal.Signals = signal.SIGTERM
+
+    def answers(self) -> bool:
+        """Say whether a program that was ready once still serves."""
+        return (self.alive or self.ready)()
+
+
+def minimal_environment(**more: str) -> dict[str, str]:
+    """Return the environment of a program that must not see ours. It is the same whoever calls."""
+    return {"PATH": f"{Path(PYTHON).parent}:/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8", **more}
+
+
+def free_ports(count: int) -> list[int]:
+    """Return ``count`` different TCP ports that nothing listens on now, on loopback."""
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for one in sockets:
+            one.bind((LOOPBACK, 0))
+        return [int(one.getsockname()[1]) for one in sockets]
+
+
+def in_use(port: int) -> bool:
+    """Say whether something listens on ``port`` of the loopback interface."""
+    with socket.socket() as one:
+        one.settimeout(1)
+        return one.connect_ex((LOOPBACK, port)) == 0
+
+
+def last_lines(log: Path, count: int = _LAST_LINES) -> list[str]:
+    """Return the last lines of a log, or none when there is no log."""
+    try:
+        return log.read_text(encoding="utf-8", errors="replace").splitlines()[-count:]
+    except FileNotFoundError:
+        return []
+
+
+def not_started(name: str, why: str, log: Path) -> RehearsalError:
+    """Return the error about a program that did not start, with the last lines of its log."""
+    lines = last_lines(log)
+    return RehearsalError(
+        f"{why}. Its last words: {' | '.join(lines[-3:])}" if lines else why,
+        subject=name,
+        remedy=f"Read {log}.",
+        details={"log": str(log), "last_lines": lines},
+    )
+
+
+def wait_until_ready(
+    program: Program, alive: Callable[[], bool], log: Path, *, timeout: float = 60, interval: float = 0.05
+) -> None:
+    """Wait until ``program`` serves. Raises ``RehearsalError`` if it died or time ran out."""
+    deadline = time.monotonic() + timeout
+    while not program.ready():
+        if not alive():
+            raise not_started(program.name, "ended instead of serving", log)
+        if time.monotonic() > deadline:
+            raise not_started(program.name, f"did not serve within {timeout:.0f} seconds", log)
+        time.sleep(interval)
+
+
+@contextlib.contextmanager
+def running(program: Program, log: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """Run ``program`` for the length of a ``with`` block, in which it is ready (for tests)."""
+    with log.open("ab") as out:
+        process = subprocess.Popen(
+            program.command,
+            env=dict(program.environment),
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    try:
+        wait_until_ready(program, lambda: process.poll() is None, log)
+        yield process
+    finally:
+        process.send_signal(program.stop_signal)
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
