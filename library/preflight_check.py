@@ -267,7 +267,7 @@ import os
 from ansible.module_utils.basic import AnsibleModule
 
 from engines.contract import finish
-from engines.preflight import configuration, shape, world
+from engines.preflight import configuration, prerequisites, shape
 from engines.preflight.model import Settings
 
 _STRINGS = (
@@ -347,7 +347,7 @@ def main() -> None:
     def check() -> dict[str, object]:
         settings = Settings.from_options(module.params)
         if module.params["scope"] == "world":
-            facts = world.check(settings, os.environ, names)
+            facts = prerequisites.check(settings, os.environ, names)
             for one in facts["not_asked"] if settings.production else ():
                 module.warn(f"AWS did not say {one}")
             return {"changed": False, "facts": facts}

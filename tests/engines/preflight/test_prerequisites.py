@@ -6,7 +6,7 @@ import os
 import boto3
 import pytest
 
-from engines.preflight import world
+from engines.preflight import prerequisites
 from engines.preflight.model import Settings, WorldNotReadyError
 
 CANARY = "canary-3c9d"
@@ -43,12 +43,12 @@ def ready(aws, postgres_server, object_store, tmp_path_factory):
 
 
 def _find(settings):
-    findings, _ = world.find(settings, os.environ)
+    findings, _ = prerequisites.find(settings, os.environ)
     return findings
 
 
 def test_a_ready_world_passes_and_says_what_it_is(ready):
-    facts = world.check(ready, os.environ, {})
+    facts = prerequisites.check(ready, os.environ, {})
 
     assert facts["account_id"] == "000000000000"
     assert facts["source_postgres"] >= 15
@@ -104,9 +104,9 @@ def test_each_thing_that_is_missing_is_told_by_its_variable(ready, fault, variab
     [("SOURCE_POSTGRES", 99, "the oldest that can be moved"), ("TARGET_POSTGRES", 9, "newer than the new")],
 )
 def test_a_database_of_another_age_is_told(ready, monkeypatch, constant, version, said):
-    monkeypatch.setattr(world, constant, version)
+    monkeypatch.setattr(prerequisites, constant, version)
     # Production's rule, in a world whose endpoints the guard lets pass.
-    monkeypatch.setattr(world.endpoints, "find", lambda *_: [])
+    monkeypatch.setattr(prerequisites.endpoints, "find", lambda *_: [])
 
     findings = _find(dataclasses.replace(ready, world="production", name="preflight"))
 
@@ -115,7 +115,7 @@ def test_a_database_of_another_age_is_told(ready, monkeypatch, constant, version
 
 
 def test_client_programs_that_cannot_read_the_old_database_are_told(ready, monkeypatch):
-    monkeypatch.setattr(world.programs, "_folders", lambda _: iter(()))
+    monkeypatch.setattr(prerequisites.programs, "_folders", lambda _: iter(()))
 
     (finding,) = _find(ready)
 
@@ -146,7 +146,7 @@ def test_everything_is_told_at_once(ready):
     )
 
     with pytest.raises(WorldNotReadyError) as caught:
-        world.check(bad, os.environ, {"preflight_account_id": "platform_account_id"})
+        prerequisites.check(bad, os.environ, {"preflight_account_id": "platform_account_id"})
 
     lines = str(caught.value).splitlines()
     assert lines[0] == "The world is not ready. Nothing has been touched."
@@ -161,7 +161,7 @@ def test_a_refused_address_is_never_connected_to(ready):
     # Reserved for documentation: a connection would fail, and be told as unreachable as well.
     outside = dataclasses.replace(ready, endpoints=[{"variable": "v", "url": "http://203.0.113.7"}])
 
-    findings, facts = world.find(outside, os.environ)
+    findings, facts = prerequisites.find(outside, os.environ)
 
     assert [finding.variable for finding in findings] == ["v"]
     assert "outside this machine" in findings[0].what
