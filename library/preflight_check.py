@@ -1,17 +1,17 @@
 #!/usr/bin/python
 # Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
-"""Ansible module: find what is wrong before anything is touched."""
+"""Ansible module: check the configuration and the prerequisites of a run."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 ---
 module: preflight_check
-short_description: Find what is wrong before anything is touched
+short_description: Check the configuration and the prerequisites of a run
 version_added: "0.1.0"
 author: BMII Migrate contributors (@bmii-migrate)
 description:
-  - Checks the configuration, or the world that it needs, and fails with everything that is wrong at once.
+  - Checks the configuration, or the prerequisites of a run, and fails with everything that is wrong at once.
     Each finding names the variable and the remedy.
   - What has the wrong type is a finding like any other. (Only O(scope) is checked by Ansible itself.)
   - Changes nothing, in any mode.
@@ -19,14 +19,14 @@ options:
   scope:
     description:
       - V(configuration) looks at the options alone and connects to nothing.
-      - V(world) asks programs, the old world and AWS. First it checks that no address is refused in O(world).
+      - V(prerequisites) asks programs, the source and AWS, if O(target) allows their addresses.
     type: str
-    choices: [configuration, world]
+    choices: [configuration, prerequisites]
     required: true
-  world:
+  target:
     description:
-      - V(local) allows no address outside this machine, and demands that AWS is emulated.
-      - V(production) allows no endpoint but AWS's own.
+      - V(emulator) allows no address outside this machine, and demands that AWS is emulated.
+      - V(aws) allows no endpoint but AWS's own.
       - Any other is a finding.
     type: str
   variables:
@@ -46,10 +46,10 @@ options:
     description: The path of the platform's secrets in Parameter Store.
     type: str
   source_database:
-    description: The old database's address, or a reference to it.
+    description: The source database's address, or a reference to it.
     type: str
   source_store:
-    description: The old object store.
+    description: The source's object store.
     type: dict
     suboptions:
       endpoint:
@@ -65,18 +65,18 @@ options:
         description: Its region.
         type: str
   source_buckets:
-    description: The old store's buckets.
+    description: The source's buckets.
     type: list
     elements: str
   target_buckets:
-    description: The new buckets, in the same order.
+    description: The target's buckets, in the same order.
     type: list
     elements: str
   state_bucket:
     description: The ledger's bucket.
     type: str
   target_database:
-    description: The C(host:port) of the new database, if it is there already.
+    description: The C(host:port) of the target database, if it is there already.
     type: str
   endpoints:
     description: Addresses that are used, each with the variable that sets it.
@@ -91,13 +91,13 @@ options:
         description: A URL or C(host:port).
         type: str
   vpc_cidr:
-    description: The new network's range.
+    description: The range of the target's network.
     type: str
   operator_cidr:
     description: The range from which the new database may be reached.
     type: str
   connected_cidrs:
-    description: Ranges to which the new network will be connected, and which it must not overlap.
+    description: Ranges to which that network will be connected, and which it must not overlap.
     type: list
     elements: str
   egress:
@@ -131,7 +131,7 @@ options:
     description: Who is told of alarms.
     type: str
   database:
-    description: The new database instance, as the role C(provision) takes it.
+    description: The RDS instance, as the role C(provision) takes it.
     type: dict
     suboptions:
       name:
@@ -214,7 +214,7 @@ EXAMPLES = r"""
 - name: Check the size of a task
   preflight_check:
     scope: configuration
-    world: production
+    target: aws
     name: bmii
     region: eu-central-1
     account_id: "123456789012"
@@ -225,7 +225,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 facts:
-  description: What was found out on the way; empty for V(configuration).
+  description: What the checks found out; empty for V(configuration).
   returned: success
   type: dict
   contains:
@@ -236,7 +236,7 @@ facts:
       description: Whose credentials they are.
       type: str
     source_postgres:
-      description: The old database's major version.
+      description: The source database's major version.
       type: int
     pg_dump:
       description: The major version of the client programs that will be used.
@@ -272,7 +272,7 @@ from engines.preflight.model import Settings
 
 _STRINGS = (
     *(
-        "world",
+        "target",
         "name",
         "region",
         "account_id",
@@ -336,7 +336,7 @@ def main() -> None:
     """Read the contract, call the engine, return."""
     module = _Tolerant(
         argument_spec={
-            "scope": {"type": "str", "choices": ["configuration", "world"], "required": True},
+            "scope": {"type": "str", "choices": ["configuration", "prerequisites"], "required": True},
             "variables": {"type": "dict", "default": {}},
             **_CHECKED,
         },
@@ -346,9 +346,9 @@ def main() -> None:
 
     def check() -> dict[str, object]:
         settings = Settings.from_options(module.params)
-        if module.params["scope"] == "world":
+        if module.params["scope"] == "prerequisites":
             facts = prerequisites.check(settings, os.environ, names)
-            for one in facts["not_asked"] if settings.production else ():
+            for one in facts["not_asked"] if settings.real_account else ():
                 module.warn(f"AWS did not say {one}")
             return {"changed": False, "facts": facts}
         configuration.check(settings, os.environ, names, module.misshapen)

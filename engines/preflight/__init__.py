@@ -1,1 +1,1 @@
-"""What can be known to be wrong before anything is touched: in the configuration first, then in the world."""
+"""Checks before anything is changed: the configuration first, then the prerequisites."""

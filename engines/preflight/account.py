@@ -19,7 +19,7 @@ _CERTIFICATE = re.compile(r"arn:aws[a-z-]*:acm:([a-z0-9-]+):(\d{12}):certificate
 
 
 def _account(settings: Settings) -> Iterator[Finding]:
-    if not settings.account_id and not settings.production:
+    if not settings.account_id and not settings.real_account:
         return
     if not _ACCOUNT.fullmatch(settings.account_id):
         what = f"{settings.account_id!r} is not an account id" if settings.account_id else "is not set"

@@ -26,14 +26,14 @@ def find(settings: Settings, facts: dict[str, Any], config: Config) -> Iterator[
     cloud = Cloud(settings, config)
     facts["not_asked"] = cloud.not_asked
     refused = list(_identity(cloud, facts))
-    if not refused and settings.production:
+    if not refused and settings.real_account:
         refused = list(_region(cloud))
     if refused:
         yield from refused
         return
     questions = [_buckets(cloud)]
     # An emulated account has no quotas, and offers everything.
-    if settings.production:
+    if settings.real_account:
         questions += [_certificate(cloud), _instance_class(cloud), quotas.question(cloud)]
     with ThreadPoolExecutor(len(questions)) as pool:
         for answer in pool.map(lambda question: list(question()), questions):
@@ -102,7 +102,7 @@ def _buckets(cloud: Cloud) -> Question:
 
 
 def _bucket(cloud: Cloud, s3: Any, variable: str, which: Mapping[str, str]) -> Iterator[Finding]:
-    """Whether a bucket is free, or ours already; all buckets of the world share one namespace."""
+    """Whether a bucket is free, or ours already; bucket names are unique across all AWS accounts."""
     name, region = which["Bucket"], cloud.settings.region
     try:
         with translated(f"bucket {name}"):

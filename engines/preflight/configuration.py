@@ -12,7 +12,7 @@ from engines.runs import processes
 _HEADLINE = "The configuration is wrong."
 
 
-_WORLDS = ("local", "production")
+_TARGETS = ("emulator", "aws")
 # What an inventory usually makes of a value; once that is right, these are looked at on their own.
 _MADE_OF: Mapping[str, Sequence[str]] = {
     "preflight_name": (
@@ -31,9 +31,9 @@ def find(settings: Settings, environment: Mapping[str, str], profile: Mapping[st
 
     ``environment`` and ``profile`` (the AWS profile's section) may name endpoints of their own.
     """
-    if settings.world not in _WORLDS:  # which rules hold cannot be said
-        what = f"{settings.world!r} is not a world" if settings.world else "is not set"
-        return [Finding("preflight_world", what, "Set local for the rehearsal, or production.")]
+    if settings.target not in _TARGETS:  # which rules hold cannot be said
+        what = f"{settings.target!r} is no target" if settings.target else "is not set"
+        return [Finding("preflight_target", what, "Set emulator (the rehearsal) or aws.")]
     rules = (*account.RULES, *sources.RULES, *managed.RULES, *compute.RULES)
     findings = [finding for rule in rules for finding in rule(settings)]
     findings += same.find(settings, environment)

@@ -1,4 +1,4 @@
-"""The guard between the worlds: a rehearsal talks to this machine only, production to AWS itself."""
+"""The guard on addresses: a rehearsal talks to this machine only, a real migration to AWS itself."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ class Endpoint:
 
 
 def find(settings: Settings, environment: Mapping[str, str], profile: Mapping[str, object]) -> list[Finding]:
-    """Return what the guard refuses in the world of ``settings``."""
+    """Return what the guard refuses for the target of ``settings``."""
     overrides = list(aws_overrides(environment, profile))
-    if settings.production:
+    if settings.real_account:
         return [_override(one) for one in overrides]
     found = [*_addresses(settings), *overrides]
     return [*_aws_is_emulated(environment), *(finding for one in found for finding in _on_loopback(one))]

@@ -54,7 +54,7 @@ def _database_together(settings: Settings) -> Iterator[Finding]:
             "Name another role: the migration makes it.",
         )
     days = settings.database.get("backup_retention_days")
-    if settings.production and days is not None and _is_number(days, 0, 0):
+    if settings.real_account and days is not None and _is_number(days, 0, 0):
         yield Finding(
             "preflight_database.backup_retention_days", "turns backups off in production", "Set 7 or more."
         )
@@ -122,7 +122,7 @@ def _secrets(settings: Settings) -> Iterator[Finding]:
         yield from _way(name, one)
         value = str(one.get("value") or "")
         if value and not is_reference(value):
-            yield from _literal(name, value, production=settings.production)
+            yield from _literal(name, value, production=settings.real_account)
 
 
 def _way(name: str, one: Mapping[str, Any]) -> Iterator[Finding]:

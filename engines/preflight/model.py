@@ -28,7 +28,7 @@ class Settings:
     ``source_database`` and ``source_store`` hold secrets and are not shown.
     """
 
-    world: str = ""
+    target: str = ""
     name: str = ""
     region: str = ""
     account_id: str = ""
@@ -66,9 +66,9 @@ class Settings:
         return cls(**{key: value for key, value in options.items() if key in names and value is not None})
 
     @property
-    def production(self) -> bool:
-        """Whether the real account is meant."""
-        return self.world == "production"
+    def real_account(self) -> bool:
+        """Whether the target is an AWS account, not an emulator."""
+        return self.target == "aws"
 
 
 Rule = Callable[[Settings], Iterator[Finding]]
@@ -84,11 +84,11 @@ class PreflightError(EngineError):
 
 
 class ConfigurationWrongError(PreflightError):
-    """The configuration is wrong, whatever the world is like."""
+    """The configuration is wrong, whatever else is there."""
 
 
-class WorldNotReadyError(PreflightError):
-    """The configuration may be right, but the world is not as it needs it."""
+class PrerequisitesError(PreflightError):
+    """The configuration may be right, but something that it needs is missing."""
 
 
 def renamed(findings: Sequence[Finding], names: Mapping[str, str]) -> list[Finding]:

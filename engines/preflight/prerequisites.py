@@ -1,4 +1,4 @@
-"""What must be there before the journey begins: programs, space, the old world, and the right account."""
+"""What must be there before the migration begins: programs, space, the source, and the right account."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from engines.aws import AwsError, client, translated
 from engines.errors import EngineError
 from engines.postgres.session import Address, client_tools, parse, session
 from engines.preflight import cloud, endpoints, profiles
-from engines.preflight.model import Finding, Settings, WorldNotReadyError, refuse, renamed
+from engines.preflight.model import Finding, PrerequisitesError, Settings, refuse, renamed
 from engines.preflight.same import place
 from engines.references import resolve
 
@@ -29,7 +29,7 @@ TARGET_POSTGRES = 15
 PATIENCE = 3  # seconds for any one answer: preflight must be quick
 
 _HTTP = 80
-_HEADLINE = "The world is not ready."
+_HEADLINE = "Prerequisites are missing."
 _IMPATIENT = Config(connect_timeout=PATIENCE, read_timeout=PATIENCE, retries={"total_max_attempts": 1})
 
 _NOT_THERE = frozenset({"404", "NoSuchBucket"})
@@ -38,9 +38,9 @@ Probe = Callable[[Settings], Iterator[Finding]]
 
 
 def find(settings: Settings, environment: Mapping[str, str]) -> tuple[list[Finding], dict[str, Any]]:
-    """Ask every part of the world at once; return what is missing, and facts worth showing.
+    """Check all prerequisites at once; return what is missing, and facts worth showing.
 
-    When the guard between the worlds refuses an address, nothing is connected to.
+    When the guard on addresses refuses an address, nothing is connected to.
     """
     refused = endpoints.find(settings, environment, profiles.endpoint_section(environment))
     if refused:
@@ -62,9 +62,9 @@ def find(settings: Settings, environment: Mapping[str, str]) -> tuple[list[Findi
 
 
 def check(settings: Settings, environment: Mapping[str, str], names: Mapping[str, str]) -> dict[str, Any]:
-    """Return facts about a world that is ready; raise ``WorldNotReadyError`` with every finding otherwise."""
+    """Return facts about what was found; raise ``PrerequisitesError`` with every finding otherwise."""
     findings, facts = find(settings, environment)
-    refuse(WorldNotReadyError, _HEADLINE, renamed(findings, names))
+    refuse(PrerequisitesError, _HEADLINE, renamed(findings, names))
     return facts
 
 
@@ -126,13 +126,13 @@ def _answering(settings: Settings) -> Iterator[Finding]:
             yield Finding(
                 one["variable"],
                 f"{host}:{port} cannot be reached ({reason})",
-                _START[settings.world],
+                _START[settings.target],
             )
 
 
 _START = {
-    "local": "Start the rehearsal: `make stack-up`.",
-    "production": "Check the address, and that this machine may reach it.",
+    "emulator": "Start the rehearsal: `make stack-up`.",
+    "aws": "Check the address, and that this machine may reach it.",
 }
 
 
@@ -144,11 +144,11 @@ def _database(settings: Settings, facts: dict[str, Any]) -> Iterator[Finding]:
         with session(patient, read_only=True, purpose="bmii-migrate preflight") as opened:
             major = opened.info.server_version // 10000
     except EngineError as error:
-        yield Finding("preflight_source_database", _sentence(error), error.remedy or _START[settings.world])
+        yield Finding("preflight_source_database", _sentence(error), error.remedy or _START[settings.target])
         return
     facts["source_postgres"] = major
     # The rehearsal runs both databases with the one PostgreSQL that it finds on the machine.
-    target = TARGET_POSTGRES if settings.production else major
+    target = TARGET_POSTGRES if settings.real_account else major
     if major < SOURCE_POSTGRES:
         yield Finding(
             "preflight_source_database",
@@ -201,7 +201,7 @@ def _store(settings: Settings) -> Iterator[Finding]:
                     "preflight_source_buckets", f"the old store has no bucket {name!r}", "Correct the name."
                 )
                 continue
-            remedy = "Check the two keys." if error.code else _START[settings.world]
+            remedy = "Check the two keys." if error.code else _START[settings.target]
             yield Finding("preflight_source_store", _sentence(error), remedy)
             return
 

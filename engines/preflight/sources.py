@@ -1,4 +1,4 @@
-"""Rules about the old world's database and store, and the new buckets."""
+"""Rules about the source's database and store, and the target's buckets."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def _endpoints(settings: Settings) -> Iterator[Finding]:
     for endpoint in settings.endpoints:
         if not endpoint.get("url"):
             yield Finding(endpoint["variable"], "is not set", "Set its address.")
-        elif settings.production and not place(endpoint["url"])[0]:
+        elif settings.real_account and not place(endpoint["url"])[0]:
             yield Finding(endpoint["variable"], "is not an address", "Set one such as http://old-host:8000.")
         elif "@" in endpoint["url"]:  # the ledger keeps addresses, and messages show them
             yield Finding(endpoint["variable"], "holds a user or a password", "Set the address without them.")

@@ -28,7 +28,7 @@ _Loader.add_multi_constructor("!", lambda *_: None)
 
 def on_command_line(settings: Settings, words: Sequence[str]) -> Iterator[Finding]:
     """Tell each secret that is among ``words``, a command line, which every process list shows."""
-    for variable, value in _literals(settings) if settings.production else ():
+    for variable, value in _literals(settings) if settings.real_account else ():
         if any(value in word for word in words):
             yield Finding(
                 variable,
@@ -42,7 +42,7 @@ def in_files(settings: Settings, names: Mapping[str, str]) -> Iterator[Finding]:
 
     A reference, an expression and an encrypted value are none. The rehearsal's passwords are no secrets.
     """
-    folder = Path(settings.inventory_dir) if settings.production and settings.inventory_dir else None
+    folder = Path(settings.inventory_dir) if settings.real_account and settings.inventory_dir else None
     for path in _files(folder) if folder else ():
         text = path.read_text(encoding="utf-8", errors="replace")
         if not text.startswith(_ENCRYPTED):

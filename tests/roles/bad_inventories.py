@@ -52,7 +52,7 @@ def bucket(**changes):
 CERTIFICATE = "arn:aws:acm:{}:{}:certificate/0a-1b"
 # What is wrong, and the variable that must be named. `environment` is the shell's.
 FAULTS = [
-    ({"platform_world": "prod"}, "platform_world"),
+    ({"platform_target": "production"}, "platform_target"),
     ({"platform_account_id": ""}, "platform_account_id"),
     ({"platform_account_id": "1234"}, "platform_account_id"),
     ({"platform_account_id": 12345670123}, "platform_account_id"),

@@ -248,14 +248,16 @@ def test_the_play_s_environment_reaches_the_ledger(project: Project, aws) -> Non
 def test_production_is_not_touched_before_its_name_is_given(
     project: Project, variables: dict[str, str], said: str
 ) -> None:
-    code, output = project.run("first", ledger_asks=True, ledger_environment="production", **variables)
+    code, output = project.run(
+        "first", ledger_require_confirmation=True, ledger_environment="production", **variables
+    )
     assert code != 0
     assert said in output
     assert not project.store.exists(), "something was made before the refusal"
 
 
 def test_the_name_of_production_can_be_typed_or_passed(project: Project) -> None:
-    variables = {"ledger_asks": True, "ledger_environment": "production"}
+    variables = {"ledger_require_confirmation": True, "ledger_environment": "production"}
     assert project.run("first", ledger_confirmed="production", **variables)[0] == 0
     code, output = type_into(project, project.command("first", "second", **variables), "production\r")
     assert code == 0, output
@@ -266,7 +268,7 @@ def test_the_name_of_production_can_be_typed_or_passed(project: Project) -> None
 
 
 def test_a_plan_of_production_asks_nothing(project: Project) -> None:
-    command = project.command("first", ledger_asks=True, ledger_environment="production")
+    command = project.command("first", ledger_require_confirmation=True, ledger_environment="production")
     code, output = type_into(project, [*command, "--check"], "")
     assert code == 0, output
     assert "Type its name" not in output
@@ -274,7 +276,7 @@ def test_a_plan_of_production_asks_nothing(project: Project) -> None:
 
 
 def test_without_a_terminal_nobody_is_waited_for(project: Project) -> None:
-    command = project.command("first", ledger_asks=True, ledger_environment="production")
+    command = project.command("first", ledger_require_confirmation=True, ledger_environment="production")
     # As a pipeline has it: an input that never ends and that nobody writes to.
     with subprocess.Popen(
         command, env=project.environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True

@@ -232,7 +232,7 @@ def test_many_faults_are_told_at_once_and_what_is_missing_is_one(shell: Shell, t
     assert shell.reached == []
 
 
-def test_a_world_that_is_not_ready_is_told_at_once(shell: Shell, tmp_path: Path) -> None:
+def test_missing_prerequisites_are_reported_at_once(shell: Shell, tmp_path: Path) -> None:
     nothing = "127.0.0.1:9"
     values = {
         **GOOD,
@@ -247,7 +247,7 @@ def test_a_world_that_is_not_ready_is_told_at_once(shell: Shell, tmp_path: Path)
     code, output = shell.run("-vvvv", "-i", inventory, "playbooks/preflight.yml")
 
     assert code != 0
-    assert "The world is not ready. Nothing has been touched." in output
+    assert "Prerequisites are missing. Nothing has been touched." in output
     assert sorted(_named(output)) == [
         "AWS credentials",
         "platform_source_database",

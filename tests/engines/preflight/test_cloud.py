@@ -15,7 +15,7 @@ from tests.engines.preflight.fake_aws import ACCOUNT, FakeAws, as_json, failure,
 
 PATIENT = Config(connect_timeout=5, read_timeout=5, retries={"total_max_attempts": 1})
 PRODUCTION = Settings(
-    world="production",
+    target="aws",
     name="bmii",
     region="eu-south-1",
     account_id=ACCOUNT,
@@ -198,7 +198,7 @@ def test_what_the_policy_does_not_allow_to_ask_is_noted_and_stops_nothing(fake):
 
 
 def test_an_emulated_account_is_not_asked_for_quotas(fake):
-    _find(dataclasses.replace(PRODUCTION, world="local"))
+    _find(dataclasses.replace(PRODUCTION, target="emulator"))
 
     assert set(fake.asked) == {"GetCallerIdentity", "HEAD"}
 
@@ -207,7 +207,7 @@ def test_buckets_that_are_free_or_ours_are_fine_and_those_elsewhere_are_not(aws,
     s3 = cloud.Cloud(Settings(region="us-east-1"), PATIENT).client("s3")
     s3.create_bucket(Bucket="preflight-ours")
     settings = Settings(
-        world="local",
+        target="emulator",
         region="us-east-1",
         account_id="000000000000",
         target_buckets=["preflight-ours", "preflight-free"],

@@ -10,7 +10,7 @@ from engines.preflight.model import ConfigurationWrongError, Finding, Settings
 CANARY = "canary-7b1e"
 
 LOCAL = Settings(
-    world="local",
+    target="emulator",
     name="bmii",
     region="us-east-1",
     account_id="000000000000",
@@ -49,7 +49,7 @@ EMULATED = {"AWS_ENDPOINT_URL": "http://127.0.0.1:14566"}
 
 PRODUCTION = dataclasses.replace(
     LOCAL,
-    world="production",
+    target="aws",
     account_id="123456789012",
     region="eu-central-1",
     parameter_path="/bmii/production",
@@ -212,11 +212,11 @@ def test_each_fault_is_told_by_its_variable_and_without_a_secret(settings, envir
     assert CANARY not in str(findings[0])
 
 
-@pytest.mark.parametrize("world", ["", "prod"])
-def test_without_a_world_nothing_else_can_be_said(world):
-    findings = configuration.find(dataclasses.replace(PRODUCTION, world=world, cpu=1), {}, {})
+@pytest.mark.parametrize("target", ["", "prod"])
+def test_without_a_target_nothing_else_is_checked(target):
+    findings = configuration.find(dataclasses.replace(PRODUCTION, target=target, cpu=1), {}, {})
 
-    assert [finding.variable for finding in findings] == ["preflight_world"]
+    assert [finding.variable for finding in findings] == ["preflight_target"]
 
 
 def test_what_was_left_out_for_its_type_is_not_told_as_missing():

@@ -1,4 +1,4 @@
-"""The guard between the worlds: the rehearsal stays on this machine, production uses AWS's own endpoints."""
+"""The guard on addresses: the rehearsal stays on this machine, a real migration uses AWS's own endpoints."""
 
 import pytest
 
@@ -19,7 +19,7 @@ def _variables(settings, environment=EMULATED, profile=None):
     ["http://127.0.0.1:1", "http://localhost:1", "http://[::1]:1", "127.0.0.1:25432", "http://127.8.8.8"],
 )
 def test_the_rehearsal_may_use_this_machine(url):
-    settings = Settings(world="local", endpoints=[{"variable": "v", "url": url}])
+    settings = Settings(target="emulator", endpoints=[{"variable": "v", "url": url}])
 
     assert _variables(settings) == []
 
@@ -28,14 +28,14 @@ def test_the_rehearsal_may_use_this_machine(url):
     "url", [f"http://{OUTSIDE}:9000", f"{OUTSIDE}:5432", "http://0.0.0.0:1", "http://", "http://[bad"]
 )
 def test_the_rehearsal_may_use_no_other_address(url):
-    settings = Settings(world="local", endpoints=[{"variable": "platform_source_url", "url": url}])
+    settings = Settings(target="emulator", endpoints=[{"variable": "platform_source_url", "url": url}])
 
     assert _variables(settings) == ["platform_source_url"]
 
 
-def test_the_rehearsals_old_world_must_be_on_this_machine():
+def test_the_rehearsals_source_must_be_on_this_machine():
     settings = Settings(
-        world="local",
+        target="emulator",
         source_database=f"postgresql+psycopg2://u:p@127.0.0.1,{OUTSIDE}/db",
         source_store={"endpoint": f"http://{OUTSIDE}:9000"},
     )
@@ -47,7 +47,7 @@ def test_the_rehearsals_old_world_must_be_on_this_machine():
     "source", ["postgresql:///db", "postgresql:///db?host=/run/postgresql", "ssm:/a/URL"]
 )
 def test_a_socket_is_on_this_machine_and_a_reference_is_judged_when_it_is_resolved(source):
-    assert _variables(Settings(world="local", source_database=source)) == []
+    assert _variables(Settings(target="emulator", source_database=source)) == []
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_a_socket_is_on_this_machine_and_a_reference_is_judged_when_it_is_resolv
     ],
 )
 def test_the_rehearsal_must_not_reach_a_real_account(environment, profile, variables):
-    assert _variables(Settings(world="local"), environment, profile) == variables
+    assert _variables(Settings(target="emulator"), environment, profile) == variables
 
 
 @pytest.mark.parametrize(
@@ -79,6 +79,6 @@ def test_the_rehearsal_must_not_reach_a_real_account(environment, profile, varia
     ],
 )
 def test_production_refuses_endpoints_of_its_own(environment, profile, variables):
-    settings = Settings(world="production", endpoints=[{"variable": "v", "url": f"http://{OUTSIDE}"}])
+    settings = Settings(target="aws", endpoints=[{"variable": "v", "url": f"http://{OUTSIDE}"}])
 
     assert _variables(settings, environment, profile) == variables

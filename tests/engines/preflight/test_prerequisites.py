@@ -1,4 +1,4 @@
-"""The world, really asked: a ready one passes, and each thing that is missing is told with its variable."""
+"""Prerequisites, really asked: each that is missing is reported with its variable."""
 
 import dataclasses
 import os
@@ -7,7 +7,7 @@ import boto3
 import pytest
 
 from engines.preflight import prerequisites
-from engines.preflight.model import Settings, WorldNotReadyError
+from engines.preflight.model import PrerequisitesError, Settings
 
 CANARY = "canary-3c9d"
 
@@ -24,7 +24,7 @@ def ready(aws, postgres_server, object_store, tmp_path_factory):
     )
     store.create_bucket(Bucket="preflight-raw")
     return Settings(
-        world="local",
+        target="emulator",
         region="us-east-1",
         account_id="000000000000",
         source_database=postgres_server.url(),
@@ -47,7 +47,7 @@ def _find(settings):
     return findings
 
 
-def test_a_ready_world_passes_and_says_what_it_is(ready):
+def test_with_all_prerequisites_it_passes_and_returns_facts(ready):
     facts = prerequisites.check(ready, os.environ, {})
 
     assert facts["account_id"] == "000000000000"
@@ -105,17 +105,17 @@ def test_each_thing_that_is_missing_is_told_by_its_variable(ready, fault, variab
 )
 def test_a_database_of_another_age_is_told(ready, monkeypatch, constant, version, said):
     monkeypatch.setattr(prerequisites, constant, version)
-    # Production's rule, in a world whose endpoints the guard lets pass.
+    # Production's rule, with endpoints that the guard lets pass.
     monkeypatch.setattr(prerequisites.endpoints, "find", lambda *_: [])
 
-    findings = _find(dataclasses.replace(ready, world="production", name="preflight"))
+    findings = _find(dataclasses.replace(ready, target="aws", name="preflight"))
 
     told = [finding for finding in findings if finding.variable == "preflight_source_database"]
     assert said in told[0].what
 
 
-def test_client_programs_that_cannot_read_the_old_database_are_told(ready, monkeypatch):
-    monkeypatch.setattr(prerequisites.programs, "_folders", lambda _: iter(()))
+def test_client_programs_that_cannot_read_the_source_are_reported(ready, monkeypatch):
+    monkeypatch.setattr(prerequisites.client_tools, "_folders", lambda _: iter(()))
 
     (finding,) = _find(ready)
 
@@ -145,11 +145,11 @@ def test_everything_is_told_at_once(ready):
         ready, account_id="123456789012", source_buckets=["gone"], minimum_free_mib=1 << 40
     )
 
-    with pytest.raises(WorldNotReadyError) as caught:
+    with pytest.raises(PrerequisitesError) as caught:
         prerequisites.check(bad, os.environ, {"preflight_account_id": "platform_account_id"})
 
     lines = str(caught.value).splitlines()
-    assert lines[0] == "The world is not ready. Nothing has been touched."
+    assert lines[0] == "Prerequisites are missing. Nothing has been touched."
     assert sorted(line.split(":")[0] for line in lines[1:]) == [
         "- platform_account_id",
         "- preflight_minimum_free_mib",

@@ -15,11 +15,11 @@ NAMES = {
 }
 
 
-def _find(folder, text, world="production"):
+def _find(folder, text, target="aws"):
     file = folder / "group_vars" / "all" / "vault.yml"
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(text, encoding="utf-8")
-    return list(written.in_files(Settings(world=world, inventory_dir=str(folder)), NAMES))
+    return list(written.in_files(Settings(target=target, inventory_dir=str(folder)), NAMES))
 
 
 PLAIN = [
@@ -49,7 +49,7 @@ def test_files_in_a_linked_folder_are_read(tmp_path):
     folder.mkdir()
     (folder / "common").symlink_to(shared)
 
-    (finding,) = written.in_files(Settings(world="production", inventory_dir=str(folder)), NAMES)
+    (finding,) = written.in_files(Settings(target="aws", inventory_dir=str(folder)), NAMES)
 
     assert finding.variable == PLAIN[2][1]
     assert "storage.yml" in finding.what
@@ -75,12 +75,12 @@ def test_what_is_encrypted_or_referred_to_is_fine(tmp_path, text):
 
 
 def test_the_rehearsals_passwords_are_no_secrets(tmp_path):
-    assert _find(tmp_path, PLAIN[0][0], world="local") == []
+    assert _find(tmp_path, PLAIN[0][0], target="emulator") == []
 
 
 def test_the_repositorys_own_inventory_is_clean():
     folder = Path(__file__).parents[3] / "inventories" / "production"
-    assert list(written.in_files(Settings(world="production", inventory_dir=str(folder)), NAMES)) == []
+    assert list(written.in_files(Settings(target="aws", inventory_dir=str(folder)), NAMES)) == []
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def test_the_repositorys_own_inventory_is_clean():
     ],
 )
 def test_a_secret_on_the_command_line_is_told(given, variable):
-    settings = Settings(world="production", **given)
+    settings = Settings(target="aws", **given)
 
     (finding,) = written.on_command_line(settings, ["ansible-playbook", "-e", f"x={CANARY}"])
 
@@ -102,8 +102,6 @@ def test_a_secret_on_the_command_line_is_told(given, variable):
 
 
 def test_a_reference_on_the_command_line_is_none():
-    settings = Settings(
-        world="production", source_database="env:SOURCE", secrets=[{"name": "a", "value": "env:A"}]
-    )
+    settings = Settings(target="aws", source_database="env:SOURCE", secrets=[{"name": "a", "value": "env:A"}])
 
     assert list(written.on_command_line(settings, ["-e", "platform_source_database=env:SOURCE"])) == []
