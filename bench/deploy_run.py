@@ -5,11 +5,11 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from engines.images.apply import publish
+from engines.images.cache import Cache
 from engines.images.ecr import Repository
-from engines.images.layout import Cache
-from engines.images.publish import publish
+from engines.images.model import Platform
 from engines.images.recipe import DEFAULT_ENTRYPOINT, Package, Recipe
-from engines.images.spec import Platform
 
 SERVICE = Path(__file__).parent.parent / "service"
 

@@ -117,9 +117,9 @@ from ansible.module_utils.basic import AnsibleModule
 from engines.contract import finish
 from engines.events import emit
 from engines.postgres.session import AbsentError, target_of
+from engines.schema.apply import outline, upgrade
 from engines.schema.model import Options
-from engines.schema.outcome import as_result, warnings
-from engines.schema.upgrade import outline, upgrade
+from engines.schema.results import as_result, warnings
 
 
 def main() -> None:

@@ -274,11 +274,11 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from engines.contract import finish
-from engines.ecs.definition import NOT_KNOWN_YET, Release, is_place
+from engines.ecs.apply import Order, Outcome, deploy, preview
+from engines.ecs.inspection import Clients
 from engines.ecs.plan import Service
-from engines.ecs.rollout import Order, Outcome, deploy, preview
 from engines.ecs.scaling import Scaling
-from engines.ecs.service import Clients
+from engines.ecs.task_definition import NOT_KNOWN_YET, Release, is_place
 from engines.ecs.watch import Wait
 
 _TEXT = {"type": "str", "required": True}

@@ -113,7 +113,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from engines.contract import finish
 from engines.ecs import rollback
-from engines.ecs.service import Clients
+from engines.ecs.inspection import Clients
 from engines.ecs.watch import Wait
 
 

@@ -13,7 +13,7 @@ author: BMII Migrate contributors (@bmii-migrate)
 description:
   - Puts together what the roles hand over in check mode, and adds what the one who signs has to know - what
     cannot be taken back, what it costs by the month and how long the copying takes.
-  - Prices are of a dated table, C(engines/plan/prices.yml). Nothing is asked of AWS.
+  - Prices are of a dated table, C(engines/migration_plan/prices.yml). Nothing is asked of AWS.
 options:
   phases:
     description: What each phase hands over of its plan, by the phase's name. One that is empty was not
@@ -82,8 +82,8 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from engines.contract import finish
-from engines.plan.summary import Place, summarise
-from engines.plan.text import lines
+from engines.migration_plan.plan import Place, summarise
+from engines.migration_plan.results import lines
 
 
 def main() -> None:

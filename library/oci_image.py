@@ -184,11 +184,11 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from engines.contract import finish
+from engines.images.apply import publish
+from engines.images.cache import Cache
 from engines.images.ecr import Repository
-from engines.images.layout import Cache
-from engines.images.publish import publish
+from engines.images.model import Platform
 from engines.images.recipe import DEFAULT_ENTRYPOINT, Package, Recipe
-from engines.images.spec import Platform
 
 _TEXT = {"type": "str", "required": True}
 

@@ -98,8 +98,8 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from engines.contract import finish
-from engines.login import passfile
-from engines.login.login import keep_password, look, verifier_of
+from engines.passfile import file
+from engines.passfile.login import keep_password, look, verifier_of
 from engines.postgres.session import AbsentError, target_of
 
 _NOWHERE = {
@@ -131,7 +131,7 @@ def _run(given: dict[str, Any], *, check: bool) -> dict[str, Any]:
     if address is None:
         return _NOWHERE
     if given["state"] == "absent":
-        passfile.remove(address)
+        file.remove(address)
         return {**_NOWHERE, "user": address.parameters.get("user", ""), "database": address.database}
     try:
         login = look(address, must_work=given["must_work"])

@@ -136,8 +136,8 @@ from ansible.module_utils.basic import AnsibleModule
 
 from engines.contract import finish
 from engines.postgres.session import parse
-from engines.rds import model, run
-from engines.rds.proof import Users
+from engines.rds import apply, model
+from engines.rds.verification import Users
 from engines.references import resolve
 
 
@@ -168,8 +168,8 @@ def _run(given: dict[str, Any], check: bool) -> dict[str, Any]:
         Path(given["config"]),
     )
     if given["state"] == "switched":
-        return run.switch(order, users, timeout=given["timeout"], check=check)
-    return run.restore(order, users, jobs=given["jobs"], timeout=given["timeout"], check=check)
+        return apply.switch(order, users, timeout=given["timeout"], check=check)
+    return apply.restore(order, users, jobs=given["jobs"], timeout=given["timeout"], check=check)
 
 
 if __name__ == "__main__":

@@ -147,7 +147,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from engines.contract import finish
-from engines.stack import deployed, plan
+from engines.stack import inspection, plan
 from engines.stack.plan import Wanted
 
 
@@ -177,7 +177,7 @@ def _run(options: dict[str, Any], *, check: bool) -> dict[str, Any]:
         kept_tags=frozenset(options["kept_tags"]),
         termination_protection=options["termination_protection"],
     )
-    result = plan.as_result(plan.make(wanted, deployed.read(wanted.name, wanted.region)))
+    result = plan.as_result(plan.make(wanted, inspection.read(wanted.name, wanted.region)))
     return {**result, "changed": check and result["differs"]}
 
 

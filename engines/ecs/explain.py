@@ -10,9 +10,9 @@ from datetime import datetime
 from typing import Any
 
 from engines.aws import AwsError, client, translated
-from engines.ecs import service
-from engines.ecs.definition import Release, secrets_of
-from engines.ecs.service import Clients, Target
+from engines.ecs import inspection
+from engines.ecs.inspection import Clients, Target
+from engines.ecs.task_definition import Release, secrets_of
 
 _TASKS = 3
 _LINES = 20
@@ -91,11 +91,11 @@ def collect(
     now: Mapping[str, Any] = {}
     targets: Sequence[Target] = ()
     with suppress(AwsError):
-        ended = list(service.tasks(clients, cluster, name, "STOPPED"))
+        ended = list(inspection.tasks(clients, cluster, name, "STOPPED"))
     with suppress(AwsError):
-        now = service.describe(clients, cluster, name) or {}
+        now = inspection.describe(clients, cluster, name) or {}
     with suppress(AwsError):
-        targets = service.targets(clients, target_group_arn) if target_group_arn else ()
+        targets = inspection.targets(clients, target_group_arn) if target_group_arn else ()
     ours = [task for task in ended if task["taskDefinitionArn"] == definition_arn]
     ours.sort(key=_telling, reverse=True)
     recent = [event["message"] for event in now.get("events", []) if event["createdAt"] >= since]
@@ -109,7 +109,9 @@ def collect(
 
 def _telling(task: Mapping[str, Any]) -> tuple[bool, str]:
     """Order tasks by how much they tell: one that ECS has only cleared away says nothing of the cause."""
-    return not str(task.get("stoppedReason", "")).startswith(service.SCALED), str(task.get("stoppedAt", ""))
+    return not str(task.get("stoppedReason", "")).startswith(inspection.SCALED), str(
+        task.get("stoppedAt", "")
+    )
 
 
 def stopped(

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeGuard
 
-from engines.ecs import definition
-from engines.ecs.definition import Difference, Release
+from engines.ecs import task_definition
 from engines.ecs.errors import ReleaseConfigurationError
+from engines.ecs.task_definition import Difference, Release
 
 Kind = Literal["register", "create", "update", "tag"]
 # Of these, ECS answers in an order of its own.
@@ -64,7 +64,7 @@ class Plan:
     @property
     def differences(self) -> tuple[Difference, ...]:
         """Every field that is not as wanted, by path, with the values that a diff may show."""
-        return definition.changes(self.before, self.after)
+        return task_definition.changes(self.before, self.after)
 
     @property
     def registers(self) -> bool:
@@ -108,7 +108,7 @@ def make(release: Release, service: Service, current: Current) -> Plan:
 
     Raises ``ReleaseConfigurationError`` while a deleted service of the same name is still draining.
     """
-    wanted = definition.request(release)
+    wanted = task_definition.request(release)
     arn = _matching_revision(wanted, current)
     actions: list[Action] = []
     if not arn:
@@ -118,12 +118,12 @@ def make(release: Release, service: Service, current: Current) -> Plan:
         actions += _update(service, settings(service, release), arn, current.service)
     else:
         actions.append(_create(service, settings(service, release), arn))
-    known = frozenset(definition.environment_of(release))
+    known = frozenset(task_definition.environment_of(release))
     return Plan(
         tuple(actions),
         arn,
         before=_view(current.running, current.service, known, service, release),
-        after={"task_definition": definition.view(wanted, known), "service": settings(service, release)},
+        after={"task_definition": task_definition.view(wanted, known), "service": settings(service, release)},
     )
 
 
@@ -172,7 +172,7 @@ def _matching_revision(wanted: Mapping[str, Any], current: Current) -> str:
         if (
             registered
             and registered.get("status") == "ACTIVE"
-            and not definition.differences(wanted, registered)
+            and not task_definition.differences(wanted, registered)
         ):
             return str(registered["taskDefinitionArn"])
     return ""
@@ -247,7 +247,7 @@ def _view(
         return {}
     wanted = settings(service, release)
     return {
-        "task_definition": definition.view(running, known) if running else {},
+        "task_definition": task_definition.view(running, known) if running else {},
         "service": {key: _like(now.get(key), value, key) for key, value in wanted.items()},
     }
 

@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from engines.ecs import definition, plan, rollout, service
-from engines.ecs.definition import Release
+from engines.ecs import apply, inspection, plan, task_definition
+from engines.ecs.apply import Order, Outcome
 from engines.ecs.errors import ReleaseConfigurationError
+from engines.ecs.inspection import Clients
 from engines.ecs.plan import Action, Current, Plan, Service
-from engines.ecs.rollout import Order, Outcome
-from engines.ecs.service import Clients
+from engines.ecs.task_definition import Release
 from engines.ecs.watch import Wait, short
 from engines.events import Emit, emit
 
@@ -44,13 +44,13 @@ def run(way: WayBack, clients: Clients, *, check: bool, tell: Emit = emit) -> Ou
     reach the users: the service is then where it was, or the error says that it is not.
     """
     now = _running(way, clients)
-    current = Current(now, service.definition(clients, now["taskDefinition"]))
+    current = Current(now, inspection.definition(clients, now["taskDefinition"]))
     target = _target(way, clients, str(now["taskDefinition"]))
     steps = _plan(way, current, target)
     if check:
-        return rollout.planned(steps, current)
+        return apply.planned(steps, current)
     order = Order(release_of(target), _service_of(way, now), way.wait, way.url, way.health_path)
-    return rollout.carry_out(order, steps, current, clients, tell)
+    return apply.carry_out(order, steps, current, clients, tell)
 
 
 def choose(to: str, good: Sequence[str], running: str) -> str:
@@ -95,7 +95,7 @@ def release_of(registered: Mapping[str, Any]) -> Release:
 
 def _running(way: WayBack, clients: Clients) -> Mapping[str, Any]:
     """Return the service as it is. Raises ``ReleaseConfigurationError`` when there is none."""
-    now = service.describe(clients, way.cluster, way.name)
+    now = inspection.describe(clients, way.cluster, way.name)
     if not plan.is_there(now):
         raise ReleaseConfigurationError(
             "is not there, so there is nothing to go back from",
@@ -107,7 +107,7 @@ def _running(way: WayBack, clients: Clients) -> Mapping[str, Any]:
 
 def _target(way: WayBack, clients: Clients, running: str) -> Mapping[str, Any]:
     reference = choose(way.to, way.good, running)
-    found = service.definition(clients, reference)
+    found = inspection.definition(clients, reference)
     if found is None or found.get("status") != "ACTIVE":
         raise ReleaseConfigurationError(
             "does not exist" if found is None else "was taken out of use (INACTIVE)",
@@ -127,12 +127,12 @@ def _plan(way: WayBack, current: Current, target: Mapping[str, Any]) -> Plan:
     elif plan.primary(now).get("rolloutState") == "FAILED":
         text = f"start {short(arn)} anew"
         actions.append(Action("update", text, {**request, "forceNewDeployment": True}))
-    before = definition.view(current.running, _SHOWN) if current.running else {}
+    before = task_definition.view(current.running, _SHOWN) if current.running else {}
     return Plan(
         tuple(actions),
         arn,
         before={"revision": short(str(now["taskDefinition"])), "task_definition": before},
-        after={"revision": short(arn), "task_definition": definition.view(target, _SHOWN)},
+        after={"revision": short(arn), "task_definition": task_definition.view(target, _SHOWN)},
     )
 
 

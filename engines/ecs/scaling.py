@@ -8,8 +8,8 @@ from typing import Any
 
 from engines.aws import AwsError, translated
 from engines.ecs.errors import ReleaseConfigurationError
+from engines.ecs.inspection import Clients
 from engines.ecs.plan import Service
-from engines.ecs.service import Clients
 
 _DIMENSION = "ecs:service:DesiredCount"
 _METRICS = {"cpu": "ECSServiceAverageCPUUtilization", "memory": "ECSServiceAverageMemoryUtilization"}

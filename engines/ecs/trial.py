@@ -12,11 +12,11 @@ from typing import Any
 
 from engines.aws import translated
 from engines.ecs import explain, plan
-from engines.ecs.definition import Release
 from engines.ecs.errors import RolloutError
 from engines.ecs.explain import Explanation
+from engines.ecs.inspection import Clients
 from engines.ecs.plan import Service
-from engines.ecs.service import Clients
+from engines.ecs.task_definition import Release
 from engines.ecs.watch import Wait, short
 from engines.events import Emit
 

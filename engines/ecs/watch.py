@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from engines.aws import AwsError
-from engines.ecs import plan, service
-from engines.ecs.service import Clients
+from engines.ecs import inspection, plan
+from engines.ecs.inspection import Clients
 from engines.events import Emit
 from engines.smoke.http import Http, NoAnswerError, Request
 
@@ -192,7 +192,7 @@ class Observer:
 
     def look(self, goal: Goal) -> Seen:
         """Return how things stand now."""
-        now = service.describe(self.clients, goal.cluster, goal.service) or {}
+        now = inspection.describe(self.clients, goal.cluster, goal.service) or {}
         first = plan.primary(now)
         ours = plan.deployment(now, goal.deployment_id)
         running, healthy = _tasks(self.clients, goal)
@@ -222,15 +222,15 @@ def _tasks(clients: Clients, goal: Goal) -> tuple[int, int | None]:
     """Count the running tasks of the wanted revision, and those among them that are healthy targets."""
     ours: list[Mapping[str, Any]] = [
         task
-        for task in service.tasks(clients, goal.cluster, goal.service, "RUNNING")
+        for task in inspection.tasks(clients, goal.cluster, goal.service, "RUNNING")
         if task["taskDefinitionArn"] == goal.definition_arn and task["lastStatus"] == "RUNNING"
     ]
     if not goal.target_group_arn:
         return len(ours), None
-    at = service.addresses(ours)
+    at = inspection.addresses(ours)
     healthy = {
         target.address
-        for target in service.targets(clients, goal.target_group_arn)
+        for target in inspection.targets(clients, goal.target_group_arn)
         if target.state == "healthy"
     }
     return len(ours), len(healthy & at)
@@ -239,8 +239,8 @@ def _tasks(clients: Clients, goal: Goal) -> tuple[int, int | None]:
 def _lost(clients: Clients, goal: Goal) -> int:
     """Count the tasks of the wanted revision that ended although nobody had asked them to."""
     return sum(
-        task["taskDefinitionArn"] == goal.definition_arn and service.failed(task)
-        for task in service.tasks(clients, goal.cluster, goal.service, "STOPPED")
+        task["taskDefinitionArn"] == goal.definition_arn and inspection.failed(task)
+        for task in inspection.tasks(clients, goal.cluster, goal.service, "STOPPED")
     )
 
 

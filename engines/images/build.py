@@ -9,9 +9,8 @@ from pathlib import Path
 
 from engines.events import emit
 from engines.images import layers, wheels
-from engines.images.layout import Cache, ImageFolder, blob_path
-from engines.images.recipe import SITE_PACKAGES, WORKING_DIRECTORY, Recipe
-from engines.images.spec import (
+from engines.images.cache import Cache, ImageFolder, blob_path
+from engines.images.model import (
     CONFIG_TYPE,
     SOURCE_LABEL,
     Descriptor,
@@ -20,6 +19,7 @@ from engines.images.spec import (
     Manifest,
     digest_of,
 )
+from engines.images.recipe import SITE_PACKAGES, WORKING_DIRECTORY, Recipe
 
 _PATH = "/usr/local/bin:/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin"
 _USER = "65532:65532"  # "nonroot" of distroless images; any number but 0 does

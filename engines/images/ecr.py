@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from engines.aws import AwsError, client, translated
 from engines.errors import ConfigurationError
-from engines.images.answers import RepositoryMissingError
+from engines.images.errors import RepositoryMissingError
 from engines.images.registry import Registry
 
 

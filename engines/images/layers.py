@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 
 import zstandard
 
-from engines.images.spec import LAYER_TYPES, Descriptor, Layer
+from engines.images.model import LAYER_TYPES, Descriptor, Layer
 
 _BLOCK = 1 << 20
 _THREADS = max(2, min(8, os.cpu_count() or 2))

@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 
 from engines.errors import ConfigurationError
 from engines.images.layers import Entry, writer
-from engines.images.spec import EPOCH, LAYER_TYPES, Platform, canonical, digest_of
+from engines.images.model import EPOCH, LAYER_TYPES, Platform, canonical, digest_of
 
 # Raise it when the same sources would give another image: all are then built anew.
 BUILDER_VERSION = 1

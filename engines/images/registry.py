@@ -18,8 +18,8 @@ from urllib.request import getproxies, proxy_bypass
 import urllib3
 from urllib3 import BaseHTTPResponse, Retry, Timeout
 
-from engines.images.answers import RegistryError, expect, expect_digest, parse, wants_new_token
-from engines.images.spec import MANIFEST_TYPE, Descriptor, digest_of
+from engines.images.errors import RegistryError, expect, expect_digest, parse, wants_new_token
+from engines.images.model import MANIFEST_TYPE, Descriptor, digest_of
 
 _MANIFEST_TYPES = f"{MANIFEST_TYPE}, application/vnd.docker.distribution.manifest.v2+json"
 _PIECE = 1 << 20

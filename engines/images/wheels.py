@@ -14,8 +14,8 @@ from pathlib import Path, PurePosixPath
 import uv
 
 from engines.images.layers import Entry
+from engines.images.model import ImageError
 from engines.images.recipe import SITE_PACKAGES, Recipe
-from engines.images.spec import ImageError
 
 _PLATFORMS = {"amd64": "x86_64-manylinux_2_28", "arm64": "aarch64-manylinux_2_28"}
 # What installers write: it differs from machine to machine, and nothing reads it when the service runs.

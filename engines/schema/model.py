@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from engines.schema.indexes import Index
+from engines.schema.invalid_indexes import Index
 from engines.schema.revisions import Pending
 
 

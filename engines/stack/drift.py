@@ -10,7 +10,7 @@ from typing import Any
 from engines import aws
 from engines.aws import translated
 from engines.errors import EngineError
-from engines.stack.deployed import SETTLED
+from engines.stack.inspection import SETTLED
 
 _POLL = 2.0
 _DRIFTED = ("MODIFIED", "DELETED")

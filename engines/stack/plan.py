@@ -9,8 +9,8 @@ from typing import Any
 
 from engines.stack import changes, evaluate
 from engines.stack.changes import Change
-from engines.stack.deployed import Deployed
 from engines.stack.evaluate import Resource
+from engines.stack.inspection import Deployed
 
 # What the monthly cost of a resource depends on.
 _SIZES = {

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from engines.errors import EngineError
-from engines.stack.stacks import Stack
+from engines.stack.lifecycle import Stack
 
 Step = Literal[
     "service",

@@ -14,8 +14,8 @@ import pytest
 
 from engines.errors import EngineError
 from engines.postgres.session import parse
-from engines.rds import model, run
-from engines.rds.proof import Users
+from engines.rds import apply, model
+from engines.rds.verification import Users
 from rehearsal.process import LOOPBACK, in_use
 from rehearsal.recording import recording
 from tests.library.rds_world import APPLICATION, NAME, OWNER, ROOT, a_moment, begun, eventually
@@ -53,7 +53,7 @@ def users(world):
 @pytest.fixture
 def switch(users):
     def call(to, *, check=False):
-        return run.switch(model.read(to, NAME), users, timeout=60, check=check)
+        return apply.switch(model.read(to, NAME), users, timeout=60, check=check)
 
     return call
 
@@ -61,7 +61,7 @@ def switch(users):
 @pytest.fixture
 def restore(users):
     def call(to, *, check=False):
-        return run.restore(model.read(to, NAME), users, jobs=2, timeout=60, check=check)
+        return apply.restore(model.read(to, NAME), users, jobs=2, timeout=60, check=check)
 
     return call
 
@@ -228,5 +228,5 @@ def test_an_instance_that_does_not_let_the_service_in_is_not_switched_to(world, 
     target = world.config.target
     now = Users(users.owner, parse(target.url("way", APPLICATION, "another")), users.alembic)
     with pytest.raises(EngineError, match=rf"{APPLICATION}@{LOOPBACK}:\d+/way cannot log in: wrong user"):
-        run.switch(model.read(moment, NAME), now, timeout=60, check=False)
+        apply.switch(model.read(moment, NAME), now, timeout=60, check=False)
     assert set(_states(world).values()) == {"available"}

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from engines.aws import client
-from engines.stack import stacks
+from engines.stack import lifecycle
 
 LIBRARY = Path(__file__).parents[2] / "library"
 TAGS = {"Project": "modules", "Environment": "test"}
@@ -63,7 +63,7 @@ def test_a_bucket_of_somebody_else_is_refused_in_one_sentence(bucket):
 
 def test_a_stack_begins_with_its_bucket_and_ends_without_it(bucket):
     planned = _run("stack_adopt", ADOPT, check=True)
-    nothing = stacks.find("modules")
+    nothing = lifecycle.find("modules")
     done, again = _run("stack_adopt", ADOPT), _run("stack_adopt", ADOPT)
 
     assert nothing is None
@@ -71,11 +71,11 @@ def test_a_stack_begins_with_its_bucket_and_ends_without_it(bucket):
     assert (planned["changed"], done["changed"], again["changed"]) == (True, True, False)
 
     planned = _run("teardown", TEARDOWN, check=True)
-    something = stacks.find("modules")
+    something = lifecycle.find("modules")
     done, again = _run("teardown", TEARDOWN), _run("teardown", TEARDOWN)
 
     assert something is not None
-    assert stacks.find("modules") is None
+    assert lifecycle.find("modules") is None
     assert planned["actions"] == done["actions"]
     assert [action["step"] for action in done["actions"]] == ["stack"]
     assert (planned["changed"], done["changed"], again["changed"]) == (True, True, False)

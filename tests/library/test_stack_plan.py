@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from engines.aws import client
-from engines.stack import deployed, plan
+from engines.stack import inspection, plan
 from engines.stack.plan import Wanted
 from engines.stack.template import merge
 from rehearsal.recording import recording
@@ -147,7 +147,7 @@ def test_it_foresees_what_a_change_set_says(world, variant):
     cloudformation.delete_change_set(ChangeSetName=made["Id"])
     found = {one["ResourceChange"]["LogicalResourceId"]: one["ResourceChange"] for one in found}
     wanted = Wanted(NAME, "us-east-1", template, parameters)
-    ours = {one.logical_id: one.action for one in plan.make(wanted, deployed.read(NAME)).changes}
+    ours = {one.logical_id: one.action for one in plan.make(wanted, inspection.read(NAME)).changes}
     # What a change set lists only because AWS will see ("Dynamic") may turn out to stay as it is.
     certain = {name for name, one in found.items() if _is_certain(one)}
     assert certain <= ours.keys() <= found.keys()

@@ -9,8 +9,8 @@ import pytest
 from botocore.client import BaseClient
 
 from engines.aws import client
-from engines.stack import stacks
-from engines.teardown.run import teardown
+from engines.stack import lifecycle
+from engines.teardown.apply import teardown
 from tests.engines.teardown.world import World
 
 NAME = "swept"
@@ -83,7 +83,7 @@ def _left(world):
         *(one["SubnetId"] for one in ec2.describe_subnets(Filters=filters)["Subnets"]),
         *(name for name in named if NAME in name),
         *client("ecs").list_task_definitions(familyPrefix=NAME)["taskDefinitionArns"],
-        *([NAME] if stacks.find(NAME) else []),
+        *([NAME] if lifecycle.find(NAME) else []),
     }
 
 

@@ -6,9 +6,9 @@ import pytest
 
 from engines.aws import AwsError
 from engines.ecs import explain
-from engines.ecs.definition import Release
 from engines.ecs.explain import Explanation, StoppedTask, _telling, ended, health, redact, unhealthy
-from engines.ecs.service import Clients, Target
+from engines.ecs.inspection import Clients, Target
+from engines.ecs.task_definition import Release
 
 
 @pytest.mark.parametrize(
@@ -108,9 +108,9 @@ def test_what_one_of_them_does_not_tell_is_left_out(monkeypatch):
         raise AwsError("Could not connect", is_passing=True)
 
     now = {"events": [{"message": "has started 1 tasks", "createdAt": datetime.now(UTC)}]}
-    monkeypatch.setattr(explain.service, "tasks", away)
-    monkeypatch.setattr(explain.service, "targets", away)
-    monkeypatch.setattr(explain.service, "describe", lambda *_: now)
+    monkeypatch.setattr(explain.inspection, "tasks", away)
+    monkeypatch.setattr(explain.inspection, "targets", away)
+    monkeypatch.setattr(explain.inspection, "describe", lambda *_: now)
     found = explain.collect(
         Clients(),
         Release("bmii", "image", 8000, 256, 512, "role", "role", "group", "us-east-1"),

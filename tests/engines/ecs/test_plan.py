@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from engines.ecs import definition, plan
-from engines.ecs.definition import Release
+from engines.ecs import plan, task_definition
 from engines.ecs.errors import ReleaseConfigurationError
 from engines.ecs.plan import Current, Service
+from engines.ecs.task_definition import Release
 
 RELEASE = Release(
     family="bmii",
@@ -30,9 +30,9 @@ SERVICE = Service(
 )
 ARN = "arn:aws:ecs:us-east-1:000000000000:task-definition/bmii:7"
 OLD = "arn:aws:ecs:us-east-1:000000000000:task-definition/bmii:6"
-REGISTERED = {**definition.request(RELEASE), "taskDefinitionArn": ARN, "status": "ACTIVE"}
+REGISTERED = {**task_definition.request(RELEASE), "taskDefinitionArn": ARN, "status": "ACTIVE"}
 BEFORE = {
-    **definition.request(replace(RELEASE, memory=4096)),
+    **task_definition.request(replace(RELEASE, memory=4096)),
     "taskDefinitionArn": OLD,
     "status": "ACTIVE",
 }

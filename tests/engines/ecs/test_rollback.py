@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from engines.ecs import definition
+from engines.ecs import task_definition
 from engines.ecs.errors import ReleaseConfigurationError
 from engines.ecs.rollback import choose, release_of
 from tests.engines.ecs.test_plan import RELEASE
@@ -33,6 +33,6 @@ def test_what_names_no_revision_is_refused(to):
 
 
 def test_a_registered_revision_is_read_back_as_the_release_that_it_was():
-    read = release_of(definition.request(RELEASE))
+    read = release_of(task_definition.request(RELEASE))
     assert (read.image, read.container_port, read.log_group) == (RELEASE.image, 8000, "/bmii")
     assert read.image_digest == RELEASE.image_digest

@@ -9,9 +9,9 @@ from botocore.stub import Stubber
 from engines.aws import AwsError
 from engines.ecs import scaling
 from engines.ecs.errors import ReleaseConfigurationError
+from engines.ecs.inspection import Clients
 from engines.ecs.plan import Service
 from engines.ecs.scaling import Scaling
-from engines.ecs.service import Clients
 
 SERVICE = Service("bmii", "bmii", ["subnet-1"], ["sg-1"], desired_count=2)
 WANTED = Scaling(1, 4, cpu=60)

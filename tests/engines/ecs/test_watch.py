@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from engines.aws import AwsError
-from engines.ecs import service
-from engines.ecs.service import Clients
+from engines.ecs import inspection
+from engines.ecs.inspection import Clients
 from engines.ecs.watch import Course, Goal, Observer, Seen, Verdict, Wait, judge, progress, short
 
 NEW = "arn:aws:ecs:us-east-1:000000000000:task-definition/bmii:7"
@@ -125,7 +125,7 @@ def test_what_crashes_and_is_replaced_between_two_looks_did_not_stay():
     ],
 )
 def test_a_task_fails_by_its_own_fault_only(code, reason, failed):
-    assert service.failed({"stopCode": code, "stoppedReason": reason}) is failed
+    assert inspection.failed({"stopCode": code, "stoppedReason": reason}) is failed
 
 
 def watching(monkeypatch, *looks, timeout=60.0):

@@ -19,8 +19,8 @@ import pytest
 
 from engines.aws import client
 from engines.images.ecr import Repository
+from engines.images.model import Platform
 from engines.images.recipe import Package, Recipe
-from engines.images.spec import Platform
 
 VERSION = "3.13"
 

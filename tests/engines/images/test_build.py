@@ -21,9 +21,9 @@ import zstandard
 from engines.errors import ConfigurationError
 from engines.images import layers
 from engines.images.build import build
-from engines.images.layout import Cache, ImageFolder
+from engines.images.cache import Cache, ImageFolder
+from engines.images.model import ImageError, Platform, digest_of
 from engines.images.recipe import Package
-from engines.images.spec import ImageError, Platform, digest_of
 from engines.images.wheels import index_environment
 
 
@@ -224,9 +224,9 @@ _PRELUDE = """
     import sys, time
     from pathlib import Path
     from engines.images import build as module, layers
-    from engines.images.layout import Cache
+    from engines.images.cache import Cache
     from engines.images.recipe import Package, Recipe
-    from engines.images.spec import Platform
+    from engines.images.model import Platform
 
     service, cache, step = Path(sys.argv[1]), Cache(Path(sys.argv[2])), sys.argv[3]
     recipe = Recipe(

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from engines.stack.deployed import Deployed
+from engines.stack.inspection import Deployed
 from engines.stack.plan import Wanted, as_result, make
 
 TEMPLATE = {

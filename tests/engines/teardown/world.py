@@ -8,8 +8,8 @@ from pathlib import Path
 import yaml
 
 from engines.aws import client
-from engines.stack import stacks
-from engines.stack.adopt import adopt
+from engines.stack import lifecycle
+from engines.stack.bucket_import import adopt
 from engines.stack.template import merge
 from engines.teardown.model import Platform
 
@@ -50,17 +50,17 @@ class World:
                 Name=f"{self.path}/{name}", Value="Sesame1234567890", Type="SecureString", Overwrite=True
             )
         answer = adopt(self.name, self.buckets, tags=self.tags)
-        found = stacks.find(self.name)
+        found = lifecycle.find(self.name)
         cloudformation = client("cloudformation")
         if found is None:
             cloudformation.create_stack(**self._request(), OnFailure="DELETE")
-        elif stacks.settle(found, 60).status != "CREATE_COMPLETE":
+        elif lifecycle.settle(found, 60).status != "CREATE_COMPLETE":
             try:
                 cloudformation.update_stack(**self._request())
             except cloudformation.exceptions.ClientError as error:
                 if "No updates" not in str(error):
                     raise
-        after = stacks.settle(stacks.find(self.name), 60)
+        after = lifecycle.settle(lifecycle.find(self.name), 60)
         assert after.status in {"CREATE_COMPLETE", "UPDATE_COMPLETE"}, after
         if self.protected:
             cloudformation.update_termination_protection(

@@ -7,7 +7,7 @@ from typing import Any
 
 from engines.aws import AwsError, client, translated
 from engines.rds.model import is_beside
-from engines.stack import stacks
+from engines.stack import lifecycle
 from engines.teardown.model import Found, Platform
 
 # What AWS says of a thing that is not there, beside the many codes with "NotFound" in them.
@@ -20,7 +20,7 @@ def survey(platform: Platform) -> Found:
     services = _services(platform.name)
     database, protected = _database(platform.database)
     return Found(
-        stack=stacks.find(platform.stack_name),
+        stack=lifecycle.find(platform.stack_name),
         services=services,
         tasks=strays(platform.name, services),
         definitions=definitions(platform.name),

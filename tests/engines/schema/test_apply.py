@@ -15,9 +15,9 @@ import pytest
 from engines.errors import ConfigurationError
 from engines.events import emit
 from engines.postgres.session import AbsentError, BusyError, connection, exclusive
+from engines.schema.apply import outline, upgrade
 from engines.schema.errors import RevisionError, SchemaError
 from engines.schema.model import Options
-from engines.schema.upgrade import outline, upgrade
 
 TABLES = (
     "SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace ORDER BY 1"

@@ -6,13 +6,13 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from engines.stack import stacks
+from engines.stack import lifecycle
 from engines.table import table
-from engines.teardown.act import Hands
-from engines.teardown.left import left
+from engines.teardown.executor import Hands
+from engines.teardown.inspection import survey
+from engines.teardown.leftovers import left
 from engines.teardown.model import Action, Found, Platform, TeardownError, Thing
 from engines.teardown.plan import kept, plan
-from engines.teardown.survey import survey
 
 # What is written while the platform goes (a last line of a log) is taken away in a second round.
 _ROUNDS = 3
@@ -45,9 +45,9 @@ def teardown(
 
 def _settled(platform: Platform, timeout: float) -> Found:
     """Return what there is when AWS has finished what a killed run had begun."""
-    stack = stacks.find(platform.stack_name)
+    stack = lifecycle.find(platform.stack_name)
     if stack:
-        stacks.settle(stack, timeout)
+        lifecycle.settle(stack, timeout)
     return survey(platform)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from psycopg import pq
 
 from engines.errors import ConfigurationError
-from engines.login import passfile
+from engines.passfile import file
 from engines.postgres.session import AbsentError, Address, UnreachableError, session
 
 _SECRET = ("password", "sslpassword", "passfile")
@@ -62,7 +62,7 @@ def verifier_of(address: Address) -> str:
 
 def keep_password(address: Address, login: Login) -> Login:
     """Return ``login`` with the file that holds the password, for as long as it is needed."""
-    path = passfile.write(address)
+    path = file.write(address)
     given = address.parameters.get("passfile", "")
     more = {"passfile": str(path) if path else given} if path or given else {}
     return Login(login.works, login.user, {**login.parameters, **more})

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from engines.aws import client, translated
 from engines.events import emit
+from engines.rds.inspection import survey
 from engines.rds.model import Action, Found, Instance, WayBackError
-from engines.rds.survey import survey
 from engines.waiting import wait
 
 # Where AWS does not go on from by itself.

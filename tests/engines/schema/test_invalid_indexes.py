@@ -7,11 +7,11 @@ import pytest
 
 from engines.events import emit
 from engines.postgres.session import connection
-from engines.schema import indexes
+from engines.schema import invalid_indexes
+from engines.schema.apply import upgrade
 from engines.schema.errors import SchemaError
-from engines.schema.indexes import Index
+from engines.schema.invalid_indexes import Index
 from engines.schema.model import Options
-from engines.schema.upgrade import upgrade
 
 VALID = "SELECT c.relname, i.indisvalid FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid ORDER BY 1"
 
@@ -140,6 +140,6 @@ def test_builds_are_recognised_in_sql():
         "CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS A ON other.t (x);\n"
         'CREATE INDEX CONCURRENTLY "B ""q""" ON "My Table" USING gin (y); CREATE INDEX b ON t (x);'
     )
-    assert indexes.built_by(sql, found) == (found[1], found[2])
-    assert indexes.built_by("CREATE INDEX CONCURRENTLY a ON t (x)", found) == (found[0], found[1])
-    assert indexes.built_by("CREATE INDEX CONCURRENTLY a ON u (x)", found) == ()
+    assert invalid_indexes.built_by(sql, found) == (found[1], found[2])
+    assert invalid_indexes.built_by("CREATE INDEX CONCURRENTLY a ON t (x)", found) == (found[0], found[1])
+    assert invalid_indexes.built_by("CREATE INDEX CONCURRENTLY a ON u (x)", found) == ()

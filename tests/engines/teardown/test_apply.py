@@ -9,11 +9,11 @@ from botocore.client import BaseClient
 from botocore.exceptions import ClientError
 
 from engines.aws import client
-from engines.stack import stacks
-from engines.teardown import run
+from engines.stack import lifecycle
+from engines.teardown import apply
+from engines.teardown.apply import teardown
+from engines.teardown.inspection import survey
 from engines.teardown.model import TeardownError, Thing
-from engines.teardown.run import teardown
-from engines.teardown.survey import survey
 from tests.engines.teardown.world import World
 
 NAME = "goes"
@@ -86,7 +86,7 @@ def test_aws_knows_nothing_else_of_it(world, gone):
     assert {one["ResourceARN"] for one in tagged} == {
         f"arn:aws:s3:::{name}" for name in world.buckets.values()
     }
-    assert stacks.find(NAME) is None
+    assert lifecycle.find(NAME) is None
     assert client("ec2").describe_vpcs(Filters=[{"Name": "tag:Project", "Values": [NAME]}])["Vpcs"] == []
     assert client("ssm").get_parameters_by_path(Path=world.path, Recursive=True)["Parameters"] == []
     assert ecs.list_task_definitions(familyPrefix=NAME)["taskDefinitionArns"] == []
@@ -132,10 +132,10 @@ def test_an_import_that_was_killed_before_it_began_is_taken_back(world, gone, mo
     with pytest.raises(KeyboardInterrupt):
         world.provision()
     monkeypatch.undo()
-    assert stacks.find(NAME).status == "REVIEW_IN_PROGRESS"
+    assert lifecycle.find(NAME).status == "REVIEW_IN_PROGRESS"
 
     assert _things(teardown(world.platform(), timeout=60, patience=5)) == _kept(world)
-    assert stacks.find(NAME) is None
+    assert lifecycle.find(NAME) is None
 
 
 def test_what_is_left_by_somebody_else_s_hand_is_named(world, gone, monkeypatch):
@@ -152,7 +152,7 @@ def test_what_is_left_by_somebody_else_s_hand_is_named(world, gone, monkeypatch)
 
 def test_what_aws_lists_for_a_while_is_given_time(world, gone, monkeypatch):
     answers = [[Thing("cluster", NAME)], [Thing("cluster", NAME)], []]
-    monkeypatch.setattr(run, "left", lambda platform, found: answers.pop(0))
+    monkeypatch.setattr(apply, "left", lambda platform, found: answers.pop(0))
 
     assert teardown(world.platform(), timeout=60, patience=10)["things"] == []
     assert answers == []

@@ -12,9 +12,9 @@ from functools import partial
 from typing import Any
 
 from engines.aws import client
-from engines.teardown import survey
+from engines.teardown import inspection
+from engines.teardown.inspection import pages, present
 from engines.teardown.model import Found, Platform, Thing
-from engines.teardown.survey import pages, present
 
 # What EC2 keeps of a deleted gateway or endpoint for an hour.
 _GONE = frozenset({"deleted", "deleting", "terminated"})
@@ -53,7 +53,7 @@ def _surveyed(platform: Platform, found: Found) -> Iterator[Thing]:
     for name, tags in found.buckets.items():
         if all(tags.get(key) == value for key, value in platform.tags.items()):
             yield Thing("bucket", name, why)
-    if platform.state_bucket and survey.bucket_tags(platform.state_bucket) is not None:
+    if platform.state_bucket and inspection.bucket_tags(platform.state_bucket) is not None:
         yield Thing("bucket", platform.state_bucket, "the ledger, with the evidence")
 
 

@@ -9,12 +9,12 @@ from typing import Any
 
 from engines.errors import ConfigurationError
 from engines.postgres.session import PostgresError
-from engines.rds.act import Hands
 from engines.rds.changes import changes
+from engines.rds.executor import Hands
+from engines.rds.inspection import survey
 from engines.rds.model import Action, Found, Order, Plan, WayBackError
 from engines.rds.plan import plan
-from engines.rds.proof import Users, prove
-from engines.rds.survey import survey
+from engines.rds.verification import Users, prove
 
 # A modification that AWS does not show at once is not asked for again and again.
 _ROUNDS = 3

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from engines.login.login import look
+from engines.passfile.login import look
 from engines.postgres.catalog import Scope, relations
 from engines.postgres.session import Address, UnreachableError, connection
 from engines.rds.model import Instance, WayBackError

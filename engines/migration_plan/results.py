@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from engines.plan.sections import UNKNOWN
+from engines.migration_plan.sections import UNKNOWN
 
 Plan = Mapping[str, Any]
 _SIGNS = {"add": "+", "change": "~", "replace": "!", "delete": "-"}
@@ -175,7 +175,7 @@ def _cost(part: Plan) -> Iterator[str]:
     if part["unknown"]:
         yield f"  without a price: {', '.join(part['unknown'])}"
     yield f"  not in it: {part['not_in_it']}"
-    yield f"  sources: {part['sources'][0]} and others, see engines/plan/prices.yml"
+    yield f"  sources: {part['sources'][0]} and others, see engines/migration_plan/prices.yml"
 
 
 def _transfer(part: Plan) -> str:

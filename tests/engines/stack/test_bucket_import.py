@@ -9,9 +9,9 @@ from botocore.exceptions import ClientError
 
 from engines.aws import client
 from engines.errors import RefusedError
-from engines.stack import adopt as engine
-from engines.stack import stacks
-from engines.stack.adopt import Bucket, adopt, template
+from engines.stack import bucket_import as engine
+from engines.stack import lifecycle
+from engines.stack.bucket_import import Bucket, adopt, template
 
 TAGS = {"Project": "adopting", "Environment": "test"}
 BUCKETS = {"RawBucket": "adopting-raw", "FeaturesBucket": "adopting-features"}
@@ -35,7 +35,7 @@ def _apply(verb):
     cloudformation = client("cloudformation")
     tags = [{"Key": key, "Value": value} for key, value in {**TAGS, "RunId": "one"}.items()]
     getattr(cloudformation, f"{verb}_stack")(StackName=STACK, TemplateBody=_whole(), Tags=tags)
-    return stacks.settle(stacks.find(STACK), 60)
+    return lifecycle.settle(lifecycle.find(STACK), 60)
 
 
 @pytest.fixture
@@ -48,8 +48,8 @@ def account(aws):
 
 def _empty():
     s3 = client("s3")
-    if found := stacks.find(STACK):
-        stacks.delete(found, 60)
+    if found := lifecycle.find(STACK):
+        lifecycle.delete(found, 60)
     for name in [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]]:
         if name in BUCKETS.values():
             for version in s3.list_object_versions(Bucket=name).get("Versions", []):
@@ -62,7 +62,7 @@ def kept(account):
     """Both buckets, with an object, as a stack has left them."""
     assert _apply("create").status == "CREATE_COMPLETE"
     client("s3").put_object(Bucket="adopting-raw", Key="kept", Body=b"rows")
-    stacks.delete(stacks.find(STACK), 60)
+    lifecycle.delete(lifecycle.find(STACK), 60)
 
 
 def test_an_import_names_buckets_and_nothing_else_about_them():
@@ -74,7 +74,7 @@ def test_an_import_names_buckets_and_nothing_else_about_them():
 
 def test_an_empty_account_has_nothing_to_take_in(account):
     assert adopt(STACK, BUCKETS, tags=TAGS) == {"changed": False, "adopted": []}
-    assert stacks.find(STACK) is None
+    assert lifecycle.find(STACK) is None
 
 
 def test_without_an_import_the_stack_is_refused(kept):
@@ -86,7 +86,7 @@ def test_kept_buckets_are_taken_in_with_their_objects_and_brought_up_to_date(kep
     s3.put_bucket_versioning(Bucket="adopting-features", VersioningConfiguration={"Status": "Suspended"})
 
     planned = adopt(STACK, BUCKETS, tags=TAGS, check=True)
-    assert stacks.find(STACK) is None
+    assert lifecycle.find(STACK) is None
     done = adopt(STACK, BUCKETS, tags=TAGS)
     updated = _apply("update")
 
@@ -113,10 +113,10 @@ def test_a_run_that_was_killed_before_the_import_is_finished(kept):
         TemplateBody=json.dumps(template([Bucket("RawBucket", "adopting-raw")])),
         ResourcesToImport=[engine._identified(Bucket("RawBucket", "adopting-raw"))],
     )
-    assert stacks.find(STACK).status == "REVIEW_IN_PROGRESS"
+    assert lifecycle.find(STACK).status == "REVIEW_IN_PROGRESS"
 
     assert adopt(STACK, BUCKETS, tags=TAGS)["adopted"] == list(BUCKETS.values())
-    assert stacks.find(STACK).status == "IMPORT_COMPLETE"
+    assert lifecycle.find(STACK).status == "IMPORT_COMPLETE"
 
 
 def test_a_bucket_of_somebody_else_in_the_account_is_refused_by_name(kept):
@@ -129,7 +129,7 @@ def test_a_bucket_of_somebody_else_in_the_account_is_refused_by_name(kept):
 
     assert caught.value.subject == "bucket adopting-features"
     assert "platform_buckets" in caught.value.remedy
-    assert stacks.find(STACK) is None
+    assert lifecycle.find(STACK) is None
 
 
 @pytest.mark.parametrize(

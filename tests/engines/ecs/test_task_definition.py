@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from engines.ecs import definition
-from engines.ecs.definition import HIDDEN, NOT_KNOWN_YET, Difference, Release
+from engines.ecs import task_definition
 from engines.ecs.errors import ReleaseConfigurationError
+from engines.ecs.task_definition import HIDDEN, NOT_KNOWN_YET, Difference, Release
 
 DIGEST = "sha256:" + "a" * 64
 RELEASE = Release(
@@ -100,12 +100,12 @@ def changed_container(**fields):
 
 
 def test_what_aws_describes_is_not_a_difference():
-    assert definition.differences(definition.request(RELEASE), REGISTERED) == ()
+    assert task_definition.differences(task_definition.request(RELEASE), REGISTERED) == ()
 
 
 def test_a_port_without_host_port_and_protocol_is_the_same_port():
     bare = changed_container(portMappings=[{"containerPort": 8000}])
-    assert definition.differences(definition.request(RELEASE), bare) == ()
+    assert task_definition.differences(task_definition.request(RELEASE), bare) == ()
 
 
 @pytest.mark.parametrize(
@@ -124,14 +124,14 @@ def test_a_port_without_host_port_and_protocol_is_the_same_port():
     ],
 )
 def test_a_change_is_found_where_it_is(change, path):
-    found = definition.differences(definition.request(replace(RELEASE, **change)), REGISTERED)
+    found = task_definition.differences(task_definition.request(replace(RELEASE, **change)), REGISTERED)
     assert [difference.path for difference in found] == [path]
 
 
 def test_a_new_image_differs_in_the_image_and_in_what_it_is_told_of_itself():
     other = "sha256:" + "b" * 64
     release = replace(RELEASE, image=f"registry.example/bmii@{other}")
-    assert definition.differences(definition.request(release), REGISTERED) == (
+    assert task_definition.differences(task_definition.request(release), REGISTERED) == (
         Difference("containerDefinitions.bmii.environment.IMAGE_DIGEST", DIGEST, other),
         Difference("containerDefinitions.bmii.image", RELEASE.image, release.image),
     )
@@ -140,7 +140,7 @@ def test_a_new_image_differs_in_the_image_and_in_what_it_is_told_of_itself():
 @pytest.mark.parametrize("fields", [{"essential": False}, {"readonlyRootFilesystem": True}, {"cpu": 256}])
 def test_what_was_registered_by_hand_is_a_difference(fields):
     (name,) = fields
-    found = definition.differences(definition.request(RELEASE), changed_container(**fields))
+    found = task_definition.differences(task_definition.request(RELEASE), changed_container(**fields))
     assert [difference.path for difference in found] == [f"containerDefinitions.bmii.{name}"]
 
 
@@ -148,12 +148,12 @@ def test_a_second_container_is_a_difference():
     (container,) = REGISTERED["containerDefinitions"]
     two = {**REGISTERED, "containerDefinitions": [container, {"name": "sidecar", "image": "x"}]}
     assert "containerDefinitions.sidecar.image" in {
-        difference.path for difference in definition.differences(definition.request(RELEASE), two)
+        difference.path for difference in task_definition.differences(task_definition.request(RELEASE), two)
     }
 
 
 def test_environment_values_become_text_as_yaml_writes_them():
-    assert definition.environment_of(RELEASE) == {
+    assert task_definition.environment_of(RELEASE) == {
         "APP_ENV": "production",
         "OBJECT_STORE_USE_SSL": "true",
         "PORT": "8000",
@@ -165,7 +165,7 @@ def test_environment_values_become_text_as_yaml_writes_them():
 @pytest.mark.parametrize("value", [["a"], {"a": 1}])
 def test_an_environment_value_that_is_no_text_is_refused(value):
     with pytest.raises(ReleaseConfigurationError, match="environment variable LIST"):
-        definition.request(replace(RELEASE, environment={"LIST": value}))
+        task_definition.request(replace(RELEASE, environment={"LIST": value}))
 
 
 @pytest.mark.parametrize(
@@ -173,17 +173,17 @@ def test_an_environment_value_that_is_no_text_is_refused(value):
 )
 def test_an_image_that_is_not_named_by_digest_is_refused(image):
     with pytest.raises(ReleaseConfigurationError, match="by digest"):
-        definition.request(replace(RELEASE, image=image))
+        task_definition.request(replace(RELEASE, image=image))
 
 
 def test_a_dry_run_may_not_know_the_image_yet():
-    wanted = definition.request(replace(RELEASE, image=NOT_KNOWN_YET))
+    wanted = task_definition.request(replace(RELEASE, image=NOT_KNOWN_YET))
     assert wanted["containerDefinitions"][0]["image"] == NOT_KNOWN_YET
 
 
 def test_a_secret_that_is_not_a_place_is_refused_and_not_quoted():
     with pytest.raises(ReleaseConfigurationError) as caught:
-        definition.request(replace(RELEASE, secrets={"API_KEY": "canary-5f2c"}))
+        task_definition.request(replace(RELEASE, secrets={"API_KEY": "canary-5f2c"}))
     assert "API_KEY" in str(caught.value)
     assert "canary" not in f"{caught.value!r} {caught.value} {caught.value.details}"
 
@@ -198,19 +198,19 @@ def test_a_secret_that_is_not_a_place_is_refused_and_not_quoted():
     ],
 )
 def test_secrets_are_named_by_parameter_or_arn(reference, place):
-    assert definition.secrets_of(replace(RELEASE, secrets={"API_KEY": reference})) == {"API_KEY": place}
+    assert task_definition.secrets_of(replace(RELEASE, secrets={"API_KEY": reference})) == {"API_KEY": place}
 
 
 def test_a_variable_in_both_environment_and_secrets_is_refused():
     with pytest.raises(ReleaseConfigurationError, match="API_KEY"):
-        definition.request(replace(RELEASE, environment={"API_KEY": "x"}))
+        task_definition.request(replace(RELEASE, environment={"API_KEY": "x"}))
 
 
 def test_the_view_hides_environment_values_that_the_configuration_does_not_have():
-    known = frozenset(definition.environment_of(RELEASE))
+    known = frozenset(task_definition.environment_of(RELEASE))
     by_hand = changed_container(
         environment=[{"name": "PORT", "value": "1"}, {"name": "TOKEN", "value": "canary"}]
     )
-    shown = definition.view(by_hand, known)["containerDefinitions"]["bmii"]
+    shown = task_definition.view(by_hand, known)["containerDefinitions"]["bmii"]
     assert shown["environment"] == {"PORT": "1", "TOKEN": HIDDEN}
     assert shown["secrets"] == {"API_KEY": "/bmii/API_KEY", "DATABASE_URL": "/bmii/DATABASE_URL"}

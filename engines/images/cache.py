@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from engines.errors import ConfigurationError
-from engines.images.spec import INDEX_TYPE, Descriptor, ImageError, Layer, Manifest, canonical, digest_of
+from engines.images.model import INDEX_TYPE, Descriptor, ImageError, Layer, Manifest, canonical, digest_of
 
 _KEPT = 5
 

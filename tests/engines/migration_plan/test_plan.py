@@ -6,9 +6,9 @@ import copy
 
 import pytest
 
-from engines.plan.sections import from_change_set
-from engines.plan.summary import Place, summarise
-from engines.plan.text import amount, duration, lines
+from engines.migration_plan.plan import Place, summarise
+from engines.migration_plan.results import amount, duration, lines
+from engines.migration_plan.sections import from_change_set
 
 PLACE = Place("local", "000000000000", "us-east-1")
 SIZES = [

@@ -15,8 +15,8 @@ from typing import Any
 from engines.aws import AwsError, client, translated
 from engines.errors import RefusedError
 from engines.events import emit
-from engines.stack import stacks
-from engines.stack.stacks import Stack, StackError
+from engines.stack import lifecycle
+from engines.stack.lifecycle import Stack, StackError
 
 CHANGE_SET = "adopt-kept-buckets"
 _IDLE = 600.0  # seconds without an event after which the wait for an import ends
@@ -49,7 +49,7 @@ def adopt(
     found = [one for one in (Bucket(*each) for each in buckets.items()) if _is_ours(one, tags, account)]
     if stack and not check:
         # A change set that was never executed: an empty shell that can be neither created nor updated.
-        stacks.delete(stack, _IDLE)
+        lifecycle.delete(stack, _IDLE)
     if found and not check:
         _import(stack_name, found)
     return {"changed": bool(found or stack), "adopted": [one.name for one in found]}
@@ -72,10 +72,10 @@ def template(buckets: Sequence[Bucket]) -> dict[str, Any]:
 
 def _begun(name: str) -> Stack | None:
     """Return the stack; what a killed run has left AWS importing or deleting is waited for."""
-    stack = stacks.find(name)
+    stack = lifecycle.find(name)
     if stack and stack.status.startswith(("IMPORT_", "DELETE_")):
-        after = stacks.settle(stack, _IDLE)
-        return None if after.status == stacks.GONE else after
+        after = lifecycle.settle(stack, _IDLE)
+        return None if after.status == lifecycle.GONE else after
     return stack
 
 

@@ -90,7 +90,7 @@ def estimate(
 @cache
 def prices() -> dict[str, Any]:
     """Return the table of prices."""
-    text = resources.files("engines.plan").joinpath("prices.yml").read_text(encoding="utf-8")
+    text = resources.files("engines.migration_plan").joinpath("prices.yml").read_text(encoding="utf-8")
     table: dict[str, Any] = yaml.safe_load(text)
     return table
 

@@ -11,12 +11,12 @@ from urllib3 import Retry
 from engines.aws import client
 from engines.errors import ConfigurationError
 from engines.images import registry as registry_module
-from engines.images.answers import RegistryError, RepositoryMissingError
+from engines.images.apply import publish, source_tag
 from engines.images.build import build
+from engines.images.cache import Cache
 from engines.images.ecr import Repository
-from engines.images.layout import Cache
-from engines.images.publish import publish, source_tag
-from engines.images.spec import Descriptor, Manifest, digest_of
+from engines.images.errors import RegistryError, RepositoryMissingError
+from engines.images.model import Descriptor, Manifest, digest_of
 
 UNAUTHORIZED = (401, "UNAUTHORIZED", "authentication required")
 EXPIRED = (403, "DENIED", "Your authorization token has expired. Reauthenticate and try again.")

@@ -11,13 +11,13 @@ from dataclasses import asdict, dataclass
 
 from engines.errors import ConfigurationError
 from engines.events import emit
-from engines.images.answers import RegistryError, RepositoryMissingError
 from engines.images.build import Fetch, build
+from engines.images.cache import Cache, ImageFolder
 from engines.images.ecr import Repository
-from engines.images.layout import Cache, ImageFolder
+from engines.images.errors import RegistryError, RepositoryMissingError
+from engines.images.model import SOURCE_LABEL, Descriptor, Manifest
 from engines.images.recipe import Recipe
 from engines.images.registry import Registry
-from engines.images.spec import SOURCE_LABEL, Descriptor, Manifest
 from engines.images.wheels import fetch as fetch_wheels
 
 _PARALLEL = 3

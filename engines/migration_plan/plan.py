@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from engines.plan import cost, sections
-from engines.plan.sections import UNKNOWN, Section
+from engines.migration_plan import cost, sections
+from engines.migration_plan.sections import UNKNOWN, Section
 
 _BITS = 8
 _MEGA = 1_000_000

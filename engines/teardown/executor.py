@@ -8,8 +8,8 @@ from typing import Any
 
 from engines.aws import client, translated
 from engines.events import emit
-from engines.stack import stacks
-from engines.teardown import survey
+from engines.stack import lifecycle
+from engines.teardown import inspection
 from engines.teardown.model import Action, TeardownError
 from engines.waiting import wait
 
@@ -65,16 +65,16 @@ class Hands:
         self._until_none(lambda: len(living()), subject, "it drains")
 
     def _tasks(self, cluster: str) -> None:
-        for arn in survey.tasks(cluster):
+        for arn in inspection.tasks(cluster):
             with translated(f"task {arn}"):
                 client("ecs").stop_task(cluster=cluster, task=arn, reason="The platform is taken down")
-        self._until_none(lambda: len(survey.tasks(cluster)), f"cluster {cluster}", "tasks run in it")
+        self._until_none(lambda: len(inspection.tasks(cluster)), f"cluster {cluster}", "tasks run in it")
 
     def _database_beside(self, name: str) -> None:
         rds, subject = client("rds"), f"database {name}"
 
         def state() -> str:
-            answer = survey.present(subject, lambda: rds.describe_db_instances(DBInstanceIdentifier=name))
+            answer = inspection.present(subject, lambda: rds.describe_db_instances(DBInstanceIdentifier=name))
             return str(answer["DBInstances"][0]["DBInstanceStatus"]) if answer else ""
 
         if state() not in {"", "deleting"}:
@@ -84,9 +84,9 @@ class Hands:
         self._until_none(state, subject, "it is being deleted")
 
     def _stack(self, name: str) -> None:
-        stack = stacks.find(name)
-        if stack and stacks.settle(stack, self.timeout).status != stacks.GONE:
-            stacks.delete(stack, self.timeout)
+        stack = lifecycle.find(name)
+        if stack and lifecycle.settle(stack, self.timeout).status != lifecycle.GONE:
+            lifecycle.delete(stack, self.timeout)
 
     def _until_none(self, look: Callable[[], int | str], subject: str, what: str) -> None:
         """Wait until what is seen is zero or nothing; as long as it changes there is time."""
@@ -103,7 +103,7 @@ class Hands:
 
 def _forget_definitions(family: str) -> None:
     ecs, subject = client("ecs"), f"task definitions {family}"
-    for batch in _batches(survey.definitions(family), 10):
+    for batch in _batches(inspection.definitions(family), 10):
         with translated(subject):
             for arn in batch:
                 ecs.deregister_task_definition(taskDefinition=arn)
@@ -113,7 +113,7 @@ def _forget_definitions(family: str) -> None:
 
 def _delete_images(repository: str) -> None:
     # What a list of images for several platforms refers to is refused, and goes with the repository.
-    for batch in _batches(survey.images(repository), 100):
+    for batch in _batches(inspection.images(repository), 100):
         digests = [{"imageDigest": digest} for digest in batch]
         with translated(f"repository {repository}"):
             client("ecr").batch_delete_image(repositoryName=repository, imageIds=digests)
@@ -139,7 +139,7 @@ def _delete_log_group(name: str) -> None:
 
 
 def _delete_parameters(path: str) -> None:
-    for batch in _batches(survey.parameters(path), 10):
+    for batch in _batches(inspection.parameters(path), 10):
         with translated(f"parameters below {path}"):
             client("ssm").delete_parameters(Names=batch)
 
@@ -162,7 +162,7 @@ def _delete_bucket(name: str) -> None:
 
 
 def _delete_snapshots(instance: str) -> None:
-    for name in survey.snapshots(instance):
+    for name in inspection.snapshots(instance):
         with translated(f"snapshot {name}"):
             client("rds").delete_db_snapshot(DBSnapshotIdentifier=name)
 

@@ -9,13 +9,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from engines.aws import AwsError, translated
-from engines.ecs import plan, recover, scaling, service, trial
-from engines.ecs.definition import NOT_KNOWN_YET, Release
+from engines.ecs import inspection, plan, recovery, scaling, trial
 from engines.ecs.errors import ReleaseConfigurationError
+from engines.ecs.inspection import Clients
 from engines.ecs.plan import Current, Plan, Service
-from engines.ecs.recover import Lost
+from engines.ecs.recovery import Lost
 from engines.ecs.scaling import Scaling, Steps
-from engines.ecs.service import Clients
+from engines.ecs.task_definition import NOT_KNOWN_YET, Release
 from engines.ecs.watch import Goal, Observer, Wait, short
 from engines.events import Emit, emit
 from engines.smoke.http import Http
@@ -74,7 +74,7 @@ def preview(order: Order, clients: Clients) -> Outcome:
     """Return what ``deploy`` would do, having only read; earlier phases may have yet to run."""
     current, steps = Current(), Steps()
     if NOT_KNOWN_YET not in (order.service.cluster, order.service.name):
-        current = service.current(clients, order.service.cluster, order.service.name, order.release.family)
+        current = inspection.current(clients, order.service.cluster, order.service.name, order.release.family)
         steps = scaling.look(clients, order.scaling, order.service)
     order = _scaled(order, current)
     return replace(planned(plan.make(order.release, order.service, current), current), scaling=steps)
@@ -100,7 +100,7 @@ def deploy(order: Order, clients: Clients, tell: Emit = emit) -> Outcome:
     the error says that it is not. Raises ``AwsError`` when AWS refuses a call.
     """
     _insist(order)
-    current = service.current(clients, order.service.cluster, order.service.name, order.release.family)
+    current = inspection.current(clients, order.service.cluster, order.service.name, order.release.family)
     order = _scaled(order, current)
     outcome = carry_out(order, plan.make(order.release, order.service, current), current, clients, tell)
     steps = scaling.look(clients, order.scaling, order.service)
@@ -124,12 +124,12 @@ def carry_out(order: Order, steps: Plan, current: Current, clients: Clients, tel
             raise _unwatched(error, arn) from error
         if verdict.state != "done":
             lost = Lost(order.release, order.service, goal, verdict, current, began)
-            raise recover.failure(lost, observer)
+            raise recovery.failure(lost, observer)
     return Outcome(
         plan=steps,
         definition_arn=arn,
         registered=steps.registers,
-        deployment=_deployment(service.describe(clients, order.service.cluster, order.service.name)),
+        deployment=_deployment(inspection.describe(clients, order.service.cluster, order.service.name)),
         seconds=round(time.monotonic() - start, 1),
         text=verdict.text,
         came_from=_revision(current),

@@ -9,10 +9,10 @@ from datetime import datetime
 from typing import Any
 
 from engines.aws import AwsError, translated
-from engines.ecs import explain, plan, service
-from engines.ecs.definition import Release
+from engines.ecs import explain, inspection, plan
 from engines.ecs.errors import RolloutError
 from engines.ecs.plan import Current, Service
+from engines.ecs.task_definition import Release
 from engines.ecs.watch import Goal, Observer, Verdict, short
 
 # ECS takes its time between giving a rollout up and moving the service back.
@@ -95,7 +95,7 @@ def _go_back(lost: Lost, observer: Observer) -> Back:
         goal,
         definition_arn=good,
         deployment_id=plan.primary(now).get("id", ""),
-        digest=_image_digest(service.definition(observer.clients, good)),
+        digest=_image_digest(inspection.definition(observer.clients, good)),
     )
     verdict = observer.until(aim)
     if verdict.state == "done":
@@ -107,7 +107,7 @@ def _after_the_breaker(observer: Observer, goal: Goal) -> Mapping[str, Any]:
     """Return the service once the circuit breaker has moved it, or as it is when that does not happen."""
     until = time.monotonic() + _BREAKER_ACTS
     while True:
-        now = service.describe(observer.clients, goal.cluster, goal.service) or {}
+        now = inspection.describe(observer.clients, goal.cluster, goal.service) or {}
         given_up = plan.deployment(now, goal.deployment_id).get("rolloutState") == "FAILED"
         if now.get("taskDefinition") != goal.definition_arn or not given_up or time.monotonic() > until:
             return now

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from engines.aws import client
-from engines.secrets.ensure import ensure, wanted_from
+from engines.secrets.apply import ensure, wanted_from
 from engines.secrets.model import SecretError
 
 URL = "postgresql+psycopg2://u:{password|url}@127.0.0.1:5432/db"
