@@ -317,14 +317,14 @@ def test_a_killed_run_is_finished_by_the_same_command(clone: Clone, first_run: s
     clone.make("stack-down")
     for task in (
         "Apply the stack",
-        "Copy what the new database lacks",
-        "Copy what the new store lacks",
+        "Copy missing tables to the target",
+        "Copy missing objects to the target",
         None,
     ):
         clone.kill_during(task)
     unfinished = clone.playbook("migrate", "--check", "--diff")
     assert "A run in local (account 000000000000, us-east-1) would bring:" in unfinished
-    clone.kill_during("Release the image")
+    clone.kill_during("Deploy the image")
     finished = recap(clone.make("migrate"))
     assert finished["failed"] == 0
     assert clone.rank(clone.new_url, clone.api_key()) == clone.rank(clone.old_url)

@@ -80,7 +80,7 @@ def test_the_second_run_changes_nothing(app):
 def test_the_role_comes_after_the_proof(app):
     """Until then nobody but the migration reaches the rows."""
     text = app.first[0]
-    assert text.index("Say what was found") < text.index("Create the application's role")
+    assert text.index("Report the comparison") < text.index("Create the application's role")
 
 
 def test_rows_can_be_read_and_written(app):
