@@ -14,13 +14,13 @@ description:
   - Copies what the target lacks, from any S3 store to any other, through this machine. The source is only
     read.
   - An object keeps its key (relative to the prefix), body, content type, encoding, disposition, language,
-    cache control, expiry, user metadata and tags. What is left behind is returned as RV(not_carried).
+    cache control, expiry, user metadata and tags. What is not copied is returned as RV(not_copied).
   - The SHA-256 of each object is taken on the way and kept in O(manifest). An object that both sides
     still list as the manifest says is not read again, so a second run copies nothing, and a killed one
     goes on.
   - An object that the target has and nothing proves is read on both sides. If it is equal it is accepted.
     If not, or if the source has no such object, the module fails before it moves anything, and names it.
-  - An object that cannot be carried does not stop the others. It is tried again, then listed, and the module
+  - An object that cannot be copied does not stop the others. It is tried again, then listed, and the module
     fails at the end.
 options:
   source:
@@ -209,7 +209,7 @@ bytes:
   returned: success
   type: int
 failed_objects:
-  description: Objects that cannot be carried, with the reason (the first 100). Outside check mode they
+  description: Objects that cannot be copied, with the reason (the first 100). Outside check mode they
     make the module fail, and are found in C(details).
   returned: success
   type: list
@@ -218,7 +218,7 @@ failed_objects:
     key:
       description: The object's key.
       type: str
-    why:
+    reason:
       description: What is the matter with it.
       type: str
 refused:
@@ -226,9 +226,9 @@ refused:
   returned: success
   type: list
   elements: str
-not_carried:
-  description: What was left behind, such as older versions, storage classes, retention and website
-    redirects. Access rules (ACLs, policies) are never carried, nor are encryption settings.
+not_copied:
+  description: What is not copied, such as older versions, storage classes, retention and website
+    redirects. Access rules (ACLs, policies) are never copied, nor are encryption settings.
   returned: success
   type: list
   elements: dict

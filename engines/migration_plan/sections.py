@@ -123,7 +123,7 @@ def _bucket(phase: Mapping[str, Any], name: str, found: Mapping[str, Any]) -> Se
         "gone": (plan.get("differs", 0) if replaced else 0)
         + (plan.get("extra", 0) if phase["deletes"] else 0),
         "refused": list(found.get("refused", [])),
-        "not_carried": list(found.get("not_carried", [])),
+        "not_copied": list(found.get("not_copied", [])),
     }
 
 

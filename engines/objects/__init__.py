@@ -14,18 +14,18 @@ from engines.objects.buckets import (
     side_options,
     together,
 )
-from engines.objects.compare import Comparison, compare, comparison_result
+from engines.objects.compare import compare
 from engines.objects.mirror import Options, mirror
 from engines.objects.plan import Rules
-from engines.objects.results import Outcome, as_result
+from engines.objects.results import Comparison, MirrorResult, as_result, comparison_result
 from engines.objects.s3 import Endpoint
 
 __all__ = [
     "BucketPair",
     "Comparison",
     "Endpoint",
+    "MirrorResult",
     "Options",
-    "Outcome",
     "Rules",
     "as_result",
     "bucket_options",

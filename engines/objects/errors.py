@@ -26,27 +26,27 @@ class TargetRefusedError(RefusedError):
 
 
 class IncompleteError(ObjectsError):
-    """Some objects could not be carried; the others were. ``details`` lists them."""
+    """Some objects could not be copied; the others were. ``details`` lists them."""
 
 
 class DifferentError(ObjectsError):
     """A comparison that had to be equal is not. ``details`` is the whole comparison."""
 
 
-class TruncatedError(ObjectsError):
-    """A body ended before its announced length."""
+class IntegrityError(ObjectsError):
+    """What arrived is not what was announced, or not whole; reading or writing it again may succeed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """One object that could not be carried or read, and why in words for a person."""
+    """One object that could not be copied or read, and the reason in words for a person."""
 
     key: str
-    why: str
+    reason: str
 
 
 # These end the run: the next object would meet the same.
-_GENERAL = frozenset(
+_FOR_EVERY_OBJECT = frozenset(
     {
         "ExpiredToken",
         "ExpiredTokenException",
@@ -70,11 +70,11 @@ _UNREACHABLE = (
     botocore_errors.SSOError,
     botocore_errors.NoRegionError,
 )
-_PASSING_STATUS = frozenset({408, 409, 429})
+_TRANSIENT_STATUS = frozenset({408, 409, 429})
 _SERVER_FAULT = 500
 _NEVER = 501
 # Answered with status 400 to a request that was damaged or too slow on its way.
-_PASSING = frozenset(
+_TRANSIENT = frozenset(
     {"BadDigest", "IncompleteBody", "InvalidDigest", "RequestTimeout", "XAmzContentSHA256Mismatch"}
     | {"XAmzContentChecksumMismatch"}
 )
@@ -83,53 +83,53 @@ _READS = frozenset({"GetObject", "GetObjectTagging"})
 
 
 def code_of(error: Exception) -> str:
-    """Return the store's own code (``NoSuchKey`` …), or nothing when there was no answer."""
+    """Return the store's own code (``NoSuchKey`` …), or nothing when there was no response."""
     if isinstance(error, botocore_errors.ClientError):
         return str(error.response.get("Error", {}).get("Code", ""))
     return ""
 
 
-def is_general(error: Exception) -> bool:
-    """Say whether every other object would fail in the same way (credentials, bucket, network)."""
-    return isinstance(error, _UNREACHABLE) or code_of(error) in _GENERAL
+def affects_every_object(error: Exception) -> bool:
+    """Return whether every other object would fail in the same way (credentials, bucket, network)."""
+    return isinstance(error, _UNREACHABLE) or code_of(error) in _FOR_EVERY_OBJECT
 
 
-def is_passing(error: Exception) -> bool:
-    """Say whether the same request may well succeed a moment later."""
+def is_transient(error: Exception) -> bool:
+    """Return whether the same request may well succeed a moment later."""
     if isinstance(error, botocore_errors.SSLError):
         return False
     if isinstance(error, botocore_errors.ClientError):
         status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
         is_fault = status >= _SERVER_FAULT and status != _NEVER
-        return is_fault or status in _PASSING_STATUS or code_of(error) in _PASSING
-    return isinstance(error, (botocore_errors.BotoCoreError, TruncatedError))
+        return is_fault or status in _TRANSIENT_STATUS or code_of(error) in _TRANSIENT
+    return isinstance(error, (botocore_errors.BotoCoreError, IntegrityError))
 
 
-def changed_at_source(error: Exception) -> bool:
-    """Say whether the source object is no longer the one that was listed."""
+def source_changed(error: Exception) -> bool:
+    """Return whether the source object is no longer the one that was listed."""
     return code_of(error) in _CHANGED and getattr(error, "operation_name", "") in _READS
 
 
-def changed_at_target(error: Exception) -> bool:
-    """Say whether the target has changed since it was listed; by our own write, if its answer was lost."""
+def target_changed(error: Exception) -> bool:
+    """Return whether the target has changed since it was listed (or holds our write, its response lost)."""
     if code_of(error) == "NoSuchUpload":
         return getattr(error, "operation_name", "") == "CompleteMultipartUpload"
     return code_of(error) in _CHANGED and getattr(error, "operation_name", "") not in _READS
 
 
-def in_words(error: Exception) -> str:
+def reason_of(error: Exception) -> str:
     """Return why an object failed, in words that name the operation but no secret."""
-    if isinstance(error, TruncatedError):
+    if isinstance(error, IntegrityError):
         return error.what
     if isinstance(error, botocore_errors.ClientError):
-        return _answer_in_words(error)
+        return _reason_of_response(error)
     return " ".join(str(error).split())
 
 
-def _answer_in_words(error: botocore_errors.ClientError) -> str:
-    if changed_at_source(error):
+def _reason_of_response(error: botocore_errors.ClientError) -> str:
+    if source_changed(error):
         return "changed in the source while it was copied"
-    if changed_at_target(error):
+    if target_changed(error):
         return "the target has something else of this name, or of a name that it takes for the same"
     if code_of(error) in {"NoSuchKey", "404"}:
         return "vanished after it was listed"

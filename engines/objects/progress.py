@@ -1,4 +1,4 @@
-"""How far a mirror or a comparison is, told on the stream of events at least every second."""
+"""How far a mirror or a comparison is, reported on the stream of events at least every second."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _WINDOW = 15.0
 
 
 class Progress:
-    """Counts of one piece of work. Threads may ``add`` at once; a thread of its own tells them.
+    """Counts of one piece of work. Threads may ``add`` at once; a thread of its own reports them.
 
     Each event ``objects.progress`` has ``target``, ``phase`` (``listing``, ``reading``, ``copying``,
     ``comparing``), ``objects`` and ``bytes`` done, ``of_objects`` and ``of_bytes`` to do (0: not known yet),
@@ -26,7 +26,7 @@ class Progress:
         self._emit, self._target = emit, target
         self._lock = threading.Lock()
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._tell_often, name="objects-progress", daemon=True)
+        self._thread = threading.Thread(target=self._report_regularly, name="objects-progress", daemon=True)
         self.begin("listing")
 
     def __enter__(self) -> Progress:
@@ -38,7 +38,7 @@ class Progress:
     ) -> None:
         self._stop.set()
         self._thread.join()
-        self.tell()
+        self.report()
 
     def begin(self, phase: str, objects: int = 0, size: int = 0) -> None:
         """Begin a phase in which so many objects and bytes are to be done."""
@@ -53,7 +53,7 @@ class Progress:
             self._objects += objects
             self._size += size
 
-    def tell(self) -> None:
+    def report(self) -> None:
         """Emit one event."""
         with self._lock:
             now = time.monotonic()
@@ -76,9 +76,9 @@ class Progress:
             }
         self._emit("objects.progress", **fields)
 
-    def _tell_often(self) -> None:
+    def _report_regularly(self) -> None:
         while not self._stop.wait(_EVERY):
-            self.tell()
+            self.report()
 
 
 def _longest(parts: tuple[tuple[float, float], ...]) -> int | None:

@@ -1,91 +1,92 @@
-"""What a mirror did, told: as return values, as a diff, as the error that lists what failed."""
+"""What a mirror did and what a comparison found: as return values, as a diff, as an error."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from engines.objects.errors import Failure, IncompleteError
+from engines.objects.errors import DifferentError, Failure, IncompleteError
 from engines.objects.manifest import Summary
 from engines.objects.plan import Rules, Tally, Verdict
 from engines.objects.s3 import Endpoint
 
 # How many failed objects are listed; their number is always given.
 _NAMED = 100
+KINDS = ("equal", "differs", "missing", "extra", "unverifiable")
 
 
 @dataclass
-class Outcome:
+class MirrorResult:
     """What a mirror did, or with ``check`` would do."""
 
-    survey: Tally
-    not_carried: Tally
+    plan: Tally
+    not_copied: Tally
     refused: list[str] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
     copied: int = 0
     size: int = 0
     deleted: int = 0
-    summary: Summary | None = None
+    manifest: Summary | None = None
     seconds: float = 0.0
 
 
-def incomplete(target: Endpoint, outcome: Outcome) -> IncompleteError:
-    """Return the error that lists what could not be carried."""
-    first = ", ".join(f"{failure.key!r} {failure.why}" for failure in outcome.failures[:3])
+def incomplete(target: Endpoint, result: MirrorResult) -> IncompleteError:
+    """Return the error that lists what could not be copied."""
+    first = ", ".join(f"{failure.key!r} {failure.reason}" for failure in result.failures[:3])
     return IncompleteError(
-        f"{len(outcome.failures)} object(s) could not be carried ({first}); {outcome.copied} were copied",
+        f"{len(result.failures)} object(s) could not be copied ({first}); {result.copied} were copied",
         subject=target.name,
         remedy="The same command goes on with those that are left.",
         details={
-            "failed_objects": [asdict(failure) for failure in outcome.failures[:_NAMED]],
-            "failed_count": len(outcome.failures),
-            "copied": outcome.copied,
-            "bytes": outcome.size,
-            "not_carried": _not_carried(outcome),
+            "failed_objects": [asdict(failure) for failure in result.failures[:_NAMED]],
+            "failed_count": len(result.failures),
+            "copied": result.copied,
+            "bytes": result.size,
+            "not_copied": _not_copied(result),
         },
     )
 
 
-def as_result(outcome: Outcome, rules: Rules, target: Endpoint, *, check: bool) -> dict[str, Any]:
-    """Return an outcome as a module's return values."""
-    tally = outcome.survey
+def as_result(result: MirrorResult, rules: Rules, target: Endpoint, *, check: bool) -> dict[str, Any]:
+    """Return an result as a module's return values."""
+    tally = result.plan
     counts = {verdict.value: tally.count(verdict) for verdict in Verdict if verdict != Verdict.UNKNOWN}
     replaces = tally.count(Verdict.DIFFERS) if rules.on_target_difference == "replace" else 0
     deletes = tally.count(Verdict.EXTRA) if rules.delete_extraneous else 0
-    would_change = bool(tally.count(Verdict.COPY) + replaces + deletes) and not outcome.refused
-    summary = outcome.summary
+    would_change = bool(tally.count(Verdict.COPY) + replaces + deletes) and not result.refused
+    summary = result.manifest
     return {
-        "changed": would_change if check else bool(outcome.copied or outcome.deleted),
-        "summary": _summary(outcome, target, counts, check=check),
+        "changed": would_change if check else bool(result.copied or result.deleted),
+        "summary": _summary(result, target, counts, check=check),
         "plan": counts,
         "plan_bytes": {verdict: tally.size.get(verdict, 0) for verdict in counts},
         "examples": tally.examples,
-        "copied": outcome.copied,
-        "deleted": outcome.deleted,
-        "bytes": outcome.size,
-        "failed_objects": [asdict(failure) for failure in outcome.failures[:_NAMED]],
-        "refused": outcome.refused,
-        "not_carried": _not_carried(outcome),
+        "copied": result.copied,
+        "deleted": result.deleted,
+        "bytes": result.size,
+        "failed_objects": [asdict(failure) for failure in result.failures[:_NAMED]],
+        "refused": result.refused,
+        "not_copied": _not_copied(result),
         "manifest": {} if summary is None else {**asdict(summary), "path": str(summary.path)},
-        "seconds": outcome.seconds,
-        "diff": _diff(tally, rules, target, bool(outcome.refused)),
+        "seconds": result.seconds,
+        "diff": _diff(tally, rules, target, bool(result.refused)),
     }
 
 
-def _not_carried(outcome: Outcome) -> list[dict[str, Any]]:
+def _not_copied(result: MirrorResult) -> list[dict[str, Any]]:
     return [
-        {"what": what, "objects": count, "examples": outcome.not_carried.examples.get(what, [])}
-        for what, count in sorted(outcome.not_carried.objects.items())
+        {"what": what, "objects": count, "examples": result.not_copied.examples.get(what, [])}
+        for what, count in sorted(result.not_copied.objects.items())
     ]
 
 
-def _summary(outcome: Outcome, target: Endpoint, counts: dict[str, int], *, check: bool) -> str:
+def _summary(result: MirrorResult, target: Endpoint, counts: dict[str, int], *, check: bool) -> str:
     if check:
         done = ", ".join(f"{count} {kind}" for kind, count in counts.items() if count) or "nothing to do"
-        return f"{target.name}: planned {done}, {outcome.seconds} s"
-    done = f"{outcome.copied} objects copied ({outcome.size:,} bytes)"
-    deleted = f", {outcome.deleted} deleted" if outcome.deleted else ""
-    return f"{target.name}: {done}{deleted}, {counts['equal']} already equal, {outcome.seconds} s"
+        return f"{target.name}: planned {done}, {result.seconds} s"
+    done = f"{result.copied} objects copied ({result.size:,} bytes)"
+    deleted = f", {result.deleted} deleted" if result.deleted else ""
+    return f"{target.name}: {done}{deleted}, {counts['equal']} already equal, {result.seconds} s"
 
 
 def _diff(tally: Tally, rules: Rules, target: Endpoint, refused: bool) -> dict[str, str]:
@@ -103,3 +104,67 @@ def _diff(tally: Tally, rules: Rules, target: Endpoint, refused: bool) -> dict[s
         keys += [f"delete: {example['key']!r}\n" for example in tally.examples.get(Verdict.EXTRA, ())]
     after = f"{total} objects equal to the source, {size} bytes\n" + "".join(keys)
     return {"before_header": target.name, "after_header": target.name, "before": before, "after": after}
+
+
+@dataclass
+class Comparison:
+    """A finished comparison; ``fingerprint`` is the sum of the digests of all equal objects."""
+
+    source: str
+    target: str
+    mode: str
+    tally: Tally = field(default_factory=Tally)
+    fingerprint: int = 0
+    manifest_sha256: str = ""
+    seconds: float = 0.0
+
+    @property
+    def is_equal(self) -> bool:
+        """Return whether every object of either side was found equal."""
+        return not any(self.tally.count(kind) for kind in KINDS if kind != "equal")
+
+
+def comparison_result(comparison: Comparison, *, require_equal: bool) -> dict[str, Any]:
+    """Return a comparison as return values. Raises ``DifferentError`` if it had to be equal and is not."""
+    tally = comparison.tally
+    counts = {kind: tally.count(kind) for kind in KINDS}
+    result = {
+        "changed": False,
+        "is_equal": comparison.is_equal,
+        "summary": _comparison_summary(comparison, counts),
+        "counts": counts,
+        **{kind: sorted(tally.examples.get(kind, []), key=str) for kind in KINDS if kind != "equal"},
+        "seconds": comparison.seconds,
+        "evidence": {
+            "source": comparison.source,
+            "target": comparison.target,
+            "mode": comparison.mode,
+            **counts,
+            "bytes": tally.size.get("equal", 0),
+            "fingerprint": f"{comparison.fingerprint:064x}" if comparison.mode == "content" else "",
+            "manifest_sha256": comparison.manifest_sha256,
+        },
+    }
+    if require_equal and not comparison.is_equal:
+        raise DifferentError(
+            "is not equal to the source: " + _in_words(tally, counts),
+            subject=comparison.target,
+            details=result,
+        )
+    return result
+
+
+def _comparison_summary(comparison: Comparison, counts: dict[str, int]) -> str:
+    rest = ", ".join(f"{count} {kind}" for kind, count in counts.items() if count and kind != "equal")
+    what = f"{counts['equal']} objects equal ({comparison.tally.size.get('equal', 0):,} bytes)"
+    source = comparison.source or "its manifest"
+    return f"{comparison.target} against {source}: {what}, {rest or 'none otherwise'}, {comparison.seconds} s"
+
+
+def _in_words(tally: Tally, counts: dict[str, int]) -> str:
+    parts = []
+    for kind in KINDS[1:]:
+        if counts[kind]:
+            first = tally.examples[kind][0]
+            parts.append(f"{counts[kind]} {kind} (such as {first['key']!r}: {first.get('reason', '')})")
+    return ", ".join(parts)

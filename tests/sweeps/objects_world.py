@@ -126,7 +126,7 @@ class Run:
 
 
 @dataclass
-class Pair:
+class BucketPair:
     """A source, a target, and the manifest of the mirror between them."""
 
     source: Bucket

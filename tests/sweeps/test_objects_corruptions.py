@@ -12,7 +12,7 @@ import pytest
 
 from engines.objects.compare import compare
 from engines.objects.s3.endpoint import Endpoint
-from tests.sweeps.objects_world import PART, Pair
+from tests.sweeps.objects_world import PART, BucketPair
 
 CORRUPTIONS = int(os.environ.get("SWEEP_CORRUPTIONS", "1000"))
 CLEAN = int(os.environ.get("SWEEP_CLEAN", "100"))
@@ -107,7 +107,7 @@ ONE_BY_ONE = {
 class Sweep:
     """The mirrored objects, what is wrong with them now, and how to compare."""
 
-    def __init__(self, pair: Pair, count: int, seed: int) -> None:
+    def __init__(self, pair: BucketPair, count: int, seed: int) -> None:
         self.chance, self.pair = random.Random(seed), pair
         self.objects = {
             f"part-{number % 3}/{number:03}": made(self.chance, number) for number in range(count)
@@ -139,7 +139,7 @@ class Sweep:
 
     @property
     def different(self) -> dict[str, str]:
-        return {key: why for key, why in self.wrong.items() if why != "missing"}
+        return {key: reason for key, reason in self.wrong.items() if reason != "missing"}
 
     def _swap(self) -> None:
         number = self.chance.randrange(len(self.objects) // 2) * 2
@@ -165,11 +165,11 @@ class Sweep:
     def assert_all_are_found(self, *, end_to_end: bool) -> None:
         found = self.compared(end_to_end=end_to_end).tally
         named = {
-            kind: {one["key"]: one.get("why", "") for one in ones} for kind, ones in found.examples.items()
+            kind: {one["key"]: one.get("reason", "") for one in ones} for kind, ones in found.examples.items()
         }
         assert named.get("differs", {}).keys() == self.different.keys(), self.wrong
-        for key, why in self.different.items():
-            assert why in named["differs"][key]
+        for key, reason in self.different.items():
+            assert reason in named["differs"][key]
         assert named.get("missing", {}).keys() == self.wrong.keys() - self.different.keys()
         assert named.get("extra", {}).keys() == self.extra
         assert found.count("unverifiable") == 0

@@ -9,7 +9,7 @@ import threading
 import pytest
 
 from tests.sweeps.objects_wire import Wire
-from tests.sweeps.objects_world import Pair, fill, microburst
+from tests.sweeps.objects_world import BucketPair, fill, microburst
 
 SEED = int(os.environ.get("SWEEP_SEED", "4"))
 OBJECTS = 60
@@ -62,7 +62,7 @@ def test_a_store_with_faults_of_aws(source, new_buckets, faulty, tmp_path, fault
     side, address, rules = faulty
     ends = {"source": source, "target": new_buckets()}
     ends[side] = ends[side].through(address)
-    pair = Pair(ends["source"], ends["target"], tmp_path)
+    pair = BucketPair(ends["source"], ends["target"], tmp_path)
     rules([{"service": "s3", "probability": 0.1, **ERRORS[fault]}])
     converged(pair)
     rules([])
@@ -101,7 +101,7 @@ def test_an_answer_that_is_lost_after_the_store_has_done_its_work(source, new_bu
     with Wire(port) as reading, Wire(aws.port) as writing:
         (reading if case == "read" else writing).after = loses
         ends = source.through(reading.endpoint), new_buckets().through(writing.endpoint)
-        pair = Pair(*ends, tmp_path)
+        pair = BucketPair(*ends, tmp_path)
         converged(pair)
         assert loses.fired > 3
         loses.fired = loses.most = 0

@@ -10,7 +10,7 @@ from collections import Counter
 import pytest
 
 from tests.sweeps.objects_wire import Wire
-from tests.sweeps.objects_world import Bucket, Pair, client, fill, store
+from tests.sweeps.objects_world import Bucket, BucketPair, client, fill, store
 
 KILLS = int(os.environ.get("SWEEP_KILLS", "30"))
 SEED = int(os.environ.get("SWEEP_SEED", "4"))
@@ -22,9 +22,9 @@ IN_A_ROW = 6
 class Watched:
     """A pair whose target is reached over a wire, which knows what was written there and when."""
 
-    def __init__(self, pair: Pair, wire: Wire) -> None:
+    def __init__(self, pair: BucketPair, wire: Wire) -> None:
         self.wire = wire
-        self.pair = Pair(pair.source, pair.target.through(wire.endpoint), pair.folder)
+        self.pair = BucketPair(pair.source, pair.target.through(wire.endpoint), pair.folder)
         self._arrived: set[str] = set()
 
     def created(self):
@@ -65,7 +65,7 @@ def test_a_mirror_that_is_killed_again_and_again_is_finished_by_the_same_command
 ):
     chance = random.Random(SEED * 1000 + number)
     with Wire(aws.port) as wire:
-        watched = Watched(Pair(source, new_buckets(), tmp_path), wire)
+        watched = Watched(BucketPair(source, new_buckets(), tmp_path), wire)
         for kill in range(IN_A_ROW):
             run = watched.start()
             if kill % 2:
@@ -88,9 +88,9 @@ def test_a_store_that_crashes_and_comes_back_harms_nothing(object_pair, aws, tmp
         keys = {"access_key": crashing.at.access_key, "secret_key": crashing.at.secret_key}
         bucket = Bucket("crash", {"endpoint": crashing.at.endpoint, "bucket": "crash", **keys}, other)
         if side == "source":
-            pair = Pair(bucket, pair.target, tmp_path)
+            pair = BucketPair(bucket, pair.target, tmp_path)
         else:
-            pair = Pair(pair.source, bucket, tmp_path)
+            pair = BucketPair(pair.source, bucket, tmp_path)
         fill(pair.source, OBJECTS, SEED, large=1)
         upstream = crashing.at.ports.s3 if side == "target" else aws.port
         with Wire(upstream) as wire:

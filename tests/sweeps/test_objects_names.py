@@ -16,7 +16,7 @@ from urllib.parse import quote
 import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 
-from tests.sweeps.objects_world import Pair
+from tests.sweeps.objects_world import BucketPair
 
 PLAIN = [
     "plain", "with space", " lead space", "trail space ", "two  spaces", "a+b", "a%b", "a%2Fb", "a%2fb",
@@ -114,7 +114,7 @@ def rclone_can_name(key):
 def sides(request, old_buckets, new_buckets, tmp_path):
     """Return a pair in one direction, and how to make another bucket of the target's store."""
     makers = (old_buckets, new_buckets) if request.param == "to ministack" else (new_buckets, old_buckets)
-    return Pair(makers[0](), makers[1](), tmp_path), makers
+    return BucketPair(makers[0](), makers[1](), tmp_path), makers
 
 
 def test_every_name_arrives_or_is_listed(sides, tmp_path):
@@ -124,7 +124,7 @@ def test_every_name_arrives_or_is_listed(sides, tmp_path):
     fill(pair.source, names)
     there = set(pair.source.listing())
     answer = pair.run()
-    failed = {one["key"]: one["why"] for one in answer.get("details", answer)["failed_objects"]}
+    failed = {one["key"]: one["reason"] for one in answer.get("details", answer)["failed_objects"]}
     # What is held alone may not be held beside others: an object where another needs a folder. Which of the
     # two comes first is chance.
     fits -= {key for key in failed if any(other.startswith(f"{key}/") for other in there)}
@@ -155,12 +155,14 @@ def test_what_a_target_does_not_keep_of_a_folder_is_named(sides):
     answer = pair.run()
     # SeaweedFS is the store that forgets; as a source it has done so before.
     lost = ["metadata"] if pair.source.known("folder/")[2] != pair.target.known("folder/")[2] else []
-    assert [(one["what"], one["examples"]) for one in answer["not_carried"]] == [
+    assert [(one["what"], one["examples"]) for one in answer["not_copied"]] == [
         (f"{name} of folders, which the target does not keep", [{"key": "folder/"}]) for name in lost
     ]
     assert pair.run()["copied"] == 0
     compared = pair.run("s3_compare", require_equal=False)
-    assert [(one["key"], one["why"]) for one in compared["differs"]] == [("folder/", name) for name in lost]
+    assert [(one["key"], one["reason"]) for one in compared["differs"]] == [
+        ("folder/", name) for name in lost
+    ]
     assert pair.run("s3_compare", source=None)["is_equal"]
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from rehearsal.process import free_ports
 from tests.sweeps.objects_wire import Wire
-from tests.sweeps.objects_world import Pair, fill, microburst
+from tests.sweeps.objects_world import BucketPair, fill, microburst
 
 SECRET = "never-to-be-shown"
 
@@ -82,7 +82,7 @@ def test_a_certificate_that_nobody_vouches_for(pair, object_store, tmp_path):
         assert wire.endpoint in message
         # With the authority named, as for any AWS client, it is a store like others.
         environment = {"AWS_CA_BUNDLE": str(certificate)}
-        through = Pair(pair.source.through(wire.endpoint), pair.target, pair.folder)
+        through = BucketPair(pair.source.through(wire.endpoint), pair.target, pair.folder)
         answer = through.start(environment=environment).answer()
         assert "msg" not in answer, answer["msg"]
 
@@ -107,7 +107,7 @@ def test_an_answer_that_every_request_would_get_ends_the_run_soon(pair, object_s
                 assert words in told(pair, side="source", endpoint=endpoint), (code, when)
         assert pair.target.listing() == []
         rules([])
-        answer = Pair(pair.source.through(endpoint), pair.target, pair.folder, pair.number).run()
+        answer = BucketPair(pair.source.through(endpoint), pair.target, pair.folder, pair.number).run()
         assert "msg" not in answer, answer["msg"]
 
 
@@ -116,7 +116,7 @@ def test_a_slow_link_takes_its_time(object_pair, aws, object_store):
     for number in range(3):
         object_pair.source.put(f"slow/{number}", bytes(1_000_000))
     with Wire(object_store.ports.s3, rate=1_000_000) as source, Wire(aws.port, rate=1_000_000) as target:
-        pair = Pair(
+        pair = BucketPair(
             object_pair.source.through(source.endpoint),
             object_pair.target.through(target.endpoint),
             object_pair.folder,

@@ -6,7 +6,7 @@ import re
 from collections import Counter
 
 from tests.sweeps.objects_wire import Wire
-from tests.sweeps.objects_world import Bucket, Pair, fill
+from tests.sweeps.objects_world import Bucket, BucketPair, fill
 
 WORKERS = 8
 OBJECTS = 120
@@ -16,7 +16,7 @@ def test_the_same_mirror_started_eight_times_runs_once(object_pair, aws):
     fill(object_pair.source, OBJECTS, 5, large=1)
     # Slow enough that the first is at work until the last has come.
     with Wire(aws.port, rate=3_000_000) as wire:
-        pair = Pair(object_pair.source, object_pair.target.through(wire.endpoint), object_pair.folder)
+        pair = BucketPair(object_pair.source, object_pair.target.through(wire.endpoint), object_pair.folder)
         runs = [pair.start() for _ in range(WORKERS)]
         answers = {run.pid: run.answer() for run in runs}
         winners = [pid for pid, answer in answers.items() if answer.get("copied")]
@@ -33,7 +33,7 @@ def test_the_same_mirror_started_eight_times_runs_once(object_pair, aws):
 
 def test_eight_machines_with_proofs_of_their_own_harm_no_object(object_pair):
     fill(object_pair.source, OBJECTS, 6, large=1)
-    pairs = [Pair(object_pair.source, object_pair.target, object_pair.folder) for _ in range(WORKERS)]
+    pairs = [BucketPair(object_pair.source, object_pair.target, object_pair.folder) for _ in range(WORKERS)]
     folders = [pair.folder / f"machine-{pair.number}" for pair in pairs]
     for folder in folders:
         folder.mkdir()  # where a machine has its locks
@@ -55,7 +55,7 @@ def test_eight_mirrors_share_a_bucket_by_prefix(object_pair):
             Bucket(one.name, {**one.option, **prefix}, one.client)
             for one in (object_pair.source, object_pair.target)
         ]
-        pairs.append(Pair(*sides, object_pair.folder))
+        pairs.append(BucketPair(*sides, object_pair.folder))
     runs = [pair.start() for pair in pairs for _ in range(WORKERS // 4)]
     answers = [run.answer() for run in runs]
     assert sum(answer.get("copied", 0) for answer in answers) == OBJECTS

@@ -1,6 +1,6 @@
 """The proofs of what was copied: a manifest on disk, and the journal of a mirror at work."""
 
-from engines.objects.manifest.records import Manifest, Record, Summary, summary
-from engines.objects.manifest.state import Book, opened
+from engines.objects.manifest.records import Manifest, Record, Summary, read_summary
+from engines.objects.manifest.state import MirrorState, open_state
 
-__all__ = ["Book", "Manifest", "Record", "Summary", "opened", "summary"]
+__all__ = ["Manifest", "MirrorState", "Record", "Summary", "open_state", "read_summary"]

@@ -1,4 +1,4 @@
-"""The proof of each object that was carried, on disk: it makes a re-run cheap and a later check possible.
+"""The proof of each object that was copied, on disk: it makes a re-run cheap and a later check possible.
 
 A manifest is zstd-compressed JSON lines: a header (format, source, target), one array per object sorted by
 key, and a last line with their number and the SHA-256 of all lines before it. Beside it, while a mirror is at
@@ -48,7 +48,7 @@ class Record(NamedTuple):
     attributes: Mapping[str, Mapping[str, str]] = {}
 
     def source_is(self, entry: Entry) -> bool:
-        """Say whether the source still lists the object as it was recorded."""
+        """Return whether the source still lists the object as it was recorded."""
         return (
             self.source_etag == entry.etag
             and self.source_modified == entry.modified
@@ -56,7 +56,7 @@ class Record(NamedTuple):
         )
 
     def target_is(self, entry: Entry) -> bool:
-        """Say whether the target still lists the object as it was recorded."""
+        """Return whether the target still lists the object as it was recorded."""
         return (
             self.target_etag == entry.etag
             and self.target_modified in {"", entry.modified}
@@ -179,8 +179,8 @@ def _put(packed: Any, digest: Any, lines: list[str]) -> None:
     digest.update(block)
 
 
-def summary(path: Path) -> Summary | None:
-    """Return what a manifest says of itself, or None if there is none. Raises ``ManifestError``."""
+def read_summary(path: Path) -> Summary | None:
+    """Return the summary of a manifest, or None if there is none. Raises ``ManifestError``."""
     if not path.exists():
         return None
     last = b""

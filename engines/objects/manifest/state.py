@@ -1,4 +1,4 @@
-"""The work book of one mirror: its manifest, the journal of what was proven since, and the locks on both."""
+"""The state of one mirror: its manifest, the journal of what was proven since, and the locks on both."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from engines.objects.errors import LockedError, ManifestError
-from engines.objects.manifest import records as manifest_file
+from engines.objects.manifest import records as records_file
 from engines.objects.manifest.records import Manifest, Record, Summary
-from engines.objects.s3 import Sorted, side_by_side
+from engines.objects.s3 import Sorted, merge_join
 
 # A key, its metadata and tags are some 10 KB at most, and escaped not six times as long.
 _LONGEST_LINE = 1 << 20
@@ -25,14 +25,14 @@ _LONGEST_LINE = 1 << 20
 _dumps = json.JSONEncoder(separators=(",", ":")).encode
 
 
-class Note(NamedTuple):
+class JournalEntry(NamedTuple):
     """What the journal says of a key: its record as plain data, or None when it was struck out."""
 
     key: str
     record: list[Any] | None
 
 
-class Book:
+class MirrorState:
     """Manifest and journal of one pair of endpoints (``source`` and ``target`` are their names).
 
     Threads may ``prove`` at once. With ``readonly`` nothing is written, for a plan. Close it.
@@ -44,12 +44,12 @@ class Book:
         self._readonly = readonly
         self._handle = -1
         self._writing = threading.Lock()
-        # What the manifest says of itself, once known() was read to its end.
+        # The summary of the manifest, once records() was read to its end.
         self.summary: Summary | None = None
         if not readonly:
-            self._mend()
+            self._cut_off_partial_line()
 
-    def _mend(self) -> None:
+    def _cut_off_partial_line(self) -> None:
         """Cut off a line without its end, which a process leaves that is killed while it writes."""
         if self._journal.exists():
             with self._journal.open("r+b") as file:
@@ -63,26 +63,26 @@ class Book:
             os.close(self._handle)
             self._handle = -1
 
-    def known(self) -> Iterator[Record]:
+    def records(self) -> Iterator[Record]:
         """Yield every record, ordered by key: the manifest's, superseded by the journal's."""
         written = Manifest(self.path, self.source, self.target)
         if not self._journal.exists():
             yield from written
         else:
-            with Sorted(Note._make) as notes:
-                for note in _notes(self._journal_lines()):
-                    notes.append(note)
+            with Sorted(JournalEntry._make) as entries:
+                for entry in _entries(self._journal_lines()):
+                    entries.append(entry)
                 nothing: tuple[Record, ...] = ()
-                for old, news, _ in side_by_side(written, notes, nothing):
-                    if news is None and old is not None:
-                        yield old
-                    elif news is not None and news.record is not None:
-                        yield Record._make(news.record)
+                for recorded, later, _ in merge_join(written, entries, nothing):
+                    if later is None and recorded is not None:
+                        yield recorded
+                    elif later is not None and later.record is not None:
+                        yield Record._make(later.record)
         self.summary = written.summary
 
     @property
-    def has_news(self) -> bool:
-        """Say whether the journal holds anything that the manifest does not."""
+    def has_pending(self) -> bool:
+        """Return whether the journal holds anything that the manifest does not."""
         return self._journal.exists()
 
     def prove(self, record: Record) -> None:
@@ -93,7 +93,7 @@ class Book:
         """Strike out what was known of ``key``."""
         self._append({"forget": key})
 
-    def begun(self, key: str, upload: str) -> None:
+    def upload_begun(self, key: str, upload: str) -> None:
         """Note a multipart upload, so that a later run can clean up after a killed one."""
         self._append({"upload": upload, "key": key})
 
@@ -104,9 +104,9 @@ class Book:
             (data["key"], data["upload"]) for data in lines if isinstance(data, dict) and "upload" in data
         ]
 
-    def settle(self, records: Iterator[Record]) -> Summary:
+    def write_manifest(self, records: Iterator[Record]) -> Summary:
         """Write ``records`` as the manifest, and end the journal."""
-        self.summary = manifest_file.write(self.path, self.source, self.target, records)
+        self.summary = records_file.write(self.path, self.source, self.target, records)
         self.close()
         self._journal.unlink(missing_ok=True)
         return self.summary
@@ -132,33 +132,35 @@ class Book:
                     yield json.loads(line)
 
 
-def _notes(lines: Iterator[Any]) -> Iterator[Note]:
+def _entries(lines: Iterator[Any]) -> Iterator[JournalEntry]:
     for data in lines:
         if isinstance(data, list):
-            yield Note(data[0], data)
+            yield JournalEntry(data[0], data)
         elif "forget" in data:
-            yield Note(data["forget"], None)
+            yield JournalEntry(data["forget"], None)
 
 
 @contextmanager
-def opened(path: Path | None, source: str, target: str, *, readonly: bool = False) -> Iterator[Book]:
-    """Open the book whose manifest is ``path`` for one mirror at a time; without a path, an empty one.
+def open_state(
+    path: Path | None, source: str, target: str, *, readonly: bool = False
+) -> Iterator[MirrorState]:
+    """Open the state whose manifest is ``path`` for one mirror at a time; without a path, an empty one.
 
     No second mirror of the same target runs on this machine under this user, nor of the same manifest on any
     machine that sees the file and its locks. Raises ``LockedError`` when there is one, and ``ManifestError``.
     """
     with ExitStack() as stack:
         folder = path.parent if path else Path(stack.enter_context(_temporary_folder()))
-        book_path = path or folder / "manifest"
+        manifest_path = path or folder / "manifest"
         if not readonly:
             folder.mkdir(parents=True, exist_ok=True)
             stack.enter_context(
                 _locked(_runtime_folder() / hashlib.sha256(target.encode()).hexdigest(), target)
             )
-            stack.enter_context(_locked(book_path, target))
-        book = Book(book_path, source, target, readonly=readonly)
-        stack.callback(book.close)
-        yield book
+            stack.enter_context(_locked(manifest_path, target))
+        state = MirrorState(manifest_path, source, target, readonly=readonly)
+        stack.callback(state.close)
+        yield state
 
 
 def _temporary_folder() -> tempfile.TemporaryDirectory[str]:

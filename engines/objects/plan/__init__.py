@@ -1,33 +1,25 @@
 """What is to be done with each object, found out before anything is written."""
 
-from engines.objects.plan.decisions import Decision, Rules, Tally, Verdict, decide, differing, refusals
-from engines.objects.plan.inspection import (
-    Extra,
-    Pair,
-    Survey,
-    both_listed,
-    description,
-    flat,
-    read_both,
-    surveyed,
-)
-from engines.objects.plan.model import Order
+from engines.objects.plan.decisions import Decision, Rules, Tally, Verdict, decide, refusals
+from engines.objects.plan.inspection import CopyPlan, both_listed, make_plan
+from engines.objects.plan.model import CopyTask, Extra, ObjectPair
+from engines.objects.plan.object_diff import description, diff_object, differing, flat
 
 __all__ = [
+    "CopyPlan",
+    "CopyTask",
     "Decision",
     "Extra",
-    "Order",
-    "Pair",
+    "ObjectPair",
     "Rules",
-    "Survey",
     "Tally",
     "Verdict",
     "both_listed",
     "decide",
     "description",
+    "diff_object",
     "differing",
     "flat",
-    "read_both",
+    "make_plan",
     "refusals",
-    "surveyed",
 ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -29,29 +28,30 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """A verdict, and why, in words for a person."""
+    """A verdict and its reason, in words for a person."""
 
     verdict: Verdict
-    why: str = ""
+    reason: str = ""
 
 
 def decide(source: Entry | None, target: Entry | None, record: Record | None) -> Decision | None:
-    """Say what is to be done with one object, or None when neither side has it any more.
+    """Return what is to be done with one object, or None when neither side has it any more.
 
     A record proves an object only while both sides list it exactly as recorded. What the target lists as
-    recorded was put there by us, so it may follow the source; anything else on the target is not ours.
+    recorded was written by this migration, so it may follow the source; anything else there is
+    somebody else's.
     """
     if source is None:
         return _only_on_target(target, record)
-    ours = record is not None and target is not None and record.target_is(target)
+    is_own = record is not None and target is not None and record.target_is(target)
     unchanged = record is not None and record.source_is(source)
-    if ours and unchanged:
+    if is_own and unchanged:
         return Decision(Verdict.EQUAL)
     if source.storage_class in _ARCHIVED:
         return Decision(
             Verdict.UNVERIFIABLE, f"is archived in the source ({source.storage_class}): restore it first"
         )
-    if ours:
+    if is_own:
         return Decision(Verdict.COPY, "has changed in the source since it was copied")
     return _unproven(source, target)
 
@@ -80,13 +80,13 @@ class Tally:
     size: dict[str, int] = field(default_factory=dict)
     examples: dict[str, list[dict[str, str]]] = field(default_factory=dict)
 
-    def add(self, kind: str, key: str, size: int, why: str = "") -> None:
+    def add(self, kind: str, key: str, size: int, reason: str = "") -> None:
         """Count one object of ``size`` bytes."""
         self.objects[kind] = self.objects.get(kind, 0) + 1
         self.size[kind] = self.size.get(kind, 0) + size
         named = self.examples.setdefault(kind, [])
         if len(named) < EXAMPLES:
-            named.append({"key": key, "why": why} if why else {"key": key})
+            named.append({"key": key, "reason": reason} if reason else {"key": key})
 
     def add_all(self, kind: str, objects: int, size: int) -> None:
         """Count objects of ``size`` bytes in all, of which none is named."""
@@ -109,7 +109,7 @@ class Rules:
     consent: str = ""
 
     def consents(self, bucket: str) -> bool:
-        """Say whether objects of ``bucket`` may be overwritten or deleted."""
+        """Return whether objects of ``bucket`` may be overwritten or deleted."""
         return bool(bucket) and self.consent == bucket
 
 
@@ -140,8 +140,3 @@ def _named(tally: Tally, verdict: Verdict) -> str:
     count, named = tally.count(verdict), tally.examples.get(verdict, [])
     keys = ", ".join(repr(example["key"]) for example in named)
     return f"{count} object(s) ({keys}{', …' if count > len(named) else ''})"
-
-
-def differing(source: Mapping[str, object], target: Mapping[str, object]) -> list[str]:
-    """Return the names of the parts in which two descriptions of an object differ (size, metadata …)."""
-    return sorted(name for name in source.keys() | target.keys() if source.get(name) != target.get(name))

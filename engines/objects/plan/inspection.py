@@ -1,73 +1,44 @@
-"""Looking at both sides before anything is moved: a plan in bounded memory, what is unknown read."""
+"""Inspecting both sides before anything is copied: a plan in bounded memory; what is unknown is read."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
-from engines.aws import translated
-from engines.objects.errors import Failure, TruncatedError, in_words, is_general
-from engines.objects.manifest import Book, Record
-from engines.objects.plan.decisions import Decision, Tally, Verdict, decide, differing
-from engines.objects.plan.model import Order
+from engines.objects.errors import Failure
+from engines.objects.manifest import MirrorState, Record
+from engines.objects.plan.decisions import Decision, Tally, Verdict, decide
+from engines.objects.plan.model import CopyTask, Extra, ObjectPair
+from engines.objects.plan.object_diff import ObjectDiff, diff_object
 from engines.objects.progress import Progress
 from engines.objects.s3 import (
-    Attributes,
     Entry,
-    Found,
     Sorted,
     Spool,
     Store,
-    in_parallel,
     listed,
-    read,
-    side_by_side,
+    merge_join,
+    parallel_map,
 )
 
 
-class Pair(NamedTuple):
-    """An object that both sides have."""
-
-    key: str
-    source: Entry
-    target: Entry
-
-
-class Extra(NamedTuple):
-    """An object that only the target has."""
-
-    key: str
-
-
 @dataclass
-class Survey:
-    """A plan: ``orders`` to carry, ``replacements`` of what differs, ``extra``: only on the target.
+class CopyPlan:
+    """What to copy (``copies``), to replace where it differs, and what is only on the target (``extra``).
 
     ``unknown`` holds what had to be read to find out; it is sorted into the others.
     """
 
-    unknown: Spool[Pair]
-    orders: Spool[Order]
-    replacements: Spool[Order]
+    unknown: Spool[ObjectPair]
+    copies: Spool[CopyTask]
+    replacements: Spool[CopyTask]
     extra: Spool[Extra]
     tally: Tally = field(default_factory=Tally)
     unverifiable: list[Failure] = field(default_factory=list)
-    not_carried: Tally = field(default_factory=Tally)
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """What reading an object on both sides gave: a proof, or where they differ, or why it could not."""
-
-    pair: Pair
-    record: Record | None = None
-    differs: str = ""
-    failure: str = ""
+    not_copied: Tally = field(default_factory=Tally)
 
 
 @contextmanager
@@ -87,118 +58,87 @@ def both_listed(
 
 
 @contextmanager
-def surveyed(
-    source: Store, target: Store, book: Book, jobs: int, progress: Progress, *, planning: bool
-) -> Iterator[Survey]:
-    """Compare both listings with the book, and read what neither proves. Equal objects found so are proven.
+def make_plan(
+    source: Store, target: Store, state: MirrorState, jobs: int, progress: Progress, *, planning: bool
+) -> Iterator[CopyPlan]:
+    """Compare both listings with the state, and read what neither proves. Equal objects found so are proven.
 
     With ``planning`` a target bucket that does not exist yet counts as empty. Raises ``AwsError``.
     """
     with ExitStack() as spools:
-        survey = Survey(
+        plan = CopyPlan(
             spools.enter_context(Spool(_pair, _plain)),
-            spools.enter_context(Spool(Order._make)),
-            spools.enter_context(Spool(Order._make)),
+            spools.enter_context(Spool(CopyTask._make)),
+            spools.enter_context(Spool(CopyTask._make)),
             spools.enter_context(Spool(Extra._make)),
         )
         with both_listed(source, target, progress, missing_is_empty=planning) as sides:
-            _sort_all_out(survey, book, *sides)
-        size = sum(pair.source.size for pair in survey.unknown)
-        progress.begin("reading", len(survey.unknown), size)
-        for reading in in_parallel(lambda pair: read_both(source, target, pair), survey.unknown, jobs):
-            progress.add(1, reading.pair.source.size)
-            _add_reading(survey, book, reading)
-        yield survey
+            _sort_all_out(plan, state, *sides)
+        size = sum(pair.source.size for pair in plan.unknown)
+        progress.begin("reading", len(plan.unknown), size)
+        for diff in parallel_map(lambda pair: diff_object(source, target, pair), plan.unknown, jobs):
+            progress.add(1, diff.pair.source.size)
+            _add_diff(plan, state, diff)
+        yield plan
 
 
 def _sort_all_out(
-    survey: Survey, book: Book, sources: Sorted[Entry] | tuple[()], targets: Sorted[Entry]
+    plan: CopyPlan, state: MirrorState, sources: Sorted[Entry] | tuple[()], targets: Sorted[Entry]
 ) -> None:
     equal, size = 0, 0
-    for ours, theirs, record in side_by_side(sources, targets, book.known()):
-        if ours is None:
+    for source, target, record in merge_join(sources, targets, state.records()):
+        if source is None:
             if record is not None:
-                book.forget(record.key)
-        elif record is not None and theirs is not None and _is_proven(ours, theirs, record):
+                state.forget(record.key)
+        elif record is not None and target is not None and _is_proven(source, target, record):
             # By far the most in a second run: counted together, at no cost.
-            equal, size = equal + 1, size + ours.size
+            equal, size = equal + 1, size + source.size
             continue
-        decision = decide(ours, theirs, record)
+        decision = decide(source, target, record)
         if decision is not None:
-            _sort_out(survey, decision, ours, theirs)
-    survey.tally.add_all(Verdict.EQUAL, equal, size)
+            _sort_out(plan, decision, source, target)
+    plan.tally.add_all(Verdict.EQUAL, equal, size)
 
 
 def _is_proven(source: Entry, target: Entry, record: Record) -> bool:
     return source.storage_class == "STANDARD" and record.source_is(source) and record.target_is(target)
 
 
-def _sort_out(survey: Survey, decision: Decision, source: Entry | None, target: Entry | None) -> None:
+def _sort_out(plan: CopyPlan, decision: Decision, source: Entry | None, target: Entry | None) -> None:
     if source is not None and source.storage_class != "STANDARD":
-        survey.not_carried.add(f"storage class {source.storage_class}", source.key, source.size)
+        plan.not_copied.add(f"storage class {source.storage_class}", source.key, source.size)
     if decision.verdict == Verdict.UNKNOWN and source and target:
-        survey.unknown.append(Pair(source.key, source, target))
+        plan.unknown.append(ObjectPair(source.key, source, target))
         return
     if source is not None:
-        survey.tally.add(decision.verdict, source.key, source.size, decision.why)
+        plan.tally.add(decision.verdict, source.key, source.size, decision.reason)
         if decision.verdict == Verdict.COPY:
-            survey.orders.append(Order.of(source, target))
+            plan.copies.append(CopyTask.of(source, target))
         elif decision.verdict == Verdict.DIFFERS:
-            survey.replacements.append(Order.of(source, target))
+            plan.replacements.append(CopyTask.of(source, target))
         elif decision.verdict == Verdict.UNVERIFIABLE:
-            survey.unverifiable.append(Failure(source.key, decision.why))
+            plan.unverifiable.append(Failure(source.key, decision.reason))
     elif target is not None:
-        survey.tally.add(decision.verdict, target.key, target.size, decision.why)
-        survey.extra.append(Extra(target.key))
+        plan.tally.add(decision.verdict, target.key, target.size, decision.reason)
+        plan.extra.append(Extra(target.key))
 
 
-def _add_reading(survey: Survey, book: Book, reading: Reading) -> None:
-    entry = reading.pair.source
-    if reading.record:
-        book.prove(reading.record)
-        survey.tally.add(Verdict.EQUAL, entry.key, entry.size)
-    elif reading.differs:
-        survey.tally.add(Verdict.DIFFERS, entry.key, entry.size, reading.differs)
-        survey.replacements.append(Order.of(entry, reading.pair.target))
+def _add_diff(plan: CopyPlan, state: MirrorState, diff: ObjectDiff) -> None:
+    entry = diff.pair.source
+    if diff.record:
+        state.prove(diff.record)
+        plan.tally.add(Verdict.EQUAL, entry.key, entry.size)
+    elif diff.differs:
+        plan.tally.add(Verdict.DIFFERS, entry.key, entry.size, diff.differs)
+        plan.replacements.append(CopyTask.of(entry, diff.pair.target))
     else:
-        survey.tally.add(Verdict.UNVERIFIABLE, entry.key, entry.size, reading.failure)
-        survey.unverifiable.append(Failure(entry.key, reading.failure))
+        plan.tally.add(Verdict.UNVERIFIABLE, entry.key, entry.size, diff.failure)
+        plan.unverifiable.append(Failure(entry.key, diff.failure))
 
 
-def read_both(source: Store, target: Store, pair: Pair) -> Reading:
-    """Read an object on both sides. Raises ``AwsError`` for what every object would meet."""
-    try:
-        (ours, digest), (theirs, found) = read(source, pair.key), read(target, pair.key)
-    except (BotoCoreError, ClientError, TruncatedError) as error:
-        if is_general(error):
-            with translated(f"reading {source.name} and {target.name}"):
-                raise
-        return Reading(pair, failure=in_words(error))
-    where = differing(description(ours, digest, carried=True), description(theirs, found))
-    if where:
-        return Reading(pair, differs=", ".join(where))
-    attributes = ours.attributes.carried().to_data()
-    record = Record(
-        pair.key, ours.size, digest, ours.etag, ours.modified, theirs.etag, theirs.modified, attributes
-    )
-    return Reading(pair, record=record)
+def _pair(data: Any) -> ObjectPair:
+    return ObjectPair(data[0], Entry._make(data[1]), Entry._make(data[2]))
 
 
-def description(found: Found, digest: str, *, carried: bool = False) -> dict[str, Any]:
-    """Return what has to be the same on both sides; ``carried``: as it would be written to a target."""
-    attributes: Attributes = found.attributes.carried() if carried else found.attributes
-    return {"size": found.size, "sha256": digest, **flat(attributes.to_data())}
-
-
-def flat(attributes: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a manifest's attributes as parts to compare: each header by its name, metadata, tags."""
-    names = {name: attributes[name] for name in ("metadata", "tags") if name in attributes}
-    return names | dict(attributes.get("headers", {}))
-
-
-def _pair(data: Any) -> Pair:
-    return Pair(data[0], Entry._make(data[1]), Entry._make(data[2]))
-
-
-def _plain(pair: Pair) -> tuple[Any, ...]:
+def _plain(pair: ObjectPair) -> tuple[Any, ...]:
     return pair.key, tuple(pair.source), tuple(pair.target)

@@ -7,15 +7,33 @@ from typing import NamedTuple
 from engines.objects.s3 import Entry
 
 
-class Order(NamedTuple):
-    """One object to carry. ``onto``: the ETag of the target's object that it replaces, if there is one."""
+class CopyTask(NamedTuple):
+    """One object to copy. ``replaces``: the ETag of the target's object that it replaces, if there is one."""
 
     key: str
     size: int
     etag: str
-    onto: str | None = None
+    replaces: str | None = None
 
     @classmethod
-    def of(cls, source: Entry, target: Entry | None) -> Order:
-        """Return the order to carry ``source`` to where ``target`` is now."""
+    def of(cls, source: Entry, target: Entry | None) -> CopyTask:
+        """Return the task to copy ``source`` over ``target``."""
         return cls(source.key, source.size, source.etag, target.etag if target else None)
+
+    def of_any_version(self) -> CopyTask:
+        """Return the task to copy whatever the source holds by now."""
+        return self._replace(etag="")
+
+
+class ObjectPair(NamedTuple):
+    """An object that both sides have."""
+
+    key: str
+    source: Entry
+    target: Entry
+
+
+class Extra(NamedTuple):
+    """An object that only the target has."""
+
+    key: str

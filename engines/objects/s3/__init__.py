@@ -3,10 +3,11 @@
 from engines.objects.s3.attributes import Attributes, tags_as_xml
 from engines.objects.s3.client import Address, Store, element, refusal
 from engines.objects.s3.endpoint import Endpoint
-from engines.objects.s3.external_sort import Sorted, Spool, in_parallel, side_by_side
+from engines.objects.s3.external_sort import Sorted, Spool, merge_join
 from engines.objects.s3.listing import Entry, entry, listed, older_versions
-from engines.objects.s3.object_reader import Body, Found, opened, read, tags
+from engines.objects.s3.object_reader import Body, Found, open_object, read, tags
 from engines.objects.s3.sigv4 import UNSIGNED
+from engines.objects.s3.threads import parallel_map
 
 __all__ = [
     "UNSIGNED",
@@ -21,13 +22,13 @@ __all__ = [
     "Store",
     "element",
     "entry",
-    "in_parallel",
     "listed",
+    "merge_join",
     "older_versions",
-    "opened",
+    "open_object",
+    "parallel_map",
     "read",
     "refusal",
-    "side_by_side",
     "tags",
     "tags_as_xml",
 ]

@@ -1,4 +1,4 @@
-"""What an object carries beside its body, and what of it is left behind."""
+"""What an object has beside its body, and what of it is not copied."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from types import MappingProxyType
 from urllib.parse import urlencode
 from xml.etree import ElementTree
 
-from engines.objects.errors import TruncatedError
+from engines.objects.errors import IntegrityError
 
 # What travels: the name that boto3 gives it, by the header's name.
 HEADERS = MappingProxyType(
@@ -28,12 +28,12 @@ HEADERS = MappingProxyType(
 )
 _NAMES = {name: header for header, name in HEADERS.items()}
 _METADATA = "x-amz-meta-"
-# What an answer tells of that is not carried, in words for a person.
-_LEFT_BEHIND = {
+# What a response reports that is not copied, in words for a person.
+_NOT_COPIED = {
     "x-amz-website-redirect-location": "website redirect",
     "x-amz-object-lock-mode": "retention",
     "x-amz-object-lock-legal-hold": "legal hold",
-    "x-amz-missing-meta": "metadata that the source cannot tell",
+    "x-amz-missing-meta": "metadata that the source cannot report",
 }
 
 
@@ -46,11 +46,11 @@ class Attributes:
     tags: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, answer: Mapping[str, str], tags: Mapping[str, str]) -> Attributes:
-        """Return what the headers of an answer say (names in lower case, values as Latin-1)."""
+    def of(cls, response: Mapping[str, str], tags: Mapping[str, str]) -> Attributes:
+        """Return what the headers of a response say (names in lower case, values as Latin-1)."""
         # What S3 says of an object that was written without a type; some stores say nothing.
         headers, metadata = {"ContentType": "binary/octet-stream"}, {}
-        for name, value in answer.items():
+        for name, value in response.items():
             if name.startswith(_METADATA):
                 metadata[name[len(_METADATA) :]] = _plain(value)
             elif name in HEADERS and value:
@@ -62,7 +62,7 @@ class Attributes:
         parts = {"headers": self.headers, "metadata": self.metadata, "tags": self.tags}
         return {name: dict(sorted(part.items())) for name, part in parts.items() if part}
 
-    def carried(self) -> Attributes:
+    def for_target(self) -> Attributes:
         """Return what is written to the target.
 
         ``aws-chunked`` is how an upload was framed, not how the content is encoded; some stores keep it.
@@ -81,17 +81,17 @@ class Attributes:
         return sent | ({"x-amz-tagging": urlencode(self.tags)} if self.tags else {})
 
 
-def left_behind(answer: Mapping[str, str]) -> tuple[str, ...]:
-    """Return what an object has that is not carried."""
-    return tuple(what for name, what in _LEFT_BEHIND.items() if answer.get(name, "OFF") != "OFF")
+def not_copied(response: Mapping[str, str]) -> tuple[str, ...]:
+    """Return what an object has that is not copied."""
+    return tuple(what for name, what in _NOT_COPIED.items() if response.get(name, "OFF") != "OFF")
 
 
 def tags_of(text: str) -> dict[str, str]:
-    """Return the tags of an answer to GetObjectTagging. Raises ``TruncatedError`` if it was cut short."""
+    """Return the tags of a response to GetObjectTagging. Raises ``IntegrityError`` if it was cut short."""
     try:
         root = ElementTree.fromstring(text)  # noqa: S314 - expat expands no external entities; our own store
     except ElementTree.ParseError as error:
-        raise TruncatedError("its tags could not be read whole") from error
+        raise IntegrityError("its tags could not be read whole") from error
     parts = (
         {_bare(one.tag): one.text or "" for one in tag} for tag in root.iter() if _bare(tag.tag) == "Tag"
     )

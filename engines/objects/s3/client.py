@@ -16,8 +16,8 @@ from typing import Any, NamedTuple
 from botocore import exceptions as botocore_errors
 from botocore.exceptions import BotoCoreError, ClientError
 
-from engines.objects.errors import code_of, is_passing
-from engines.objects.s3.http import Answer, ConnectError, Wire
+from engines.objects.errors import code_of, is_transient
+from engines.objects.s3.http import ConnectError, ConnectionPool, Response
 from engines.objects.s3.sigv4 import EMPTY, Signer, encoded, query_of
 
 # With the pauses between them, a store may be away for half a minute before an object is given up.
@@ -86,7 +86,7 @@ class Store:
 
     name: str
     address: Address
-    wire: Wire = field(repr=False)
+    connections: ConnectionPool = field(repr=False)
     signer: Signer = field(repr=False)
     pace: Pace = field(default_factory=Pace, repr=False)
 
@@ -94,7 +94,7 @@ class Store:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.wire.close()
+        self.connections.close()
 
     def call(
         self,
@@ -106,8 +106,8 @@ class Store:
         headers: Mapping[str, str] | None = None,
         body: Any = b"",
         digest: str = "",
-    ) -> Answer:
-        """Ask for something (S3's name of it is ``operation``) and return the answer.
+    ) -> Response:
+        """Ask for something (S3's name of it is ``operation``) and return the response.
 
         ``key`` is relative to the prefix; without it the bucket is meant. ``digest`` is the body's SHA-256 in
         hex, if it is known; the store refuses a body that arrived otherwise. Raises botocore's errors.
@@ -120,14 +120,14 @@ class Store:
         for attempt in range(1, TRIES + 1):
             self.pace.wait()
             try:
-                answer = self._send(asked)
+                response = self._send(asked)
             except (BotoCoreError, ClientError) as error:
-                if attempt == TRIES or not is_passing(error):
+                if attempt == TRIES or not is_transient(error):
                     raise
                 self._back_off(error, attempt)
             else:
                 self.pace.fine()
-                return answer
+                return response
         raise AssertionError  # the last try returns or raises
 
     def _path(self, key: str | None) -> str:
@@ -135,11 +135,11 @@ class Store:
         return (address.base or "/") if key is None else f"{address.base}/{encoded(address.prefix + key)}"
 
     def read(self, operation: str, method: str = "GET", key: str | None = None, **options: Any) -> bytes:
-        """Like ``call``; return the whole body of the answer, read again if it was cut short."""
+        """Like ``call``; return the whole body of the response, read again if it was cut short."""
         for attempt in range(1, TRIES + 1):
-            answer = self.call(operation, method, key, **options)
+            response = self.call(operation, method, key, **options)
             try:
-                return answer.read()
+                return response.read()
             except OSError as error:
                 lost = self._lost(error)
                 if attempt == TRIES:
@@ -156,15 +156,15 @@ class Store:
         pause = min(_FIRST_PAUSE * 2 ** (attempt - 1), _LONGEST_PAUSE)
         time.sleep(pause * random.uniform(0.5, 1))  # noqa: S311 - no secret
 
-    def _send(self, asked: _Request) -> Answer:
-        headers = {"host": self.wire.host, **asked.headers}
+    def _send(self, asked: _Request) -> Response:
+        headers = {"host": self.connections.host, **asked.headers}
         target = f"{asked.path}?{asked.query}" if asked.query else asked.path
         try:
             signed = self.signer.headers(asked.method, asked.path, asked.query, headers, asked.digest)
-            answer = self.wire.exchange(asked.method, target, signed, asked.body)
-            if answer.status < _FAILED:
-                return answer
-            raise self._refusal(asked.operation, answer)
+            response = self.connections.request(asked.method, target, signed, asked.body)
+            if response.status < _FAILED:
+                return response
+            raise self._refusal(asked.operation, response)
         except OSError as error:
             raise self._lost(error) from error
 
@@ -179,13 +179,13 @@ class Store:
             kind = botocore_errors.ReadTimeoutError
         return kind(endpoint_url=self.address.url, error=error)
 
-    def _refusal(self, operation: str, answer: Answer) -> ClientError:
-        text = answer.read().decode("utf-8", "replace")
-        region = answer.headers.get("x-amz-bucket-region", "")
-        if region and region != self.address.region and answer.status in _ELSEWHERE:
-            why = f"the bucket is in the region {region}; name that as `region`"
-            return client_error(operation, answer.status, "PermanentRedirect", why)
-        return refusal(operation, answer.status, text)
+    def _refusal(self, operation: str, response: Response) -> ClientError:
+        text = response.read().decode("utf-8", "replace")
+        region = response.headers.get("x-amz-bucket-region", "")
+        if region and region != self.address.region and response.status in _ELSEWHERE:
+            reason = f"the bucket is in the region {region}; name that as `region`"
+            return client_error(operation, response.status, "PermanentRedirect", reason)
+        return refusal(operation, response.status, text)
 
 
 def refusal(operation: str, status: int, text: str) -> ClientError:
@@ -209,6 +209,6 @@ def client_error(operation: str, status: int, code: str, message: str) -> Client
 
 
 def element(text: str, name: str) -> str:
-    """Return the text of the first element ``name`` of a short XML answer, or nothing."""
+    """Return the text of the first element ``name`` of a short XML response, or nothing."""
     found = re.search(rf"<{name}>([^<]*)</{name}>", text)
     return unescape(found[1]) if found else ""

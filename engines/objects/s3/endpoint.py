@@ -16,7 +16,7 @@ from botocore.exceptions import NoCredentialsError
 from engines.aws import translated
 from engines.errors import ConfigurationError
 from engines.objects.s3.client import Address, Store
-from engines.objects.s3.http import Wire
+from engines.objects.s3.http import ConnectionPool
 from engines.objects.s3.sigv4 import Signer
 from engines.references import resolve
 
@@ -90,7 +90,7 @@ class Endpoint:
             region = self.region or session.get_config_variable("region") or _ANY_REGION
             url, base = self._place(session, region)
             address = Address(url, base, self.bucket, self.prefix, region)
-            return Store(self.name, address, Wire(url), Signer(self._credentials(session), region))
+            return Store(self.name, address, ConnectionPool(url), Signer(self._credentials(session), region))
 
     def _credentials(self, session: Any) -> Any:
         if self.access_key:

@@ -9,13 +9,11 @@ from __future__ import annotations
 import heapq
 import marshal
 import os
-import queue
 import tempfile
-import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain, pairwise
 from operator import itemgetter
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, Generic, TypeVar
 
 # Items of one stream that are held at a time: some 15 MB.
 HELD = 40_000
@@ -25,10 +23,7 @@ _BLOCK = 256
 T = TypeVar("T", bound=tuple[Any, ...])
 S = TypeVar("S", bound=tuple[Any, ...])
 R = TypeVar("R", bound=tuple[Any, ...])
-Item = TypeVar("Item")
-Answer = TypeVar("Answer")
 _key = itemgetter(0)
-_NOTHING = object()
 
 
 class Spool(Generic[T]):
@@ -146,7 +141,7 @@ def _latest(items: Iterable[T]) -> Iterator[T]:
         yield held
 
 
-def side_by_side(
+def merge_join(
     first: Iterable[T], second: Iterable[S], third: Iterable[R]
 ) -> Iterator[tuple[T | None, S | None, R | None]]:
     """Merge three streams, each ordered by key: what each has of every key, None where it has nothing."""
@@ -167,61 +162,3 @@ def side_by_side(
         a = next(ones, None) if has_a else a
         b = next(twos, None) if has_b else b
         c = next(threes, None) if has_c else c
-
-
-class _Ended:
-    """A thread's last word: the error that ended it, or none."""
-
-    def __init__(self, error: BaseException | None = None) -> None:
-        self.error = error
-
-
-class _Work(Generic[Item, Answer]):
-    """What the threads share."""
-
-    def __init__(self, function: Callable[[Item], Answer], items: Iterator[Item]) -> None:
-        self._function, self._items = function, items
-        self._taking = threading.Lock()
-        self.stop = threading.Event()
-        self.answers: queue.SimpleQueue[Answer | _Ended] = queue.SimpleQueue()
-
-    def run(self) -> None:
-        error: BaseException | None = None
-        try:
-            while not self.stop.is_set():
-                with self._taking:
-                    item = next(self._items, _NOTHING)
-                if item is _NOTHING:
-                    break
-                self.answers.put(self._function(cast("Item", item)))
-        except BaseException as caught:  # noqa: BLE001 - raised again in the thread that asked
-            self.stop.set()
-            error = caught
-        self.answers.put(_Ended(error))
-
-
-def in_parallel(function: Callable[[Item], Answer], items: Iterable[Item], jobs: int) -> Iterator[Answer]:
-    """Call ``function`` on every item in ``jobs`` threads; yield the answers as they come.
-
-    Items are taken only as fast as they are worked on. An exception ends it: what has not begun is dropped,
-    what has is waited for.
-    """
-    work = _Work(function, iter(items))
-    threads = [threading.Thread(target=work.run, name=f"objects-{number}") for number in range(jobs)]
-    try:
-        for thread in threads:
-            thread.start()
-        working = jobs
-        while working:
-            answer = work.answers.get()
-            if not isinstance(answer, _Ended):
-                yield answer
-            elif answer.error is not None:
-                raise answer.error
-            else:
-                working -= 1
-    finally:
-        work.stop.set()
-        for thread in threads:
-            if thread.is_alive():
-                thread.join()

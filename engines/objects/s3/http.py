@@ -32,14 +32,14 @@ class ConnectError(OSError):
 
 
 class BrokenError(OSError):
-    """A connection ended in the middle of an exchange."""
+    """A connection ended in the middle of a request."""
 
 
-class Answer:
-    """An answer whose body is yet to be read. ``length`` is None where it was not announced."""
+class Response:
+    """A response whose body is yet to be read. ``length`` is None where it was not announced."""
 
-    def __init__(self, wire: Wire, connection: Connection, method: str) -> None:
-        self._wire, self._connection = wire, connection
+    def __init__(self, connections: ConnectionPool, connection: Connection, method: str) -> None:
+        self._connections, self._connection = connections, connection
         self.status, self.headers = connection.head()
         self._open = True
         self._last_chunk = False
@@ -96,7 +96,7 @@ class Answer:
         return size
 
     def read(self) -> bytes:
-        """Return the whole body: for answers that are small."""
+        """Return the whole body: for responses that are small."""
         pieces, buffer = [], bytearray(_READ if self._left is None or self._chunked else max(self._left, 1))
         while count := self.readinto(memoryview(buffer)):
             pieces.append(bytes(buffer[:count]))
@@ -112,13 +112,13 @@ class Answer:
     def _end(self) -> None:
         if self._open:
             self._open = False
-            self._wire.give_back(self._connection, keep=self._keep)
+            self._connections.give_back(self._connection, keep=self._keep)
 
     def close(self) -> None:
-        """Give the answer up; a connection with an unread body cannot be used again."""
+        """Give the response up; a connection with an unread body cannot be used again."""
         if self._open:
             self._open = False
-            self._wire.give_back(self._connection, keep=False)
+            self._connections.give_back(self._connection, keep=False)
 
 
 def _number(text: str, base: int) -> int:
@@ -128,7 +128,7 @@ def _number(text: str, base: int) -> int:
     except ValueError:
         number = -1
     if number < 0:
-        raise BrokenError("the answer is not HTTP")
+        raise BrokenError("the response is not HTTP")
     return number
 
 
@@ -154,18 +154,18 @@ class Connection:
                 raise
 
     def head(self) -> tuple[int, dict[str, str]]:
-        """Return status and headers of the next final answer; names in lower case."""
+        """Return status and headers of the next final response; names in lower case."""
         while True:
             while (end := self._got.find(b"\r\n\r\n")) < 0:
                 if len(self._got) > _MOST_HEADER or not self._fill():
-                    raise BrokenError("the connection ended without an answer")
+                    raise BrokenError("the connection ended without a response")
             lines = self._got[:end].decode("latin-1").split("\r\n")
             self._got = self._got[end + 4 :]
             first = lines[0].split(" ", 2)
             is_http = len(first) > 1 and first[0].startswith("HTTP/1.") and first[1].isdigit()
             # A bare line end in a value would become a header of its own when the value is sent on.
             if not is_http or any("\n" in line or "\r" in line for line in lines):
-                raise BrokenError("the answer is not HTTP")
+                raise BrokenError("the response is not HTTP")
             status = int(first[1])
             if status >= _FINAL:
                 break
@@ -200,7 +200,7 @@ class Connection:
 
     @property
     def is_clean(self) -> bool:
-        """Say whether nothing is left over from the last exchange."""
+        """Return whether nothing is left over from the last request."""
         return not self._got
 
     def close(self) -> None:
@@ -219,7 +219,7 @@ class _Route:
     absolute: str
 
 
-class Wire:
+class ConnectionPool:
     """Connections to one host. Safe to share between threads."""
 
     def __init__(self, url: str) -> None:
@@ -228,18 +228,18 @@ class Wire:
         self._idle: deque[Connection] = deque()
         self._tls = _tls() if self._route.secure else None
 
-    def exchange(self, method: str, target: str, headers: dict[str, str], body: Any = b"") -> Answer:
-        """Send one request and return its answer. Raises ``OSError``, of which ``ConnectError`` is one."""
+    def request(self, method: str, target: str, headers: dict[str, str], body: Any = b"") -> Response:
+        """Send one request and return its response. Raises ``OSError``, of which ``ConnectError`` is one."""
         lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
         head = f"{method} {self._route.absolute}{target} HTTP/1.1\r\n{lines}\r\n".encode()
         while True:
             connection = self._take()
             try:
                 connection.send(head, body)
-                return Answer(self, connection, method)
+                return Response(self, connection, method)
             except (BrokenPipeError, ConnectionResetError, BrokenError):
                 connection.close()
-                # A kept connection may have been closed by the store; a new one tells what is the matter.
+                # A kept connection may have been closed by the store; a new one shows what is wrong.
                 if not connection.used:
                     raise
             except BaseException:
@@ -253,7 +253,7 @@ class Wire:
             return self._connect()
 
     def give_back(self, connection: Connection, *, keep: bool) -> None:
-        """Take back a connection whose answer was read, or which is of no more use."""
+        """Take back a connection whose response was read, or which is of no more use."""
         if keep and connection.is_clean:
             connection.used = True
             self._idle.append(connection)
@@ -278,7 +278,7 @@ class Wire:
         try:
             maker.connect()
         except (OSError, http.client.HTTPException, UnicodeError) as error:
-            # A proxy's answer may be no HTTP; a name may be none that can be asked for.
+            # A proxy's response may be no HTTP; a name may be none that can be asked for.
             maker.close()
             raise ConnectError(str(error)) from error
         maker.sock.settimeout(ANSWER_SECONDS)

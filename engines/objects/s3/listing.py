@@ -1,4 +1,4 @@
-"""What a store says it holds."""
+"""Listing a bucket."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def listed(
     """List every object under the store's prefix: ordered by key, each once, and re-readable. Close it.
 
     ``missing_is_empty``: a bucket that does not exist yet holds nothing (for a plan before it is created).
-    ``seen`` is told how many objects each page has. Raises ``AwsError``.
+    ``seen`` is called with how many objects each page has. Raises ``AwsError``.
     """
     entries = Sorted(Entry._make)
     try:
@@ -174,7 +174,7 @@ def _parsed(text: str) -> Iterator[tuple[str, str, str, str, str]]:
 
 
 def older_versions(store: Store) -> int | None:
-    """Return how many older versions and delete markers the bucket keeps; they are not carried.
+    """Return how many older versions and delete markers the bucket keeps; they are not copied.
 
     None when the store does not let us ask. A store that does not know versions has none.
     """

@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 
 from botocore.exceptions import ClientError
 
-from engines.objects.errors import TruncatedError, code_of
-from engines.objects.s3.attributes import Attributes, left_behind, tags_of
+from engines.objects.errors import IntegrityError, code_of
+from engines.objects.s3.attributes import Attributes, not_copied, tags_of
 from engines.objects.s3.client import TRIES, Store
 from engines.objects.s3.listing import http_seconds
 
@@ -30,9 +30,9 @@ class Body:
         self._store, self._key = store, key
         self._at, self._stop = start, stop
         self._tries = 0
-        # The first answer says which version it is; every later one must be of the same.
-        self.answer = self._ask(etag)
-        self.etag = self.answer.headers.get("etag", "").strip('"')
+        # The first response says which version it is; every later one must be of the same.
+        self.response = self._ask(etag)
+        self.etag = self.response.headers.get("etag", "").strip('"')
         self.size = self._whole_size()
         self._stop = self.size if stop is None else min(stop, self.size)
 
@@ -40,31 +40,31 @@ class Body:
         headers = {"if-match": f'"{etag}"'} if etag else {}
         if self._at or self._stop is not None:
             headers["range"] = f"bytes={self._at}-" + ("" if self._stop is None else str(self._stop - 1))
-        answer = self._store.call("GetObject", "GET", self._key, headers=headers)
-        if answer.status != _PARTIAL and self._at:
-            answer.close()
-            raise TruncatedError("its body ended early, and the store does not send the rest alone")
-        return answer
+        response = self._store.call("GetObject", "GET", self._key, headers=headers)
+        if response.status != _PARTIAL and self._at:
+            response.close()
+            raise IntegrityError("its body ended early, and the store does not send the rest alone")
+        return response
 
     def _whole_size(self) -> int:
-        said = self.answer.headers.get("content-range", "").rpartition("/")[2]
-        if self.answer.status == _PARTIAL and said.isdigit():
+        said = self.response.headers.get("content-range", "").rpartition("/")[2]
+        if self.response.status == _PARTIAL and said.isdigit():
             return int(said)
-        return self._asked_size() if self.answer.length is None else int(self.answer.length)
+        return self._asked_size() if self.response.length is None else int(self.response.length)
 
     def _asked_size(self) -> int:
-        """Ask for one byte: its place tells the size, which a proxy between us and the store has left out."""
+        """Ask for one byte: its range says the size, which a proxy between us and the store has left out."""
         headers = {"if-match": f'"{self.etag}"', "range": "bytes=0-0"}
         try:
-            answer = self._store.call("GetObject", "GET", self._key, headers=headers)
+            response = self._store.call("GetObject", "GET", self._key, headers=headers)
         except ClientError as error:
             if code_of(error) in _EMPTY:
                 return 0
             raise
-        answer.close()
-        said = answer.headers.get("content-range", "").rpartition("/")[2]
+        response.close()
+        said = response.headers.get("content-range", "").rpartition("/")[2]
         if not said.isdigit():
-            raise TruncatedError("its length is not told")
+            raise IntegrityError("its length is not reported")
         return int(said)
 
     @property
@@ -77,10 +77,10 @@ class Body:
         wanted, filled = min(len(view), self.left), 0
         while filled < wanted:
             try:
-                count = self.answer.readinto(view[filled:wanted])
+                count = self.response.readinto(view[filled:wanted])
                 if not count:
-                    raise TruncatedError("its body ended before its announced length")
-            except (OSError, TruncatedError) as error:
+                    raise IntegrityError("its body ended before its announced length")
+            except (OSError, IntegrityError) as error:
                 self._take_up(error)
                 continue
             self._tries = 0
@@ -89,41 +89,43 @@ class Body:
         return filled
 
     def _take_up(self, error: Exception) -> None:
-        self.answer.close()
+        self.response.close()
         self._tries += 1
         if self._tries == TRIES:
-            raise TruncatedError("its body ended before its announced length, again and again") from error
+            raise IntegrityError("its body ended before its announced length, again and again") from error
         time.sleep(0.05 * 2**self._tries * random.uniform(0.5, 1))  # noqa: S311 - no secret
-        self.answer = self._ask(self.etag)
+        self.response = self._ask(self.etag)
 
     def close(self) -> None:
         """Give up what was not read."""
-        self.answer.close()
+        self.response.close()
 
 
 class Found(NamedTuple):
-    """What an object is beside its bytes. ``left_behind``: what it has that does not travel."""
+    """What an object is beside its bytes. ``not_copied``: what it has that does not travel."""
 
     size: int
     etag: str
     modified: str
     attributes: Attributes
-    left_behind: tuple[str, ...]
+    not_copied: tuple[str, ...]
 
 
 @contextmanager
-def opened(store: Store, key: str, etag: str = "", stop: int | None = None) -> Iterator[tuple[Found, Body]]:
+def open_object(
+    store: Store, key: str, etag: str = "", stop: int | None = None
+) -> Iterator[tuple[Found, Body]]:
     """Open an object (up to ``stop``) for reading; with ``etag``, only if it still has it.
 
     Raises botocore's errors.
     """
     body = Body(store, key, etag, 0, stop)
     try:
-        headers = body.answer.headers
+        headers = body.response.headers
         found = tags(store, key) if headers.get("x-amz-tagging-count", "0") != "0" else {}
         attributes = Attributes.of(headers, found)
         modified = http_seconds(headers.get("last-modified", ""))
-        yield Found(body.size, body.etag, modified, attributes, left_behind(headers)), body
+        yield Found(body.size, body.etag, modified, attributes, not_copied(headers)), body
     finally:
         body.close()
 
@@ -139,7 +141,7 @@ def read(store: Store, key: str) -> tuple[Found, str]:
     Raises botocore's errors.
     """
     digest = hashlib.sha256()
-    with opened(store, key) as (found, body):
+    with open_object(store, key) as (found, body):
         view = memoryview(bytearray(max(1, min(_READ, body.left))))
         while body.left:
             digest.update(view[: body.readinto(view)])

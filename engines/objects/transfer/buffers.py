@@ -47,7 +47,7 @@ class Buffers:
         buffer = view.obj
         view.release()
         if not isinstance(buffer, bytearray):
-            raise TypeError("it was not taken here")
+            raise TypeError("it is not a buffer of this pool")
         with self._changed:
             self._used -= len(buffer)
             if self._used + self._kept + len(buffer) <= self._size:

@@ -17,7 +17,7 @@ from xml.etree import ElementTree
 from botocore.exceptions import BotoCoreError, ClientError
 from isal import isal_zlib
 
-from engines.objects.errors import TruncatedError, code_of
+from engines.objects.errors import IntegrityError, code_of
 from engines.objects.s3 import UNSIGNED, Attributes, Body, Store, element, refusal
 from engines.objects.transfer.buffers import Buffers
 
@@ -51,6 +51,10 @@ class Checksums:
         return ask({})
 
 
+class _StoppedError(IntegrityError):
+    """A part was given up because another one failed, which is the cause to report."""
+
+
 class Part(NamedTuple):
     """A part that arrived."""
 
@@ -60,11 +64,11 @@ class Part(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Lane:
+class CopyContext:
     """What the parts of all large objects share.
 
-    ``pool`` runs them; ``begun`` is told of each upload (key, upload id) before its first part, ``arrived``
-    how many bytes have arrived.
+    ``pool`` runs them. ``upload_begun`` is called with each upload (key, upload id) before its first part,
+    ``bytes_sent`` with the size of what has arrived.
     """
 
     source: Store
@@ -73,16 +77,16 @@ class Lane:
     pool: ThreadPoolExecutor
     buffers: Buffers
     checksums: Checksums
-    begun: Callable[[str, str], None]
-    arrived: Callable[[int], None]
+    upload_begun: Callable[[str, str], None]
+    bytes_sent: Callable[[int], None]
 
 
-class Upload:
+class MultipartUpload:
     """One large object on its way, the version with this ETag."""
 
-    def __init__(self, lane: Lane, key: str, etag: str, size: int) -> None:
-        self._lane, self._key, self._etag, self._size = lane, key, etag, size
-        self._part_size = max(lane.part_size, -(-size // _MOST_PARTS))
+    def __init__(self, context: CopyContext, key: str, etag: str, size: int) -> None:
+        self._context, self._key, self._etag, self._size = context, key, etag, size
+        self._part_size = max(context.part_size, -(-size // _MOST_PARTS))
         self.identity = ""
         self.digest = hashlib.sha256()
         self._checksums = True
@@ -95,39 +99,39 @@ class Upload:
         """Open the upload."""
         checksum = {"x-amz-checksum-algorithm": "CRC32", "x-amz-checksum-type": "FULL_OBJECT"}
         headers = attributes.request()
-        # Before it is asked for: we may be killed when the store has begun it and its answer is on the way.
-        self._lane.begun(self._key, "")
-        text = self._lane.checksums.ask(
+        # Before it is asked for: we may be killed when the store has begun it and its response is on the way.
+        self._context.upload_begun(self._key, "")
+        text = self._context.checksums.ask(
             checksum,
-            lambda extra: self._lane.target.read(
+            lambda extra: self._context.target.read(
                 "CreateMultipartUpload", "POST", self._key, query=[("uploads", "")], headers=headers | extra
             ),
         )
-        self._checksums = self._lane.checksums.understood
+        self._checksums = self._context.checksums.understood
         self.identity = element(text.decode(), "UploadId")
-        self._lane.begun(self._key, self.identity)
+        self._context.upload_begun(self._key, self.identity)
 
     def send(self) -> None:
         """Send all parts. Raises what the first failed one raised."""
-        buffers, sent = self._lane.buffers, []
+        buffers, sent = self._context.buffers, []
         for number, start in enumerate(range(0, self._size, self._part_size)):
             if self._failed:
                 break
             stop = min(start + self._part_size, self._size)
             # Taken here, in order: a part never waits for memory that a later one holds.
             content = buffers.take(stop - start)
-            future = self._lane.pool.submit(self._part, number, start, content)
+            future = self._context.pool.submit(self._part, number, start, content)
             future.add_done_callback(partial(_give_back, buffers, content))
             sent.append(future)
         self._parts = list(_all_of(sent))
 
     def _part(self, number: int, start: int, content: memoryview) -> Part:
         try:
-            body = Body(self._lane.source, self._key, self._etag, start, start + len(content))
+            body = Body(self._context.source, self._key, self._etag, start, start + len(content))
             try:
                 # Memory is used again: what is not read is another object's.
                 if body.etag != self._etag or body.readinto(content) != len(content):
-                    raise TruncatedError("it was replaced while it was copied")
+                    raise IntegrityError("it was replaced while it was copied")
             finally:
                 body.close()
             self._hash(number, content)
@@ -143,7 +147,7 @@ class Upload:
         with self._turned:
             self._turned.wait_for(lambda: self._turn == number or self._failed)
         if self._failed:
-            raise TruncatedError("another part of it could not be carried")
+            raise _StoppedError("another part of it could not be copied")
         self.digest.update(content)
         with self._turned:
             self._turn += 1
@@ -152,10 +156,10 @@ class Upload:
     def _put(self, number: int, content: memoryview) -> Part:
         crc = isal_zlib.crc32(content)
         query = [("partNumber", str(number + 1)), ("uploadId", self.identity)]
-        target, checksums = self._lane.target, self._lane.checksums
+        target, checksums = self._context.target, self._context.checksums
         # Over TLS, or where it is seen to be checked, the checksum is enough, as it is for other AWS tools.
         is_enough = self._checksums and (checksums.checked or target.address.url.startswith("https:"))
-        answer = target.call(
+        response = target.call(
             "UploadPart",
             "PUT",
             self._key,
@@ -164,13 +168,13 @@ class Upload:
             body=content,
             digest=UNSIGNED if is_enough else "",
         )
-        answer.skip()
-        if received := answer.headers.get(_CRC):
+        response.skip()
+        if received := response.headers.get(_CRC):
             if received != _base64(crc):
-                raise TruncatedError("the target received something else than was sent")
+                raise IntegrityError("the target received something else than was sent")
             checksums.checked = True
-        self._lane.arrived(len(content))
-        return Part(answer.headers.get("etag", "").strip('"'), crc, len(content))
+        self._context.bytes_sent(len(content))
+        return Part(response.headers.get("etag", "").strip('"'), crc, len(content))
 
     def complete(self, condition: Mapping[str, str]) -> str:
         """Make an object of the parts and return its ETag."""
@@ -183,7 +187,7 @@ class Upload:
             f'<CompleteMultipartUpload xmlns="http://s3.amazonaws.com/doc/2006-03-01/">{parts}'
             "</CompleteMultipartUpload>"
         )
-        target = self._lane.target
+        target = self._context.target
         text = target.read(
             "CompleteMultipartUpload",
             "POST",
@@ -193,12 +197,12 @@ class Upload:
             body=body.encode(),
         ).decode("utf-8", "replace")
         if "<Error>" in text:
-            # An answer that began well may still end in an error.
+            # A response that began well may still end in an error.
             raise refusal("CompleteMultipartUpload", 500, text)
         found = element(text, "ChecksumCRC32")
         # One of all bytes, not one of the parts' checksums, which ends in their number.
         if found and "-" not in found and found != _base64(self._whole_crc()):
-            raise TruncatedError("the target made something else of its parts")
+            raise IntegrityError("the target made something else of its parts")
         return element(text, "ETag").strip('"')
 
     def _whole_crc(self) -> int:
@@ -211,10 +215,14 @@ class Upload:
 def _all_of(futures: list[Future[Part]]) -> Iterator[Part]:
     """Yield all results once all have ended; raise the error that was the cause of the others."""
     errors = [error for future in futures if (error := future.exception()) is not None]
-    causes = [error for error in errors if not isinstance(error, TruncatedError)]
-    for error in [*causes, *errors][:1]:
+    # An answer of a store says more than what did not fit together.
+    for error in sorted(errors, key=_rank)[:1]:
         raise error
     yield from (future.result() for future in futures)
+
+
+def _rank(error: BaseException) -> int:
+    return isinstance(error, IntegrityError) + isinstance(error, _StoppedError)
 
 
 def _give_back(buffers: Buffers, content: memoryview, _: object) -> None:
@@ -225,11 +233,11 @@ def _base64(crc: int) -> str:
     return base64.b64encode(crc.to_bytes(4, "big")).decode()
 
 
-def unfinished(target: Store, key: str) -> list[str]:
-    """Return the ids of the multipart uploads of ``key`` that the target holds; none if it does not tell."""
+def unfinished_uploads(target: Store, key: str) -> list[str]:
+    """Return the ids of the multipart uploads of ``key`` that the target holds; none if it does not say."""
     whole = target.address.prefix + key
     query = [("encoding-type", "url"), ("prefix", whole), ("uploads", "")]
-    # A bucket's lifecycle rule gets what a store does not tell of.
+    # A bucket's lifecycle rule removes what a store does not list.
     try:
         root = ElementTree.fromstring(target.read("ListMultipartUploads", query=query))  # noqa: S314 - our own store
     except (BotoCoreError, ClientError, ElementTree.ParseError):
@@ -244,7 +252,7 @@ def unfinished(target: Store, key: str) -> list[str]:
     return found
 
 
-def abandon(target: Store, key: str, upload: str) -> None:
+def abort_upload(target: Store, key: str, upload: str) -> None:
     """Give up a multipart upload of ours, if the target still has it; what it has received is freed."""
     # Tidying up must not hide what went wrong, nor fail a run: the bucket's lifecycle rule gets what is left.
     with suppress(BotoCoreError, ClientError):

@@ -1,4 +1,4 @@
-"""Carrying one object from one store to the other, hashed on the way."""
+"""Copying one object from one store to the other, hashed on the way."""
 
 from __future__ import annotations
 
@@ -8,78 +8,81 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from engines.objects.manifest import Record
-from engines.objects.plan import Order
-from engines.objects.s3 import Attributes, Found, opened, tags, tags_as_xml
-from engines.objects.transfer.multipart import Lane, Upload, abandon
+from engines.objects.plan import CopyTask
+from engines.objects.s3 import Attributes, Found, open_object, tags, tags_as_xml
+from engines.objects.transfer.multipart import CopyContext, MultipartUpload, abort_upload
 
 
-class Carried(NamedTuple):
-    """An object that arrived, and what it had that was left behind."""
+class Copied(NamedTuple):
+    """An object that arrived, and what it had that is not copied."""
 
     record: Record
-    left_behind: tuple[str, ...]
+    not_copied: tuple[str, ...]
 
 
-class Mover:
-    """Carries objects between the two stores of a lane."""
+class ObjectCopier:
+    """Copies objects between the two stores of a context."""
 
-    def __init__(self, lane: Lane) -> None:
-        self._lane = lane
+    def __init__(self, context: CopyContext) -> None:
+        self._context = context
 
-    def carry(self, order: Order) -> Carried:
+    def copy(self, task: CopyTask) -> Copied:
         """Copy one object and return its proof.
 
-        The write happens only if the target still is as ``order`` says, and the target checks what it
-        received against a digest. Raises botocore's errors and ``TruncatedError``.
+        The write happens only if the target still is as ``task`` says, and the target checks what it
+        received against a digest. Raises botocore's errors and ``IntegrityError``.
         """
-        condition = {"if-match": f'"{order.onto}"'} if order.onto else {"if-none-match": "*"}
-        is_large = order.size > self._lane.part_size
+        condition = {"if-match": f'"{task.replaces}"'} if task.replaces else {"if-none-match": "*"}
+        is_large = task.size > self._context.part_size
         with (
-            self._lane.buffers.held(0 if is_large else order.size) as room,
-            opened(self._lane.source, order.key, order.etag, 1 if is_large else None) as (found, body),
+            self._context.buffers.held(0 if is_large else task.size) as room,
+            open_object(self._context.source, task.key, task.etag, 1 if is_large else None) as (
+                found,
+                body,
+            ),
         ):
             # An object that has grown since it was listed goes in parts, too.
             if not is_large and found.size <= len(room):
                 content = room[: found.size]
                 body.readinto(content)
-                return self._whole(order.key, found, content, condition)
-        return self._in_parts(order.key, found, condition)
+                return self._whole(task.key, found, content, condition)
+        return self._in_parts(task.key, found, condition)
 
-    def _whole(self, key: str, found: Found, content: memoryview, condition: Mapping[str, str]) -> Carried:
-        attributes, digest = found.attributes.carried(), hashlib.sha256(content)
+    def _whole(self, key: str, found: Found, content: memoryview, condition: Mapping[str, str]) -> Copied:
+        attributes, digest = found.attributes.for_target(), hashlib.sha256(content)
         # S3 keeps this digest with the object. Signed as the body's, too, every other store checks it.
         checksum = {"x-amz-checksum-sha256": base64.b64encode(digest.digest()).decode()}
         headers = {**attributes.request(), **condition}
-        answer = self._lane.checksums.ask(
+        response = self._context.checksums.ask(
             checksum,
-            lambda extra: self._lane.target.call(
+            lambda extra: self._context.target.call(
                 "PutObject", "PUT", key, headers=headers | extra, body=content, digest=digest.hexdigest()
             ),
         )
-        answer.skip()
-        self._lane.arrived(len(content))
-        return _carried(key, found, attributes, digest.hexdigest(), answer.headers.get("etag", ""))
+        response.skip()
+        self._context.bytes_sent(len(content))
+        return _copied(key, found, attributes, digest.hexdigest(), response.headers.get("etag", ""))
 
-    def _in_parts(self, key: str, found: Found, condition: Mapping[str, str]) -> Carried:
-        attributes = found.attributes.carried()
-        upload = Upload(self._lane, key, found.etag, found.size)
+    def _in_parts(self, key: str, found: Found, condition: Mapping[str, str]) -> Copied:
+        attributes = found.attributes.for_target()
+        upload = MultipartUpload(self._context, key, found.etag, found.size)
         upload.begin(attributes)
         try:
             upload.send()
             etag = upload.complete(condition)
         except BaseException:
-            abandon(self._lane.target, key, upload.identity)
+            abort_upload(self._context.target, key, upload.identity)
             raise
         self._make_sure_of_tags(key, attributes)
-        return _carried(key, found, attributes, upload.digest.hexdigest(), etag)
+        return _copied(key, found, attributes, upload.digest.hexdigest(), etag)
 
     def _make_sure_of_tags(self, key: str, attributes: Attributes) -> None:
         """Set the tags again where a store has ignored those of a multipart upload, as MiniStack does."""
-        if attributes.tags and tags(self._lane.target, key) != attributes.tags:
+        if attributes.tags and tags(self._context.target, key) != attributes.tags:
             body = tags_as_xml(attributes.tags).encode()
-            self._lane.target.read("PutObjectTagging", "PUT", key, query=[("tagging", "")], body=body)
+            self._context.target.read("PutObjectTagging", "PUT", key, query=[("tagging", "")], body=body)
 
 
-def _carried(key: str, found: Found, attributes: Attributes, digest: str, etag: str) -> Carried:
+def _copied(key: str, found: Found, attributes: Attributes, digest: str, etag: str) -> Copied:
     state = (found.size, digest, found.etag, found.modified, etag.strip('"'))
-    return Carried(Record(key, *state, "", attributes.to_data()), found.left_behind)
+    return Copied(Record(key, *state, "", attributes.to_data()), found.not_copied)

@@ -59,7 +59,7 @@ EMPTY = {
         "buckets": {
             "raw": {
                 "plan": {"copy": 3, "equal": 1, "differs": 2}, "plan_bytes": {"copy": 1 << 20, "equal": 9},
-                "refused": ["2 objects differ"], "not_carried": [],
+                "refused": ["2 objects differ"], "not_copied": [],
             }
         },
     },

@@ -7,8 +7,9 @@ import importlib
 import pytest
 
 from engines.errors import ConfigurationError
-from engines.objects.compare import KINDS, compare, comparison_result
+from engines.objects.compare import compare
 from engines.objects.errors import DifferentError, ManifestError
+from engines.objects.results import KINDS, comparison_result
 
 # The face has the function by this name.
 MODULE = importlib.import_module("engines.objects.compare")
@@ -94,7 +95,7 @@ def add(side):
 
 @pytest.mark.parametrize("way", [compared, audited])
 @pytest.mark.parametrize(
-    ("corrupt", "expected", "why"),
+    ("corrupt", "expected", "reason"),
     [
         (flip, {"equal": 8, "differs": 1}, "sha256"),
         (truncate, {"equal": 8, "differs": 1}, "size"),
@@ -106,14 +107,14 @@ def add(side):
         (add, {"equal": 9, "extra": 1}, "is only on the target"),
     ],
 )
-def test_every_corruption_of_the_target_is_found(mirrored, way, corrupt, expected, why):
+def test_every_corruption_of_the_target_is_found(mirrored, way, corrupt, expected, reason):
     corrupt(mirrored.target)
     comparison = way(mirrored)
     assert counts(comparison) == expected
     (kind,) = expected.keys() - {"equal"}
     examples = sorted(comparison.tally.examples[kind], key=lambda example: example["key"])
     assert examples[0]["key"].startswith("object-3")
-    assert examples[0]["why"] == why
+    assert examples[0]["reason"] == reason
     with pytest.raises(DifferentError, match=f"{expected[kind]} {kind} .such as 'object-") as caught:
         comparison_result(comparison, require_equal=True)
     assert caught.value.details["counts"][kind] == expected[kind]
@@ -150,20 +151,20 @@ def test_what_is_not_in_the_manifest_cannot_be_verified_by_listing(mirrored):
 
 
 def test_an_object_that_cannot_be_read_is_counted_apart(mirrored, monkeypatch):
-    questions = MODULE._questions
+    candidates = MODULE._candidates
 
     def meanwhile(*sides, **options):
-        yield from questions(*sides, **options)
+        yield from candidates(*sides, **options)
         mirrored.target.delete("object-5")
 
-    monkeypatch.setattr(MODULE, "_questions", meanwhile)
+    monkeypatch.setattr(MODULE, "_candidates", meanwhile)
     monkeypatch.setattr(
-        MODULE, "in_parallel", lambda function, items, jobs: [function(item) for item in list(items)]
+        MODULE, "parallel_map", lambda function, items, jobs: [function(item) for item in list(items)]
     )
     comparison = compared(mirrored)
     assert counts(comparison) == {"equal": 8, "unverifiable": 1}
     assert comparison.tally.examples["unverifiable"] == [
-        {"key": "object-5", "why": "vanished after it was listed"}
+        {"key": "object-5", "reason": "vanished after it was listed"}
     ]
 
 

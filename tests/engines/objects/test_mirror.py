@@ -10,7 +10,7 @@ import pytest
 
 from engines.aws import AwsError
 from engines.errors import ConfigurationError
-from engines.objects.errors import IncompleteError, ManifestError, TargetRefusedError, TruncatedError
+from engines.objects.errors import IncompleteError, IntegrityError, ManifestError, TargetRefusedError
 from engines.objects.manifest.records import Manifest
 from engines.objects.mirror import Options, mirror
 from engines.objects.plan.decisions import Rules
@@ -18,7 +18,7 @@ from engines.objects.results import as_result
 from engines.objects.s3 import client
 from engines.objects.s3.attributes import Attributes
 from engines.objects.s3.endpoint import Endpoint
-from engines.objects.transfer import multipart
+from engines.objects.transfer import apply, multipart
 
 # The face has the function by this name.
 MODULE = importlib.import_module("engines.objects.mirror")
@@ -109,7 +109,7 @@ def test_a_second_run_copies_and_changes_nothing(stage):
     result = as_result(second, Rules(), stage.target.endpoint, check=False)
     assert (result["changed"], result["copied"], result["plan"]["equal"]) == (False, 0, len(NAMES))
     assert result["diff"]["before"] == result["diff"]["after"]
-    assert second.summary == first.summary
+    assert second.manifest == first.manifest
     assert stage.manifest.read_bytes() == written
     assert stage.target.listing() == listing
     assert sorted(file.name for file in stage.manifest.parent.iterdir()) == [
@@ -125,8 +125,8 @@ def test_a_second_run_reads_no_object(stage, monkeypatch):
     def unexpected(*_, **__):
         raise AssertionError("an object was read")
 
-    monkeypatch.setattr("engines.objects.plan.inspection.read", unexpected)
-    monkeypatch.setattr("engines.objects.transfer.object_copy.opened", unexpected)
+    monkeypatch.setattr("engines.objects.plan.object_diff.read", unexpected)
+    monkeypatch.setattr("engines.objects.transfer.object_copy.open_object", unexpected)
     assert stage.mirror().copied == 0
 
 
@@ -135,8 +135,8 @@ def test_without_the_manifest_equal_objects_are_found_by_reading_them(stage):
     first = stage.mirror()
     stage.manifest.unlink()
     second = stage.mirror()
-    assert (second.copied, second.survey.count("equal")) == (0, 3)
-    assert second.summary == first.summary
+    assert (second.copied, second.plan.count("equal")) == (0, 3)
+    assert second.manifest == first.manifest
 
 
 def test_a_manifest_holds_the_proof_of_every_object(stage):
@@ -191,7 +191,7 @@ def test_the_same_body_with_other_metadata_differs(stage):
     stage.target.put("one", b"1", ContentType="text/plain", Metadata={"a": "2"})
     with pytest.raises(TargetRefusedError) as caught:
         stage.mirror()
-    assert caught.value.details["examples"]["differs"] == [{"key": "one", "why": "metadata"}]
+    assert caught.value.details["examples"]["differs"] == [{"key": "one", "reason": "metadata"}]
 
 
 def test_what_only_the_target_has_is_refused_kept_or_deleted_with_consent(stage):
@@ -255,7 +255,7 @@ def test_a_plan_tells_what_would_be_refused(stage):
 def test_a_missing_target_bucket_is_empty_in_a_plan_and_an_error_in_a_run(stage):
     filled(stage.source)
     target = Endpoint(bucket="not-there-yet")
-    assert mirror(stage.source.endpoint, target, stage.options(check=True)).survey.count("copy") == 3
+    assert mirror(stage.source.endpoint, target, stage.options(check=True)).plan.count("copy") == 3
     with pytest.raises(AwsError, match="NoSuchBucket"):
         mirror(stage.source.endpoint, target, stage.options())
     with pytest.raises(AwsError, match="NoSuchBucket"):
@@ -266,10 +266,10 @@ def break_reading(monkeypatch):
     """Let the parts of large objects end early, which no real store does to order."""
 
     def broken(*_):
-        raise TruncatedError("its body ended before its announced length")
+        raise IntegrityError("its body ended before its announced length")
 
-    monkeypatch.setattr(multipart.Upload, "_put", broken)
-    monkeypatch.setattr(MODULE, "_PAUSE", 0.01)
+    monkeypatch.setattr(multipart.MultipartUpload, "_put", broken)
+    monkeypatch.setattr(apply, "_PAUSE", 0.01)
 
 
 def test_one_bad_object_does_not_stop_the_rest_and_the_next_run_goes_on(stage, monkeypatch):
@@ -289,15 +289,15 @@ def test_one_bad_object_does_not_stop_the_rest_and_the_next_run_goes_on(stage, m
 
 def test_an_object_that_changes_or_vanishes_while_it_is_copied(stage, monkeypatch):
     filled(stage.source, ["changes", "vanishes", "stays"])
-    orders = MODULE._plain_orders
+    tasks = MODULE._tasks
 
-    def meanwhile(work, survey, odd):
+    def meanwhile(*given):
         stage.source.put("changes", b"a new body of another length")
         stage.source.delete("vanishes")
-        yield from orders(work, survey, odd)
+        yield from tasks(*given)
 
-    monkeypatch.setattr(MODULE, "_plain_orders", meanwhile)
-    monkeypatch.setattr(MODULE, "_PAUSE", 0.01)
+    monkeypatch.setattr(MODULE, "_tasks", meanwhile)
+    monkeypatch.setattr(apply, "_PAUSE", 0.01)
     with pytest.raises(IncompleteError, match=r"'vanishes' vanished after it was listed.*2 were copied"):
         stage.mirror()
     assert stage.target.body("changes") == b"a new body of another length"
@@ -308,14 +308,14 @@ def test_an_object_that_changes_or_vanishes_while_it_is_copied(stage, monkeypatc
 def test_what_appears_on_the_target_meanwhile_is_not_overwritten(stage, monkeypatch):
     filled(stage.source, ["mine", "same"])
     kind = stage.source.get("same")["ContentType"]
-    orders = MODULE._plain_orders
+    tasks = MODULE._tasks
 
-    def meanwhile(work, survey, odd):
+    def meanwhile(*given):
         stage.target.put("mine", b"a user's own")
         stage.target.put("same", b"samesamesame", ContentType=kind)
-        yield from orders(work, survey, odd)
+        yield from tasks(*given)
 
-    monkeypatch.setattr(MODULE, "_plain_orders", meanwhile)
+    monkeypatch.setattr(MODULE, "_tasks", meanwhile)
     with pytest.raises(IncompleteError) as caught:
         stage.mirror()
     assert [failure["key"] for failure in caught.value.details["failed_objects"]] == ["mine"]
@@ -332,7 +332,7 @@ def test_what_is_left_behind_is_told(stage):
     stage.target.put("redirect", b"", WebsiteRedirectLocation="/elsewhere")
     outcome = mirror(stage.target.endpoint, stage.source.endpoint, stage.options())
     result = as_result(outcome, Rules(), stage.source.endpoint, check=False)
-    assert [(note["what"], note["objects"]) for note in result["not_carried"]] == [
+    assert [(note["what"], note["objects"]) for note in result["not_copied"]] == [
         ("older versions", 2),
         ("website redirect", 1),
     ]
@@ -341,7 +341,7 @@ def test_what_is_left_behind_is_told(stage):
 
 def test_the_framing_of_an_upload_is_no_encoding():
     def written(encoding):
-        return Attributes({"ContentEncoding": encoding}).carried().request().get("content-encoding")
+        return Attributes({"ContentEncoding": encoding}).for_target().request().get("content-encoding")
 
     assert [written(given) for given in ("aws-chunked", "gzip,aws-chunked", "aws-chunked, gzip", "br")] == [
         None,

@@ -25,10 +25,10 @@ from engines.objects.s3.endpoint import Endpoint
 from engines.objects.mirror import Options, mirror
 
 source, target, manifest = json.loads(sys.stdin.readline())
-prove, part = journal.Book.prove, multipart.Upload._part
+prove, part = journal.MirrorState.prove, multipart.MultipartUpload._part
 
-def aloud(book, record):
-    prove(book, record)
+def aloud(state, record):
+    prove(state, record)
     os.write(1, b"object.copied\n")
 
 def slowly(upload, number, start, stop):
@@ -37,7 +37,7 @@ def slowly(upload, number, start, stop):
         time.sleep(600)
     return part(upload, number, start, stop)
 
-journal.Book.prove, multipart.Upload._part = aloud, slowly
+journal.MirrorState.prove, multipart.MultipartUpload._part = aloud, slowly
 options = Options(jobs=2, part_size=5 << 20, manifest=Path(manifest))
 mirror(Endpoint(**source), Endpoint(**target), options)
 """
@@ -105,5 +105,5 @@ def test_a_kill_at_any_moment_is_mended_by_the_same_command(stage, seconds):
     process = started(stage)
     time.sleep(seconds)
     killed(process)
-    assert stage.mirror().survey.count("differs") == 0
+    assert stage.mirror().plan.count("differs") == 0
     assert compare(stage.source.endpoint, stage.target.endpoint, path=stage.manifest).is_equal

@@ -12,7 +12,7 @@ from engines.objects.errors import LockedError, ManifestError
 from engines.objects.manifest import records as manifest
 from engines.objects.manifest import state as journal
 from engines.objects.manifest.records import Manifest, Record
-from engines.objects.manifest.state import Book
+from engines.objects.manifest.state import MirrorState
 
 HERE, THERE = "http://old/raw", "s3://new"
 
@@ -29,7 +29,7 @@ def test_a_manifest_is_read_as_it_was_written_and_twice_the_same(tmp_path):
     assert list(Manifest(path, HERE, THERE)) == records
     read = Manifest(path)
     list(read)
-    assert manifest.summary(path) == read.summary == written
+    assert manifest.read_summary(path) == read.summary == written
     assert written.objects == 5
     content = path.read_bytes()
     assert manifest.write(path, HERE, THERE, records) == written
@@ -39,7 +39,7 @@ def test_a_manifest_is_read_as_it_was_written_and_twice_the_same(tmp_path):
 
 def test_no_manifest_is_an_empty_one(tmp_path):
     assert list(Manifest(tmp_path / "none")) == []
-    assert manifest.summary(tmp_path / "none") is None
+    assert manifest.read_summary(tmp_path / "none") is None
 
 
 @pytest.mark.parametrize("names", [("http://else/raw", THERE), (HERE, "s3://else")])
@@ -78,28 +78,28 @@ def test_a_file_that_is_no_manifest_is_a_clear_error(tmp_path, content):
     with pytest.raises(ManifestError, match="damaged"):
         list(Manifest(path))
     with pytest.raises(ManifestError, match="damaged"):
-        manifest.summary(path)
+        manifest.read_summary(path)
 
 
 def test_the_journal_supersedes_the_manifest_and_a_torn_line_is_nothing(tmp_path):
     path = tmp_path / "m"
     manifest.write(path, HERE, THERE, [record("a"), record("b"), record("d")])
-    book = Book(path, HERE, THERE)
-    book.prove(record("c"))
-    book.prove(record("b", "new"))
-    book.begun("e", "upload-1")
-    book.prove(record("upload"))
-    book.forget("a")
+    state = MirrorState(path, HERE, THERE)
+    state.prove(record("c"))
+    state.prove(record("b", "new"))
+    state.upload_begun("e", "upload-1")
+    state.prove(record("upload"))
+    state.forget("a")
     with (tmp_path / "m.journal").open("a") as file:
         file.write('["f", 5, "sha')
-    book.close()
-    book = Book(path, HERE, THERE)
-    book.forget("x")
+    state.close()
+    state = MirrorState(path, HERE, THERE)
+    state.forget("x")
     known = [record("b", "new"), record("c"), record("d"), record("upload")]
-    assert list(book.known()) == known
-    assert book.uploads() == [("e", "upload-1")]
-    book.settle(book.known())
-    assert not book.has_news
+    assert list(state.records()) == known
+    assert state.uploads() == [("e", "upload-1")]
+    state.write_manifest(state.records())
+    assert not state.has_pending
     assert list(Manifest(path)) == known
 
 
@@ -107,14 +107,14 @@ def test_a_large_manifest_is_read_in_blocks(tmp_path):
     records = [record(f"{number:06}", "ab" * 32) for number in range(20_000)]
     written = manifest.write(tmp_path / "m", HERE, THERE, records)
     assert list(Manifest(tmp_path / "m")) == records
-    assert manifest.summary(tmp_path / "m") == written
+    assert manifest.read_summary(tmp_path / "m") == written
 
 
 def test_a_plan_writes_nothing(tmp_path):
-    with journal.opened(tmp_path / "folder" / "m", HERE, THERE, readonly=True) as book:
-        book.prove(record("a"))
-        book.forget("a")
-        book.begun("a", "u")
+    with journal.open_state(tmp_path / "folder" / "m", HERE, THERE, readonly=True) as state:
+        state.prove(record("a"))
+        state.forget("a")
+        state.upload_begun("a", "u")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -122,7 +122,7 @@ HOLDER = """
 import sys
 from pathlib import Path
 from engines.objects.manifest import state as journal
-with journal.opened(Path(sys.argv[1]), "http://old/raw", "s3://new"):
+with journal.open_state(Path(sys.argv[1]), "http://old/raw", "s3://new"):
     print("held", flush=True)
     sys.stdin.read()
 """
@@ -135,16 +135,16 @@ def test_one_mirror_at_a_time_and_a_killed_one_leaves_no_lock(tmp_path):
         assert holder.stdout.readline() == "held\n"
         with (
             pytest.raises(LockedError, match=f"process {holder.pid} on") as caught,
-            journal.opened(path, HERE, THERE),
+            journal.open_state(path, HERE, THERE),
         ):
             pass
         assert caught.value.subject == THERE
         # Nor with another manifest, or without one: it is the target that must not be filled twice at once.
         for other in (tmp_path / "n", None):
-            with pytest.raises(LockedError), journal.opened(other, HERE, THERE):
+            with pytest.raises(LockedError), journal.open_state(other, HERE, THERE):
                 pass
-        with journal.opened(path, HERE, THERE, readonly=True):
+        with journal.open_state(path, HERE, THERE, readonly=True):
             pass
         holder.kill()
-    with journal.opened(path, HERE, THERE) as book:
-        assert not book.has_news
+    with journal.open_state(path, HERE, THERE) as state:
+        assert not state.has_pending

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from engines.objects.manifest.records import Record
-from engines.objects.plan.decisions import Rules, Tally, Verdict, decide, differing, refusals
+from engines.objects.plan.decisions import Rules, Tally, Verdict, decide, refusals
 from engines.objects.s3.listing import Entry
 
 SOURCE = Entry("k", 5, "s1", "100")
@@ -14,7 +14,7 @@ RECORD = Record("k", 5, "ab", "s1", "100", "t1", "200")
 
 
 @pytest.mark.parametrize(
-    ("source", "target", "record", "verdict", "why"),
+    ("source", "target", "record", "verdict", "reason"),
     [
         (SOURCE, None, None, Verdict.COPY, "is not on the target"),
         (SOURCE, None, RECORD, Verdict.COPY, "is not on the target"),
@@ -54,10 +54,10 @@ RECORD = Record("k", 5, "ab", "s1", "100", "t1", "200")
         ),
     ],
 )
-def test_a_verdict_follows_from_what_is_listed_and_recorded(source, target, record, verdict, why):
+def test_a_verdict_follows_from_what_is_listed_and_recorded(source, target, record, verdict, reason):
     decision = decide(source, target, record)
     assert decision is not None
-    assert (decision.verdict, decision.why) == (verdict, why)
+    assert (decision.verdict, decision.reason) == (verdict, reason)
 
 
 def test_an_object_that_left_both_sides_needs_no_verdict():
@@ -109,10 +109,3 @@ def test_what_is_not_ours_is_refused_unless_consent_names_the_bucket(found, rule
 def test_a_tally_names_a_few_and_counts_all():
     found = tally(copy=25)
     assert (found.count("copy"), found.size["copy"], len(found.examples["copy"])) == (25, 250, 10)
-
-
-def test_differing_names_the_parts_that_differ_and_those_that_only_one_has():
-    left = {"size": 1, "ContentType": "text/plain", "metadata": {"a": "1"}}
-    right = {"size": 1, "ContentType": "text/csv", "tags": {"a": "1"}}
-    assert differing(left, right) == ["ContentType", "metadata", "tags"]
-    assert differing(left, dict(left)) == []

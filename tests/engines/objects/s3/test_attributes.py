@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from engines.objects.errors import TruncatedError
-from engines.objects.s3.attributes import Attributes, left_behind, tags_as_xml, tags_of
+from engines.objects.errors import IntegrityError
+from engines.objects.s3.attributes import Attributes, not_copied, tags_as_xml, tags_of
 
 
 def test_headers_metadata_and_expiry_are_taken_from_an_answer():
@@ -58,8 +58,8 @@ def test_what_is_left_behind_is_named():
         "x-amz-object-lock-mode": "GOVERNANCE",
         "x-amz-missing-meta": "2",
     }
-    assert left_behind(answer) == ("retention", "metadata that the source cannot tell")
-    assert left_behind({}) == ()
+    assert not_copied(answer) == ("retention", "metadata that the source cannot report")
+    assert not_copied({}) == ()
 
 
 def test_no_type_is_the_type_that_s3_gives():
@@ -71,5 +71,5 @@ def test_an_empty_tag_is_read_however_it_is_written_and_half_an_answer_never_pas
     whole = tags_as_xml(tags)
     assert tags_of(whole) == tags
     assert tags_of(whole.replace("<Value></Value>", "<Value/>")) == tags
-    with pytest.raises(TruncatedError, match="could not be read whole"):
+    with pytest.raises(IntegrityError, match="could not be read whole"):
         tags_of(whole[: len(whole) // 2])

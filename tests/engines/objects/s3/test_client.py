@@ -15,15 +15,15 @@ import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 
 from engines.aws import AwsError, translated
-from engines.objects.errors import TruncatedError, changed_at_target, is_general
-from engines.objects.plan import Order
+from engines.objects.errors import IntegrityError, affects_every_object, target_changed
+from engines.objects.plan import CopyTask
 from engines.objects.s3 import client as module
 from engines.objects.s3.endpoint import Endpoint
-from engines.objects.s3.http import ConnectError, Wire
+from engines.objects.s3.http import ConnectError, ConnectionPool
 from engines.objects.s3.object_reader import read
 from engines.objects.transfer.buffers import Buffers
-from engines.objects.transfer.multipart import Checksums, Lane
-from engines.objects.transfer.object_copy import Mover
+from engines.objects.transfer.multipart import Checksums, CopyContext
+from engines.objects.transfer.object_copy import ObjectCopier
 from tests.engines.objects.scripted import (
     BODY,
     ETAG,
@@ -109,7 +109,7 @@ def test_expired_credentials_are_told_at_once_and_in_words(server, store):
     server.otherwise = refuse("ExpiredToken", 400)
     with pytest.raises(AwsError, match="The credentials have expired") as caught, translated("reading"):
         store.read("GetObject", key="k")
-    assert is_general(caught.value.__cause__)
+    assert affects_every_object(caught.value.__cause__)
     assert len(server.seen) == 1
 
 
@@ -155,7 +155,7 @@ def test_a_body_that_always_breaks_off_at_the_same_place_is_given_up(server, sto
     monkeypatch.setattr("engines.objects.s3.object_reader.TRIES", 3)
     server.script = [cut(1000)]
     server.otherwise = cut(0)
-    with pytest.raises(TruncatedError, match="again and again"):
+    with pytest.raises(IntegrityError, match="again and again"):
         read(store, "k")
 
 
@@ -174,13 +174,13 @@ def test_all_threads_slow_down_together_and_recover():
     assert pace._pause == 0
 
 
-def mover(store: object, server: object, part_size: int = 5 * MIB) -> Callable[[Order], object]:
+def copier(store: object, server: object, part_size: int = 5 * MIB) -> Callable[[CopyTask], object]:
     def move(order):
         with ThreadPoolExecutor(4) as pool:
-            lane = Lane(
+            context = CopyContext(
                 store, store, part_size, pool, Buffers(), Checksums(), lambda *_: None, lambda _: None
             )
-            return Mover(lane).carry(order)
+            return ObjectCopier(context).copy(order)
 
     return move
 
@@ -192,7 +192,7 @@ def test_checksums_that_a_store_does_not_understand_are_left_out_from_then_on(se
         return source(handler)
 
     server.otherwise = picky
-    done = mover(store, server)(Order("k", len(BODY), "e"))
+    done = copier(store, server)(CopyTask("k", len(BODY), "e"))
     assert done.record.sha256 == hashlib.sha256(BODY).hexdigest()
     written = [asked for asked in server.seen if asked.command == "PUT"]
     assert len(written) == 2
@@ -209,7 +209,7 @@ def test_an_answer_to_a_write_that_breaks_off_after_its_headers_has_said_all(ser
         return hang_up(handler)
 
     server.otherwise = short
-    done = mover(store, server, part_size)(Order("k", len(BODY), "e"))
+    done = copier(store, server, part_size)(CopyTask("k", len(BODY), "e"))
     assert done.record.sha256 == hashlib.sha256(BODY).hexdigest()
     writes = len({asked.path for asked in server.seen if asked.command == "PUT"})
     assert len([asked for asked in server.seen if asked.command == "PUT"]) == writes
@@ -218,7 +218,7 @@ def test_an_answer_to_a_write_that_breaks_off_after_its_headers_has_said_all(ser
 @pytest.mark.parametrize("listed", [2 * len(BODY), len(BODY) // 2, 1])
 def test_an_object_of_another_size_than_was_listed_is_carried_whole(server, store, listed):
     server.otherwise = source
-    done = mover(store, server, len(BODY))(Order("k", listed, ""))
+    done = copier(store, server, len(BODY))(CopyTask("k", listed, ""))
     assert done.record.sha256 == hashlib.sha256(BODY).hexdigest()
     assert done.record.size == len(BODY)
     parts = {asked.path: asked.body for asked in server.seen if asked.command == "PUT"}
@@ -227,7 +227,7 @@ def test_an_object_of_another_size_than_was_listed_is_carried_whole(server, stor
 
 def test_a_large_object_is_sent_in_parts_with_checksums_and_hashed_as_one(server, store):
     server.otherwise = source
-    done = mover(store, server, len(BODY) // 4)(Order("k", len(BODY), "e"))
+    done = copier(store, server, len(BODY) // 4)(CopyTask("k", len(BODY), "e"))
     assert done.record.sha256 == hashlib.sha256(BODY).hexdigest()
     assert done.record.target_etag == "whole-4"
     parts = {asked.path: asked.body for asked in server.seen if asked.command == "PUT"}
@@ -253,10 +253,13 @@ def checking(handler):
 def test_over_plain_http_parts_are_signed_until_the_store_shows_that_it_checks_them(server, store):
     server.otherwise = checking
     with ThreadPoolExecutor(1) as pool:
-        lane = Lane(
+        context = CopyContext(
             store, store, len(BODY) // 4, pool, Buffers(), Checksums(), lambda *_: None, lambda _: None
         )
-        assert Mover(lane).carry(Order("k", len(BODY), "e")).record.sha256 == hashlib.sha256(BODY).hexdigest()
+        assert (
+            ObjectCopier(context).copy(CopyTask("k", len(BODY), "e")).record.sha256
+            == hashlib.sha256(BODY).hexdigest()
+        )
     first, *others = [asked for asked in server.seen if asked.command == "PUT"]
     assert first.headers["x-amz-content-sha256"] == hashlib.sha256(first.body).hexdigest()
     assert len(others) >= 3
@@ -266,7 +269,7 @@ def test_over_plain_http_parts_are_signed_until_the_store_shows_that_it_checks_t
 
 def test_a_store_that_says_nothing_of_checksums_gets_every_part_signed(server, store):
     server.otherwise = source
-    mover(store, server, len(BODY) // 4)(Order("k", len(BODY), "e"))
+    copier(store, server, len(BODY) // 4)(CopyTask("k", len(BODY), "e"))
     written = [asked for asked in server.seen if asked.command == "PUT"]
     assert all(
         asked.headers["x-amz-content-sha256"] == hashlib.sha256(asked.body).hexdigest() for asked in written
@@ -280,8 +283,8 @@ def test_another_checksum_of_a_part_is_noticed(server, store):
         return source(handler)
 
     server.otherwise = other
-    with pytest.raises(TruncatedError, match="something else than was sent"):
-        mover(store, server, len(BODY) // 4)(Order("k", len(BODY), "e"))
+    with pytest.raises(IntegrityError, match="something else than was sent"):
+        copier(store, server, len(BODY) // 4)(CopyTask("k", len(BODY), "e"))
     assert server.seen[-1].command == "DELETE"
 
 
@@ -295,8 +298,8 @@ def test_an_object_that_shrinks_between_two_parts_is_not_filled_up_with_another(
         return source(handler)
 
     server.otherwise = shrinking
-    with pytest.raises(TruncatedError, match="replaced while it was copied"):
-        mover(store, server, len(BODY) // 4)(Order("k", len(BODY), "e"))
+    with pytest.raises(IntegrityError, match="replaced while it was copied"):
+        copier(store, server, len(BODY) // 4)(CopyTask("k", len(BODY), "e"))
     assert "DELETE" in {asked.command for asked in server.seen}
 
 
@@ -308,7 +311,7 @@ def test_a_success_that_ends_in_an_error_is_none(server, store):
 
     server.otherwise = failing
     with pytest.raises(ClientError, match="InternalError"):
-        mover(store, server, len(BODY) // 4)(Order("k", len(BODY), "e"))
+        copier(store, server, len(BODY) // 4)(CopyTask("k", len(BODY), "e"))
     assert server.seen[-1].command == "DELETE"
 
 
@@ -319,8 +322,8 @@ def test_another_checksum_of_the_whole_is_noticed(server, store):
         return source(handler)
 
     server.otherwise = other
-    with pytest.raises(TruncatedError, match="made something else"):
-        mover(store, server, len(BODY) // 4)(Order("k", len(BODY), "e"))
+    with pytest.raises(IntegrityError, match="made something else"):
+        copier(store, server, len(BODY) // 4)(CopyTask("k", len(BODY), "e"))
 
 
 def test_an_upload_whose_completion_was_answered_into_the_void_is_looked_at_again(server, store):
@@ -334,8 +337,8 @@ def test_an_upload_whose_completion_was_answered_into_the_void_is_looked_at_agai
 
     server.otherwise = lost
     with pytest.raises(ClientError) as caught:
-        mover(store, server, len(BODY) // 4)(Order("k", len(BODY), "e"))
-    assert changed_at_target(caught.value)
+        copier(store, server, len(BODY) // 4)(CopyTask("k", len(BODY), "e"))
+    assert target_changed(caught.value)
 
 
 def test_a_failed_part_ends_the_upload_and_is_the_reason(server, store):
@@ -346,7 +349,7 @@ def test_a_failed_part_ends_the_upload_and_is_the_reason(server, store):
 
     server.otherwise = broken
     with pytest.raises(ClientError, match="AccessDenied"):
-        mover(store, server, len(BODY) // 4)(Order("k", len(BODY), "e"))
+        copier(store, server, len(BODY) // 4)(CopyTask("k", len(BODY), "e"))
     assert server.seen[-1].command == "DELETE"
 
 
@@ -377,5 +380,5 @@ def test_a_proxy_that_does_not_speak_http_is_told(monkeypatch):
         monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{port}")
         monkeypatch.setenv("no_proxy", "")
         with pytest.raises(ConnectError):
-            Wire("https://store.example").exchange("GET", "/", {})
+            ConnectionPool("https://store.example").request("GET", "/", {})
         thread.join()

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 import tracemalloc
 
 import pytest
 
-from engines.objects.s3.external_sort import Sorted, Spool, in_parallel, side_by_side
+from engines.objects.s3.external_sort import Sorted, Spool, merge_join
 from engines.objects.s3.listing import Entry
 
 
@@ -56,9 +55,7 @@ def test_of_items_with_one_key_the_last_one_counts(held):
 
 def test_streams_are_merged_key_by_key():
     first, second, third = map(entry, "abd"), map(entry, "bce"), map(entry, "be")
-    merged = [
-        tuple(item.key if item else "" for item in found) for found in side_by_side(first, second, third)
-    ]
+    merged = [tuple(item.key if item else "" for item in found) for found in merge_join(first, second, third)]
     assert merged == [("a", "", ""), ("b", "b", "b"), ("", "c", ""), ("d", "", ""), ("", "e", "e")]
 
 
@@ -79,7 +76,7 @@ def test_memory_does_not_grow_with_the_listing():
 
     def merge():
         with in_order(listing(7), 4_000) as ones, in_order(listing(11), 4_000) as others:
-            assert sum(1 for one, other, _ in side_by_side(ones, others, ()) if one == other) == 60_000
+            assert sum(1 for one, other, _ in merge_join(ones, others, ()) if one == other) == 60_000
 
     whole = most_memory(lambda: list(listing(7)))
     assert whole > 2_000_000
@@ -93,32 +90,3 @@ def test_a_spool_can_be_read_again_and_again(number):
         spool.extend(given)
         assert len(spool) == number
         assert list(spool) == list(spool) == given
-
-
-def test_work_is_taken_only_as_fast_as_it_is_done():
-    taken, gate = [], threading.Event()
-
-    def items():
-        for number in range(1_000):
-            taken.append(number)
-            yield number
-
-    answers = in_parallel(lambda number: (number == 0 or gate.wait(60)) and number, items(), 2)
-    next(answers)
-    assert len(taken) <= 16
-    gate.set()
-    assert len(list(answers)) == 999
-
-
-def test_the_first_error_ends_the_work():
-    done = []
-
-    def work(number: int) -> int:
-        if number == 3:
-            raise ValueError(number)
-        done.append(number)
-        return number
-
-    with pytest.raises(ValueError, match="3"):
-        list(in_parallel(work, range(10_000), 2))
-    assert len(done) < 100

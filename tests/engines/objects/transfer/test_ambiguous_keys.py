@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from engines.objects.transfer.ambiguous_keys import is_odd, plain
+from engines.objects.transfer.ambiguous_keys import as_path, is_ambiguous
 
 
 @pytest.mark.parametrize(
-    ("odd", "other"),
+    ("ambiguous", "other"),
     [
         ("a//b", "a/b"),
         ("a///b", "a/b"),
@@ -27,14 +27,14 @@ from engines.objects.transfer.ambiguous_keys import is_odd, plain
         ("back\\slash", "back/slash"),
     ],
 )
-def test_an_odd_name_is_known_with_the_one_it_may_be_taken_for(odd, other):
-    assert is_odd(odd)
-    assert plain(odd) == other
+def test_an_odd_name_is_known_with_the_one_it_may_be_taken_for(ambiguous, other):
+    assert is_ambiguous(ambiguous)
+    assert as_path(ambiguous) == other
 
 
 @pytest.mark.parametrize(
     "key", ["a", "a/b", "end/", "...", ".hidden", "x/.y", "x/..y", "a.", "a../b", "a b", " /x"]
 )
 def test_other_names_are_not_odd(key):
-    assert not is_odd(key)
-    assert plain(key) == key
+    assert not is_ambiguous(key)
+    assert as_path(key) == key

@@ -1,0 +1,61 @@
+"""One object read on both sides, and what differs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from engines.aws import translated
+from engines.objects.errors import IntegrityError, affects_every_object, reason_of
+from engines.objects.manifest import Record
+from engines.objects.plan.model import ObjectPair
+from engines.objects.s3 import Attributes, Found, Store, read
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectDiff:
+    """What reading an object on both sides gave: a proof, where they differ, or why it was not read."""
+
+    pair: ObjectPair
+    record: Record | None = None
+    differs: str = ""
+    failure: str = ""
+
+
+def diff_object(source: Store, target: Store, pair: ObjectPair) -> ObjectDiff:
+    """Read an object on both sides. Raises ``AwsError`` for what every object would meet."""
+    try:
+        (ours, digest), (theirs, found) = read(source, pair.key), read(target, pair.key)
+    except (BotoCoreError, ClientError, IntegrityError) as error:
+        if affects_every_object(error):
+            with translated(f"reading {source.name} and {target.name}"):
+                raise
+        return ObjectDiff(pair, failure=reason_of(error))
+    where = differing(description(ours, digest, as_target=True), description(theirs, found))
+    if where:
+        return ObjectDiff(pair, differs=", ".join(where))
+    attributes = ours.attributes.for_target().to_data()
+    record = Record(
+        pair.key, ours.size, digest, ours.etag, ours.modified, theirs.etag, theirs.modified, attributes
+    )
+    return ObjectDiff(pair, record=record)
+
+
+def description(found: Found, digest: str, *, as_target: bool = False) -> dict[str, Any]:
+    """Return what has to be the same on both sides; ``carried``: as it would be written to a target."""
+    attributes: Attributes = found.attributes.for_target() if as_target else found.attributes
+    return {"size": found.size, "sha256": digest, **flat(attributes.to_data())}
+
+
+def flat(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a manifest's attributes as parts to compare: each header by its name, metadata, tags."""
+    names = {name: attributes[name] for name in ("metadata", "tags") if name in attributes}
+    return names | dict(attributes.get("headers", {}))
+
+
+def differing(source: Mapping[str, object], target: Mapping[str, object]) -> list[str]:
+    """Return the names of the parts in which two descriptions of an object differ (size, metadata …)."""
+    return sorted(name for name in source.keys() | target.keys() if source.get(name) != target.get(name))
