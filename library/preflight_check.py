@@ -267,8 +267,7 @@ import os
 from ansible.module_utils.basic import AnsibleModule
 
 from engines.contract import finish
-from engines.preflight import configuration, prerequisites, shape
-from engines.preflight.model import Settings
+from engines.preflight import Settings, configuration
 
 _STRINGS = (
     *(
@@ -329,7 +328,7 @@ class _Tolerant(AnsibleModule):
 
     def _load_params(self) -> None:
         super()._load_params()
-        self.misshapen = shape.take_wrong(self.params, _CHECKED)
+        self.misshapen = configuration.take_wrong(self.params, _CHECKED)
 
 
 def main() -> None:
@@ -347,11 +346,11 @@ def main() -> None:
     def check() -> dict[str, object]:
         settings = Settings.from_options(module.params)
         if module.params["scope"] == "prerequisites":
-            facts = prerequisites.check(settings, os.environ, names)
+            facts = check.check(settings, os.environ, names)
             for one in facts["not_asked"] if settings.real_account else ():
                 module.warn(f"AWS did not say {one}")
             return {"changed": False, "facts": facts}
-        configuration.check(settings, os.environ, names, module.misshapen)
+        check.check(settings, os.environ, names, module.misshapen)
         return {"changed": False, "facts": {}}
 
     finish(module, check)

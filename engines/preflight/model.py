@@ -1,12 +1,10 @@
-"""What is checked, and how what is wrong with it is told: all of it at once, by the variable's name."""
+"""What is checked, and what can be found wrong with it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
-
-from engines.errors import EngineError
 
 
 @dataclass(frozen=True)
@@ -77,37 +75,3 @@ Rule = Callable[[Settings], Iterator[Finding]]
 def is_reference(value: str) -> bool:
     """Say whether ``value`` names where a secret lives (``ssm:/name``, ``env:NAME``)."""
     return value.startswith(("ssm:", "env:"))
-
-
-class PreflightError(EngineError):
-    """Something is wrong before anything was touched; ``details`` lists the findings as dicts."""
-
-
-class ConfigurationWrongError(PreflightError):
-    """The configuration is wrong, whatever else is there."""
-
-
-class PrerequisitesError(PreflightError):
-    """The configuration may be right, but something that it needs is missing."""
-
-
-def renamed(findings: Sequence[Finding], names: Mapping[str, str]) -> list[Finding]:
-    """Return ``findings`` under the names by which an inventory sets the variables.
-
-    ``names`` maps a variable of ours to the inventory's; what follows a dot stays.
-    """
-
-    def inventory_name(variable: str) -> str:
-        base, dot, rest = variable.partition(".")
-        return names.get(base, base) + dot + rest
-
-    return [Finding(inventory_name(one.variable), one.what, one.remedy) for one in findings]
-
-
-def refuse(kind: type[PreflightError], headline: str, findings: Sequence[Finding]) -> None:
-    """Raise ``kind`` with every finding, one per line, unless there is none."""
-    if not findings:
-        return
-    lines = "".join(f"\n- {one}" for one in findings)
-    details = [{"variable": one.variable, "what": one.what, "remedy": one.remedy} for one in findings]
-    raise kind(f"{headline} Nothing has been touched.{lines}", details=details)

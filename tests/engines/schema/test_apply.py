@@ -205,7 +205,7 @@ import os, sys
 from pathlib import Path
 from engines.postgres.session import connection
 from engines.schema.model import Options
-from engines.schema.upgrade import upgrade
+from engines.schema.apply import upgrade
 
 database, options = connection.parse(os.environ["ADDRESS"]), Options(config=Path(sys.argv[1]))
 result = upgrade(database, options, check=False, emit=lambda *a, **k: None)

@@ -6,8 +6,9 @@ import os
 import boto3
 import pytest
 
-from engines.preflight import prerequisites
-from engines.preflight.model import PrerequisitesError, Settings
+from engines.preflight.errors import PrerequisitesError
+from engines.preflight.model import Settings
+from engines.preflight.prerequisites import checks, source
 
 CANARY = "canary-3c9d"
 
@@ -43,12 +44,12 @@ def ready(aws, postgres_server, object_store, tmp_path_factory):
 
 
 def _find(settings):
-    findings, _ = prerequisites.find(settings, os.environ)
+    findings, _ = checks.find(settings, os.environ)
     return findings
 
 
 def test_with_all_prerequisites_it_passes_and_returns_facts(ready):
-    facts = prerequisites.check(ready, os.environ, {})
+    facts = checks.check(ready, os.environ, {})
 
     assert facts["account_id"] == "000000000000"
     assert facts["source_postgres"] >= 15
@@ -104,9 +105,9 @@ def test_each_thing_that_is_missing_is_told_by_its_variable(ready, fault, variab
     [("SOURCE_POSTGRES", 99, "the oldest that can be moved"), ("TARGET_POSTGRES", 9, "newer than the new")],
 )
 def test_a_database_of_another_age_is_told(ready, monkeypatch, constant, version, said):
-    monkeypatch.setattr(prerequisites, constant, version)
+    monkeypatch.setattr(source, constant, version)
     # Production's rule, with endpoints that the guard lets pass.
-    monkeypatch.setattr(prerequisites.endpoints, "find", lambda *_: [])
+    monkeypatch.setattr(checks, "find_wrong_addresses", lambda *_: [])
 
     findings = _find(dataclasses.replace(ready, target="aws", name="preflight"))
 
@@ -115,7 +116,7 @@ def test_a_database_of_another_age_is_told(ready, monkeypatch, constant, version
 
 
 def test_client_programs_that_cannot_read_the_source_are_reported(ready, monkeypatch):
-    monkeypatch.setattr(prerequisites.client_tools, "_folders", lambda _: iter(()))
+    monkeypatch.setattr(source.client_tools, "_folders", lambda _: iter(()))
 
     (finding,) = _find(ready)
 
@@ -146,7 +147,7 @@ def test_everything_is_told_at_once(ready):
     )
 
     with pytest.raises(PrerequisitesError) as caught:
-        prerequisites.check(bad, os.environ, {"preflight_account_id": "platform_account_id"})
+        checks.check(bad, os.environ, {"preflight_account_id": "platform_account_id"})
 
     lines = str(caught.value).splitlines()
     assert lines[0] == "Prerequisites are missing. Nothing has been touched."
@@ -161,7 +162,7 @@ def test_a_refused_address_is_never_connected_to(ready):
     # Reserved for documentation: a connection would fail, and be told as unreachable as well.
     outside = dataclasses.replace(ready, endpoints=[{"variable": "v", "url": "http://203.0.113.7"}])
 
-    findings, facts = prerequisites.find(outside, os.environ)
+    findings, facts = checks.find(outside, os.environ)
 
     assert [finding.variable for finding in findings] == ["v"]
     assert "outside this machine" in findings[0].what

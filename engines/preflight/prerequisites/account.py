@@ -10,9 +10,9 @@ from botocore.config import Config
 
 from engines.aws import AwsError, translated
 from engines.errors import EngineError
-from engines.preflight import quotas
-from engines.preflight.clients import Cloud, Question
 from engines.preflight.model import Finding, Settings
+from engines.preflight.prerequisites import quotas
+from engines.preflight.prerequisites.clients import Cloud, Question
 
 # In each partition a region that nobody can switch off: it answers for those that can be.
 _HOMES = (("us-gov-", "us-gov-west-1"), ("cn-", "cn-north-1"), ("eusc-", "eusc-de-east-1"))

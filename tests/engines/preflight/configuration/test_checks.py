@@ -4,8 +4,9 @@ import dataclasses
 
 import pytest
 
-from engines.preflight import configuration
-from engines.preflight.model import ConfigurationWrongError, Finding, Settings
+from engines.preflight.configuration import checks
+from engines.preflight.errors import ConfigurationWrongError
+from engines.preflight.model import Finding, Settings
 
 CANARY = "canary-7b1e"
 
@@ -75,7 +76,7 @@ PRODUCTION = dataclasses.replace(
 
 @pytest.mark.parametrize(("settings", "environment"), [(LOCAL, EMULATED), (PRODUCTION, {})])
 def test_a_good_configuration_passes(settings, environment):
-    assert configuration.find(settings, environment, {}) == []
+    assert checks.find(settings, environment, {}) == []
 
 
 def _store(**changes):
@@ -205,7 +206,7 @@ BAD_IN_PRODUCTION = [
     ],
 )
 def test_each_fault_is_told_by_its_variable_and_without_a_secret(settings, environment, fault, variable):
-    findings = configuration.find(dataclasses.replace(settings, **fault), environment, {})
+    findings = checks.find(dataclasses.replace(settings, **fault), environment, {})
 
     assert [finding.variable for finding in findings] == [variable]
     assert findings[0].remedy
@@ -214,7 +215,7 @@ def test_each_fault_is_told_by_its_variable_and_without_a_secret(settings, envir
 
 @pytest.mark.parametrize("target", ["", "prod"])
 def test_without_a_target_nothing_else_is_checked(target):
-    findings = configuration.find(dataclasses.replace(PRODUCTION, target=target, cpu=1), {}, {})
+    findings = checks.find(dataclasses.replace(PRODUCTION, target=target, cpu=1), {}, {})
 
     assert [finding.variable for finding in findings] == ["preflight_target"]
 
@@ -227,7 +228,7 @@ def test_what_was_left_out_for_its_type_is_not_told_as_missing():
     left_out = dataclasses.replace(PRODUCTION, cpu=0, database={**PRODUCTION.database, "name": None}, name="")
 
     with pytest.raises(ConfigurationWrongError) as caught:
-        configuration.check(left_out, {}, {}, misshapen)
+        checks.check(left_out, {}, {}, misshapen)
 
     assert [one["variable"] for one in caught.value.details] == [
         "preflight_cpu",
@@ -245,7 +246,7 @@ def test_everything_is_told_at_once_under_the_inventorys_names():
     }
 
     with pytest.raises(ConfigurationWrongError) as caught:
-        configuration.check(wrong, EMULATED, names)
+        checks.check(wrong, EMULATED, names)
 
     lines = str(caught.value).splitlines()
     assert lines[0] == "The configuration is wrong. Nothing has been touched."
@@ -261,4 +262,4 @@ def test_everything_is_told_at_once_under_the_inventorys_names():
 def test_what_is_not_given_and_not_needed_is_not_checked():
     sparse = dataclasses.replace(LOCAL, database={}, secrets=None, log_retention_days=None, egress="")
 
-    assert configuration.find(sparse, EMULATED, {}) == []
+    assert checks.find(sparse, EMULATED, {}) == []

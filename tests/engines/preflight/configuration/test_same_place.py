@@ -2,14 +2,14 @@
 
 import pytest
 
-from engines.preflight import same
+from engines.preflight.configuration import same_place
 from engines.preflight.model import Settings
 
 AWS = {"AWS_ENDPOINT_URL": "http://127.0.0.1:14566"}
 
 
 def _variables(settings, environment=AWS):
-    return [finding.variable for finding in same.find(settings, environment)]
+    return [finding.variable for finding in same_place.find(settings, environment)]
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,19 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 
-from engines.preflight import account, compute, endpoints, managed, profiles, same, sources, written
-from engines.preflight.model import ConfigurationWrongError, Finding, Settings, refuse, renamed
+from engines.preflight.configuration import (
+    account,
+    compute,
+    endpoints,
+    managed,
+    plaintext_secrets,
+    profiles,
+    same_place,
+    sources,
+)
+from engines.preflight.errors import ConfigurationWrongError
+from engines.preflight.model import Finding, Settings
+from engines.preflight.results import refuse, renamed
 from engines.runs import processes
 
 _HEADLINE = "The configuration is wrong."
@@ -36,7 +47,7 @@ def find(settings: Settings, environment: Mapping[str, str], profile: Mapping[st
         return [Finding("preflight_target", what, "Set emulator (the rehearsal) or aws.")]
     rules = (*account.RULES, *sources.RULES, *managed.RULES, *compute.RULES)
     findings = [finding for rule in rules for finding in rule(settings)]
-    findings += same.find(settings, environment)
+    findings += same_place.find(settings, environment)
     guarded = endpoints.find(settings, environment, profile)
     return findings + list(_beside(guarded, [one.variable for one in findings]))
 
@@ -51,11 +62,12 @@ def check(
 
     ``misshapen`` tells what was left out of ``settings`` for its type; that it is missing is not told again.
     """
+    command_line = processes.command(processes.playbook_above(os.getpid()))
     found = [
         *find(settings, environment, profiles.endpoint_section(environment)),
         *profiles.find(environment),
-        *written.in_files(settings, names),
-        *written.on_command_line(settings, processes.command(processes.playbook_above(os.getpid()))),
+        *plaintext_secrets.in_files(settings, names),
+        *plaintext_secrets.on_command_line(settings, command_line),
     ]
     told = [*misshapen, *_beside(found, [one.variable for one in misshapen])]
     refuse(ConfigurationWrongError, _HEADLINE, renamed(_causes(told), names))

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from engines.preflight import written
+from engines.preflight.configuration import plaintext_secrets
 from engines.preflight.model import Settings
 
 CANARY = "canary-5d20"
@@ -19,7 +19,7 @@ def _find(folder, text, target="aws"):
     file = folder / "group_vars" / "all" / "vault.yml"
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(text, encoding="utf-8")
-    return list(written.in_files(Settings(target=target, inventory_dir=str(folder)), NAMES))
+    return list(plaintext_secrets.in_files(Settings(target=target, inventory_dir=str(folder)), NAMES))
 
 
 PLAIN = [
@@ -49,7 +49,7 @@ def test_files_in_a_linked_folder_are_read(tmp_path):
     folder.mkdir()
     (folder / "common").symlink_to(shared)
 
-    (finding,) = written.in_files(Settings(target="aws", inventory_dir=str(folder)), NAMES)
+    (finding,) = plaintext_secrets.in_files(Settings(target="aws", inventory_dir=str(folder)), NAMES)
 
     assert finding.variable == PLAIN[2][1]
     assert "storage.yml" in finding.what
@@ -80,7 +80,7 @@ def test_the_rehearsals_passwords_are_no_secrets(tmp_path):
 
 def test_the_repositorys_own_inventory_is_clean():
     folder = Path(__file__).parents[3] / "inventories" / "production"
-    assert list(written.in_files(Settings(target="aws", inventory_dir=str(folder)), NAMES)) == []
+    assert list(plaintext_secrets.in_files(Settings(target="aws", inventory_dir=str(folder)), NAMES)) == []
 
 
 @pytest.mark.parametrize(
@@ -94,14 +94,16 @@ def test_the_repositorys_own_inventory_is_clean():
 def test_a_secret_on_the_command_line_is_told(given, variable):
     settings = Settings(target="aws", **given)
 
-    (finding,) = written.on_command_line(settings, ["ansible-playbook", "-e", f"x={CANARY}"])
+    (finding,) = plaintext_secrets.on_command_line(settings, ["ansible-playbook", "-e", f"x={CANARY}"])
 
     assert finding.variable == variable
     assert CANARY not in str(finding)
-    assert list(written.on_command_line(settings, ["ansible-playbook", "-e", "@file"])) == []
+    assert list(plaintext_secrets.on_command_line(settings, ["ansible-playbook", "-e", "@file"])) == []
 
 
 def test_a_reference_on_the_command_line_is_none():
     settings = Settings(target="aws", source_database="env:SOURCE", secrets=[{"name": "a", "value": "env:A"}])
 
-    assert list(written.on_command_line(settings, ["-e", "platform_source_database=env:SOURCE"])) == []
+    assert (
+        list(plaintext_secrets.on_command_line(settings, ["-e", "platform_source_database=env:SOURCE"])) == []
+    )

@@ -8,8 +8,8 @@ from typing import Any
 
 from engines.errors import ConfigurationError
 from engines.postgres.session import parse
+from engines.preflight.configuration.same_place import place
 from engines.preflight.model import Finding, Rule, Settings, is_reference
-from engines.preflight.same import place
 
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9-]*[a-z0-9]")
 # S3 keeps these for itself.

@@ -2,7 +2,7 @@
 
 import pytest
 
-from engines.preflight import shape
+from engines.preflight.configuration import types
 
 CANARY = "canary-90aa"
 SPECIFICATION = {
@@ -57,7 +57,7 @@ SPECIFICATION = {
 def test_each_wrong_type_is_told_and_left_out(name, value, variable, what):
     options = {"name": "kept", name: value}
 
-    (finding,) = shape.take_wrong(options, SPECIFICATION)
+    (finding,) = types.take_wrong(options, SPECIFICATION)
 
     assert (finding.variable, finding.what) == (variable, what)
     assert finding.remedy
@@ -82,5 +82,5 @@ def test_each_wrong_type_is_told_and_left_out(name, value, variable, what):
 def test_what_can_be_read_is_kept(name, value):
     options = {name: value}
 
-    assert shape.take_wrong(options, SPECIFICATION) == []
+    assert types.take_wrong(options, SPECIFICATION) == []
     assert options == {name: value}

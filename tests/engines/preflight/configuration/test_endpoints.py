@@ -2,7 +2,7 @@
 
 import pytest
 
-from engines.preflight import endpoints
+from engines.preflight.configuration import endpoints
 from engines.preflight.model import Settings
 
 EMULATED = {"AWS_ENDPOINT_URL": "http://127.0.0.1:14566"}

@@ -9,8 +9,8 @@ import botocore.session
 import pytest
 from botocore.config import Config
 
-from engines.preflight import cloud
 from engines.preflight.model import Settings
+from engines.preflight.prerequisites import account
 from tests.engines.preflight.fake_aws import ACCOUNT, FakeAws, as_json, failure, items, quota, result
 
 PATIENT = Config(connect_timeout=5, read_timeout=5, retries={"total_max_attempts": 1})
@@ -77,7 +77,7 @@ def profile(fake, monkeypatch, tmp_path):
 
 def _find(settings=PRODUCTION):
     facts = {}
-    return list(cloud.find(settings, facts, PATIENT)), facts
+    return list(account.find(settings, facts, PATIENT)), facts
 
 
 def test_an_account_with_room_passes_and_everything_is_asked(fake):
@@ -204,7 +204,7 @@ def test_an_emulated_account_is_not_asked_for_quotas(fake):
 
 
 def test_buckets_that_are_free_or_ours_are_fine_and_those_elsewhere_are_not(aws, monkeypatch):
-    s3 = cloud.Cloud(Settings(region="us-east-1"), PATIENT).client("s3")
+    s3 = account.Cloud(Settings(region="us-east-1"), PATIENT).client("s3")
     s3.create_bucket(Bucket="preflight-ours")
     settings = Settings(
         target="emulator",

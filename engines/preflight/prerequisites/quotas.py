@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from engines.aws import AwsError, translated
-from engines.preflight.clients import Cloud, Question
 from engines.preflight.model import Finding, Settings
+from engines.preflight.prerequisites.clients import Cloud, Question
 
 _STACK = "aws:cloudformation:stack-name"
 _CPU_UNITS = 1024  # of one vCPU

@@ -2,7 +2,7 @@
 
 import pytest
 
-from engines.preflight import profiles
+from engines.preflight.configuration import profiles
 
 
 @pytest.fixture

@@ -11,6 +11,9 @@ from botocore.config import Config
 from engines.aws import AwsError, client
 from engines.preflight.model import Finding, Settings
 
+PATIENCE = 3  # seconds for any one answer: preflight must be quick
+IMPATIENT = Config(connect_timeout=PATIENCE, read_timeout=PATIENCE, retries={"total_max_attempts": 1})
+
 Question = Callable[[], Iterator[Finding]]
 
 

@@ -1,0 +1,9 @@
+"""What can be seen to be wrong in the configuration alone. Nothing is connected to."""
+
+from engines.preflight.configuration.checks import check, find
+from engines.preflight.configuration.endpoints import find as find_wrong_addresses
+from engines.preflight.configuration.profiles import endpoint_section
+from engines.preflight.configuration.same_place import place
+from engines.preflight.configuration.types import take_wrong
+
+__all__ = ["check", "endpoint_section", "find", "find_wrong_addresses", "place", "take_wrong"]

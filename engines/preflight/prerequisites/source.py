@@ -1,0 +1,116 @@
+"""What must answer before anything is read: the source's database and object store, and every address."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+from botocore.config import Config
+
+from engines.aws import AwsError, client, translated
+from engines.errors import EngineError
+from engines.postgres.session import Address, client_tools, parse, session
+from engines.preflight.configuration import place
+from engines.preflight.model import Finding, Settings
+from engines.preflight.prerequisites.clients import IMPATIENT, PATIENCE
+from engines.references import resolve
+
+SOURCE_POSTGRES = 12  # the oldest whose rows can be compared
+TARGET_POSTGRES = 15
+
+_HTTP = 80
+_NOT_THERE = frozenset({"404", "NoSuchBucket"})
+_START = {
+    "emulator": "Start the rehearsal: `make stack-up`.",
+    "aws": "Check the address, and that this machine may reach it.",
+}
+
+
+def answering(settings: Settings) -> Iterator[Finding]:
+    """Whether something listens at each address."""
+    for one in settings.endpoints:
+        host, port = place(one["url"], _HTTP)
+        try:
+            socket.create_connection((host, port), timeout=PATIENCE).close()
+        except OSError as error:
+            reason = error.strerror or "no answer"
+            yield Finding(
+                one["variable"],
+                f"{host}:{port} cannot be reached ({reason})",
+                _START[settings.target],
+            )
+
+
+def database(settings: Settings, facts: dict[str, Any]) -> Iterator[Finding]:
+    """Whether the old database answers, and there are programs that can read it."""
+    try:
+        address = parse(resolve(settings.source_database), name="preflight_source_database")
+        patient = Address({"connect_timeout": str(PATIENCE), **address.parameters})
+        with session(patient, read_only=True, purpose="bmii-migrate preflight") as opened:
+            major = opened.info.server_version // 10000
+    except EngineError as error:
+        yield Finding("preflight_source_database", _sentence(error), error.remedy or _START[settings.target])
+        return
+    facts["source_postgres"] = major
+    # The rehearsal runs both databases with the one PostgreSQL that it finds on the machine.
+    target = TARGET_POSTGRES if settings.real_account else major
+    if major < SOURCE_POSTGRES:
+        yield Finding(
+            "preflight_source_database",
+            f"is PostgreSQL {major}, and {SOURCE_POSTGRES} is the oldest that can be moved",
+            f"Upgrade it to {SOURCE_POSTGRES} or later first.",
+        )
+        return
+    if major > target:
+        yield Finding(
+            "preflight_source_database",
+            f"is PostgreSQL {major}, newer than the new database's {target}",
+            "A database cannot be moved to an older version.",
+        )
+        return
+    try:
+        facts["pg_dump"] = client_tools.find(major, target).major
+    except EngineError as error:
+        yield Finding("pg_dump", error.what, error.remedy)
+
+
+def store(settings: Settings) -> Iterator[Finding]:
+    """Whether the old store answers, and has the buckets."""
+    store = settings.source_store
+    try:
+        s3 = client(
+            "s3",
+            endpoint_url=store["endpoint"],
+            aws_access_key_id=resolve(store["access_key"]),
+            aws_secret_access_key=resolve(store["secret_key"]),
+            region_name=store["region"],
+            # Stores older than SDK checksums answer 400 to them.
+            config=IMPATIENT.merge(
+                Config(
+                    request_checksum_calculation="when_required",
+                    response_checksum_validation="when_required",
+                    s3={"addressing_style": "path"},
+                )
+            ),
+        )
+    except EngineError as error:
+        yield Finding("preflight_source_store", _sentence(error), error.remedy)
+        return
+    for name in settings.source_buckets:
+        try:
+            with translated(f"bucket {name}"):
+                s3.head_bucket(Bucket=name)
+        except AwsError as error:
+            if error.code in _NOT_THERE:
+                yield Finding(
+                    "preflight_source_buckets", f"the old store has no bucket {name!r}", "Correct the name."
+                )
+                continue
+            remedy = "Check the two keys." if error.code else _START[settings.target]
+            yield Finding("preflight_source_store", _sentence(error), remedy)
+            return
+
+
+def _sentence(error: EngineError) -> str:
+    return f"{error.subject}: {error.what}" if error.subject else error.what
