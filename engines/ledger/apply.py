@@ -14,6 +14,7 @@ from engines.ledger.errors import LedgerError
 from engines.ledger.fingerprint import fingerprint
 from engines.ledger.lock import Lock
 from engines.ledger.model import FAILED, RUNNING, State, outcome_of, stamp
+from engines.ledger.standing import Event
 from engines.ledger.store import Document, Store
 from engines.runs import Owner
 
@@ -27,7 +28,8 @@ class Opening:
 
     ``inputs`` is what the run was configured with; only its fingerprint is kept. ``break_lock`` names the run
     (or its ``user@host``) whose stale lock may be broken, ``unfreeze`` the ``environment`` whose data may be
-    changed although it serves users.
+    changed although it serves users. ``seen`` asks the service what users saw of it (one of
+    ``standing.SEEN``); it is called unless the ledger says that they are served.
     """
 
     phase: str
@@ -39,6 +41,7 @@ class Opening:
     inputs: Mapping[str, Any] = field(default_factory=dict)
     break_lock: str = ""
     unfreeze: str = ""
+    seen: Callable[[], Event] | None = None
 
     @property
     def thaws(self) -> bool:
@@ -85,6 +88,8 @@ def open_phase(store: Store, opening: Opening) -> State:
 
     def change(state: State) -> State:
         known = state if broken is None else state.interrupted(broken.run_id, now)
+        if opening.seen is not None and not known.live_since:
+            known = known.after(opening.seen(), now)
         known.check_order(opening.phase)
         return known.started(opening.phase, opening.run_id, now)
 
@@ -120,6 +125,12 @@ def close_phase(
     if outcome == FAILED:
         end_run(store, run_id, owner=owner)
     return state
+
+
+def note(store: Store, run_id: str, *, owner: Owner, event: Event) -> State:
+    """Record what has become of the way to the users, when it happens. Only the run that works may."""
+    held = lock.verify(store, owner, run_id)
+    return _update(store, held, lambda state: state.after(event, stamp(time.time())))
 
 
 def end_run(store: Store, run_id: str, *, owner: Owner) -> bool:

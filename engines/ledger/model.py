@@ -7,10 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from engines.ledger import standing
 from engines.ledger.errors import OrderError
+from engines.ledger.standing import Event, Standing
 
 SUCCEEDED, FAILED, RUNNING, INTERRUPTED = "succeeded", "failed", "running", "interrupted"
-# The phase after which users are served: from then on the data phases leave the target alone.
+# The phase that lets users in. When they are, the data phases leave the target alone: see ``standing``.
 GOING_LIVE = "deploy"
 # What ends all that: afterwards the new world is empty again, and no phase has been run.
 TEARDOWN = "teardown"
@@ -26,14 +28,16 @@ _NEEDS = {
 
 @dataclass(frozen=True)
 class State:
-    """The latest record of each phase, and since when the new world has served users (empty: not yet).
+    """The latest record of each phase, and since when the target has served users (empty: not yet).
 
-    ``token`` is that of the lock under which it was last written.
+    ``asked_since`` is when the service was last told to take a release that no user was seen to get yet,
+    empty if that is known. ``token`` is that of the lock under which it was last written.
     """
 
     phases: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     live_since: str = ""
     token: int = 0
+    asked_since: str = ""
 
     @property
     def outputs(self) -> dict[str, Any]:
@@ -44,19 +48,44 @@ class State:
         return merged
 
     @property
+    def standing(self) -> Standing:
+        """Whether users are served."""
+        if self.live_since:
+            return "live"
+        return "going live" if self.asked_since else "not live"
+
+    @property
     def frozen(self) -> bool:
-        """Whether the target may hold users' own data: live, or a deployment was cut off half-way."""
-        cut_off = self.phases.get(GOING_LIVE, {}).get("outcome") in {RUNNING, INTERRUPTED}
-        return bool(self.live_since) or cut_off
+        """Return whether the target may hold users' own data."""
+        return standing.freezes(self.standing)
+
+    def after(self, event: Event, now: str) -> State:
+        """Return the state once ``event`` has happened: see ``standing.TRANSITIONS``."""
+        found = standing.after(self.standing, event)
+        return replace(
+            self,
+            live_since=(self.live_since or now) if found == "live" else "",
+            asked_since=(self.asked_since or now) if found == "going live" else "",
+        )
 
     @classmethod
     def from_body(cls, body: Mapping[str, Any]) -> State:
         """Read ``state.json``."""
-        return cls(body.get("phases", {}), body.get("live_since", ""), int(body.get("token", 0)))
+        return cls(
+            body.get("phases", {}),
+            body.get("live_since", ""),
+            int(body.get("token", 0)),
+            body.get("asked_since", ""),
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as JSON-able data."""
-        return {"phases": self.phases, "live_since": self.live_since, "token": self.token}
+        return {
+            "phases": self.phases,
+            "live_since": self.live_since,
+            "asked_since": self.asked_since,
+            "token": self.token,
+        }
 
     def started(self, phase: str, run_id: str, now: str) -> State:
         """Return the state with ``phase`` running; what it handed on earlier stays until it succeeds anew."""
@@ -71,9 +100,11 @@ class State:
         if outcome == SUCCEEDED:
             record.update(result)
             if phase == TEARDOWN:
-                return replace(self, phases={phase: record}, live_since="")
-        goes_live = phase == GOING_LIVE and outcome == SUCCEEDED and not self.live_since
-        return replace(self._with(phase, record), live_since=now if goes_live else self.live_since)
+                return replace(self, phases={phase: record}).after("torn down", now)
+        state = self._with(phase, record)
+        if phase != GOING_LIVE:
+            return state
+        return state.after("succeeded" if outcome == SUCCEEDED else "failed", now)
 
     def interrupted(self, run_id: str, now: str) -> State:
         """Return the state after ``run_id`` was cut off: what it had begun has not ended by itself."""
@@ -82,7 +113,8 @@ class State:
             for name, record in self.phases.items()
             if record.get("run_id") == run_id and record.get("outcome") == RUNNING
         }
-        return replace(self, phases={**self.phases, **cut_off})
+        state = replace(self, phases={**self.phases, **cut_off})
+        return state.after("cut off", now) if GOING_LIVE in cut_off else state
 
     def check_order(self, phase: str) -> None:
         """Raise ``OrderError`` unless what ``phase`` builds on has succeeded; once live, it did before.

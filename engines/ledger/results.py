@@ -25,12 +25,18 @@ def report(store: Store, runs: int) -> dict[str, Any]:
 
 def summary(state: State, lock: Mapping[str, Any], runs: Sequence[Mapping[str, Any]]) -> list[str]:
     """Return the lines that ``playbooks/status.yml`` shows."""
-    lines = [f"live since: {state.live_since or 'not live yet'}", f"lock: {_lock_line(lock)}", ""]
+    lines = [f"live since: {_live_since(state)}", f"lock: {_lock_line(lock)}", ""]
     lines += table(("PHASE", "OUTCOME", "STARTED", "ENDED", "RUN"), _phase_rows(state.phases))
     if runs:
         rows = [_run_row(run) for run in runs]
         lines += ["", *table(("RUN", "OUTCOME", "STARTED", "ENDED", "OWNER", "INPUTS", "COMMAND"), rows)]
     return lines
+
+
+def _live_since(state: State) -> str:
+    if state.standing == "going live":
+        return f"not known yet; the service was told to serve at {state.asked_since}"
+    return state.live_since or "not live yet"
 
 
 def _lock(document: Document) -> dict[str, Any]:

@@ -27,21 +27,15 @@ def test_a_failed_phase_keeps_what_it_handed_on_before() -> None:
     assert state.phases["container"]["outcome"] == "failed"
 
 
-def test_the_target_is_frozen_from_the_first_deployment_on() -> None:
-    state = State()
+def test_the_target_is_frozen_from_the_moment_its_service_is_told_to_serve():
+    state = State().started("deploy", "r1", "t1")
     assert not state.frozen
-    assert state.started("deploy", "r1", "t1").frozen, "a deployment that was cut off may have served users"
-    assert state.started("deploy", "r1", "t1").interrupted("r1", "t2").frozen
-    live = state.started("deploy", "r1", "t1").ended("deploy", SUCCEEDED, "t2", {})
-    assert live.live_since == "t2"
-    again = live.started("deploy", "r2", "t3").ended("deploy", FAILED, "t4", {})
-    assert again.live_since == "t2"
+    assert state.after("asked", "t2").frozen
+    live = state.after("asked", "t2").ended("deploy", SUCCEEDED, "t3", {})
+    assert (live.live_since, live.asked_since) == ("t3", "")
+    again = live.started("deploy", "r2", "t4").ended("deploy", FAILED, "t5", {})
+    assert again.live_since == "t3"
     assert again.frozen
-
-
-def test_a_first_deployment_that_failed_does_not_freeze() -> None:
-    state = State().started("deploy", "r1", "t1").ended("deploy", FAILED, "t2", {})
-    assert not state.frozen
 
 
 def test_only_what_the_run_had_begun_is_interrupted() -> None:

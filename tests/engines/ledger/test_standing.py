@@ -1,0 +1,119 @@
+"""What counts as live, at every instant at which a run can be cut off."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, get_args
+
+import pytest
+
+from engines import ledger
+from engines.ledger import Opening, State, Store, standing
+from engines.ledger.model import FAILED, SUCCEEDED
+from engines.ledger.standing import SEEN, TRANSITIONS, Event, Standing
+from engines.runs import Owner
+
+US = Owner.of_this_run()
+
+
+class KillPoint(NamedTuple):
+    """The last thing that a first deployment did, what the service shows then, and what that means."""
+
+    done: str
+    seen: Event
+    standing: Standing
+
+
+# In the order of the deploy phase: each is cut off right after what it names.
+KILL_POINTS = (
+    KillPoint("opened", "absent", "not live"),
+    KillPoint("trial stood", "absent", "not live"),
+    KillPoint("fence raised", "absent", "not live"),
+    KillPoint("compared", "absent", "not live"),
+    KillPoint("fence made lasting", "absent", "not live"),
+    KillPoint("asked", "absent", "not live"),
+    KillPoint("service told", "starting", "going live"),
+    KillPoint("first task serves", "serving", "live"),
+    KillPoint("rollout failed", "absent", "not live"),
+    KillPoint("rollout completed", "serving", "live"),
+    KillPoint("serving", "serving", "live"),
+    KillPoint("smoke test refused", "serving", "live"),
+    KillPoint("succeeded", "serving", "live"),
+)
+# What each step has told the ledger; the others tell it nothing.
+TOLD: dict[str, Event] = {"asked": "asked", "serving": "serving", "succeeded": "succeeded"}
+
+
+def deployed_until(last: str) -> State:
+    """Return the state after a first deployment that got as far as ``last``."""
+    state = State().started("deploy", "r1", "t1")
+    for point in KILL_POINTS:
+        if point.done in TOLD and point.done != "succeeded":
+            state = state.after(TOLD[point.done], "t2")
+        if point.done == "succeeded":
+            state = state.ended("deploy", SUCCEEDED, "t3", {})
+        if point.done == last:
+            break
+    return state
+
+
+def test_the_table_is_whole() -> None:
+    assert set(TRANSITIONS) == set(get_args(Standing))
+    for moves in TRANSITIONS.values():
+        assert set(moves) == set(get_args(Event))
+        assert set(moves.values()) <= set(get_args(Standing))
+
+
+@pytest.mark.parametrize("point", KILL_POINTS, ids=lambda point: point.done)
+def test_a_deployment_that_is_cut_off_anywhere_is_what_users_saw_of_it(point: KillPoint) -> None:
+    cut_off = deployed_until(point.done).interrupted("r1", "t4")
+    assert cut_off.after(point.seen, "t5").standing == point.standing
+
+
+@pytest.mark.parametrize("point", KILL_POINTS[:-1], ids=lambda point: point.done)
+def test_so_is_one_that_fails_anywhere(point: KillPoint) -> None:
+    failed = deployed_until(point.done).ended("deploy", FAILED, "t4", {})
+    assert failed.after(point.seen, "t5").standing == point.standing
+
+
+@pytest.mark.parametrize("point", KILL_POINTS, ids=lambda point: point.done)
+def test_until_the_service_was_asked_nothing_that_may_be_users_is_touched(point: KillPoint) -> None:
+    """Where the ledger alone is known, data that may be users' are frozen; nothing else is."""
+    told = KILL_POINTS.index(next(one for one in KILL_POINTS if one.done == "asked"))
+    assert deployed_until(point.done).interrupted("r1", "t4").frozen == (KILL_POINTS.index(point) >= told)
+
+
+def test_a_first_deployment_that_was_cut_off_before_it_served_is_not_live() -> None:
+    state = State().started("deploy", "r1", "t1").interrupted("r1", "t2")
+    assert not state.after("absent", "t3").frozen, "what the source took since would be left behind"
+
+
+def test_a_first_deployment_that_failed_after_it_served_is_live() -> None:
+    state = State().started("deploy", "r1", "t1").after("asked", "t2").after("serving", "t3")
+    failed = state.ended("deploy", FAILED, "t4", {})
+    assert failed.frozen, "users' rows would be taken for a fault"
+    assert failed.live_since == "t3"
+
+
+def test_once_live_only_a_teardown_ends_it() -> None:
+    for event in set(get_args(Event)) - {"torn down"}:
+        assert standing.after("live", event) == "live"
+    for before in get_args(Standing):
+        assert standing.after(before, "torn down") == "not live"
+
+
+@pytest.mark.parametrize("seen", SEEN)
+def test_the_service_is_asked_when_a_phase_is_opened(store: Store, seen: Event) -> None:
+    opening = Opening("preflight", "run-1", US, seen=lambda: seen)
+    state = ledger.open_phase(store, opening)
+    assert state.standing == standing.after("not live", seen)
+    assert ledger.read(store) == state
+
+
+def test_a_service_that_is_known_to_serve_is_not_asked(store: Store) -> None:
+    def unreachable() -> Event:
+        raise AssertionError("it was asked")
+
+    ledger.open_phase(store, Opening("preflight", "run-1", US))
+    ledger.note(store, "run-1", owner=US, event="asked")
+    assert ledger.note(store, "run-1", owner=US, event="serving").standing == "live"
+    assert ledger.open_phase(store, Opening("preflight", "run-1", US, seen=unreachable)).standing == "live"
