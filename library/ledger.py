@@ -26,8 +26,11 @@ options:
       - V(opened) takes or renews the lock and records that O(phase) has started.
       - V(closed) records how O(phase) ended. A failure ends the run.
       - V(ended) records that the run has ended, and gives the lock back.
+      - V(releasing) records that the service is about to be told to serve users, V(serving) that it serves
+        them.
+      - V(watched) asks O(service) what users saw of it, and records that.
     type: str
-    choices: [read, opened, closed, ended]
+    choices: [read, opened, closed, ended, releasing, serving, watched]
     default: read
   phase:
     description: The phase that is opened or closed.
@@ -73,6 +76,12 @@ options:
     description: The name of the environment, to allow that its data are changed although it serves users.
     type: str
     default: ''
+  service:
+    description:
+      - The ECS service that users are served by, with its C(cluster) and C(name). Unless the ledger says that
+        users are served, V(opened), V(watched) and V(read) ask its deployments. Empty asks nothing.
+    type: dict
+    default: {}
   account_id:
     description: The only AWS account that may be changed. V(opened) refuses any other; empty asks nothing.
     type: str
@@ -126,7 +135,12 @@ outputs:
   returned: always
   type: dict
 live_since:
-  description: When the new world first served users; empty if it does not yet.
+  description: When the target first served users; empty if it does not yet.
+  returned: always
+  type: str
+standing:
+  description: V(not live), V(going live) (the service was told to serve, and nobody saw it serve yet) or
+    V(live).
   returned: always
   type: str
 frozen:
@@ -160,15 +174,22 @@ from ansible.module_utils.basic import AnsibleModule
 
 from engines import lease_keeper, ledger
 from engines.contract import finish
+from engines.ecs import traffic
+from engines.ecs.service import Clients
 from engines.ledger import State, Store
+from engines.ledger.standing import Event
 from engines.runs import Owner
+
+# What these states tell the ledger.
+_NOTED: dict[str, Event] = {"releasing": "asked", "serving": "serving"}
+_STATES = ["read", "opened", "closed", "ended", "releasing", "serving", "watched"]
 
 
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "bucket": {"type": "str", "required": True},
-            "state": {"type": "str", "choices": ["read", "opened", "closed", "ended"], "default": "read"},
+            "state": {"type": "str", "choices": _STATES, "default": "read"},
             "phase": {"type": "str"},
             "run_id": {"type": "str", "default": ""},
             "outcome": {"type": "str", "choices": ["succeeded", "failed"], "default": "failed"},
@@ -180,6 +201,7 @@ def main() -> None:
             "break_lock": {"type": "str", "default": ""},
             "environment": {"type": "str", "default": ""},
             "unfreeze": {"type": "str", "default": ""},
+            "service": {"type": "dict", "default": {}},
             "account_id": {"type": "str", "default": ""},
             "region": {"type": "str", "default": "us-east-1"},
             "tags": {"type": "dict", "default": {}},
@@ -188,7 +210,7 @@ def main() -> None:
         required_if=[
             ("state", "opened", ["phase"]),
             ("state", "closed", ["phase", "run_id"]),
-            ("state", "ended", ["run_id"]),
+            *(("state", state, ["run_id"]) for state in ("ended", *_NOTED)),
         ],
         supports_check_mode=True,
     )
@@ -202,8 +224,11 @@ def _run(options: dict[str, Any], *, check_mode: bool) -> dict[str, Any]:
         return _open(store, options, run_id, check_mode=check_mode)
     if options["state"] == "read" or check_mode:
         report = ledger.report(store, options["runs"])
-        return {**_answer(ledger.read(store), run_id), **report}
+        return {**_answer(_read(store, options), run_id), **report}
     owner = Owner.of_this_run()
+    if options["state"] in _NOTED or options["state"] == "watched":
+        event = _NOTED.get(options["state"]) or _seen(options["service"])
+        return _answer(ledger.note(store, run_id, owner=owner, event=event), run_id)
     if options["state"] == "ended":
         ledger.end_run(store, run_id, owner=owner)
         return _answer(ledger.read(store), run_id)
@@ -225,16 +250,29 @@ def _open(store: Store, options: dict[str, Any], run_id: str, *, check_mode: boo
         inputs=options["inputs"],
         break_lock=options["break_lock"],
         unfreeze=options["unfreeze"],
+        seen=(lambda: _seen(options["service"])) if options["service"] else None,
     )
     unfrozen = opening.thaws
     ledger.check_account(options["account_id"], first=not options["run_id"])
     tags = {**options["tags"], "RunId": run_id} if options["tags"] else {}
     changed = ledger.make_bucket(store, options["region"], tags=tags, check_mode=check_mode)
     if check_mode:
-        return _answer(ledger.read(store), run_id, changed=changed, unfrozen=unfrozen)
+        return _answer(_read(store, options), run_id, changed=changed, unfrozen=unfrozen)
     state = ledger.open_phase(store, opening)
     lease_keeper.ensure(store.bucket, run_id, opening.owner, opening.lease)
     return _answer(state, run_id, changed=changed, unfrozen=unfrozen)
+
+
+def _read(store: Store, options: dict[str, Any]) -> State:
+    """Return the state as the next run would find it: with what users saw of the service."""
+    state = ledger.read(store)
+    if state.live_since or not options["service"]:
+        return state
+    return state.after(_seen(options["service"]), "now")
+
+
+def _seen(service: dict[str, Any]) -> Event:
+    return traffic.seen(Clients(), service["cluster"], service["name"])
 
 
 def _answer(state: State, run_id: str, *, changed: bool = False, unfrozen: bool = False) -> dict[str, Any]:
@@ -244,6 +282,7 @@ def _answer(state: State, run_id: str, *, changed: bool = False, unfrozen: bool 
         "phases": state.phases,
         "outputs": state.outputs,
         "live_since": state.live_since,
+        "standing": state.standing,
         "frozen": state.frozen and not unfrozen,
         "unfrozen": unfrozen,
     }

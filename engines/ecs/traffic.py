@@ -1,0 +1,46 @@
+"""What users have seen of a service, read from its deployments."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+from engines.ecs import service
+from engines.ecs.service import Clients, Target
+
+Traffic = Literal["serving", "starting", "absent"]
+"""``serving``: a deployment took traffic. ``starting``: one is on its way. ``absent``: neither is so."""
+
+
+def seen(clients: Clients, cluster: str, name: str) -> Traffic:
+    """Ask the service and its target group. Only reads; a service that is not there is absent."""
+    found = service.describe(clients, cluster, name)
+    group = _target_group(found) if found else ""
+    targets = service.targets(clients, group) if found and group and _running(found) else ()
+    return judge(found, targets)
+
+
+def judge(found: Mapping[str, Any] | None, targets: Sequence[Target]) -> Traffic:
+    """Return what users have seen of the service ``found``, as ECS describes it, with its ``targets``.
+
+    A rollout is only completed once its tasks were healthy targets. Before that, and after one that failed,
+    a running task that is a healthy target has been sent requests.
+    """
+    if found is None or found["status"] == "INACTIVE":
+        return "absent"
+    states = {str(one.get("rolloutState", "")) for one in found.get("deployments", [])}
+    if "COMPLETED" in states:
+        return "serving"
+    behind_a_balancer = bool(_target_group(found))
+    if _running(found) and (not behind_a_balancer or any(one.state == "healthy" for one in targets)):
+        return "serving"
+    return "starting" if "IN_PROGRESS" in states and found["status"] == "ACTIVE" else "absent"
+
+
+def _running(found: Mapping[str, Any]) -> int:
+    return sum(int(one.get("runningCount") or 0) for one in found.get("deployments", []))
+
+
+def _target_group(found: Mapping[str, Any]) -> str:
+    balancers = found.get("loadBalancers") or []
+    return next((str(one["targetGroupArn"]) for one in balancers if one.get("targetGroupArn")), "")
