@@ -22,6 +22,15 @@ description:
     health.
   - Endpoint, region and credentials come from the environment (C(AWS_REGION), C(AWS_PROFILE) ...).
 options:
+  state:
+    description:
+      - V(released) lets users have the release.
+      - V(tried) registers it and runs one task of it apart from the service for O(trial_seconds), as
+        V(released) does too before it updates a service. For the time before the first release, when there
+        is something to be done between the two.
+    type: str
+    choices: [released, tried]
+    default: released
   cluster:
     description: The ECS cluster's name. In check mode, this and the other options may be empty where an
       earlier phase has yet to make what they name.
@@ -274,7 +283,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from engines.contract import finish
-from engines.ecs.apply import Order, Outcome, deploy, preview
+from engines.ecs.apply import Order, Outcome, deploy, preview, try_out
 from engines.ecs.inspection import Clients
 from engines.ecs.plan import Service
 from engines.ecs.scaling import Scaling
@@ -296,6 +305,7 @@ def main() -> None:
     """Read the contract, call the engine, return."""
     module = AnsibleModule(
         argument_spec={
+            "state": {"type": "str", "choices": ["released", "tried"], "default": "released"},
             "cluster": _TEXT,
             "service": _TEXT,
             "family": _TEXT,
@@ -343,7 +353,9 @@ def _run(options: dict[str, Any], check: bool) -> dict[str, Any]:
             for name, value in options.items()
         }
     order = _order(options)
-    outcome = preview(order, Clients()) if check else deploy(order, Clients())
+    if check:
+        return _result(preview(order, Clients()), order)
+    outcome = try_out(order, Clients()) if options["state"] == "tried" else deploy(order, Clients())
     return _result(outcome, order)
 
 

@@ -175,7 +175,7 @@ from ansible.module_utils.basic import AnsibleModule
 from engines import lease_keeper, ledger
 from engines.contract import finish
 from engines.ecs import traffic
-from engines.ecs.service import Clients
+from engines.ecs.inspection import Clients
 from engines.ledger import State, Store
 from engines.ledger.standing import Event
 from engines.runs import Owner

@@ -108,6 +108,25 @@ def deploy(order: Order, clients: Clients, tell: Emit = emit) -> Outcome:
     return replace(outcome, scaling=steps)
 
 
+def try_out(order: Order, clients: Clients, tell: Emit = emit) -> Outcome:
+    """Register the revision and run one task of it apart from the service, which stays as it is.
+
+    Nothing is tried where the service runs this very revision. Raises ``RolloutError`` when the task does not
+    stand its trial.
+    """
+    _insist(order)
+    start = time.monotonic()
+    current = inspection.current(clients, order.service.cluster, order.service.name, order.release.family)
+    steps = plan.make(order.release, order.service, current)
+    registering = replace(steps, actions=tuple(one for one in steps.actions if one.kind == "register"))
+    arn, _ = _apply(order, registering, current, clients, tell)
+    if not plan.runs(current.service, arn):
+        _try(order, arn, clients, tell)
+    found = planned(registering, current)
+    seconds = round(time.monotonic() - start, 1)
+    return replace(found, definition_arn=arn, seconds=seconds, text="one task stood its trial")
+
+
 def carry_out(order: Order, steps: Plan, current: Current, clients: Clients, tell: Emit) -> Outcome:
     """Do ``steps`` and wait until users have what ``order`` describes. Raises as ``deploy`` does."""
     start, began = time.monotonic(), datetime.now(UTC) - _SKEW
@@ -171,15 +190,7 @@ def _apply(
     arn, now = steps.definition_arn, current.service or {}
     for action in steps.actions:
         if action.kind == "update" and order.trial and arn != now["taskDefinition"]:
-            trial.run(
-                clients,
-                order.release,
-                order.service,
-                arn=arn,
-                seconds=order.trial,
-                wait=order.wait,
-                tell=tell,
-            )
+            _try(order, arn, clients, tell)
         tell(f"ecs.{action.kind}", text=action.text)
         request = dict(action.request)
         with translated(action.text):
@@ -194,6 +205,10 @@ def _apply(
             else:
                 clients.ecs.tag_resource(**request)
     return arn, now
+
+
+def _try(order: Order, arn: str, clients: Clients, tell: Emit) -> None:
+    trial.run(clients, order.release, order.service, arn=arn, seconds=order.trial, wait=order.wait, tell=tell)
 
 
 def _goal(order: Order, arn: str, deployment_id: str) -> Goal:

@@ -140,6 +140,12 @@ def is_there(service: Mapping[str, Any] | None) -> TypeGuard[Mapping[str, Any]]:
     return True
 
 
+def runs(service: Mapping[str, Any] | None, arn: str) -> bool:
+    """Return whether the service has completed its rollout of revision ``arn``."""
+    first = primary(service) if service is not None and service["status"] == "ACTIVE" else {}
+    return first.get("rolloutState") == "COMPLETED" and first.get("taskDefinition") == arn
+
+
 def setting_differences(wanted: Mapping[str, Any], service: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the top-level settings of ``wanted`` that the service has otherwise, and no others."""
     return tuple(key for key, value in wanted.items() if not _covers(service.get(key), value, key))

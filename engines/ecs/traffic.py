@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-from engines.ecs import service
-from engines.ecs.service import Clients, Target
+from engines.ecs import inspection
+from engines.ecs.inspection import Clients, Target
 
 Traffic = Literal["serving", "starting", "absent"]
 """``serving``: a deployment took traffic. ``starting``: one is on its way. ``absent``: neither is so."""
@@ -14,9 +14,9 @@ Traffic = Literal["serving", "starting", "absent"]
 
 def seen(clients: Clients, cluster: str, name: str) -> Traffic:
     """Ask the service and its target group. Only reads; a service that is not there is absent."""
-    found = service.describe(clients, cluster, name)
+    found = inspection.describe(clients, cluster, name)
     group = _target_group(found) if found else ""
-    targets = service.targets(clients, group) if found and group and _running(found) else ()
+    targets = inspection.targets(clients, group) if found and group and _running(found) else ()
     return judge(found, targets)
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from engines.ecs import traffic
-from engines.ecs.service import Target
+from engines.ecs.inspection import Target
 
 BALANCED = {"status": "ACTIVE", "loadBalancers": [{"targetGroupArn": "group"}]}
 HEALTHY, UNHEALTHY = Target("10.0.0.1", 8000, "healthy", ""), Target("10.0.0.1", 8000, "initial", "")

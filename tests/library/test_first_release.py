@@ -1,0 +1,65 @@
+"""A service that nobody was served by yet: what is tried first, and when it counts as live."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import uuid
+from pathlib import Path
+
+import pytest
+
+from engines.ledger import State, Store
+from tests.library.ecs_world import World
+
+LEDGER = Path(__file__).parents[2] / "library" / "ledger.py"
+
+
+@pytest.fixture
+def world(aws):
+    world = World(aws)
+    yield world
+    world.remove()
+
+
+def asked(world: World, bucket: str, **options) -> dict:
+    """Ask the ledger, which asks the service."""
+    arguments = {"bucket": bucket, "service": {"cluster": world.name, "name": world.name}, **options}
+    done = subprocess.run(
+        [sys.executable, LEDGER],
+        input=json.dumps({"ANSIBLE_MODULE_ARGS": arguments}),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return json.loads(done.stdout)
+
+
+def test_it_is_tried_without_being_there(world: World) -> None:
+    good, bad = world.image("good"), world.image("crash")
+    refused = world.call(image=bad, state="tried", trial_seconds=1)
+    assert "did not stand its trial" in refused["msg"]
+    tried = world.call(image=good, state="tried", trial_seconds=1)
+    assert (tried["changed"], tried["actions"]) == (True, [f"register a revision of {world.name}"])
+    assert world.ecs.list_services(cluster=world.name)["serviceArns"] == []
+    released = world.call(image=good)
+    assert released["actions"] == [f"create service {world.name}"]
+
+
+def test_what_users_saw_decides_and_not_how_the_phase_ended(world: World) -> None:
+    """A first release that served, and whose run was cut off or failed afterwards, is live."""
+    bucket = f"state-{uuid.uuid4().hex[:8]}"
+    store = Store(bucket)
+    store.create("us-east-1")
+    for outcome in ("running", "interrupted", "failed"):
+        body = State({"deploy": {"outcome": outcome}}).to_dict()
+        store.write("state.json", body, replacing=store.read("state.json"))
+        found = asked(world, bucket)
+        assert (found["standing"], found["frozen"]) == ("not live", False), outcome
+    assert world.call(image=world.image("good"))["changed"]
+    found = asked(world, bucket)
+    assert (found["standing"], found["frozen"]) == ("live", True)
+    opened = asked(world, bucket, state="opened", phase="preflight")
+    assert opened["standing"] == "live"
+    assert State.from_body(store.read("state.json").body).live_since
