@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 
-from tests.sweeps.objects_world import Bucket, Pair, client
+from tests.sweeps.objects_world import Bucket, BucketPair, client
 
 _NUMBERS = itertools.count(1)
 
@@ -53,4 +53,4 @@ def new_buckets(aws, object_clients):
 @pytest.fixture
 def object_pair(old_buckets, new_buckets, tmp_path):
     """Return a source on SeaweedFS and a target on MiniStack."""
-    return Pair(old_buckets(), new_buckets(), tmp_path)
+    return BucketPair(old_buckets(), new_buckets(), tmp_path)
