@@ -71,6 +71,11 @@ journey-docker: setup ## The journey in containers; BMII_INSTALL_DOCKER=1 instal
 .PHONY: test
 test: lint unit molecule journey journey-docker ## Everything that CI runs
 
+.PHONY: docs
+docs: setup ## Write the generated parts of the documentation anew, and build the site in build/site
+	@scripts/docs
+	@NO_MKDOCS_2_WARNING=1 mkdocs build --strict
+
 .PHONY: policy
 policy: setup ## Write docs/reference/operator-policy.json anew, from the template and the recorded calls
 	@scripts/policy

@@ -13,7 +13,7 @@ _HEAD = """\
 # The operator's policy
 
 [operator-policy.json](operator-policy.json) is what the one who runs the playbooks has to be allowed. How
-to use it: [production.md](../guides/production.md#the-operators-policy).
+to use it: [Credentials](../guides/credentials.md#the-operators-policy).
 
 Each statement has one source, by which its `Sid` begins:
 

@@ -83,9 +83,21 @@ def test_modules_are_documented(module: str) -> None:
 
 
 def test_the_reference_names_every_module_playbook_and_role() -> None:
-    reference = (ROOT / "docs/reference/playbooks.md").read_text(encoding="utf-8")
+    reference = "".join(
+        (ROOT / "docs/reference" / name).read_text(encoding="utf-8")
+        for name in ("playbooks.md", "modules.md")
+    )
     for name in [*MODULES, *ROLES, *PLAYBOOKS]:
-        assert f"`{name}`" in reference, f"docs/reference/playbooks.md does not name {name}"
+        assert f"`{name}`" in reference, f"docs/reference does not name {name}"
+
+
+def test_the_reference_names_every_tag() -> None:
+    reference = (ROOT / "docs/reference/playbooks.md").read_text(encoding="utf-8")
+    tags = {
+        tag for name in PLAYBOOKS for play in load(ROOT / "playbooks" / name) for tag in play.get("tags", [])
+    }
+    assert len(tags) > 10
+    assert [tag for tag in sorted(tags) if f"| `{tag}` |" not in reference] == []
 
 
 def test_nothing_hides_a_failure() -> None:
@@ -116,7 +128,7 @@ def _inventory_files() -> list[Path]:
 def test_every_variable_of_the_platform_is_documented() -> None:
     documents = "".join(
         (ROOT / "docs" / name).read_text(encoding="utf-8")
-        for name in ("guides/production.md", "reference/playbooks.md")
+        for name in ("guides/production.md", "reference/variables.md")
     )
     variables = {
         name for path in _inventory_files() for name in load(path) or {} if name.startswith("platform_")

@@ -1,0 +1,109 @@
+"""The pages say what is so: generated parts are current, and what they link to or name is there."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+TRACKED = subprocess.run(
+    ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
+    cwd=ROOT,
+    check=True,
+    capture_output=True,
+    text=True,
+).stdout.split()
+PAGES = [name for name in TRACKED if name.endswith(".md") and (ROOT / name).is_file()]
+FOLDERS = {name.split("/")[0] for name in TRACKED if "/" in name}
+FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"\]\(([^)\s#]*)(?:#([^)\s]*))?\)")
+# Where only a run makes the file, or the name is that of a pattern.
+NOT_TRACKED = re.compile(r"[*…<>{}]|\bNAME\b|vault\.yml$|bench/results")
+
+
+def text(name: str) -> str:
+    return FENCE.sub("", (ROOT / name).read_text(encoding="utf-8"))
+
+
+@cache
+def anchors(name: str) -> set[str]:
+    """Return the anchors that GitHub, and the site, give to a page's headings."""
+    found = set()
+    for heading in re.findall(r"^#+ (.*)$", text(name), re.MULTILINE):
+        plain = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading).lower()
+        found.add(re.sub(r"[^\w\- ]", "", plain.replace("`", "")).strip().replace(" ", "-"))
+    return found
+
+
+def test_generated_parts_are_current() -> None:
+    done = subprocess.run(
+        [sys.executable, "scripts/docs", "--check"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_links_lead_somewhere(name: str) -> None:
+    for target, anchor in LINK.findall(text(name)):
+        if "://" in target or target.startswith("mailto:"):
+            continue
+        path = ((ROOT / name).parent / target).resolve() if target else ROOT / name
+        assert path.exists(), f"{name} links to {target}, which is not there"
+        if anchor:
+            page = str(path.relative_to(ROOT))
+            assert anchor in anchors(page), f"{name} links to {target}#{anchor}; {page} has no such heading"
+
+
+@pytest.mark.parametrize("name", [page for page in PAGES if page != "CHANGELOG.md"])
+def test_paths_that_are_named_exist(name: str) -> None:
+    for path in re.findall(r"`([\w.-]+/[\w./*…<>{}-]+)`", text(name)):
+        if path.split("/")[0] not in FOLDERS or NOT_TRACKED.search(path):
+            continue
+        beside = (ROOT / name).parent / path
+        assert (ROOT / path).exists() or beside.exists(), f"{name} names {path}, which is not there"
+
+
+def test_make_targets_that_are_named_exist() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    targets = set(re.findall(r"^([a-z][a-z-]*):", makefile, re.MULTILINE))
+    for name in PAGES:
+        if name == "CHANGELOG.md":
+            continue
+        page = (ROOT / name).read_text(encoding="utf-8")
+        named = set(re.findall(r"(?:`|^\$ )make ([a-z][a-z-]+)", page, re.MULTILINE))
+        assert named - targets == set(), f"{name} names targets that make does not have"
+
+
+def test_source_and_target_have_one_pair_of_names() -> None:
+    words = re.compile(r"\b(?:old|new) world|told by name|\bhand(?:s|ed)? on\b|\bmends?\b", re.IGNORECASE)
+    for name in PAGES:
+        if name == "CHANGELOG.md" or name.startswith("roles/"):
+            continue
+        found = words.search((ROOT / name).read_text(encoding="utf-8"))
+        assert not found, f"{name} says {found.group(0)!r}"
+
+
+def test_the_execution_environment_has_what_the_playbooks_need() -> None:
+    wanted = yaml.safe_load((ROOT / "execution-environment.yml").read_text(encoding="utf-8"))
+    assert wanted["version"] == 3
+    files = {one["src"]: one["dest"] for one in wanted["additional_build_files"]}
+    assert {"requirements.lock", "pyproject.toml", "README.md", "engines"} <= set(files)
+    assert all((ROOT / one).exists() for one in files)
+    steps = "\n".join(wanted["additional_build_steps"]["append_base"])
+    assert "--require-hashes" in steps
+    assert "install --no-cache-dir --no-deps --no-build-isolation /opt/bmii" in steps
+
+
+def test_files_that_engines_read_are_installed_with_them() -> None:
+    data = {name for name in TRACKED if re.match(r"(engines|rehearsal)/.*\.(json|yml|sh)$", name)}
+    settings = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    assert data
+    assert '"*" = ["*.json", "*.yml"]' in settings
+    others = {name for name in data if name.endswith(".sh")}
+    assert all(name.startswith("rehearsal/docker/images/") for name in others)
