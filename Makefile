@@ -37,7 +37,7 @@ migrate-docker: setup ## The same in containers, on this machine's Docker engine
 	ansible-playbook -i inventories/docker playbooks/migrate.yml $(ANSIBLE)
 
 .PHONY: stack-up
-stack-up: setup ## Start the old world and the emulated AWS
+stack-up: setup ## Start the source and the emulated AWS target
 	ansible-playbook playbooks/stack_up.yml $(ANSIBLE)
 
 .PHONY: stack-down

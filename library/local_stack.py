@@ -7,11 +7,11 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 ---
 module: local_stack
-short_description: Start or remove the old world and the emulated AWS on this machine
+short_description: Start or remove the source and the AWS target of a rehearsal
 description:
-  - Keeps the old world (PostgreSQL, an S3 store, the service, filled with the reference data) and an emulated
+  - Keeps the source (PostgreSQL, an S3 store, the service, filled with the reference data) and an emulated
     AWS account with its own PostgreSQL, all on the loopback interface and below one folder.
-  - V(up) finishes whatever is missing, in any state; a stack that is up is left alone.
+  - V(up) finishes whatever is missing, in any state; a complete stack is unchanged.
   - V(down) ends every process of the stack, tasks of the emulated account too, and deletes the folder.
 options:
   state:
@@ -31,7 +31,7 @@ options:
     type: dict
     default: {}
   database:
-    description: C(name) of the database, and C(target_user), its new owner.
+    description: C(name) of the database, and C(target_user), its owner on the target.
     type: dict
     default: {}
   passwords:
@@ -42,16 +42,16 @@ options:
     default: {}
     suboptions:
       source_database:
-        description: That of the old database's superuser.
+        description: That of the source database's superuser.
         type: str
       target_database:
-        description: That of the new database's owner.
+        description: That of the target database's owner.
         type: str
       object_store:
-        description: The secret key of the old store.
+        description: The secret key of the source store.
         type: str
   buckets:
-    description: Buckets of the old store.
+    description: Buckets of the source store.
     type: list
     elements: str
     default: [raw, processed, artifacts, features]
@@ -60,7 +60,7 @@ options:
     type: str
     default: '000000000000'
   region:
-    description: Region of the emulated account and of the old store.
+    description: Region of the emulated account and of the source store.
     type: str
     default: us-east-1
   operator_policy:
@@ -75,18 +75,18 @@ options:
     default: {}
   subnet:
     description:
-      - A private range such as C(10.213.0.0/24). With it the old world, the account's tasks and its database
+      - A private range such as C(10.213.0.0/24). With it the source, the account's tasks and its database
         instances are containers of the Docker engine that C(DOCKER_HOST) names, in a network of that range.
       - Of the ports, C(service), C(source_postgres), C(object_store) and C(aws) are used.
     type: str
   source_revision:
-    description: Schema revision of the old world; C(head-1) is the one before the newest.
+    description: Schema revision of the source; C(head-1) is the one before the newest.
     type: str
     default: head-1
 author: BMII Migrate contributors (@bmii-migrate)
 attributes:
   check_mode:
-    description: Says whether the stack would be started or removed, and touches nothing.
+    description: Returns whether the stack would be started or removed, and touches nothing.
     support: full
   diff_mode:
     description: Shows the state of each program before and after.
@@ -144,13 +144,13 @@ from rehearsal import stack
 
 
 def run(module: AnsibleModule) -> dict[str, Any]:
-    """Bring the stack into the state that was asked for, or say what that would change."""
+    """Bring the stack into the state that was asked for, or return what that would change."""
     options = dict(module.params)
     state = options.pop("state")
     config = stack.read_config(options.pop("dir"), **options)
     before = stack.status(config)
     report = (
-        stack.plan(config, state) if module.check_mode or state == "status" else stack.bring(config, state)
+        stack.plan(config, state) if module.check_mode or state == "status" else stack.apply(config, state)
     )
     return {**asdict(report), "diff": {"before": before.programs, "after": report.programs}}
 

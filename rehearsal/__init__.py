@@ -1,4 +1,4 @@
-"""What stands in for AWS and for the source on one machine.
+"""The source and the AWS target of a rehearsal, on one machine.
 
 Used by the local inventory and by tests; production never imports it.
 """

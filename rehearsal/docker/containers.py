@@ -1,4 +1,4 @@
-"""The containers of a stack: the old world by ``service/compose.yml``, and the network of both worlds."""
+"""The containers of a stack: the source by ``service/compose.yml``, in a network shared with the target."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Containers:
 
     @property
     def project(self) -> str:
-        """Return the name of the network, and of the old world's compose project."""
+        """Return the name of the network, and of the source's compose project."""
         return f"bmii-rehearsal-{hashlib.sha256(str(self.stack).encode()).hexdigest()[:8]}"
 
     @property
@@ -62,9 +62,9 @@ class Containers:
         }
 
     def states(self) -> dict[str, str]:
-        """Return the state of each container of the old world, in a supervisor's words."""
+        """Return the state of each container of the source, in supervisor's words."""
         states = dict.fromkeys(SERVICES, "STOPPED")
-        with contextlib.suppress(RehearsalError), _told(f"containers of {self.project}"):
+        with contextlib.suppress(RehearsalError), _reported(f"containers of {self.project}"):
             found = client().containers.list(filters={"label": self._of_project}, ignore_removed=True)
             names = {one.labels.get("com.docker.compose.service") for one in found}
             states.update({name: "RUNNING" for name in SERVICES if name in names})
@@ -79,16 +79,16 @@ class Containers:
         self._create_network(engine)
 
     def start(self) -> None:
-        """Start the old world: database, store, and once they are there the service."""
+        """Start the source: database, store, and once they are there the service."""
         self._compose("up", "--detach", "--no-build")
 
     def ingest(self) -> None:
-        """Fill the old world with the reference data."""
+        """Fill the source with the reference data."""
         self._compose("exec", "-T", "bmii", "python3", "-m", "bmii", "ingest", _REFERENCE)
 
     def alive(self) -> bool:
-        """Say whether the old world may yet serve: a step that failed is not tried for ever."""
-        with _told(f"containers of {self.project}"):
+        """Return whether the source can still come to serve: a step that failed is not retried for ever."""
+        with _reported(f"containers of {self.project}"):
             found = client().containers.list(
                 all=True, filters={"label": self._of_project}, ignore_removed=True
             )
@@ -96,12 +96,12 @@ class Containers:
         return bool(found) and not any(codes)
 
     def remove(self) -> bool:
-        """Remove every container of the stack, its volumes and its network; say whether there was one."""
+        """Remove every container of the stack, its volumes and its network; return whether there was one."""
         from docker.errors import NotFound  # noqa: PLC0415
 
         engine, found = client(), 0
         of_stack = ({"label": self._of_project}, {"label": f"{STACK_LABEL}={self.stack}"})
-        with _told(f"containers of {self.project}"):
+        with _reported(f"containers of {self.project}"):
             for those in of_stack:
                 for one in engine.containers.list(all=True, filters=those, ignore_removed=True):
                     found += 1
@@ -148,7 +148,9 @@ class Containers:
             text = _COMPOSE.read_text(encoding="utf-8").replace("\nname: bmii\n", "\n")
             command = ["docker-compose", "-f", "-"]
         # Paths in the file are seen from its folder.
-        self._run("old world", [*command, "--project-name", self.project, *words], _COMPOSE.parent, text)
+        self._run(
+            "source containers", [*command, "--project-name", self.project, *words], _COMPOSE.parent, text
+        )
 
     def _run(
         self, what: str, command: Sequence[str], folder: Path = PROJECT, stdin: str | None = None
@@ -189,7 +191,7 @@ def address() -> str:
 
 
 @contextlib.contextmanager
-def _told(subject: str) -> Iterator[None]:
+def _reported(subject: str) -> Iterator[None]:
     """Raise what the engine refuses as ``RehearsalError``."""
     from docker.errors import DockerException  # noqa: PLC0415
 
@@ -198,7 +200,7 @@ def _told(subject: str) -> Iterator[None]:
     except DockerException as error:
         said = getattr(error, "explanation", None) or str(error)
         raise RehearsalError(
-            f"the engine refuses: {said}", subject=subject, remedy="Mend that and run the same command again."
+            f"the engine refuses: {said}", subject=subject, remedy="Fix that and run the same command again."
         ) from error
 
 

@@ -1,6 +1,6 @@
 """Docker in the place of the Fargate runner: tasks are containers of a real engine.
 
-It has the face of ``rehearsal.fargate.Engine``, so that ECS, and what is mended in it, need not know which
+It has the face of ``rehearsal.fargate.Engine``, so that ECS, and what is patched in it, need not know which
 of the two runs a task.
 """
 
@@ -56,7 +56,7 @@ class Container:
 
     @property
     def out_of_memory(self) -> bool:
-        """Say whether the kernel ended it because it took more memory than it may."""
+        """Return whether the kernel ended it because it took more memory than it may."""
         self._made.reload()
         return bool(self._made.attrs["State"].get("OOMKilled"))
 

@@ -1,4 +1,4 @@
-"""Serves the emulated account in this process until it is told to stop."""
+"""Serves the emulated account in this process until it is stopped."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rehearsal.emulator import patches
 
 def main() -> None:
     """Patch the emulator unless it is asked to be as it comes, and serve."""
-    if os.environ.get("BMII_EMULATOR_UNMENDED") != "1":
+    if os.environ.get("BMII_EMULATOR_UNPATCHED") != "1":
         patches.apply()
     app.main()
 

@@ -17,8 +17,6 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import IO, cast
 
-import zstandard
-
 from rehearsal.fargate.registry import Image, PullError, Registry
 
 _WHITEOUT = ".wh."
@@ -80,6 +78,8 @@ def _extract(blob: Path, root: Path) -> None:
         if magic[:2] == _GZIP:
             stream = cast("IO[bytes]", stack.enter_context(gzip.GzipFile(fileobj=raw)))
         elif magic == _ZSTD:
+            import zstandard  # noqa: PLC0415 - for such layers only: outsiders import the room for other things
+
             stream = cast("IO[bytes]", stack.enter_context(zstandard.ZstdDecompressor().stream_reader(raw)))
         archive = stack.enter_context(tarfile.open(fileobj=stream, mode="r|"))
         # Debian 12's Python 3.11.2 is older than tarfile's own filters: what may be unpacked is decided here.

@@ -26,8 +26,8 @@ class Program:
     """A long-running program.
 
     ``ports`` maps the name of each TCP port it listens on to its number; ``stop_signal`` asks it to end.
-    ``environment`` is all that it sees of the outside. ``ready`` says whether it can be used, ``alive`` the
-    same of one that was ready once, where that is cheaper to find out.
+    ``environment`` is its whole environment. ``ready`` returns whether it can be used; ``alive`` is a cheaper
+    check of a program that was ready once.
     """
 
     name: str
@@ -39,12 +39,12 @@ class Program:
     stop_signal: signal.Signals = signal.SIGTERM
 
     def answers(self) -> bool:
-        """Say whether a program that was ready once still serves."""
+        """Return whether a program that was ready once still serves."""
         return (self.alive or self.ready)()
 
 
 def minimal_environment(**more: str) -> dict[str, str]:
-    """Return the environment of a program that must not see ours. It is the same whoever calls."""
+    """Return an environment that has nothing of the caller's, for programs and their restarts."""
     return {"PATH": f"{Path(PYTHON).parent}:/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8", **more}
 
 
@@ -58,7 +58,7 @@ def free_ports(count: int) -> list[int]:
 
 
 def in_use(port: int) -> bool:
-    """Say whether something listens on ``port`` of the loopback interface."""
+    """Return whether something listens on ``port`` of the loopback interface."""
     with socket.socket() as one:
         one.settimeout(1)
         return one.connect_ex((LOOPBACK, port)) == 0
@@ -76,7 +76,7 @@ def not_started(name: str, why: str, log: Path) -> RehearsalError:
     """Return the error about a program that did not start, with the last lines of its log."""
     lines = last_lines(log)
     return RehearsalError(
-        f"{why}. Its last words: {' | '.join(lines[-3:])}" if lines else why,
+        f"{why}. The end of its log: {' | '.join(lines[-3:])}" if lines else why,
         subject=name,
         remedy=f"Read {log}.",
         details={"log": str(log), "last_lines": lines},

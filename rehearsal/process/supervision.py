@@ -31,14 +31,14 @@ class Supervisor:
         self._configuration = folder / "supervisor.conf"
 
     def is_alive(self) -> bool:
-        """Say whether it answers."""
+        """Return whether it answers."""
         try:
             return bool(self._call("getState")["statename"] == "RUNNING")
         except (OSError, xmlrpc.client.Error):
             return False
 
     def configured_for(self, programs: Iterable[Program]) -> bool:
-        """Say whether it was started with these very programs."""
+        """Return whether it was started with these very programs."""
         with contextlib.suppress(FileNotFoundError):
             return self._configuration.read_text(encoding="utf-8") == self._render(programs)
         return False
@@ -90,7 +90,7 @@ class Supervisor:
                 ) from fault
 
     def keeps(self, name: str) -> bool:
-        """Say whether a program runs or is about to; ``False`` when it ended or is given up."""
+        """Return whether a program runs or is about to; ``False`` when it ended or is given up."""
         return self.states().get(name) in KEPT
 
     def end(self) -> None:

@@ -148,7 +148,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def main() -> None:
-    """Record in this process until it is told to stop."""
+    """Record in this process until it is stopped."""
     port, upstream, file = sys.argv[1:4]
     recorder = Recorder(upstream, port=int(port))
     with Path(file).open("a", encoding="utf-8", buffering=1) as log:

@@ -36,7 +36,7 @@ def begin(folder: Path) -> None:
 
 
 def are_kept(folder: Path) -> bool:
-    """Say whether the server whose data are in ``folder`` keeps backups."""
+    """Return whether the server whose data are in ``folder`` keeps backups."""
     return (folder / _FIRST).exists()
 
 

@@ -65,7 +65,7 @@ class Emulator:
             (self.folder / part).mkdir(parents=True, exist_ok=True)
 
     def is_ready(self) -> bool:
-        """Say whether it serves."""
+        """Return whether it serves."""
         connection = http.client.HTTPConnection(LOOPBACK, self.port, timeout=5)
         try:
             connection.request("GET", "/_ministack/health")

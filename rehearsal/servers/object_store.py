@@ -1,4 +1,4 @@
-"""SeaweedFS: the old world's S3 store, on loopback, with its files in one folder."""
+"""SeaweedFS: the source's S3 store, on loopback, with its files in one folder."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _PROBE = "readiness-probe"
 
 @dataclass(frozen=True)
 class StorePorts:
-    """The ports of SeaweedFS: each of its five parts speaks HTTP, and gRPC beside it."""
+    """The ports of SeaweedFS: each of its five parts speaks HTTP, and gRPC on another."""
 
     s3: int
     master: int
@@ -98,7 +98,7 @@ class ObjectStore:
         )
 
     def is_ready(self) -> bool:
-        """Say whether an object can be written and removed: the API answers before its volumes are there."""
+        """Return whether an object can be written and removed: the API answers before it has volumes."""
         from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - as boto3, slow to load
 
         client = self.client()
@@ -113,7 +113,7 @@ class ObjectStore:
         return True
 
     def is_alive(self) -> bool:
-        """Say whether the API answers: without an S3 client, which takes half a second to load."""
+        """Return whether the API answers: without an S3 client, which takes half a second to load."""
         connection = http.client.HTTPConnection(LOOPBACK, self.ports.s3, timeout=5)
         try:
             connection.request("GET", "/status")
@@ -133,14 +133,14 @@ class ObjectStore:
 
     def remove_sockets(self) -> None:
         """Remove the socket files that SeaweedFS leaves in /tmp."""
-        ours = {str(port) for port in asdict(self.ports).values()}
+        ports = {str(port) for port in asdict(self.ports).values()}
         for socket in Path("/tmp").glob("seaweedfs-*.sock"):  # noqa: S108 - its place, not ours to choose
-            if socket.stem.rsplit("-", 1)[-1] in ours:
+            if socket.stem.rsplit("-", 1)[-1] in ports:
                 socket.unlink(missing_ok=True)
 
 
 def find_binary() -> Path:
-    """Return the program ``weed``, which lives beside our Python. Raises ``RehearsalError`` without it."""
+    """Return the program ``weed``, installed with our Python. Raises ``RehearsalError`` without it."""
     program = Path(PYTHON).parent / "weed"
     if not program.exists():
         raise RehearsalError("is not installed", subject="SeaweedFS (weed)", remedy="Run `make setup`.")

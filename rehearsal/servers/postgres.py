@@ -185,7 +185,7 @@ class PostgresServer:
         )
 
     def is_ready(self) -> bool:
-        """Say whether the server takes our connections (it, not another program on its port)."""
+        """Return whether the server takes our connections (it, not another program on its port)."""
         try:
             with psycopg.connect(self.url(), connect_timeout=2):
                 return True

@@ -1,4 +1,4 @@
-"""The old service: the platform itself, in development mode, and its data."""
+"""The source service: the platform itself, in development mode, and its data."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def program(python: str, port: int, settings: Mapping[str, str]) -> Program:
 
 
 def is_ready(port: int) -> bool:
-    """Say whether database, object store and model are all well, in the service's own words."""
+    """Return whether database, object store and model are all well, in the service's own words."""
     connection = http.client.HTTPConnection(LOOPBACK, port, timeout=10)
     try:
         connection.request("GET", "/health")

@@ -2,7 +2,7 @@
 
 from rehearsal.stack import operator_user
 from rehearsal.stack.config import MARK, TARGET, Ports, StackConfig, free_stack_ports, read_config
-from rehearsal.stack.lifecycle import Report, bring, down, plan, status, up
+from rehearsal.stack.lifecycle import Report, apply, down, plan, status, up
 from rehearsal.stack.operator_user import Operator
 
 __all__ = [
@@ -12,7 +12,7 @@ __all__ = [
     "Ports",
     "Report",
     "StackConfig",
-    "bring",
+    "apply",
     "down",
     "free_stack_ports",
     "operator_user",

@@ -53,7 +53,7 @@ class Passwords:
 class StackConfig:
     """A stack, wholly described. Two stacks with different folders and ports run side by side.
 
-    With a ``subnet`` the old world, tasks and database instances are containers, in a network of that range.
+    With a ``subnet`` the source, tasks and database instances are containers, in a network of that range.
     """
 
     folder: Path
@@ -85,7 +85,7 @@ class StackConfig:
 
     @property
     def source(self) -> PostgresServer:
-        """Return the old world's database server."""
+        """Return the source's database server."""
         password = self.passwords.source_database
         return PostgresServer(self.ports.source_postgres, self.folder / "source_postgres", password)
 
@@ -96,12 +96,12 @@ class StackConfig:
 
     @property
     def target_away(self) -> Path:
-        """Return the file that is there while the target's data are the server of an instance beside it."""
+        """Return the file that is there while the target's data belong to an instance of another name."""
         return self.folder / f"{TARGET}.away"
 
     @property
     def store(self) -> ObjectStore:
-        """Return the old world's object store."""
+        """Return the source's object store."""
         ports = self.ports
         http = (
             ports.object_store,
@@ -111,7 +111,7 @@ class StackConfig:
             ports.object_store + 1,
         )
         return ObjectStore(
-            StorePorts(*http, *(beside(port) for port in http)),
+            StorePorts(*http, *(grpc_port(port) for port in http)),
             self.folder / "object_store",
             secret_key=self.passwords.object_store,
             region=self.region,
@@ -127,7 +127,7 @@ class StackConfig:
             self.account_id,
             self.logs / "tasks",
             enforce=self.operator is not None,
-            # Instances in containers are restored by nobody.
+            # Instances in containers cannot be restored.
             target_port=0 if self.subnet else self.ports.target_postgres,
             engine=self.containers.emulator_settings() if self.containers else {},
         )
@@ -158,7 +158,7 @@ class StackConfig:
         return self.folder / "operator.cfg"
 
     def service_environment(self) -> dict[str, str]:
-        """Return the settings of the old service."""
+        """Return the settings of the source service."""
         return {
             "APP_ENV": "development",
             "DATABASE_URL": self.source.url(self.database, driver="psycopg2"),
@@ -204,7 +204,7 @@ class StackConfig:
 def free_stack_ports() -> Ports:
     """Return ports for another stack on this machine (for tests), below those that the kernel gives out."""
     for base in random.sample(range(20_000, 22_700, 10), k=200):
-        if not any(in_use(port) for one in range(base, base + 9) for port in (one, beside(one))):
+        if not any(in_use(port) for one in range(base, base + 9) for port in (one, grpc_port(one))):
             return Ports(
                 source_postgres=base,
                 target_postgres=base + 1,
@@ -218,7 +218,7 @@ def free_stack_ports() -> Ports:
     raise ConfigurationError("no free ports were found", subject="local_stack_ports")
 
 
-def beside(port: int) -> int:
+def grpc_port(port: int) -> int:
     """Return the gRPC port that belongs to an HTTP port."""
     return port + _GRPC if port + _GRPC <= _HIGHEST_PORT else port - _GRPC
 

@@ -21,9 +21,9 @@ from rehearsal.errors import RehearsalError
 from rehearsal.process import KEPT, Program, Supervisor, end_marked, in_use, marked
 from rehearsal.servers import service
 from rehearsal.stack.config import MARK, StackConfig, variable
-from rehearsal.stack.startup import InContainers, Raising
+from rehearsal.stack.startup import ContainerStartup, Startup
 
-_OURS = ".rehearsal-stack"
+_MARKER = ".rehearsal-stack"
 
 
 @dataclass(frozen=True)
@@ -46,30 +46,30 @@ def status(config: StackConfig) -> Report:
 
 
 def plan(config: StackConfig, state: str) -> Report:
-    """Return what ``bring`` would report for ``state`` (``up``, ``down``; any other: as it is now)."""
+    """Return what ``apply`` would report for ``state`` (``up``, ``down``; any other: as it is now)."""
     now = status(config)
     if state == "up":
-        _require_ours(config)
+        _require_own_folder(config)
         supervisor = _supervisor(config)
         complete = _is_complete(config, supervisor)
-        # Without its supervisor, what holds the ports may be our own, which `up` ends first.
+        # Without its supervisor, what holds the ports may be its own, which `up` ends first.
         if not complete and (supervisor.is_alive() or not marked(_mark(config))):
             _require_free_ports(config.programs(), supervisor)
         return replace(now, changed=not complete, programs=_running(config))
     if state == "down":
-        _require_ours(config)
+        _require_own_folder(config)
         return replace(now, changed=_is_there(config), programs=_stopped(config))
     return now
 
 
-def bring(config: StackConfig, state: str) -> Report:
+def apply(config: StackConfig, state: str) -> Report:
     """Bring the stack ``up`` or ``down``."""
     return up(config) if state == "up" else down(config)
 
 
 def up(config: StackConfig) -> Report:
     """Bring the stack up. Raises ``RehearsalError`` or ``ConfigurationError`` with what is in the way."""
-    _require_ours(config)
+    _require_own_folder(config)
     with _locked(config):
         supervisor = _supervisor(config)
         if _is_complete(config, supervisor):
@@ -77,28 +77,28 @@ def up(config: StackConfig) -> Report:
         if config.containers:
             client()  # without an engine nothing is begun
         began = monotonic()
-        raising = _raising(config, supervisor)
+        startup = _startup(config, supervisor)
         end_marked(config.step_mark)  # what an `up` that was killed had begun would be in our way
         programs = config.programs()
         if not (supervisor.is_alive() and supervisor.configured_for(programs.values())):
             supervisor.end()
         _require_free_ports(programs, supervisor)
         config.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        (config.folder / _OURS).touch()  # before anything else, so that a half-made folder is known as ours
+        (config.folder / _MARKER).touch()  # first, so that a half-made folder is known as a stack's
         for folder in (config.logs, config.folder / "done"):
             folder.mkdir(exist_ok=True)
         if not supervisor.is_alive():
-            with raising.timed("supervisor"):
+            with startup.timed("supervisor"):
                 supervisor.start(programs.values())
-        raising.run()
+        startup.run()
         config.done("stack").touch()
-        total = {**raising.seconds, "total": round(monotonic() - began, 2)}
+        total = {**startup.seconds, "total": round(monotonic() - began, 2)}
         return _report(config, changed=True, programs=_running(config), seconds=total)
 
 
 def down(config: StackConfig) -> Report:
     """End every process of the stack and delete its files. A stack that is not there stays so."""
-    _require_ours(config)
+    _require_own_folder(config)
     with _locked(config):
         there = _is_there(config)
         _supervisor(config).end()
@@ -135,21 +135,21 @@ def _is_complete(config: StackConfig, supervisor: Supervisor) -> bool:
     )
 
 
-def _raising(config: StackConfig, supervisor: Supervisor) -> Raising:
+def _startup(config: StackConfig, supervisor: Supervisor) -> Startup:
     if config.containers:
-        return InContainers(config, supervisor, config.containers)
-    return Raising(config, supervisor)
+        return ContainerStartup(config, supervisor, config.containers)
+    return Startup(config, supervisor)
 
 
 def _serves(config: StackConfig, containers: Containers) -> bool:
-    """Say whether the old world in containers is up: all of it, and its service in its own words."""
+    """Return whether the source in containers is up: all of it, and its service in its own words."""
     return set(containers.states().values()) == {"RUNNING"} and service.is_ready(config.ports.service)
 
 
-def _require_ours(config: StackConfig) -> None:
+def _require_own_folder(config: StackConfig) -> None:
     """Refuse a folder with files of somebody else, because ``down`` deletes it with all that is in it."""
     folder = config.folder
-    if folder.is_dir() and any(folder.iterdir()) and not (folder / _OURS).exists():
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / _MARKER).exists():
         raise RehearsalError(
             f"{folder} holds files that are not a stack's",
             subject="local_stack_dir",

@@ -1,4 +1,4 @@
-"""Raising a stack: every program at once, each step as soon as what it needs is there."""
+"""Starting a stack: every program at once, each step as soon as what it needs is there."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from rehearsal.stack.config import TARGET, StackConfig
 _START = 60.0  # seconds that a program may take to serve
 
 
-class Raising:
+class Startup:
     """One ``up`` at work. ``seconds`` is how long each step took; what was done before is not done again."""
 
     def __init__(self, config: StackConfig, supervisor: Supervisor) -> None:
@@ -32,12 +32,12 @@ class Raising:
     def run(self) -> None:
         """Do all steps. Raises ``RehearsalError`` for the first that fails."""
         with ThreadPoolExecutor(max_workers=4) as pool:
-            needed = [pool.submit(step) for step in (self._source, self._store)]
-            beside = [pool.submit(step) for step in (self._aws, self._target)]
-            for one in needed:
+            source = [pool.submit(step) for step in (self._source, self._store)]
+            target = [pool.submit(step) for step in (self._aws, self._target)]
+            for one in source:
                 one.result()
-            self._old_world()
-            for one in beside:
+            self._service()
+            for one in target:
                 one.result()
 
     def _source(self) -> None:
@@ -77,7 +77,7 @@ class Raising:
             config.target.create_role(config.target_user, config.passwords.target_database)
             config.target.create_database(config.database, owner=config.target_user)
 
-    def _old_world(self) -> None:
+    def _service(self) -> None:
         with self.timed("source_data"):
             self._once("data", self._ingest)
         with self.timed("service"):
@@ -118,8 +118,8 @@ class Raising:
         self.seconds[step] = round(monotonic() - began, 2)
 
 
-class InContainers(Raising):
-    """One ``up`` of a stack whose old world is ``containers``."""
+class ContainerStartup(Startup):
+    """One ``up`` of a stack whose source is ``containers``."""
 
     def __init__(self, config: StackConfig, supervisor: Supervisor, containers: Containers) -> None:
         super().__init__(config, supervisor)
@@ -132,7 +132,7 @@ class InContainers(Raising):
             containers.prepare()
         with ThreadPoolExecutor(max_workers=1) as pool:
             aws = pool.submit(self._aws)
-            with self.timed("old_world"):
+            with self.timed("source"):
                 containers.start()
             with self.timed("source_data"):
                 self._once("data", containers.ingest)

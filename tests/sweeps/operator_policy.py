@@ -12,7 +12,7 @@ import sys
 import pytest
 
 from engines.policy import compose, document
-from rehearsal.operator_jobs import JOBS, World
+from rehearsal.operator_jobs import JOBS, Rehearsal
 from rehearsal.process import PROJECT
 from rehearsal.stack import Operator, free_stack_ports, operator_user
 
@@ -23,25 +23,25 @@ pytestmark = pytest.mark.timeout(2 * 3600)
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory):
-    world = World(tmp_path_factory.mktemp("policy"), free_stack_ports(), POLICY)
-    started = world.play("stack_up")
+def rehearsal(tmp_path_factory):
+    rehearsal = Rehearsal(tmp_path_factory.mktemp("policy"), free_stack_ports(), POLICY)
+    started = rehearsal.play("stack_up")
     assert started.code == 0, started.output[-4000:]
-    world.fill()
-    yield world
-    world.play("stack_down")
+    rehearsal.fill()
+    yield rehearsal
+    rehearsal.play("stack_down")
 
 
 @pytest.fixture(scope="module")
-def allow(world, tmp_path_factory):
+def allow(rehearsal, tmp_path_factory):
     """Return a function that lets the operator do what the policy allows, but for one action."""
-    iam, file = operator_user.client(world.config.aws), tmp_path_factory.mktemp("without") / "policy.json"
+    iam, file = operator_user.client(rehearsal.config.aws), tmp_path_factory.mktemp("without") / "policy.json"
 
     def allow(but=""):
         policy = json.loads(POLICY.read_text(encoding="utf-8"))
         file.write_text(json.dumps(document.without(policy, but)), encoding="utf-8")
         operator_user.attach(
-            iam, Operator(file, NAMES).documents(world.config.account_id, world.config.region)
+            iam, Operator(file, NAMES).documents(rehearsal.config.account_id, rehearsal.config.region)
         )
 
     return allow
@@ -62,21 +62,21 @@ def tried_in(job, untried):
     ]
 
 
-def test_without_any_one_recorded_action_something_fails(world, allow, capsys):
+def test_without_any_one_recorded_action_something_fails(rehearsal, allow, capsys):
     statements = json.loads(POLICY.read_text(encoding="utf-8"))["Statement"]
     untried = {each for one in statements if one["Sid"].startswith("Run") for each in one["Action"]}
     assert len(untried) > 50
     for job in JOBS:
         for action in tried_in(job, untried):
             allow(but=action)
-            done = world.play(job.playbook, *job.options)
+            done = rehearsal.play(job.playbook, *job.options)
             failed = not job.is_as_expected(done)
             said = reason(done) if failed else "went well"
             with capsys.disabled():
                 sys.stdout.write(f"{action} | {job.name} | {done.seconds} s | {said}\n")
             untried -= {action} if failed else set()
         allow()
-        done = world.play(job.playbook, *job.options)
+        done = rehearsal.play(job.playbook, *job.options)
         assert job.is_as_expected(done), f"{job.name}:\n{done.output[-6000:]}"
     assert untried == set()
 

@@ -1,7 +1,5 @@
 """Where the emulator differs from AWS: one function patches each gap."""
 
-from rehearsal.emulator.patches.account import apply
+from rehearsal.emulator.patches.apply import apply
 
-__all__ = [
-    "apply",
-]
+__all__ = ["apply"]

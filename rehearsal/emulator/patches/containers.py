@@ -1,7 +1,6 @@
 """The emulated account with a Docker engine beneath: its tasks and its database instances are containers.
 
-As in ``mends``: one function for each thing that the emulator does otherwise than AWS. What does not depend
-on who runs a task is mended there.
+One function patches each gap. What does not depend on who runs a task is patched in ``patches.tasks``.
 """
 
 from __future__ import annotations
@@ -123,7 +122,7 @@ def run_databases(client: Any, found: Network, image: str) -> None:
     ) -> Any:
         options = {**options, "labels": {**options["labels"], STACK_LABEL: found.stack}}
         del options["ports"]
-        # Started anew with the emulator, a server keeps the address that was handed out before.
+        # Restarted with the emulator, a server keeps the address that was assigned before.
         if before := [name for name in tls_names if name.replace(".", "").isdigit()]:
             place = client.api.create_endpoint_config(ipv4_address=before[0])
             options["networking_config"] = {found.name: place}

@@ -1,6 +1,6 @@
-"""The emulator restores no database and renames none: both, with real servers behind the records.
+"""Patches of RDS: the emulator restores and renames no database; these do, with real servers.
 
-As in ``mends``: one function for each gap, each with a test that tells when it can go.
+One function patches each gap, and a test shows when it can go.
 """
 
 from __future__ import annotations
@@ -34,17 +34,17 @@ _DEFAULTS = {
 
 
 def apply(databases: Databases) -> None:
-    """Mend the databases in this process, before it serves."""
-    tell_what_can_be_restored(databases)
+    """Patch the databases in this process, before it serves."""
+    report_restorable_times(databases)
     restore(databases)
     rename(databases)
     delete(databases)
-    start_again(databases)
+    restart_servers(databases)
     switch_insights()
 
 
-def tell_what_can_be_restored(databases: Databases) -> None:
-    """Tell the latest moment as of now, and answer for which moments there are backups."""
+def report_restorable_times(databases: Databases) -> None:
+    """Report the latest restorable time as of now, and the times for which there are backups."""
     from ministack.services import rds  # noqa: PLC0415 - it reads the environment when imported
 
     write = rds._instance_xml
@@ -61,7 +61,7 @@ def tell_what_can_be_restored(databases: Databases) -> None:
 
 
 def restore(databases: Databases) -> None:
-    """Restore an instance to a moment: a record beside the source's, and a server with the data of then."""
+    """Restore an instance to a moment: a record of its own, and a server with the data of that moment."""
     from ministack.services import rds  # noqa: PLC0415
 
     def begin(params: Any) -> Any:
@@ -80,7 +80,9 @@ def restore(databases: Databases) -> None:
         record["_restore"] = {"source": source["DbiResourceId"], "moment": moment}
         rds._instances[name] = record
         rds._tags[record["DBInstanceArn"]] = record["TagList"]
-        _beside(lambda: _finish_restore(databases, record), record, "available", "incompatible-restore")
+        _in_background(
+            lambda: _finish_restore(databases, record), record, "available", "incompatible-restore"
+        )
         action = "RestoreDBInstanceToPointInTime"
         return rds._single_instance_response(f"{action}Response", f"{action}Result", record)
 
@@ -109,7 +111,7 @@ def rename(databases: Databases) -> None:
             _move(databases, found, new)
             _record_under(rds, found, new)
 
-        _beside(move, found, "available", "failed")
+        _in_background(move, found, "available", "failed")
         return answer
 
     rds._ACTION_MAP["ModifyDBInstance"] = with_name
@@ -131,8 +133,8 @@ def delete(databases: Databases) -> None:
     rds._ACTION_MAP["DeleteDBInstance"] = with_server
 
 
-def start_again(databases: Databases) -> None:
-    """Start the servers beside the target when the emulator, which keeps them, starts again."""
+def restart_servers(databases: Databases) -> None:
+    """Start the servers of restored instances when the emulator, which owns them, is restarted."""
     from ministack.services import rds  # noqa: PLC0415
 
     start = rds._start_rds_container_for_instance
@@ -141,7 +143,7 @@ def start_again(databases: Databases) -> None:
         try:
             if "_restore" in instance and not instance["_restore"].get("done"):
                 _finish_restore(databases, instance)
-            elif databases.is_beside(instance["DbiResourceId"]):
+            elif databases.has_own_server(instance["DbiResourceId"]):
                 databases.start(instance["DbiResourceId"], int(instance["_port"]))
         except EngineError:
             _log.exception("%s", name)
@@ -246,8 +248,8 @@ def _record_under(rds: Any, instance: dict[str, Any], new: str) -> None:
     del rds._instances[old]
 
 
-def _beside(work: Callable[[], None], record: dict[str, Any], good: str, bad: str) -> None:
-    """Do ``work`` while the emulator goes on, in the account that asks; the record tells how it ended."""
+def _in_background(work: Callable[[], None], record: dict[str, Any], good: str, bad: str) -> None:
+    """Do ``work`` in a thread, in the account of the caller; the record's status shows how it ended."""
 
     def run() -> None:
         try:

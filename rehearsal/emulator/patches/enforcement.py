@@ -1,6 +1,6 @@
-"""Where the emulator, asked to enforce policies, does so otherwise than AWS, and how it is mended.
+"""Patches of IAM: where the emulator enforces policies otherwise than AWS does.
 
-As in ``mends``: one function for each gap, each with a test that tells when it can go.
+One function patches each gap, and a test shows when it can go.
 """
 
 from __future__ import annotations
@@ -11,16 +11,16 @@ from typing import Any
 
 from rehearsal.recording import classify
 
-# The emulator reads the environment when it is imported, so that happens where it is mended.
+# The emulator reads the environment when it is imported, so that happens where it is patched.
 # ruff: noqa: PLC0415
 
 _USER = "AWS:"
 
 
 def apply() -> None:
-    """Mend the enforcement in this process, before it serves."""
+    """Patch the enforcement in this process, before it serves."""
     count_loopback_as_tls()
-    tell_whose_services_they_are()
+    name_the_account_of_services()
     judge_unknown_resources_by_action()
     enforce_in_registry()
 
@@ -33,7 +33,7 @@ def count_loopback_as_tls() -> None:
     app.pin_request_origin = lambda address, _: pin(address, True)
 
 
-def tell_whose_services_they_are() -> None:
+def name_the_account_of_services() -> None:
     """Give services, which are the root user to the emulator, the account in whose name they come.
 
     A role's trust policy asks for it (``aws:SourceAccount``), and no task would get its credentials without.

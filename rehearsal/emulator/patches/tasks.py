@@ -1,19 +1,23 @@
-"""What the emulator does otherwise than Fargate when it starts and stops a task, and how it is mended.
+"""Patches of ECS tasks: how they are started and stopped, as Fargate does it.
 
-As in ``mends``: one function for each gap, each with a test that tells when it can go.
+One function patches each gap, and a test shows when it can go.
 """
 
 from __future__ import annotations
 
 import os
+import sys
+import types
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from rehearsal.emulator.services import Place, Stopper, TaskRoles, Traffic
-from rehearsal.fargate import Check, PullError, StartError
+from rehearsal.fargate import Check, Engine, NotFound, PullError, StartError
 from rehearsal.process import LOOPBACK
 
-# The emulator reads the environment when it is imported, so that happens where it is mended; boto3 takes a
+# The emulator reads the environment when it is imported, so that happens where it is patched; boto3 takes a
 # third of a second, and is needed only when a task asks.
 # ruff: noqa: PLC0415
 
@@ -22,6 +26,22 @@ _OUT_OF_MEMORY = "OutOfMemoryError: Container killed due to memory usage"
 _STOP_TIMEOUT = 30
 _ADDRESS, _TOKEN = "AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_AUTHORIZATION_TOKEN"
 _DRAIN = "deregistration_delay.timeout_seconds"
+
+
+def run_as_processes(injected: Mapping[str, str]) -> None:
+    """Run tasks as processes: without Docker, ECS reports tasks as running and runs nothing."""
+    from ministack.services import ecs
+
+    ecs._docker = Engine(
+        Path(os.environ["FARGATE_DIR"]),
+        Path(os.environ["FARGATE_LOGS"]),
+        port=int(os.environ["GATEWAY_PORT"]),
+        injected=injected,
+    )
+    # After a failed pull ECS looks into docker-py for this one name; the package is not needed otherwise.
+    errors = types.ModuleType("docker.errors")
+    errors.ImageNotFound = NotFound  # type: ignore[attr-defined] # a module of this name has it
+    sys.modules["docker.errors"] = errors
 
 
 def start_on_the_wanted_platform() -> None:
@@ -49,16 +69,16 @@ def start_on_the_wanted_platform() -> None:
             "healthcheck": Check.of(container.get("healthCheck")),
         }
 
-    def fail_in_aws_s_words(task: dict[str, Any], engine: Any, reason: str) -> None:
+    def fail_as_aws_words_it(task: dict[str, Any], engine: Any, reason: str) -> None:
         _, word, rest = reason.partition("CannotStartContainerError")
         fail(task, engine, word + rest if word else reason)
 
     ecs._run_docker_container = run
     ecs._build_run_kwargs = with_limits
-    ecs._fail_task_start = fail_in_aws_s_words
+    ecs._fail_task_start = fail_as_aws_words_it
 
 
-def say_why_containers_ended() -> None:
+def report_why_containers_ended() -> None:
     """Give a container that was killed for its memory that reason, and the task the one that AWS gives."""
     from ministack.services import ecs
 
@@ -77,7 +97,7 @@ def say_why_containers_ended() -> None:
 
 
 def give_tasks_their_role() -> None:
-    """Serve the task role's credentials where a task is told to fetch them; without a role, tell nothing."""
+    """Serve the task role's credentials at the address that a task is given; without a role, give none."""
     from ministack import app
     from ministack.services import ecs
 

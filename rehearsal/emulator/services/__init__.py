@@ -4,7 +4,7 @@ from rehearsal.emulator.services.autosave import Autosave
 from rehearsal.emulator.services.databases import Databases
 from rehearsal.emulator.services.draining import Place, Traffic
 from rehearsal.emulator.services.rollout import Scheduler
-from rehearsal.emulator.services.service_locks import Turns
+from rehearsal.emulator.services.service_locks import ServiceLocks
 from rehearsal.emulator.services.stopping import Stopper
 from rehearsal.emulator.services.target_health import Health, Key, Prober
 from rehearsal.emulator.services.task_roles import TaskRoles
@@ -17,8 +17,8 @@ __all__ = [
     "Place",
     "Prober",
     "Scheduler",
+    "ServiceLocks",
     "Stopper",
     "TaskRoles",
     "Traffic",
-    "Turns",
 ]

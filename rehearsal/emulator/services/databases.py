@@ -1,9 +1,9 @@
 """The servers behind the emulated account's database instances.
 
 The server that stands in for RDS answers at the address that the inventory knows, and the stack's supervisor
-keeps it. A restored instance has a server beside it, in a folder that bears its resource id. Renaming
-instances exchanges them: folders are moved, and whose server is where follows from which folders there are,
-so that what was cut off is finished by the same steps.
+keeps it. A restored instance has a server of its own, in a folder named by its resource id. Renaming
+instances exchanges them: folders are moved, and which server is the target follows from which folders exist,
+so that an interrupted exchange is finished by the same steps.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _PATIENCE = 300  # seconds, for a server that first has to read what it was
 
 @dataclass(frozen=True)
 class Databases:
-    """The target of a stack, and the servers beside it."""
+    """The target of a stack, and the servers of its other instances."""
 
     config: StackConfig
 
@@ -34,7 +34,7 @@ class Databases:
         return self.config.target
 
     @property
-    def beside(self) -> Path:
+    def other_servers(self) -> Path:
         """Return the folder of all other servers, each in a folder of its own."""
         return self.config.folder / "databases"
 
@@ -43,24 +43,28 @@ class Databases:
         """Return what keeps the target."""
         return Supervisor(self.config.folder, self.config.runtime, self._mark)
 
-    def is_beside(self, resource: str) -> bool:
-        """Say whether the instance with this resource id has a server of its own, and is not the target."""
-        return (self.beside / resource).exists()
+    def has_own_server(self, resource: str) -> bool:
+        """Return whether the instance with this resource id is another than the target."""
+        return (self.other_servers / resource).exists()
 
     def server(self, resource: str, port: int) -> PostgresServer:
         """Return the instance's server; ``port`` is where it answers unless it is the target."""
-        return PostgresServer(port, self.beside / resource) if self.is_beside(resource) else self.target
+        return (
+            PostgresServer(port, self.other_servers / resource)
+            if self.has_own_server(resource)
+            else self.target
+        )
 
     def restore(self, source: PostgresServer, resource: str, port: int, moment: datetime | None) -> None:
         """Start a server that is what ``source`` was at ``moment`` (None: is now), if it was not before.
 
         Raises ``RehearsalError``.
         """
-        if not self.is_beside(resource):
+        if not self.has_own_server(resource):
             if source.is_ready():
                 backups.flush(source.url(), source.folder)
-            backups.lay_out(source.folder, self.beside / resource, moment)
-            postgres.own(self.beside / resource)
+            backups.lay_out(source.folder, self.other_servers / resource, moment)
+            postgres.own(self.other_servers / resource)
         self.start(resource, port)
 
     def start(self, resource: str, port: int) -> None:
@@ -76,24 +80,24 @@ class Databases:
 
     def stop(self, resource: str) -> None:
         """Stop the instance's own server, if it runs."""
-        folder = self.beside / resource
+        folder = self.other_servers / resource
         if (folder / "postmaster.pid").exists():
             self._control(PostgresServer(0, folder), "stop", "-m", "fast")
 
     def move_away(self, resource: str, port: int) -> None:
         """Let the target's server be this instance's own, at ``port``; nothing answers at its address."""
-        if not self.is_beside(resource):
+        if not self.has_own_server(resource):
             self.supervisor.stop(TARGET)
             self.config.target_away.touch()
-            self.beside.mkdir(exist_ok=True)
-            self.target.folder.rename(self.beside / resource)
+            self.other_servers.mkdir(exist_ok=True)
+            self.target.folder.rename(self.other_servers / resource)
         self.start(resource, port)
 
     def move_in(self, resource: str) -> None:
         """Let the instance's own server be the target."""
-        if self.is_beside(resource):
+        if self.has_own_server(resource):
             self.stop(resource)
-            (self.beside / resource).rename(self.target.folder)
+            (self.other_servers / resource).rename(self.target.folder)
         self.config.target_away.unlink(missing_ok=True)
         self.supervisor.run(TARGET)
         log = self.config.logs / f"{TARGET}.log"
@@ -101,9 +105,9 @@ class Databases:
 
     def remove(self, resource: str) -> None:
         """Delete the instance's own server with all that it holds."""
-        if self.is_beside(resource):
+        if self.has_own_server(resource):
             self.stop(resource)
-            shutil.rmtree(self.beside / resource)
+            shutil.rmtree(self.other_servers / resource)
 
     @property
     def _mark(self) -> tuple[str, str]:

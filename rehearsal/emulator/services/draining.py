@@ -44,7 +44,7 @@ class Traffic:
         return answer
 
     def busy(self, place: Place) -> bool:
-        """Say whether a target is answering a request."""
+        """Return whether a target is answering a request."""
         return self._count[place] > 0
 
     def drain(self, places: set[Place], delay: float) -> None:

@@ -48,7 +48,7 @@ class Scheduler:
         ]
 
     def is_healthy(self, service: dict[str, Any], task: dict[str, Any]) -> bool:
-        """Say whether its own health checks pass and every load balancer sends requests to it."""
+        """Return whether its own health checks pass and every load balancer sends requests to it."""
         return self._states(task) <= {"HEALTHY"} and all(
             health.state == "healthy" for _, health in self.healths(service, task)
         )

@@ -1,4 +1,4 @@
-"""One thread at a time looks after a service of the emulated ECS.
+"""Locks by which one thread at a time works on a service of the emulated ECS.
 
 A request, the scheduler and the threads of its tasks all read and write a service in several steps. Between
 two steps of one, another finds a new revision without its deployment, or a failed one still in charge: it
@@ -14,18 +14,18 @@ from collections.abc import Callable
 from typing import Any
 
 
-class Turns:
+class ServiceLocks:
     """The locks of all services, by key."""
 
     def __init__(self) -> None:
         self._locks: defaultdict[str, threading.RLock] = defaultdict(threading.RLock)
 
-    def one(self, work: Callable[..., Any], key_of: Callable[..., str]) -> Callable[..., Any]:
+    def serialize(self, work: Callable[..., Any], key_of: Callable[..., str]) -> Callable[..., Any]:
         """Return ``work``, done by one thread at a time for each key that ``key_of`` gives."""
 
         @functools.wraps(work)
-        def in_turn(*arguments: Any, **options: Any) -> Any:
+        def serialized(*arguments: Any, **options: Any) -> Any:
             with self._locks[key_of(*arguments)]:
                 return work(*arguments, **options)
 
-        return in_turn
+        return serialized

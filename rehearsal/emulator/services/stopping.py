@@ -44,7 +44,7 @@ class Stopper:
         return ecs.json_response({"task": ecs._sanitize(task)})
 
     def stop(self, task: dict[str, Any], reason: str, code: str) -> bool:
-        """Begin to stop a running task, and say whether it was one."""
+        """Begin to stop a running task, and return whether it was one."""
         ecs, arn = self._ecs, task["taskArn"]
         with ecs.resource_lock("ecs-task", arn):
             if not ecs._task_is_active(arn, task) or task.get("lastStatus") != "RUNNING":

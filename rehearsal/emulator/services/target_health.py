@@ -63,7 +63,7 @@ def after(health: Health, problem: str, *, healthy_at: int, unhealthy_at: int) -
 
 
 def matches(status: int, matcher: str) -> bool:
-    """Say whether ``status`` is one of ``matcher``'s codes (``200``, ``200,204``, ``200-299``)."""
+    """Return whether ``status`` is one of ``matcher``'s codes (``200``, ``200,204``, ``200-299``)."""
     for part in matcher.split(","):
         low, _, high = part.strip().partition("-")
         if int(low) <= status <= int(high or low):

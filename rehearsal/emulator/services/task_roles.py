@@ -1,7 +1,7 @@
 """The credentials of a task's role, where a task on Fargate looks for them.
 
-The emulator tells tasks of an address and a token, and serves there the credentials of one and the same
-role to whoever asks.
+The emulator gives tasks an address and a token, and serves the credentials of one and the same role there,
+whatever the token.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Assume = Callable[[str, str], Mapping[str, Any]]  # role ARN, session name -> wh
 
 
 class TaskRoles:
-    """Hands out temporary credentials, each to the task that knows the token. ``assume`` asks for them."""
+    """Issues temporary credentials, each to the task that knows the token. ``assume`` asks for them."""
 
     def __init__(self, assume: Assume) -> None:
         self._assume = assume

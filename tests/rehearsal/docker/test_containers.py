@@ -39,7 +39,7 @@ def test_without_a_subnet_nothing_knows_of_docker(tmp_path):
     assert "DOCKER_NETWORK" not in config.programs()["aws"].environment
 
 
-def test_without_an_engine_nothing_runs_and_the_way_there_is_told(tmp_path, no_engine):
+def test_without_an_engine_nothing_runs_and_the_remedy_is_reported(tmp_path, no_engine):
     config = read(tmp_path / "stack")
     assert set(stack.plan(config, "status").programs.values()) == {"STOPPED"}
     with pytest.raises(RehearsalError, match="no Docker engine answers") as refused:

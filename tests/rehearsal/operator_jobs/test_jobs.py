@@ -1,6 +1,6 @@
 import pytest
 
-from rehearsal.operator_jobs.jobs import JOBS, Done, Job, general, summary
+from rehearsal.operator_jobs import JOBS, Job, Outcome, general, summary
 from rehearsal.recording import Call
 
 
@@ -40,7 +40,9 @@ def test_what_is_kept_of_a_job_is_each_action_in_the_order_of_its_first_use():
     [(2, "it said APP_ENV", True), (2, "it said nothing", False), (0, "it said APP_ENV", False)],
 )
 def test_a_job_that_has_to_fail_has_to_say_why(code, output, expected):
-    assert Job("bad", "deploy", fails=True, shows="APP_ENV").is_as_expected(Done(code, output, 1)) is expected
+    assert (
+        Job("bad", "deploy", fails=True, shows="APP_ENV").is_as_expected(Outcome(code, output, 1)) is expected
+    )
 
 
 def test_the_jobs_have_names_of_their_own():

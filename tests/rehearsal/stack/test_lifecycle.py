@@ -68,7 +68,7 @@ def _listeners_elsewhere(config):
     return found
 
 
-def test_up_brings_the_old_world_with_its_data_and_the_new_home(up, config):
+def test_up_brings_the_service_with_its_data_and_the_new_home(up, config):
     assert up.changed
     assert set(up.programs.values()) == {"RUNNING"}
     request = urllib.request.Request(
@@ -207,7 +207,7 @@ def test_ports_are_checked(tmp_path, ports, message):
         stack.read_config(str(tmp_path), ports, {}, [])
 
 
-def test_passwords_of_ones_own_open_the_old_world_and_are_shown_by_nothing(tmp_path):
+def test_passwords_of_ones_own_open_the_service_and_are_shown_by_nothing(tmp_path):
     given = {"source_database": "canary-1", "target_database": "canary-2", "object_store": "canary-3"}
     config = stack.read_config(str(tmp_path), {}, {}, [], given)
     assert "canary-1" in config.source.url()

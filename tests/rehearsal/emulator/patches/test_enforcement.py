@@ -1,4 +1,4 @@
-"""The emulator held to policies: each gap seen without its mend, and what a user may who has a policy."""
+"""The emulator held to policies: each gap seen without its patch, and what a user may who has a policy."""
 
 import base64
 import http.client
@@ -12,7 +12,7 @@ from rehearsal.process import free_ports, running
 from rehearsal.servers import ministack
 from rehearsal.stack import Operator, operator_user
 
-GO = "the emulator does this itself now: remove the mend"
+GO = "the emulator does this itself now: remove the patch"
 TLS_ONLY = {
     "Effect": "Deny",
     "Principal": "*",
@@ -44,9 +44,9 @@ READER = document(
 )
 
 
-class _Unmended(ministack.Emulator):
+class _Unpatched(ministack.Emulator):
     def _settings(self):
-        return {**super()._settings(), "BMII_EMULATOR_UNMENDED": "1"}
+        return {**super()._settings(), "BMII_EMULATOR_UNPATCHED": "1"}
 
 
 class Account:
@@ -100,8 +100,8 @@ def enforcing(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def unmended(tmp_path_factory):
-    server, folder = account(tmp_path_factory, _Unmended)
+def unpatched(tmp_path_factory):
+    server, folder = account(tmp_path_factory, _Unpatched)
     with running(server.program(), folder / "aws.log"):
         yield Account(server, folder)
 
@@ -119,29 +119,29 @@ def test_a_user_may_what_the_policy_allows_and_nothing_else(enforcing):
     assert enforcing.root("ec2").describe_vpcs()["Vpcs"] is not None
 
 
-def test_loopback_counts_as_tls(enforcing, unmended):
+def test_loopback_counts_as_tls(enforcing, unpatched):
     assert enforcing.user("s3").list_objects_v2(Bucket="kept")["KeyCount"] == 0
-    assert refused(unmended.user("s3").list_objects_v2, Bucket="kept") == "AccessDenied", GO
+    assert refused(unpatched.user("s3").list_objects_v2, Bucket="kept") == "AccessDenied", GO
 
 
-def test_a_resource_that_is_not_known_is_judged_by_the_action(enforcing, unmended):
+def test_a_resource_that_is_not_known_is_judged_by_the_action(enforcing, unpatched):
     asked = {"Names": ["/here/one"]}
     assert enforcing.user("ssm").get_parameters(**asked)["InvalidParameters"] == ["/here/one"]
-    assert refused(unmended.user("ssm").get_parameters, **asked) == "AccessDeniedException", GO
+    assert refused(unpatched.user("ssm").get_parameters, **asked) == "AccessDeniedException", GO
     assert refused(enforcing.user("ssm").delete_parameters, **asked) == "AccessDeniedException"
 
 
-def test_a_task_gets_the_credentials_of_a_role_that_asks_for_the_account(enforcing, unmended):
+def test_a_task_gets_the_credentials_of_a_role_that_asks_for_the_account(enforcing, unpatched):
     wanted = {"RoleArn": f"arn:aws:iam::{ministack.ACCOUNT_ID}:role/task", "RoleSessionName": "task"}
     assert enforcing.root("sts").assume_role(**wanted)["Credentials"]
-    assert refused(unmended.root("sts").assume_role, **wanted) == "AccessDenied", GO
+    assert refused(unpatched.root("sts").assume_role, **wanted) == "AccessDenied", GO
     assert refused(enforcing.user("sts").assume_role, **wanted) == "AccessDenied"
 
 
-def test_the_registry_judges_who_got_the_token(enforcing, unmended):
+def test_the_registry_judges_who_got_the_token(enforcing, unpatched):
     assert (enforcing.upload("mine"), enforcing.upload("yours")) == (202, 403)
     assert enforcing.upload("mine", token=False) == 403
-    assert unmended.upload("yours") == 202, GO
+    assert unpatched.upload("yours") == 202, GO
 
 
 def test_a_token_of_nobody_opens_nothing(enforcing):

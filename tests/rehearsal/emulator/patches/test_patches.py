@@ -1,4 +1,4 @@
-"""Each gap of the emulator, seen without its mend: a test that fails here says that the mend can go."""
+"""Each gap of the emulator, seen without its patch: a test that fails here says that the patch can go."""
 
 import json
 import socket
@@ -14,7 +14,7 @@ import pytest
 from rehearsal.process import PYTHON, free_ports, running
 from rehearsal.servers import ministack
 
-GO = "the emulator does this itself now: remove the mend"
+GO = "the emulator does this itself now: remove the patch"
 
 RESOLVE = """
 from ministack.services import ecs, ssm
@@ -23,9 +23,9 @@ print(ecs._resolve_container_secrets({"secrets": [{"name": "SECRET", "valueFrom"
 """
 
 
-class _Unmended(ministack.Emulator):
+class _Unpatched(ministack.Emulator):
     def _settings(self):
-        return {**super()._settings(), "BMII_EMULATOR_UNMENDED": "1"}
+        return {**super()._settings(), "BMII_EMULATOR_UNPATCHED": "1"}
 
 
 def _clients(server):
@@ -34,18 +34,18 @@ def _clients(server):
 
 
 @pytest.fixture(scope="module")
-def unmended(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("unmended")
-    server = _Unmended(free_ports(1)[0], folder / "data")
+def unpatched(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("unpatched")
+    server = _Unpatched(free_ports(1)[0], folder / "data")
     server.initialise()
     with running(server.program(), folder / "aws.log"):
         yield _clients(server)
 
 
 @pytest.fixture(scope="module")
-def dead_service(unmended):
+def dead_service(unpatched):
     """Create a service of an image that does not exist, with a target where nothing listens."""
-    ecs, elb = unmended("ecs"), unmended("elbv2")
+    ecs, elb = unpatched("ecs"), unpatched("elbv2")
     group = elb.create_target_group(Name="dead", Port=9, Protocol="HTTP", TargetType="ip", VpcId="vpc-1")
     arn = group["TargetGroups"][0]["TargetGroupArn"]
     elb.register_targets(TargetGroupArn=arn, Targets=[{"Id": "127.0.0.1", "Port": free_ports(1)[0]}])
@@ -68,25 +68,25 @@ def test_secrets_reach_containers_encrypted():
     assert answer.stdout.strip() != "plain text", f"decrypt_container_secrets: {GO}"
 
 
-def test_tasks_are_reported_but_not_run(unmended, dead_service):
-    arns = unmended("ecs").list_tasks(cluster="dead")["taskArns"]
-    [task] = unmended("ecs").describe_tasks(cluster="dead", tasks=arns)["tasks"]
+def test_tasks_are_reported_but_not_run(unpatched, dead_service):
+    arns = unpatched("ecs").list_tasks(cluster="dead")["taskArns"]
+    [task] = unpatched("ecs").describe_tasks(cluster="dead", tasks=arns)["tasks"]
     assert task["lastStatus"] == "RUNNING", f"run_tasks: {GO}"
 
 
-def test_dead_targets_are_healthy(unmended, dead_service):
-    answer = unmended("elbv2").describe_target_health(TargetGroupArn=dead_service)
+def test_dead_targets_are_healthy(unpatched, dead_service):
+    answer = unpatched("elbv2").describe_target_health(TargetGroupArn=dead_service)
     states = {one["TargetHealth"]["State"] for one in answer["TargetHealthDescriptions"]}
     assert states == {"healthy"}, f"measure_target_health: {GO}"
 
 
-def test_rollouts_complete_whatever_their_targets_say(unmended, dead_service):
-    [service] = unmended("ecs").describe_services(cluster="dead", services=["app"])["services"]
+def test_rollouts_complete_whatever_their_targets_say(unpatched, dead_service):
+    [service] = unpatched("ecs").describe_services(cluster="dead", services=["app"])["services"]
     assert service["deployments"][0]["rolloutState"] == "COMPLETED", f"complete_rollouts_on_health: {GO}"
 
 
-def test_buckets_do_not_get_the_tags_of_their_stack(unmended):
-    cloudformation, s3 = unmended("cloudformation"), unmended("s3")
+def test_buckets_do_not_get_the_tags_of_their_stack(unpatched):
+    cloudformation, s3 = unpatched("cloudformation"), unpatched("s3")
     bucket = {"Type": "AWS::S3::Bucket", "Properties": {"BucketName": "tagged"}}
     cloudformation.create_stack(
         StackName="tagged",
@@ -101,8 +101,8 @@ def test_buckets_do_not_get_the_tags_of_their_stack(unmended):
     assert tags == [], f"tag_buckets: {GO}"
 
 
-def test_tags_do_not_narrow_the_list_of_endpoints(unmended):
-    ec2 = unmended("ec2")
+def test_tags_do_not_narrow_the_list_of_endpoints(unpatched):
+    ec2 = unpatched("ec2")
     ec2.create_vpc_endpoint(VpcId="vpc-1", ServiceName="com.amazonaws.us-east-1.s3")
     ec2.allocate_address(Domain="vpc")
     filters = [{"Name": "tag:Project", "Values": ["another"]}]
@@ -110,8 +110,8 @@ def test_tags_do_not_narrow_the_list_of_endpoints(unmended):
     assert ec2.describe_addresses(Filters=filters)["Addresses"], f"filter_network: {GO}"
 
 
-def test_databases_are_neither_restored_nor_renamed(unmended):
-    rds = unmended("rds")
+def test_databases_are_neither_restored_nor_renamed(unpatched):
+    rds = unpatched("rds")
     rds.create_db_instance(
         DBInstanceIdentifier="one",
         DBInstanceClass="db.t4g.medium",
@@ -186,8 +186,8 @@ def test_every_task_has_the_same_short_time_to_stop(starts_and_stops):
     assert starts_and_stops["stop_timeout"] == 5, f"stop_gently: {GO}"
 
 
-def test_whoever_asks_where_tasks_look_for_credentials_gets_those_of_one_role(unmended):
-    address = f"{unmended('sts').meta.endpoint_url}/v2/credentials/{'0' * 36}"
+def test_whoever_asks_where_tasks_look_for_credentials_gets_those_of_one_role(unpatched):
+    address = f"{unpatched('sts').meta.endpoint_url}/v2/credentials/{'0' * 36}"
     with urllib.request.urlopen(address, timeout=10) as answer:
         role = json.load(answer)["RoleArn"]
     assert role.endswith(":role/ministack-ecs-task-role"), f"give_tasks_their_role: {GO}"
@@ -206,13 +206,13 @@ def _crash_and_restart(server, log, between):
 
 
 def test_a_crash_empties_the_account(tmp_path):
-    server = _Unmended(free_ports(1)[0], tmp_path / "data")
+    server = _Unpatched(free_ports(1)[0], tmp_path / "data")
     server.initialise()
     found = _crash_and_restart(server, tmp_path / "log", lambda: time.sleep(3))
     assert found == [], f"save_always: {GO}"
 
 
-def test_the_mended_account_outlives_a_crash(tmp_path, eventually):
+def test_the_patched_account_outlives_a_crash(tmp_path, eventually):
     server = ministack.Emulator(free_ports(1)[0], tmp_path / "data")
     server.initialise()
     state = server.folder / "state" / "ssm.json"

@@ -1,0 +1,50 @@
+"""Which patches the emulator gets, given how it was started."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from rehearsal.emulator.patches import account, containers, databases, enforcement, tasks
+from rehearsal.emulator.patches.load_balancer import measure_target_health
+from rehearsal.emulator.patches.rollouts import complete_rollouts_on_health
+from rehearsal.emulator.services import Databases, Traffic
+from rehearsal.stack import Ports, StackConfig
+
+
+def apply() -> None:
+    """Patch the emulator in this process, before it serves."""
+    account.decrypt_container_secrets()
+    if network := containers.network():
+        containers.apply(network, _injected(), tasks.assume_role)
+    else:
+        tasks.run_as_processes(_injected())
+        tasks.give_tasks_their_role()
+    account.tag_buckets()
+    account.filter_network()
+    tasks.start_on_the_wanted_platform()
+    tasks.report_why_containers_ended()
+    traffic = Traffic()
+    stopper = tasks.stop_gently(traffic)
+    prober = measure_target_health(traffic)
+    complete_rollouts_on_health(prober, stopper)
+    if "TARGET_PORT" in os.environ:
+        databases.apply(_databases())
+    if os.environ.get("AUTH") == "true":
+        enforcement.apply()
+    account.save_always()
+
+
+def _databases() -> Databases:
+    ports = Ports(target_postgres=int(os.environ["TARGET_PORT"]))
+    return Databases(StackConfig(Path(os.environ["STACK_DIR"]), ports))
+
+
+def _injected() -> dict[str, str]:
+    """Return the part of a task's environment that the platform gives."""
+    region = os.environ.get("MINISTACK_REGION", "us-east-1")
+    return {
+        "AWS_REGION": region,
+        "AWS_DEFAULT_REGION": region,
+        "AWS_EXECUTION_ENV": "AWS_ECS_FARGATE",
+    }
