@@ -116,7 +116,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from engines.contract import finish
 from engines.events import emit
-from engines.postgres.session import AbsentError, target_of
+from engines.postgres.session import AbsentError, resolve_target
 from engines.schema.apply import outline, upgrade
 from engines.schema.model import Options
 from engines.schema.results import as_result, warnings
@@ -146,7 +146,7 @@ def _run(module: AnsibleModule) -> dict[str, Any]:
         statement_timeout=given["statement_timeout"],
         lock_wait=given["lock_wait"],
     )
-    address = target_of(given["database_url"], may_be_absent=check, name="database_url")
+    address = resolve_target(given["database_url"], may_be_absent=check, name="database_url")
     if address is not None:
         try:
             result = upgrade(address, options, check=check, emit=emit)

@@ -15,7 +15,7 @@ description:
     functions and triggers. The source is only read, from one snapshot; rows are streamed from server to
     server, large tables in parts. Indexes and keys are created as soon as the tables they need are in.
   - The user of the target needs to own the database, no more. What cannot be carried is returned as
-    RV(not_carried), in check mode too. Tables that need it are refused before anything is changed.
+    RV(not_copied), in check mode too. Tables that need it are refused before anything is changed.
   - Large objects come along under their numbers, unless O(schemas) is given.
   - A sequence that is behind the column it feeds is set past every value in use, and named.
   - Row-level security that a table forces on its owner is left off, and named, where the target's user
@@ -154,7 +154,7 @@ objects:
   description: How many objects of each kind the source has, extensions among them.
   returned: success
   type: dict
-not_carried:
+not_copied:
   description: What the target does not get, with kind, name and reason.
   returned: success
   type: list
@@ -173,9 +173,9 @@ from engines.contract import finish
 from engines.events import emit
 from engines.postgres import clone
 from engines.postgres.catalog import counted
-from engines.postgres.plan import Options, default_jobs
+from engines.postgres.plan import CloneOptions, default_jobs
 from engines.postgres.results import clone_result
-from engines.postgres.session import AbsentError, Address, parse, target_of
+from engines.postgres.session import AbsentError, Address, parse, resolve_target
 from engines.references import resolve
 
 
@@ -197,7 +197,7 @@ def main() -> None:
 
 
 def _run(given: dict[str, Any], *, check: bool) -> dict[str, Any]:
-    options = Options(
+    options = CloneOptions(
         jobs=given["jobs"] or default_jobs(),
         schemas=tuple(given["schemas"]),
         exclude_tables=tuple(given["exclude_tables"]),
@@ -206,14 +206,14 @@ def _run(given: dict[str, Any], *, check: bool) -> dict[str, Any]:
         lock_wait=given["lock_wait"],
     )
     source = parse(resolve(given["source"]), name="source")
-    target = target_of(given["target"], may_be_absent=check)
+    target = resolve_target(given["target"], may_be_absent=check)
     if not check and target is not None:
         return clone_result(clone.clone(source, target, options, check=False, emit=emit))
     result = _planned(source, target, options)
     return {**result, "tables": counted(source, result["tables"])}
 
 
-def _planned(source: Address, target: Address | None, options: Options) -> dict[str, Any]:
+def _planned(source: Address, target: Address | None, options: CloneOptions) -> dict[str, Any]:
     if target is not None:
         try:
             return clone_result(clone.clone(source, target, options, check=True, emit=emit))

@@ -14,7 +14,7 @@ description:
   - Tries an address and returns it as parameters of libpq, as the modules of C(community.postgresql) take
     them (C(connect_params)). No password is among them.
   - With O(passfile) the password waits in a file that only the user can read, in memory where the system
-    offers that, and the parameters name the file. Remove it with O(state=absent) when it has served.
+    offered that, and the parameters name the file. Remove it with O(state=absent) when it has served.
 options:
   address:
     description: The database, as libpq or SQLAlchemy URL or as keyword string, or where that is
@@ -100,7 +100,7 @@ from ansible.module_utils.basic import AnsibleModule
 from engines.contract import finish
 from engines.passfile import file
 from engines.passfile.login import keep_password, look, verifier_of
-from engines.postgres.session import AbsentError, target_of
+from engines.postgres.session import AbsentError, resolve_target
 
 _NOWHERE = {
     "changed": False,
@@ -127,7 +127,7 @@ def main() -> None:
 
 
 def _run(given: dict[str, Any], *, check: bool) -> dict[str, Any]:
-    address = target_of(given["address"], may_be_absent=check, name="address")
+    address = resolve_target(given["address"], may_be_absent=check, name="address")
     if address is None:
         return _NOWHERE
     if given["state"] == "absent":

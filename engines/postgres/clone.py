@@ -11,9 +11,9 @@ from psycopg import sql
 from engines.events import Emit
 from engines.postgres import large_objects
 from engines.postgres.catalog import (
-    Facts,
+    Chunk,
+    Database,
     Name,
-    Part,
     Table,
     checkpoint,
     chunks,
@@ -23,13 +23,13 @@ from engines.postgres.catalog import (
 )
 from engines.postgres.copy import (
     Archive,
+    CloneInputs,
+    CopiedTable,
     Ends,
     Entry,
-    Ground,
-    Moved,
     Progress,
-    Schedule,
-    Silence,
+    Scheduler,
+    TriggerSwitch,
     copy_statements,
     dump_archive,
     prepare,
@@ -39,7 +39,7 @@ from engines.postgres.copy import (
     worker,
     worker_pool,
 )
-from engines.postgres.plan import Options, Plan, clone_plan, guards, inspection, not_copied
+from engines.postgres.plan import CloneOptions, Plan, clone_plan, guards, inspection, not_copied
 from engines.postgres.session import Address, Session, client_tools, connection, translated
 
 PURPOSE = prepare.PURPOSE
@@ -53,7 +53,7 @@ class Result:
     """What a clone did, or would do: ``moved`` is empty then. ``objects`` counts the source's by kind."""
 
     plan: Plan
-    moved: tuple[Moved, ...] = ()
+    moved: tuple[CopiedTable, ...] = ()
     seconds: float = 0.0
     objects: Mapping[str, int] = field(default_factory=dict)
 
@@ -69,7 +69,7 @@ class Result:
         return found
 
 
-def clone(source: Address, target: Address, options: Options, *, check: bool, emit: Emit) -> Result:
+def clone(source: Address, target: Address, options: CloneOptions, *, check: bool, emit: Emit) -> Result:
     """Make ``target`` hold what ``source`` holds.
 
     The source is only read, from one snapshot. ``check`` plans and changes nothing. Raises subclasses of
@@ -78,16 +78,16 @@ def clone(source: Address, target: Address, options: Options, *, check: bool, em
     started = time.monotonic()
     guards.consent(target.database, replace=options.on_target_rows == "replace", named=options.consent)
     with prepare.ends(source, target, options, check=check) as ends:
-        ground = prepare.look(ends, options)
-        decided = prepare.decide(ends, ground, options)
+        inputs = prepare.look(ends, options)
+        decided = prepare.decide(ends, inputs, options)
         emit("clone.planned", tables=len(decided.tables), moving=len(decided.moving))
-        moved: tuple[Moved, ...] = ()
+        moved: tuple[CopiedTable, ...] = ()
         if decided.changes and not check:
-            moved = _execute(ends, ground, decided, options, emit)
-    return Result(decided, moved, round(time.monotonic() - started, 3), _counts(ground.survey.source))
+            moved = _execute(ends, inputs, decided, options, emit)
+    return Result(decided, moved, round(time.monotonic() - started, 3), _counts(inputs.survey.source))
 
 
-def outline(source: Address, options: Options) -> Result:
+def outline(source: Address, options: CloneOptions) -> Result:
     """Return what ``clone`` would do with a target that is not there yet."""
     started = time.monotonic()
     with (
@@ -101,25 +101,27 @@ def outline(source: Address, options: Options) -> Result:
     found = replace(found, sequences=wanted)
     decided = clone_plan.decide(found, replace(found, objects={}), "blank", {}, options)
     dangling = not_copied.dangling(not_copied.outside_keys(found, scope))
-    decided = prepare.with_parts(replace(decided, not_carried=(*dangling, *left_behind)), pages)
+    decided = prepare.with_parts(replace(decided, not_copied=(*dangling, *left_behind)), pages)
     return Result(decided, (), round(time.monotonic() - started, 3), _counts(found))
 
 
-def _counts(source: Facts) -> dict[str, int]:
+def _counts(source: Database) -> dict[str, int]:
     kinds = [key.kind for key in source.objects]
     found = {kind: kinds.count(kind) for kind in sorted(set(kinds))}
     return found | {"extension": len(source.extensions)}
 
 
-def _execute(ends: Ends, ground: Ground, decided: Plan, options: Options, emit: Emit) -> tuple[Moved, ...]:
+def _execute(
+    ends: Ends, inputs: CloneInputs, decided: Plan, options: CloneOptions, emit: Emit
+) -> tuple[CopiedTable, ...]:
     """Carry out ``decided``. Each step is one transaction, and a step that is done is not planned again."""
-    found = ground.survey
+    found = inputs.survey
     _hold_tables(ends.source, found.source.tables)
-    stored = _dump(ends, ground) if decided.finish_schema else None
+    stored = _dump(ends, inputs) if decided.finish_schema else None
     script, number = "", 0
     if stored and decided.restore_schema:
         script, number = schema_restore.script_before(stored, found.target, found)
-    quiet, parts = _quiet_and_parts(ends, ground, decided)
+    quiet, parts = _quiet_and_parts(ends, inputs, decided)
     numbers = {table.key: len(some) for table, some in parts.items()}
     schema_restore.prepare(
         ends.target, decided, numbers, script, found.adjustments, lock_wait=options.lock_wait
@@ -127,7 +129,7 @@ def _execute(ends: Ends, ground: Ground, decided: Plan, options: Options, emit: 
     if script:
         emit("schema.created", steps=number)
     progress = Progress(parts, emit)
-    site = worker.Site(
+    site = worker.WorkerContext(
         source=ends.source_address,
         target=ends.target_address,
         source_session=ends.source,
@@ -137,28 +139,30 @@ def _execute(ends: Ends, ground: Ground, decided: Plan, options: Options, emit: 
         quiet=quiet,
         search_path=found.adjustments.search_path,
     )
-    task = task_graph.Task(
+    graph = task_graph.GraphInputs(
         parts=parts,
         entries=schema_restore.entries_after(stored, found) if stored else (),
-        numbers=_numbers(stored, ground),
-        structure=ground.structure,
-        analyze=_to_analyze(ground, parts),
+        numbers=_numbers(stored, inputs),
+        structure=inputs.structure,
+        analyze=_to_analyze(inputs, parts),
         early_keys=site.replica,
-        named=ground.references.indexes,
-        naming=ground.references.tables,
+        named=inputs.references.indexes,
+        naming=inputs.references.tables,
     )
-    rest = _work(task, site, progress, options, emit)
+    rest = _work(graph, site, progress, options, emit)
     if decided.large_objects:
         large_objects.copy(ends.source, ends.target, emit, replace=options.on_target_rows == "replace")
-    _finish(ends, ground, decided, rest, emit)
-    return tuple(Moved(table, *progress.counts(table.key)) for table in parts)
+    _finish(ends, inputs, decided, rest, emit)
+    return tuple(CopiedTable(table, *progress.counts(table.key)) for table in parts)
 
 
-def _finish(ends: Ends, ground: Ground, decided: Plan, rest: list[tuple[Entry, str]], emit: Emit) -> None:
+def _finish(
+    ends: Ends, inputs: CloneInputs, decided: Plan, rest: list[tuple[Entry, str]], emit: Emit
+) -> None:
     """Do what comes after rows and indexes; the last of it makes the copy a finished one."""
-    found = ground.survey
+    found = inputs.survey
     if decided.finish_schema:
-        schema_restore.add_conditions(ends.target, found)
+        schema_restore.add_deferred_checks(ends.target, found)
         schema_restore.finish(ends.target, rest, found.adjustments.search_path, emit)
     if decided.sequences:
         names = {one.key for one in decided.sequences}
@@ -170,31 +174,35 @@ def _finish(ends: Ends, ground: Ground, decided: Plan, rest: list[tuple[Entry, s
 
 
 def _quiet_and_parts(
-    ends: Ends, ground: Ground, decided: Plan
-) -> tuple[dict[Name, Silence], dict[Table, tuple[Part, ...]]]:
+    ends: Ends, inputs: CloneInputs, decided: Plan
+) -> tuple[dict[Name, TriggerSwitch], dict[Table, tuple[Chunk, ...]]]:
     """Return what keeps triggers from firing, and the parts of every table that is copied.
 
     Switching triggers off is part of a transaction and keeps others away from the table: that one travels
     in one piece.
     """
-    quiet: dict[Name, Silence] = {}
+    quiet: dict[Name, TriggerSwitch] = {}
     if not decided.restore_schema:
         quiet = {one.table.key: copy_statements.silence(ends.target, one.table) for one in decided.moving}
     parts = {
         one.table: chunks.WHOLE
-        if quiet.get(one.table.key, copy_statements.LOUD).off
-        else chunks.split(one.table, ground.pages)
+        if quiet.get(one.table.key, copy_statements.TRIGGERS_ON).off
+        else chunks.split(one.table, inputs.pages)
         for one in decided.moving
     }
     return quiet, parts
 
 
 def _work(
-    task: task_graph.Task, site: worker.Site, progress: Progress, options: Options, emit: Emit
+    graph: task_graph.GraphInputs,
+    site: worker.WorkerContext,
+    progress: Progress,
+    options: CloneOptions,
+    emit: Emit,
 ) -> list[tuple[Entry, str]]:
     """Run what can be done in parallel; return what is left of the archive."""
-    todo, rest = task_graph.build(task)
-    schedule = Schedule(todo)
+    todo, rest = task_graph.build(graph)
+    schedule = Scheduler(todo)
     looked = time.monotonic()
 
     def beat() -> None:
@@ -206,38 +214,38 @@ def _work(
                 with translated(str(address)):
                     session.execute("SELECT 1")
 
-    worker_pool.run(schedule, lambda: worker.Copier(site, progress, emit), jobs=options.jobs, beat=beat)
+    worker_pool.run(schedule, lambda: worker.CopyWorker(site, progress, emit), jobs=options.jobs, beat=beat)
     return rest
 
 
-def _dump(ends: Ends, ground: Ground) -> Archive:
-    found = ground.survey
+def _dump(ends: Ends, inputs: CloneInputs) -> Archive:
+    found = inputs.survey
     return dump_archive.dump(
         client_tools.find(found.source.server.major, found.target.server.major),
         ends.source_address,
         ends.snapshot,
         schemas=found.scope.schemas,
         excluded=found.scope.excluded,
-        compressions=all(one.kind != "compression" for one in found.not_carried),
+        compressions=all(one.kind != "compression" for one in found.not_copied),
     )
 
 
-def _numbers(stored: Archive | None, ground: Ground) -> Mapping[int, Name]:
-    relations = ground.structure.relations
+def _numbers(stored: Archive | None, inputs: CloneInputs) -> Mapping[int, Name]:
+    relations = inputs.structure.relations
     made = stored.tables() if stored else {}
     return {number: relations[oid] for number, oid in made.items() if oid in relations}
 
 
-def _to_analyze(ground: Ground, moving: Iterable[Table]) -> frozenset[Name]:
+def _to_analyze(inputs: CloneInputs, moving: Iterable[Table]) -> frozenset[Name]:
     """Return what lacks statistics: what is copied now or was before, partitions with their root.
 
     A partitioned table has statistics of its own, which autovacuum never makes.
     """
     fresh = {table.key for table in moving}
-    fresh |= {table.key for table in ground.survey.source.tables if table.key in ground.notes.tables}
-    roots = ground.structure.roots_of(fresh)
+    fresh |= {table.key for table in inputs.survey.source.tables if table.key in inputs.notes.tables}
+    roots = inputs.structure.roots_of(fresh)
     for root in roots:
-        fresh -= set(ground.structure.rows_of(root))
+        fresh -= set(inputs.structure.rows_of(root))
     return frozenset(fresh | roots)
 
 

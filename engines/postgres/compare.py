@@ -14,15 +14,15 @@ from engines.errors import ConfigurationError
 from engines.postgres import large_objects
 from engines.postgres.catalog import (
     REVISION_TABLE,
-    Difference,
-    Facts,
+    Database,
     Name,
+    SchemaDifference,
     Scope,
     Sequence,
     Table,
     relations,
 )
-from engines.postgres.checksum import Fingerprint, Shape, Side, parallel_scan
+from engines.postgres.checksum import ComparableTable, DatabaseSnapshot, Fingerprint, parallel_scan
 from engines.postgres.diff import (
     Comparison,
     LargeObjectsResult,
@@ -34,7 +34,7 @@ from engines.postgres.diff import (
     definition_aliases,
     materialized_views,
 )
-from engines.postgres.plan import Survey, clone_plan, inspection
+from engines.postgres.plan import Inspection, clone_plan, inspection
 from engines.postgres.session import Address, NotEqualError, Session, connection, search_path, translated
 
 PURPOSE = "bmii-migrate pg_compare"
@@ -49,17 +49,17 @@ class _Ends:
 
     ours: Session
     theirs: Session
-    source: Side
-    target: Side
+    source: DatabaseSnapshot
+    target: DatabaseSnapshot
 
 
 @dataclass(frozen=True)
 class _Chosen:
     """What both databases hold, and which of it is compared."""
 
-    found: Survey
-    left: Facts
-    right: Facts
+    found: Inspection
+    left: Database
+    right: Database
     views: Mapping[Name, View]
     upgraded: bool
     not_compared: tuple[NotCompared, ...]
@@ -94,8 +94,8 @@ def compare(
         views=views,
         sequences=tuple(_sequences(chosen.found, chosen.right.sequences)),
         large_objects=objects,
-        schema=Difference() if chosen.upgraded else found,
-        by_upgrade=found if chosen.upgraded else Difference(),
+        schema=SchemaDifference() if chosen.upgraded else found,
+        by_upgrade=found if chosen.upgraded else SchemaDifference(),
         upgraded=chosen.upgraded,
         not_compared=chosen.not_compared,
         snapshots=snapshots,
@@ -127,7 +127,7 @@ def _ends(source: Address, target: Address) -> Iterator[_Ends]:
         connection.snapshot(theirs) as there,
     ):
         path = search_path.expected(ours)
-        yield _Ends(ours, theirs, Side(source, here, path), Side(target, there, path))
+        yield _Ends(ours, theirs, DatabaseSnapshot(source, here, path), DatabaseSnapshot(target, there, path))
 
 
 def _choose(
@@ -144,7 +144,7 @@ def _choose(
     views = materialized_views.common(ours, theirs, same_query=upgraded)
     _hold(ends.ours, left.tables)
     _hold(ends.theirs, right.tables)
-    aside = [NotCompared(one.kind, one.name, one.reason) for one in found.not_carried]
+    aside = [NotCompared(one.kind, one.name, one.reason) for one in found.not_copied]
     aside += _set_aside(left, right, scope, upgraded=upgraded)
     reason = "it is not filled, or defined in another way, on one side"
     aside += [
@@ -177,14 +177,20 @@ def _rows(
     return tuple(tables.values()), tuple(views)
 
 
-def _view(source: Side, shape: Shape, view: View, both: tuple[Fingerprint, Fingerprint]) -> TableResult:
+def _view(
+    source: DatabaseSnapshot, shape: ComparableTable, view: View, both: tuple[Fingerprint, Fingerprint]
+) -> TableResult:
     ours, theirs = both
     refreshed = ours != theirs and materialized_views.refreshed(source, shape, view.query) == theirs
     return TableResult(str(view.table), ours, theirs, kind="materialized view", refreshed=refreshed)
 
 
 def _located(
-    ends: _Ends, tables: Mapping[Name, TableResult], shapes: Mapping[Name, Shape], jobs: int, examples: int
+    ends: _Ends,
+    tables: Mapping[Name, TableResult],
+    shapes: Mapping[Name, ComparableTable],
+    jobs: int,
+    examples: int,
 ) -> dict[Name, TableResult]:
     """Say of tables that both sides have, and that differ, where that is."""
     differing = [key for key, one in tables.items() if not one.equal and key in shapes]
@@ -197,7 +203,7 @@ def _located(
     return found
 
 
-def _set_aside(left: Facts, right: Facts, scope: Scope, *, upgraded: bool) -> Iterator[NotCompared]:
+def _set_aside(left: Database, right: Database, scope: Scope, *, upgraded: bool) -> Iterator[NotCompared]:
     for schema, name in sorted(scope.excluded):
         yield NotCompared("relation", f"{schema}.{name}", "it was excluded by name")
     if scope.schemas:
@@ -220,7 +226,7 @@ def _hold(session: Session, tables: Iterable[Table]) -> None:
         session.execute(sql.SQL("LOCK TABLE {} IN ACCESS SHARE MODE").format(sql.SQL(", ").join(names)))
 
 
-def _check_encoding(left: Facts, right: Facts) -> None:
+def _check_encoding(left: Database, right: Database) -> None:
     if left.server.encoding != right.server.encoding:
         raise ConfigurationError(
             f"its encoding is {right.server.encoding}, the source's is {left.server.encoding}: "
@@ -247,7 +253,7 @@ def _large_objects(ends: _Ends, scope: Scope) -> LargeObjectsResult | None:
     return LargeObjectsResult(here, there, tuple(lines))
 
 
-def _sequences(found: Survey, target: Iterable[Sequence]) -> Iterable[SequenceResult]:
+def _sequences(found: Inspection, target: Iterable[Sequence]) -> Iterable[SequenceResult]:
     there = {one.key: (one.last_value, one.is_called) for one in target}
     for one, wanted in zip(found.standing, found.source.sequences, strict=True):
         yield SequenceResult(

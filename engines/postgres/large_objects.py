@@ -76,7 +76,7 @@ class LargeObjects:
 
 
 @dataclass(frozen=True)
-class Difference:
+class SchemaDifference:
     """Numbers of large objects: only on the source, only on the target, and there with other contents."""
 
     missing: tuple[int, ...] = ()
@@ -118,7 +118,7 @@ def unreadable(session: Session) -> tuple[int, ...]:
     return tuple(int(row[0]) for row in session.execute(_UNREADABLE))
 
 
-def difference(source: Session, target: Session) -> Difference:
+def difference(source: Session, target: Session) -> SchemaDifference:
     """Compare the large objects of both databases, one stretch of numbers after the other.
 
     Both sessions have to be in a snapshot where others write.
@@ -130,7 +130,7 @@ def difference(source: Session, target: Session) -> Difference:
     while True:
         here, there = _numbers(source, after), _numbers(target, after)
         if not here and not there:
-            return Difference(tuple(missing), tuple(extra), tuple(different))
+            return SchemaDifference(tuple(missing), tuple(extra), tuple(different))
         # A full stretch of one side says nothing of what lies behind its end.
         ends = [found[-1] for found in (here, there) if len(found) == _TOGETHER]
         last = min(ends) if ends else max((*here, *there))
@@ -168,7 +168,7 @@ def copy(source: Session, target: Session, emit: Emit, *, replace: bool = False)
     return len(wanted)
 
 
-def refusal(found: Difference, database: str) -> RefusedError:
+def refusal(found: SchemaDifference, database: str) -> RefusedError:
     """Return the error about large objects on the target that are not the source's."""
     names = [f"large object {one}" for one in found.foreign]
     more = f"; and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""

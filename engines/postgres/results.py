@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from engines.postgres import clone
-from engines.postgres.catalog import Difference, Key
+from engines.postgres.catalog import ObjectKey, SchemaDifference
 from engines.postgres.diff import Comparison, report
 from engines.postgres.session import Address
 
@@ -22,7 +22,7 @@ def clone_result(result: clone.Result, *, absent: bool = False) -> dict[str, Any
         "rows": sum(one.rows for one in result.moved),
         "bytes": sum(one.bytes for one in result.moved),
         "objects": dict(result.objects),
-        "not_carried": [one.as_dict() for one in result.plan.not_carried],
+        "not_copied": [one.as_dict() for one in result.plan.not_copied],
         "seconds": result.seconds,
         "diff": {"before": "", "after": "".join(f"{line}\n" for line in lines)},
     }
@@ -56,7 +56,7 @@ def compare_result(found: Comparison, source: Address, target: Address) -> dict[
     }
 
 
-def _difference(found: Difference) -> dict[str, list[str]]:
+def _difference(found: SchemaDifference) -> dict[str, list[str]]:
     return {
         "missing": _names(found.missing),
         "extra": _names(found.extra),
@@ -64,5 +64,5 @@ def _difference(found: Difference) -> dict[str, list[str]]:
     }
 
 
-def _names(keys: Iterable[Key]) -> list[str]:
+def _names(keys: Iterable[ObjectKey]) -> list[str]:
     return [str(key) for key in keys]

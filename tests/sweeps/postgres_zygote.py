@@ -16,7 +16,7 @@ import traceback
 
 from engines.errors import EngineError
 from engines.postgres import clone, results
-from engines.postgres.plan import Options
+from engines.postgres.plan import CloneOptions
 from engines.postgres.session import connection
 
 
@@ -43,7 +43,7 @@ def work(request: dict) -> None:
     listener.tell("started", pid=os.getpid())
     ends = [connection.parse(request[name]) for name in ("source", "target")]
     try:
-        done = clone.clone(*ends, Options(**request["options"]), check=False, emit=listener.emit)
+        done = clone.clone(*ends, CloneOptions(**request["options"]), check=False, emit=listener.emit)
     except EngineError as error:
         listener.tell("failed", message=str(error), kind=type(error).__name__)
     except BaseException:  # noqa: BLE001 - told to the test, which fails

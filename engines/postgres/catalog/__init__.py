@@ -12,11 +12,11 @@ from engines.postgres.catalog import (
     schema_objects,
     sequences,
 )
-from engines.postgres.catalog.capabilities import Offers, locale_name
-from engines.postgres.catalog.checkpoint import Record
-from engines.postgres.catalog.chunks import Part
-from engines.postgres.catalog.database import Facts
-from engines.postgres.catalog.dependencies import Index, Structure
+from engines.postgres.catalog.capabilities import Capabilities, locale_name
+from engines.postgres.catalog.checkpoint import Checkpoint
+from engines.postgres.catalog.chunks import Chunk
+from engines.postgres.catalog.database import Database
+from engines.postgres.catalog.dependencies import Dependencies, Index
 from engines.postgres.catalog.relations import (
     OWN,
     RECORD_SCHEMA,
@@ -29,7 +29,7 @@ from engines.postgres.catalog.relations import (
     Table,
 )
 from engines.postgres.catalog.row_counts import counted
-from engines.postgres.catalog.schema_objects import Difference, Key, Number, Objects
+from engines.postgres.catalog.schema_objects import CatalogId, ObjectKey, Objects, SchemaDifference
 from engines.postgres.catalog.schema_queries import FIRST_OWN, FORCED
 from engines.postgres.catalog.sequences import raised
 
@@ -39,21 +39,21 @@ __all__ = [
     "OWN",
     "RECORD_SCHEMA",
     "REVISION_TABLE",
+    "Capabilities",
+    "CatalogId",
+    "Checkpoint",
+    "Chunk",
     "Column",
-    "Difference",
-    "Facts",
+    "Database",
+    "Dependencies",
     "ForeignKey",
     "Index",
-    "Key",
     "Name",
-    "Number",
+    "ObjectKey",
     "Objects",
-    "Offers",
-    "Part",
-    "Record",
+    "SchemaDifference",
     "Scope",
     "Sequence",
-    "Structure",
     "Table",
     "capabilities",
     "checkpoint",

@@ -1,4 +1,4 @@
-"""What a target offers to the user who fills it: extensions, collations, XML, compression, privileges."""
+"""What a target offered to the user who fills it: extensions, collations, XML, compression, privileges."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ SELECT concat_ws(' ', datcollate, datctype) FROM pg_database WHERE datname = cur
 
 
 @dataclass(frozen=True)
-class Offers:
+class Capabilities:
     """What may be had on a target.
 
     ``extensions`` gives the version of each; ``locales`` are those of the C library, as ``locale_name``
@@ -60,7 +60,7 @@ class Offers:
     major: int = 0
 
 
-def read(session: Session) -> Offers:
+def read(session: Session) -> Capabilities:
     """Ask the target behind ``session``; nothing is changed."""
     version = session.info.server_version
     collations = session.execute(_COLLATIONS).fetchall()
@@ -69,7 +69,7 @@ def read(session: Session) -> Offers:
     trusted = "OR v.trusted" if version >= _KNOWS_TRUSTED else ""
     extensions = session.execute(_EXTENSIONS.format(trusted=trusted)).fetchall()
     compressions = session.execute(_COMPRESSIONS).fetchone() or ([],)
-    return Offers(
+    return Capabilities(
         is_superuser=bool(role[0]),
         bypasses_row_security=bool(role[1]),
         extensions={str(row[0]): str(row[1]) for row in extensions},

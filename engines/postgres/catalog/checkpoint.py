@@ -20,7 +20,7 @@ CREATE TABLE IF NOT EXISTS {RECORD_SCHEMA}.tables (
     schema text NOT NULL, name text NOT NULL, parts integer NOT NULL, PRIMARY KEY (schema, name));
 CREATE TABLE IF NOT EXISTS {RECORD_SCHEMA}.parts (
     schema text NOT NULL, name text NOT NULL, transaction bigint NOT NULL);
-CREATE TABLE IF NOT EXISTS {RECORD_SCHEMA}.halves (kind text NOT NULL, name text NOT NULL);
+CREATE TABLE IF NOT EXISTS {RECORD_SCHEMA}.incomplete (kind text NOT NULL, name text NOT NULL);
 CREATE TABLE IF NOT EXISTS {RECORD_SCHEMA}.sequences (
     schema text NOT NULL, name text NOT NULL, last_value bigint NOT NULL);
 """
@@ -32,7 +32,7 @@ _THIS = "(txid_current() & 4294967295)::bigint"
 
 
 @dataclass(frozen=True)
-class Begun:
+class TableCheckpoint:
     """A table whose rows a copy has begun to bring: in how many parts, and how many of them are in."""
 
     parts: int
@@ -45,21 +45,21 @@ class Begun:
 
 
 @dataclass(frozen=True)
-class Record:
+class Checkpoint:
     """The notes of an unfinished copy; empty when there is none.
 
-    ``halves`` are objects, as (kind, name), that a later step makes into what the source has.
+    ``incomplete`` are objects, as (kind, name), that a later step makes into what the source has.
     """
 
     exists: bool = False
-    tables: Mapping[Name, Begun] = field(default_factory=dict)
-    halves: frozenset[tuple[str, str]] = frozenset()
+    tables: Mapping[Name, TableCheckpoint] = field(default_factory=dict)
+    incomplete: frozenset[tuple[str, str]] = frozenset()
     sequences: Mapping[Name, int] = field(default_factory=dict)
 
-    def within(self, scope: Scope) -> Record:
+    def within(self, scope: Scope) -> Checkpoint:
         """Return the notes about what is in ``scope``; none when there is only something about the rest."""
         tables = {name: begun for name, begun in self.tables.items() if scope.covers(*name)}
-        return replace(self, tables=tables) if tables or not self.tables else Record()
+        return replace(self, tables=tables) if tables or not self.tables else Checkpoint()
 
 
 def is_there(session: Session) -> bool:
@@ -68,21 +68,21 @@ def is_there(session: Session) -> bool:
     return bool(row and row[0])
 
 
-def read(session: Session) -> Record:
+def read(session: Session) -> Checkpoint:
     """Return the notes on the database behind ``session``."""
     if not is_there(session):
-        return Record()
+        return Checkpoint()
     tables = session.execute(
         f"SELECT t.schema, t.name, t.parts, count(p) FROM {RECORD_SCHEMA}.tables t "
         f"LEFT JOIN {RECORD_SCHEMA}.parts p USING (schema, name) GROUP BY 1, 2, 3"
     )
-    begun = {(row[0], row[1]): Begun(row[2], row[3]) for row in tables}
-    halves = session.execute(f"SELECT kind, name FROM {RECORD_SCHEMA}.halves").fetchall()
+    begun = {(row[0], row[1]): TableCheckpoint(row[2], row[3]) for row in tables}
+    incomplete = session.execute(f"SELECT kind, name FROM {RECORD_SCHEMA}.incomplete").fetchall()
     stood = session.execute(f"SELECT schema, name, last_value FROM {RECORD_SCHEMA}.sequences").fetchall()
-    return Record(
+    return Checkpoint(
         exists=True,
         tables=begun,
-        halves=frozenset((row[0], row[1]) for row in halves),
+        incomplete=frozenset((row[0], row[1]) for row in incomplete),
         sequences={(row[0], row[1]): row[2] for row in stood},
     )
 
@@ -121,14 +121,14 @@ def note_part(table: Table) -> str:
     )
 
 
-def note_half(session: Session, kind: str, name: str) -> None:
+def note_incomplete(session: Session, kind: str, name: str) -> None:
     """Note that an object was made which a later step turns into something else."""
-    session.execute(f"INSERT INTO {RECORD_SCHEMA}.halves VALUES (%s, %s)", [kind, name])
+    session.execute(f"INSERT INTO {RECORD_SCHEMA}.incomplete VALUES (%s, %s)", [kind, name])
 
 
-def drop_half(session: Session, kind: str, name: str) -> None:
+def note_complete(session: Session, kind: str, name: str) -> None:
     """Note that such an object has become what it was made for."""
-    session.execute(f"DELETE FROM {RECORD_SCHEMA}.halves WHERE kind = %s AND name = %s", [kind, name])
+    session.execute(f"DELETE FROM {RECORD_SCHEMA}.incomplete WHERE kind = %s AND name = %s", [kind, name])
 
 
 def note_sequences(session: Session, values: Iterable[tuple[str, str, int]]) -> None:

@@ -21,7 +21,7 @@ WHERE c.relkind = 'r' AND c.oid >= 16384 AND a.amname = 'heap' AND pg_table_size
 
 
 @dataclass(frozen=True)
-class Part:
+class Chunk:
     """The rows of pages ``start`` to ``end`` (which is not in it; None means to the end of the table).
 
     ``bytes`` is its share of the table, an estimate.
@@ -42,7 +42,7 @@ class Part:
 
 
 # A table in one piece, however large.
-WHOLE = (Part(0, 0, None, 0),)
+WHOLE = (Chunk(0, 0, None, 0),)
 
 
 def pages(session: Session) -> dict[Name, int]:
@@ -52,7 +52,7 @@ def pages(session: Session) -> dict[Name, int]:
     return {(row[0], row[1]): row[2] for row in session.execute(_PAGES, [PART])}
 
 
-def split(table: Table, sizes: Mapping[Name, int]) -> tuple[Part, ...]:
+def split(table: Table, sizes: Mapping[Name, int]) -> tuple[Chunk, ...]:
     """Return the parts of ``table``, one at least; ``sizes`` are pages.
 
     No part has less than a page: large values live elsewhere and go with the page that refers to them.
@@ -62,6 +62,6 @@ def split(table: Table, sizes: Mapping[Name, int]) -> tuple[Part, ...]:
     starts = [known * number // count for number in range(count)]
     ends: list[int | None] = [*starts[1:], None]
     return tuple(
-        Part(number, start, end, table.bytes // count)
+        Chunk(number, start, end, table.bytes // count)
         for number, (start, end) in enumerate(zip(starts, ends, strict=True))
     )

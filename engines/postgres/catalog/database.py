@@ -30,7 +30,7 @@ class Server:
 
 
 @dataclass(frozen=True)
-class Facts:
+class Database:
     """What a database holds, within a scope; ``sizes`` of the tables are estimates."""
 
     server: Server
@@ -51,10 +51,10 @@ def server(session: Session) -> Server:
     return Server(database, encoding, user, version, started, bool(is_superuser), major)
 
 
-def read(session: Session, scope: Scope) -> Facts:
+def read(session: Session, scope: Scope) -> Database:
     """Read the facts. Run it inside a snapshot where others write."""
     found = relations.tables(session, scope)
-    return Facts(
+    return Database(
         server=server(session),
         tables=found,
         sequences=relations.sequences(session, scope),

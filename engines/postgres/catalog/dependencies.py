@@ -53,7 +53,7 @@ class Index:
 
 
 @dataclass(frozen=True)
-class Structure:
+class Dependencies:
     """Everything by oid. ``leaves`` are the partitions that hold rows, of every partitioned table."""
 
     relations: Mapping[int, Name] = field(default_factory=dict)
@@ -72,12 +72,12 @@ class Structure:
         return {root for root in self.roots if not rows.isdisjoint(self.rows_of(root))}
 
 
-def read(session: Session) -> Structure:
+def read(session: Session) -> Dependencies:
     """Read the structure of the database behind ``session``, the source."""
     relations = {row[0]: (row[1], row[2]) for row in session.execute(_RELATIONS)}
     trees = [row for row in session.execute(_LEAVES) if row[0] in relations]
     keys = [row for row in session.execute(_FOREIGN_KEYS) if row[1] in relations and row[2] in relations]
-    return Structure(
+    return Dependencies(
         relations=relations,
         leaves={
             relations[row[0]]: tuple(relations[leaf] for leaf in row[1] if leaf in relations) for row in trees

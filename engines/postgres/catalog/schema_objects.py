@@ -20,7 +20,7 @@ _STAND_IN = re.compile(r"\s*SELECT NULL::")
 
 
 @dataclass(frozen=True, order=True)
-class Key:
+class ObjectKey:
     """What identifies an object: its kind and its qualified, quoted name."""
 
     kind: str
@@ -31,19 +31,19 @@ class Key:
         return f"{self.kind} {self.name}"
 
 
-Objects = Mapping[Key, str]
+Objects = Mapping[ObjectKey, str]
 
 # The numbers of a catalog and of a row in it: what pg_depend and pg_dump call an object.
-Number = tuple[int, int]
+CatalogId = tuple[int, int]
 
 
 @dataclass(frozen=True)
-class Difference:
+class SchemaDifference:
     """Objects that only the source has, that only the target has, and that are defined differently."""
 
-    missing: tuple[Key, ...] = ()
-    extra: tuple[Key, ...] = ()
-    different: tuple[Key, ...] = ()
+    missing: tuple[ObjectKey, ...] = ()
+    extra: tuple[ObjectKey, ...] = ()
+    different: tuple[ObjectKey, ...] = ()
 
     def __bool__(self) -> bool:
         """Whether there is any difference."""
@@ -58,7 +58,7 @@ class Difference:
         )
 
 
-def read(session: Session, scope: Scope) -> dict[Key, str]:
+def read(session: Session, scope: Scope) -> dict[ObjectKey, str]:
     """Return every object in ``scope`` with its definition.
 
     Left out are objects of the system and of extensions, temporary ones, and those that ``clone`` cannot
@@ -67,12 +67,12 @@ def read(session: Session, scope: Scope) -> dict[Key, str]:
     return {key: text for key, text, _ in read_numbered(session, scope)}
 
 
-def read_numbered(session: Session, scope: Scope) -> Iterator[tuple[Key, str, Number]]:
+def read_numbered(session: Session, scope: Scope) -> Iterator[tuple[ObjectKey, str, CatalogId]]:
     """Yield what ``read`` returns, each object with the numbers that this database knows it by."""
     for query in queries(session.info.server_version):
         for kind, schema, relation, name, definition, *number in session.execute(query):
             if scope.covers(schema or "", relation or ""):
-                yield Key(kind, name), definition or "", (number[0], number[1])
+                yield ObjectKey(kind, name), definition or "", (number[0], number[1])
 
 
 def comparable(objects: Objects, *, same_version: bool) -> Objects:
@@ -82,16 +82,16 @@ def comparable(objects: Objects, *, same_version: bool) -> Objects:
     return {key: "" if key.kind in _VERSION_DEPENDENT else text for key, text in objects.items()}
 
 
-def without(objects: Objects, dropped: Iterable[Key]) -> Objects:
+def without(objects: Objects, dropped: Iterable[ObjectKey]) -> Objects:
     """Return ``objects`` without ``dropped``."""
     keys = set(dropped)
     return {key: text for key, text in objects.items() if key not in keys}
 
 
-def difference(source: Objects, target: Objects) -> Difference:
+def difference(source: Objects, target: Objects) -> SchemaDifference:
     """Compare two sets of objects. A stand-in for a view is missing; an extra schema does not count."""
     missing = [key for key in source if key not in target or _is_stand_in(key, source, target)]
-    return Difference(
+    return SchemaDifference(
         missing=tuple(sorted(missing)),
         extra=tuple(sorted(key for key in target if key not in source and key.kind != _CONTAINER)),
         different=tuple(
@@ -109,7 +109,7 @@ def is_blank(objects: Objects) -> bool:
     return all(key.kind in {_CONTAINER, "comment"} for key in objects)
 
 
-def is_unfinished(found: Difference) -> bool:
+def is_unfinished(found: SchemaDifference) -> bool:
     """Say whether what is missing can be an interrupted restore: all tables are there, nothing contradicts.
 
     Tables and their columns come in one transaction; indexes, keys and triggers one by one after the rows.
@@ -119,7 +119,7 @@ def is_unfinished(found: Difference) -> bool:
     return all(key.kind not in {"table", "partitioned table", "column"} for key in found.missing)
 
 
-def _is_stand_in(key: Key, source: Objects, target: Objects) -> bool:
+def _is_stand_in(key: ObjectKey, source: Objects, target: Objects) -> bool:
     if key.kind != "view definition" or not _STAND_IN.match(target.get(key, "")):
         return False
     return source[key] != target[key]

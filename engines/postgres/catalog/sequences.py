@@ -40,7 +40,7 @@ WHERE coalesce(nullif(t.typbasetype, 0), t.oid) IN ('int2'::regtype, 'int4'::reg
 
 
 @dataclass(frozen=True)
-class Fed:
+class FedColumn:
     """A column that a sequence feeds, and the numbers that may come from there."""
 
     sequence: Name
@@ -51,10 +51,12 @@ class Fed:
     cycles: bool
 
 
-def fed(session: Session) -> tuple[Fed, ...]:
+def fed(session: Session) -> tuple[FedColumn, ...]:
     """Return every column that a sequence feeds."""
     return tuple(
-        Fed((row[0], row[1]), (row[5], row[6]), row[7], max(row[2], -row[8] - 1), min(row[3], row[8]), row[4])
+        FedColumn(
+            (row[0], row[1]), (row[5], row[6]), row[7], max(row[2], -row[8] - 1), min(row[3], row[8]), row[4]
+        )
         for row in session.execute(_FED)
     )
 
@@ -65,7 +67,7 @@ def expected(session: Session, sequences: Iterable[Sequence]) -> tuple[Sequence,
     Sequences that cycle stay as they are: they come to values in use by design. ``session`` should be in the
     snapshot whose rows are copied.
     """
-    columns: dict[Name, list[Fed]] = {}
+    columns: dict[Name, list[FedColumn]] = {}
     for one in fed(session):
         if not one.cycles:
             columns.setdefault(one.sequence, []).append(one)
@@ -91,7 +93,7 @@ def raised(before: Iterable[Sequence], after: Iterable[Sequence]) -> Mapping[Seq
     return {old: new for old, new in zip(before, after, strict=True) if old != new}
 
 
-def _expected(session: Session, sequence: Sequence, columns: Iterable[Fed]) -> Sequence:
+def _expected(session: Session, sequence: Sequence, columns: Iterable[FedColumn]) -> Sequence:
     for one in columns:
         value = _furthest(session, sequence, one)
         if value is not None:
@@ -99,7 +101,7 @@ def _expected(session: Session, sequence: Sequence, columns: Iterable[Fed]) -> S
     return sequence
 
 
-def _furthest(session: Session, sequence: Sequence, one: Fed) -> int | None:
+def _furthest(session: Session, sequence: Sequence, one: FedColumn) -> int | None:
     """Return the value in use that is furthest along the way of ``sequence``.
 
     A value at its very end is passed over: nothing could be drawn after it, and such values are marks.

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from engines.postgres.checksum import key_columns, parallel_scan, ranges
-from engines.postgres.checksum.key_columns import Leading
-from engines.postgres.checksum.parallel_scan import Shape, Side, reader
-from engines.postgres.checksum.ranges import Layout, Part
+from engines.postgres.checksum.key_columns import LeadingColumn
+from engines.postgres.checksum.parallel_scan import ComparableTable, DatabaseSnapshot, reader
+from engines.postgres.checksum.ranges import ScanPart, TableLayout
 from engines.postgres.checksum.row_encoding import row_hash, row_text
 from engines.postgres.checksum.table_checksum import ALGORITHM, MEASURES, NOTHING, Fingerprint, is_empty
 
@@ -13,12 +13,12 @@ __all__ = [
     "ALGORITHM",
     "MEASURES",
     "NOTHING",
+    "ComparableTable",
+    "DatabaseSnapshot",
     "Fingerprint",
-    "Layout",
-    "Leading",
-    "Part",
-    "Shape",
-    "Side",
+    "LeadingColumn",
+    "ScanPart",
+    "TableLayout",
     "is_empty",
     "key_columns",
     "parallel_scan",

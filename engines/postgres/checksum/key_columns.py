@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from psycopg import sql
 
-from engines.postgres.checksum.parallel_scan import Shape
+from engines.postgres.checksum.parallel_scan import ComparableTable
 from engines.postgres.session import Session
 
 # A primary key, else the shortest unique index over columns that are never NULL.
@@ -39,7 +39,7 @@ _WHOLE = {20, 21, 23}
 
 
 @dataclass(frozen=True)
-class Leading:
+class LeadingColumn:
     """The first column of a key as something to order by, and the type it is ordered as."""
 
     column: str
@@ -52,21 +52,23 @@ class Leading:
         return sql.SQL('{} COLLATE "C"').format(cast) if self.type == "text" else cast
 
 
-def columns(session: Session, shape: Shape) -> tuple[str, ...]:
+def columns(session: Session, shape: ComparableTable) -> tuple[str, ...]:
     """Return the columns of the key of a table, none when it has no key."""
     row = session.execute(_KEY, shape.table.key).fetchone()
     known = {column.name for column in shape.table.columns}
     return tuple(row[0]) if row and known.issuperset(row[0]) else ()
 
 
-def leading(shape: Shape, key: tuple[str, ...]) -> Leading | None:
+def leading(shape: ComparableTable, key: tuple[str, ...]) -> LeadingColumn | None:
     """Return how the table's rows can be put in order by the first column of ``key``, if they can."""
     if not key:
         return None
     here, there = shape.source.types[key[0]], shape.target.types[key[0]]
     comparable = here == there or {here, there} <= _WHOLE
     return (
-        Leading(key[0], _ORDERED[max(here, there, key=_width)]) if comparable and here in _ORDERED else None
+        LeadingColumn(key[0], _ORDERED[max(here, there, key=_width)])
+        if comparable and here in _ORDERED
+        else None
     )
 
 

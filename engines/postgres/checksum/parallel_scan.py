@@ -11,14 +11,14 @@ from psycopg import sql
 
 from engines.postgres.catalog import Name, Table
 from engines.postgres.checksum import ranges, row_encoding, table_checksum
-from engines.postgres.checksum.ranges import Layout, Part
+from engines.postgres.checksum.ranges import ScanPart, TableLayout
 from engines.postgres.checksum.row_encoding import Form
 from engines.postgres.checksum.table_checksum import Fingerprint
 from engines.postgres.plan import State
 from engines.postgres.session import Address, Session, both, connection, each, search_path, translated
 
 
-class Side(NamedTuple):
+class DatabaseSnapshot(NamedTuple):
     """A database, the exported snapshot in which it is read, and the path along which functions look.
 
     The path is the same on both sides: names of objects among the values are written by it.
@@ -30,17 +30,17 @@ class Side(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Shape:
+class ComparableTable:
     """One table on both sides: how its rows are written, so that equal rows have equal texts."""
 
     table: Table
     columns: tuple[tuple[str, Form], ...]
-    source: Layout
-    target: Layout
+    source: TableLayout
+    target: TableLayout
 
 
 @contextmanager
-def reader(side: Side) -> Iterator[Session]:
+def reader(side: DatabaseSnapshot) -> Iterator[Session]:
     """Open a session that reads in the snapshot of ``side`` for the length of a ``with`` block.
 
     Its transaction stays open until the end.
@@ -55,11 +55,13 @@ def reader(side: Side) -> Iterator[Session]:
             yield opened
 
 
-def shapes(source: Side, target: Side, tables: Iterable[Table]) -> dict[Name, Shape]:
+def shapes(
+    source: DatabaseSnapshot, target: DatabaseSnapshot, tables: Iterable[Table]
+) -> dict[Name, ComparableTable]:
     """Return how to read ``tables``, which both sides have with all columns."""
     chosen = list(tables)
 
-    def layouts(side: Side) -> dict[Name, Layout]:
+    def layouts(side: DatabaseSnapshot) -> dict[Name, TableLayout]:
         with reader(side) as session:
             return ranges.read(session, chosen)
 
@@ -71,16 +73,16 @@ def shapes(source: Side, target: Side, tables: Iterable[Table]) -> dict[Name, Sh
             (column.name, row_encoding.common(here.forms[column.name], there.forms[column.name]))
             for column in table.columns
         )
-        found[table.key] = Shape(table, columns, here, there)
+        found[table.key] = ComparableTable(table, columns, here, there)
     return found
 
 
 def scan(
-    side: Side, parts: Iterable[Part], query: Callable[[Part], sql.Composed], *, jobs: int
-) -> list[tuple[Part, list[tuple[Any, ...]]]]:
+    side: DatabaseSnapshot, parts: Iterable[ScanPart], query: Callable[[ScanPart], sql.Composed], *, jobs: int
+) -> list[tuple[ScanPart, list[tuple[Any, ...]]]]:
     """Run ``query`` of every part, in their order, in ``jobs`` sessions; return the rows of each."""
 
-    def work(session: Session, part: Part) -> tuple[Part, list[tuple[Any, ...]]]:
+    def work(session: Session, part: ScanPart) -> tuple[ScanPart, list[tuple[Any, ...]]]:
         # The lock on a table in parts is kept, so that it cannot be rewritten, which moves rows to other
         # parts. The others are let go, with those on indexes: a server has room for few thousand locks.
         kept: AbstractContextManager[object] = (
@@ -92,7 +94,7 @@ def scan(
     return each(parts, work, sessions=lambda: reader(side), jobs=jobs)
 
 
-def fingerprints(side: Side, tables: Iterable[Table], *, jobs: int) -> dict[Name, Fingerprint]:
+def fingerprints(side: DatabaseSnapshot, tables: Iterable[Table], *, jobs: int) -> dict[Name, Fingerprint]:
     """Return the fingerprint of each table of one database, over its columns as given."""
     chosen = list(tables)
     if not chosen:
@@ -111,14 +113,14 @@ def fingerprints(side: Side, tables: Iterable[Table], *, jobs: int) -> dict[Name
 
 
 def both_sides(
-    source: Side, target: Side, tables: Iterable[Table], *, jobs: int
+    source: DatabaseSnapshot, target: DatabaseSnapshot, tables: Iterable[Table], *, jobs: int
 ) -> tuple[dict[Name, Fingerprint], dict[Name, Fingerprint]]:
     """Return the fingerprints of ``tables`` in the source and in the target, computed at the same time."""
     return of_shapes(source, target, shapes(source, target, tables).values(), jobs=jobs)
 
 
 def of_shapes(
-    source: Side, target: Side, known: Iterable[Shape], *, jobs: int
+    source: DatabaseSnapshot, target: DatabaseSnapshot, known: Iterable[ComparableTable], *, jobs: int
 ) -> tuple[dict[Name, Fingerprint], dict[Name, Fingerprint]]:
     """Return the fingerprints of tables whose shape is known, in the source and in the target."""
     chosen = list(known)
@@ -129,7 +131,10 @@ def of_shapes(
 
 
 def _measure(
-    side: Side, known: Iterable[tuple[Table, tuple[tuple[str, Form], ...], Layout]], *, jobs: int
+    side: DatabaseSnapshot,
+    known: Iterable[tuple[Table, tuple[tuple[str, Form], ...], TableLayout]],
+    *,
+    jobs: int,
 ) -> dict[Name, Fingerprint]:
     largest_first = sorted(known, key=lambda one: -one[2].bytes)
     cut = [part for one in largest_first for part in ranges.parts(*one)]

@@ -32,7 +32,7 @@ LEFT JOIN pg_am m ON m.oid = c.relam"""
 
 
 @dataclass(frozen=True)
-class Layout:
+class TableLayout:
     """A table in one server: its size, the pages it can be split into (0: it cannot), its columns.
 
     ``types`` are the numbers of the columns' types, without the domains around them.
@@ -45,7 +45,7 @@ class Layout:
 
 
 @dataclass(frozen=True)
-class Part:
+class ScanPart:
     """The pages of ``table`` from ``first`` to before ``end`` (None: to its end), read as ``columns`` say."""
 
     table: Table
@@ -70,7 +70,7 @@ class Part:
         return sql.SQL(" AND ").join(bounds) if bounds else sql.SQL("true")
 
 
-def read(session: Session, tables: Iterable[Table]) -> dict[Name, Layout]:
+def read(session: Session, tables: Iterable[Table]) -> dict[Name, TableLayout]:
     """Return the layout of those of ``tables`` that are there."""
     names = [table.key for table in tables]
     kinds = row_encoding.kinds(session)
@@ -79,7 +79,7 @@ def read(session: Session, tables: Iterable[Table]) -> dict[Name, Layout]:
     for schema, name, size, pages, columns, types in session.execute(
         _RELATIONS, [[key[0] for key in names], [key[1] for key in names]]
     ):
-        found[(schema, name)] = Layout(
+        found[(schema, name)] = TableLayout(
             size,
             pages if splits else 0,
             {column: row_encoding.form(number, kinds) for column, number in zip(columns, types, strict=True)},
@@ -89,14 +89,14 @@ def read(session: Session, tables: Iterable[Table]) -> dict[Name, Layout]:
 
 
 def parts(
-    table: Table, columns: Iterable[tuple[str, Form]], size: Layout, *, part_bytes: int = 0
-) -> Iterator[Part]:
+    table: Table, columns: Iterable[tuple[str, Form]], size: TableLayout, *, part_bytes: int = 0
+) -> Iterator[ScanPart]:
     """Cut ``table`` into parts of about equal size, of which the last is open: no row can fall between."""
     chosen = tuple(columns)
     number = max(1, min(size.pages, -(-size.bytes // (part_bytes or PART_BYTES))))
     edges = [size.pages * index // number for index in range(number)]
     for first, end in zip(edges, [*edges[1:], None], strict=True):
-        yield Part(table, chosen, size.bytes // number, first, end)
+        yield ScanPart(table, chosen, size.bytes // number, first, end)
 
 
 def _bare(number: int, kinds: Mapping[int, row_encoding.Kind]) -> int:

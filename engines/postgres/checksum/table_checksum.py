@@ -9,7 +9,7 @@ from psycopg import sql
 
 from engines.postgres.catalog import Table
 from engines.postgres.checksum import ranges
-from engines.postgres.checksum.ranges import Part
+from engines.postgres.checksum.ranges import ScanPart
 from engines.postgres.checksum.row_encoding import row_hash, row_text
 from engines.postgres.session import Session
 
@@ -36,7 +36,7 @@ NOTHING = Fingerprint(0, "0")
 MEASURES = sql.SQL("count(*), coalesce(sum({}), 0)::text")
 
 
-def measured(part: Part) -> sql.Composed:
+def measured(part: ScanPart) -> sql.Composed:
     """Return the query of the fingerprint of ``part``, without rows of inheriting tables."""
     return sql.SQL("SELECT {} FROM ONLY {} AS t WHERE {}").format(
         MEASURES.format(row_hash(row_text(part.columns))), part.table.identifier, part.where
@@ -49,7 +49,9 @@ def fingerprint(session: Session, table: Table, columns: Iterable[str]) -> Finge
     Comparable with another server's where the types of the columns are the same: see ``measure``.
     """
     forms = ranges.read(session, [table])[table.key].forms
-    row = session.execute(measured(Part(table, tuple((name, forms[name]) for name in columns)))).fetchone()
+    row = session.execute(
+        measured(ScanPart(table, tuple((name, forms[name]) for name in columns)))
+    ).fetchone()
     return Fingerprint(int(row[0]), str(row[1])) if row else NOTHING
 
 

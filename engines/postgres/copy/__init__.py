@@ -12,21 +12,21 @@ from engines.postgres.copy import (
     worker,
     worker_pool,
 )
-from engines.postgres.copy.copy_statements import Moved, Silence
+from engines.postgres.copy.copy_statements import CopiedTable, TriggerSwitch
 from engines.postgres.copy.dump_archive import Archive, Entry
-from engines.postgres.copy.prepare import Ends, Ground
+from engines.postgres.copy.prepare import CloneInputs, Ends
 from engines.postgres.copy.progress import Progress
-from engines.postgres.copy.scheduler import Schedule
+from engines.postgres.copy.scheduler import Scheduler
 
 __all__ = [
     "Archive",
+    "CloneInputs",
+    "CopiedTable",
     "Ends",
     "Entry",
-    "Ground",
-    "Moved",
     "Progress",
-    "Schedule",
-    "Silence",
+    "Scheduler",
+    "TriggerSwitch",
     "copy_statements",
     "dump_archive",
     "prepare",

@@ -15,7 +15,7 @@ import asyncpg
 
 from engines.postgres.session import PostgresError, refusal
 
-Listen = Callable[[int], None]
+OnBytes = Callable[[int], None]
 
 _ROW = ord("d")
 _HEAD = 5
@@ -26,7 +26,7 @@ _WAITING = 512 * 1024
 _LOST = "08006"
 
 
-class Line(asyncpg.Connection):  # type: ignore[misc]  # asyncpg has no types
+class CopyConnection(asyncpg.Connection):  # type: ignore[misc]  # asyncpg has no types
     """A connection that can be lent to a COPY: asyncpg has opened it, and gets it back."""
 
     def __init__(self, protocol: Any, transport: Any, *rest: Any) -> None:
@@ -36,11 +36,17 @@ class Line(asyncpg.Connection):  # type: ignore[misc]  # asyncpg has no types
 
 
 async def copy(
-    source: Line, target: Line, reading: str, writing: str, *, names: tuple[str, str], listen: Listen
+    source: CopyConnection,
+    target: CopyConnection,
+    reading: str,
+    writing: str,
+    *,
+    names: tuple[str, str],
+    on_bytes: OnBytes,
 ) -> tuple[int, int]:
     """Run the COPY statement ``reading`` into the COPY statement ``writing``; return rows and bytes.
 
-    ``listen`` is told of bytes as they go. Raises ``PostgresError``; both lines are of no use then.
+    ``on_bytes`` is told of bytes as they go. Raises ``PostgresError``; both lines are of no use then.
     """
     size = 0
 
@@ -48,7 +54,7 @@ async def copy(
         nonlocal size
         size += len(data)
         taker.send(data)
-        listen(len(data))
+        on_bytes(len(data))
 
     taker = _Talk(target, names[1], pause=source.transport)
     giver = _Talk(source, names[0], forward=forward, end=lambda: taker.send(_END))
@@ -74,7 +80,7 @@ class _Talk(asyncio.Protocol):
 
     def __init__(
         self,
-        line: Line,
+        line: CopyConnection,
         name: str,
         *,
         forward: Callable[[bytes | memoryview], None] | None = None,

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from psycopg import sql
 
-from engines.postgres.catalog import Part, Table, checkpoint
-from engines.postgres.copy.copy_stream import Way
+from engines.postgres.catalog import Chunk, Table, checkpoint
+from engines.postgres.copy.copy_stream import CopyStatements
 from engines.postgres.session import Session
 
 _TRIGGERS = """
@@ -17,7 +17,7 @@ _ENABLE = {"O": "ENABLE TRIGGER", "R": "ENABLE REPLICA TRIGGER", "A": "ENABLE AL
 
 
 @dataclass(frozen=True)
-class Moved:
+class CopiedTable:
     """What was copied of a table."""
 
     table: Table
@@ -26,29 +26,29 @@ class Moved:
 
 
 @dataclass(frozen=True)
-class Silence:
+class TriggerSwitch:
     """Statements that switch a table's triggers off, and on again as they were."""
 
     off: tuple[str, ...] = ()
     on: tuple[str, ...] = ()
 
 
-LOUD = Silence()
+TRIGGERS_ON = TriggerSwitch()
 
 
-def silence(target: Session, table: Table) -> Silence:
+def silence(target: Session, table: Table) -> TriggerSwitch:
     """Return what keeps the triggers of ``table`` from firing.
 
     Triggers come after the rows, so there are none but when a finished copy is repaired.
     """
     rows = target.execute(_TRIGGERS, [table.identifier.as_string(target)]).fetchall()
-    return Silence(
+    return TriggerSwitch(
         tuple(_alter(table, "DISABLE TRIGGER", name) for name, _ in rows),
         tuple(_alter(table, _ENABLE[enabled], name) for name, enabled in rows),
     )
 
 
-def way(table: Table, part: Part, quiet: Silence) -> Way:
+def way(table: Table, part: Chunk, quiet: TriggerSwitch) -> CopyStatements:
     """Return how one part of ``table`` gets from server to server."""
     columns = [column for column in table.columns if not column.generated]
     names = sql.SQL(", ").join(sql.Identifier(column.name) for column in columns)
@@ -59,7 +59,7 @@ def way(table: Table, part: Part, quiet: Silence) -> Way:
     into = sql.SQL(" ({})").format(names) if columns else sql.SQL("")
     reading = sql.SQL("COPY ({}) TO STDOUT (FORMAT {})").format(query, form)
     writing = sql.SQL("COPY {}{} FROM STDIN (FORMAT {})").format(table.identifier, into, form)
-    return Way(
+    return CopyStatements(
         reading=reading.as_string(None),
         writing=writing.as_string(None),
         before=quiet.off,

@@ -16,7 +16,7 @@ import asyncpg
 import uvloop
 
 from engines.postgres.copy import copy_protocol
-from engines.postgres.copy.copy_protocol import Line, Listen
+from engines.postgres.copy.copy_protocol import CopyConnection, OnBytes
 from engines.postgres.session import connecting, refusal
 
 _LOST = "08006"
@@ -25,7 +25,7 @@ _HUNG_UP = (OSError, EOFError, asyncpg.InternalClientError)
 
 
 @dataclass(frozen=True)
-class Way:
+class CopyStatements:
     """What is copied where: two COPY statements, the one that reads and the one that writes.
 
     ``before`` and ``after`` are statements in the same transaction of the target.
@@ -37,7 +37,7 @@ class Way:
     after: tuple[str, ...] = ()
 
 
-class Relay:
+class CopyStream:
     """A session with each side, to copy rows from ``source`` to ``target``; both are asyncpg's arguments.
 
     ``names`` is what messages call the two. The sessions begin with ``start_source`` and ``start_target``.
@@ -54,7 +54,7 @@ class Relay:
     ) -> None:
         self._names = names
         self._runner = asyncio.Runner(loop_factory=uvloop.new_event_loop)
-        self._open: list[Line] = []
+        self._open: list[CopyConnection] = []
         self.stopped = False
         try:
             self._source = self._runner.run(self._connect(source, names[0], start_source))
@@ -63,13 +63,14 @@ class Relay:
             self.close()
             raise
 
-    def copy(self, way: Way, listen: Listen) -> tuple[int, int]:
-        """Copy in one transaction of the target; return rows and bytes. ``listen`` hears of bytes on the way.
+    def copy(self, way: CopyStatements, on_bytes: OnBytes) -> tuple[int, int]:
+        """Copy in one transaction of the target; return rows and bytes.
 
-        Raises ``PostgresError``; the relay is of no use then and must be closed.
+        ``on_bytes`` is called with the bytes on their way. Raises
+        ``PostgresError``; the stream is of no use then and must be closed.
         """
         try:
-            return self._runner.run(self._copy(way, listen))
+            return self._runner.run(self._copy(way, on_bytes))
         except RuntimeError:
             # What uvloop says of a connection that ended the moment before.
             for line, name in zip(self._open, self._names, strict=False):
@@ -93,9 +94,9 @@ class Relay:
             connection.terminate()
         self._open.clear()
 
-    async def _connect(self, given: dict[str, Any], subject: str, start: Iterable[str]) -> Line:
+    async def _connect(self, given: dict[str, Any], subject: str, start: Iterable[str]) -> CopyConnection:
         try:
-            connection: Line = await asyncpg.connect(**given, connection_class=Line)
+            connection: CopyConnection = await asyncpg.connect(**given, connection_class=CopyConnection)
         except (asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as error:
             raise connecting(_first_line(error) or "timeout expired", subject) from None
         except _HUNG_UP as error:
@@ -105,11 +106,11 @@ class Relay:
             await _said(connection.execute(statement), subject)
         return connection
 
-    async def _copy(self, way: Way, listen: Listen) -> tuple[int, int]:
+    async def _copy(self, way: CopyStatements, on_bytes: OnBytes) -> tuple[int, int]:
         for statement in ("BEGIN", *way.before):
             await _said(self._target.execute(statement), self._names[1])
         rows, size = await copy_protocol.copy(
-            self._source, self._target, way.reading, way.writing, names=self._names, listen=listen
+            self._source, self._target, way.reading, way.writing, names=self._names, on_bytes=on_bytes
         )
         for statement in (*way.after, "COMMIT"):
             await _said(self._target.execute(statement), self._names[1])

@@ -9,23 +9,23 @@ from dataclasses import dataclass, replace
 from engines.errors import ConfigurationError
 from engines.postgres import large_objects
 from engines.postgres.catalog import (
+    Checkpoint,
+    Dependencies,
     Name,
-    Record,
-    Structure,
     checkpoint,
     chunks,
     dependencies,
     relations,
     schema_objects,
 )
-from engines.postgres.checksum import Side, is_empty, parallel_scan
+from engines.postgres.checksum import DatabaseSnapshot, is_empty, parallel_scan
 from engines.postgres.copy import worker
 from engines.postgres.plan import (
-    Options,
+    CloneOptions,
+    Inspection,
+    OidReferences,
     Plan,
-    References,
     State,
-    Survey,
     adjustments,
     clone_plan,
     guards,
@@ -50,22 +50,22 @@ class Ends:
 
 
 @dataclass(frozen=True)
-class Ground:
+class CloneInputs:
     """All that a plan is made from.
 
     ``pages`` are the sizes of large tables, ``notes`` those of a copy that was interrupted, ``references``
     are what rows name.
     """
 
-    survey: Survey
-    structure: Structure
+    survey: Inspection
+    structure: Dependencies
     pages: Mapping[Name, int]
-    notes: Record
-    references: References
+    notes: Checkpoint
+    references: OidReferences
 
 
 @contextmanager
-def ends(source: Address, target: Address, options: Options, *, check: bool) -> Iterator[Ends]:
+def ends(source: Address, target: Address, options: CloneOptions, *, check: bool) -> Iterator[Ends]:
     """Open both sides for the length of a ``with`` block; the target for this copy alone unless ``check``."""
     with (
         connection.session(source, read_only=True, purpose=PURPOSE) as reading,
@@ -80,11 +80,11 @@ def ends(source: Address, target: Address, options: Options, *, check: bool) -> 
             translated(str(target)),
             advisory_lock.exclusive(writing, seconds=options.lock_wait, subject=str(target)),
         ):
-            worker.end_leftovers(writing, seconds=options.lock_wait)
+            worker.terminate_stale_workers(writing, seconds=options.lock_wait)
             yield found
 
 
-def look(both: Ends, options: Options) -> Ground:
+def look(both: Ends, options: CloneOptions) -> CloneInputs:
     """Read all that a plan needs. Raises ``ConfigurationError`` about ends that do not fit."""
     with translated(str(both.source_address)):
         if checkpoint.is_there(both.source):
@@ -103,36 +103,36 @@ def look(both: Ends, options: Options) -> Ground:
     with translated(str(both.target_address)):
         notes = checkpoint.read(both.target).within(scope)
     # What is only half made is not there yet.
-    halves = {schema_objects.Key(*half) for half in notes.halves} - set(found.source.objects)
-    target = replace(found.target, objects=schema_objects.without(found.target.objects, halves))
+    incomplete = {schema_objects.ObjectKey(*half) for half in notes.incomplete} - set(found.source.objects)
+    target = replace(found.target, objects=schema_objects.without(found.target.objects, incomplete))
     with translated(str(both.source_address)):
         named = oid_references.look(both.source, both.target, found)
-    return Ground(replace(found, target=target), shape, pages, notes, named)
+    return CloneInputs(replace(found, target=target), shape, pages, notes, named)
 
 
-def decide(both: Ends, ground: Ground, options: Options) -> Plan:
+def decide(both: Ends, inputs: CloneInputs, options: CloneOptions) -> Plan:
     """Return the plan of a copy. Raises ``RefusedError`` about what is somebody else's on the target."""
-    found = ground.survey
-    where = clone_plan.situation(found.source, found.target, interrupted=bool(ground.notes.tables))
+    found = inputs.survey
+    where = clone_plan.situation(found.source, found.target, interrupted=bool(inputs.notes.tables))
     states: Mapping[Name, State] = {}
     if where != "blank":
-        states = _states(both, ground, options, measure_all=where == "upgraded")
+        states = _states(both, inputs, options, measure_all=where == "upgraded")
     decided = clone_plan.decide(
         found.source,
         found.target,
         where,
         states,
         options,
-        notes=ground.notes,
-        rows_of=ground.structure.rows_of,
+        notes=inputs.notes,
+        rows_of=inputs.structure.rows_of,
     )
     objects = 0 if where == "upgraded" or found.scope.schemas else _large_objects(both, options)
-    aside = (*found.not_carried, *ground.references.gone)
-    decided = replace(decided, not_carried=aside, large_objects=objects)
-    return with_parts(decided, ground.pages)
+    aside = (*found.not_copied, *inputs.references.gone)
+    decided = replace(decided, not_copied=aside, large_objects=objects)
+    return with_parts(decided, inputs.pages)
 
 
-def _large_objects(both: Ends, options: Options) -> int:
+def _large_objects(both: Ends, options: CloneOptions) -> int:
     """Return how many large objects have to be copied. Raises ``RefusedError`` about those of others."""
     large_objects.check_readable(both.source)
     with connection.snapshot(both.target):
@@ -149,10 +149,12 @@ def with_parts(decided: Plan, pages: Mapping[Name, int]) -> Plan:
     return replace(decided, tables=tuple(tables))
 
 
-def _states(both: Ends, ground: Ground, options: Options, *, measure_all: bool) -> dict[Name, State]:
-    tables = ground.survey.source.tables
-    comparable = parallel_scan.shared(tables, ground.survey.target.tables)
-    path = ground.survey.adjustments.search_path
+def _states(
+    both: Ends, inputs: CloneInputs, options: CloneOptions, *, measure_all: bool
+) -> dict[Name, State]:
+    tables = inputs.survey.source.tables
+    comparable = parallel_scan.shared(tables, inputs.survey.target.tables)
+    path = inputs.survey.adjustments.search_path
     with search_path.along(both.source, path), search_path.along(both.target, path):
         to_fill = frozenset(
             key
@@ -162,14 +164,14 @@ def _states(both: Ends, ground: Ground, options: Options, *, measure_all: bool) 
     # What is known to be half in needs no comparison.
     half = {
         key
-        for key, begun in ground.notes.tables.items()
+        for key, begun in inputs.notes.tables.items()
         if key in comparable and key not in to_fill and not begun.complete
     }
     chosen = [table for key, table in comparable.items() if key not in to_fill and key not in half]
     with connection.snapshot(both.target) as there:
         measured = parallel_scan.both_sides(
-            Side(both.source_address, both.snapshot, path),
-            Side(both.target_address, there, path),
+            DatabaseSnapshot(both.source_address, both.snapshot, path),
+            DatabaseSnapshot(both.target_address, there, path),
             chosen,
             jobs=options.jobs,
         )
@@ -177,7 +179,7 @@ def _states(both: Ends, ground: Ground, options: Options, *, measure_all: bool) 
     for key in half:
         states[key] = "differs"
     with search_path.along(both.target, path):
-        for key in ground.notes.tables:
+        for key in inputs.notes.tables:
             if states.get(key) == "differs" and checkpoint.wrote_all(both.target, comparable[key]):
                 states[key] = "ours"
     return states

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from engines.events import Emit
-from engines.postgres.catalog import Name, Part, Table
+from engines.postgres.catalog import Chunk, Name, Table
 
 # An event at least so often, in seconds or in bytes.
 EVERY_SECONDS = 1.0
@@ -39,7 +39,7 @@ class Progress:
 
     def __init__(
         self,
-        parts: Mapping[Table, tuple[Part, ...]],
+        parts: Mapping[Table, tuple[Chunk, ...]],
         emit: Emit,
         *,
         clock: Callable[[], float] = time.monotonic,
@@ -78,7 +78,7 @@ class Progress:
             self._say_table(one)
         self.beat()
 
-    def landed(self, table: Table, part: Part, rows: int) -> None:
+    def landed(self, table: Table, part: Chunk, rows: int) -> None:
         """Count a part that is in."""
         with self._lock:
             one = self._tables[table.key]

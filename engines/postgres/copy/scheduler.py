@@ -24,7 +24,7 @@ _TOGETHER = {("write", "write"), ("build", "build"), ("write", "tend"), ("tend",
 
 
 @dataclass(frozen=True)
-class Step(Generic[Work]):
+class Task(Generic[Work]):
     """Something to do. ``cost`` is in bytes or the like; ``after`` are the keys of steps before it.
 
     A step without work is a mark that others can wait for.
@@ -37,13 +37,13 @@ class Step(Generic[Work]):
     locks: Mapping[Name, Lock] = field(default_factory=dict)
 
 
-class Schedule(Generic[Work]):
+class Scheduler(Generic[Work]):
     """The steps that are left, those that run, and what may start now.
 
     Raises ``graphlib.CycleError`` when steps wait for each other.
     """
 
-    def __init__(self, steps: Iterable[Step[Work]]) -> None:
+    def __init__(self, steps: Iterable[Task[Work]]) -> None:
         self._steps = {step.key: step for step in steps}
         self._waits = {key: set(step.after) for key, step in self._steps.items()}
         self._next: dict[str, list[str]] = {key: [] for key in self._steps}
@@ -51,7 +51,7 @@ class Schedule(Generic[Work]):
             for other in before:
                 self._next[other].append(key)
         self._way = self._ways()
-        self._running: dict[str, Step[Work]] = {}
+        self._running: dict[str, Task[Work]] = {}
         self._ready: list[str] = []
         self.done = 0
         self.cost_done = 0.0
@@ -68,7 +68,7 @@ class Schedule(Generic[Work]):
         """Whether every step is done."""
         return self.done == len(self._steps)
 
-    def take(self) -> Step[Work] | None:
+    def take(self) -> Task[Work] | None:
         """Return the step to start now, which counts as running from here on; None when all must wait.
 
         A step that has to wait for a lock keeps the table for itself against those that matter less.
@@ -83,7 +83,7 @@ class Schedule(Generic[Work]):
             held.append(step.locks)
         return None
 
-    def finish(self, step: Step[Work]) -> None:
+    def finish(self, step: Task[Work]) -> None:
         """Say that a running step is done."""
         del self._running[step.key]
         self._mark(step.key)

@@ -9,11 +9,11 @@ from psycopg import sql
 
 from engines.errors import RefusedError
 from engines.events import Emit
-from engines.postgres.catalog import Facts, ForeignKey, Name, Scope, Table, checkpoint, database
+from engines.postgres.catalog import Database, ForeignKey, Name, Scope, Table, checkpoint, database
 from engines.postgres.checksum import is_empty
 from engines.postgres.copy.dump_archive import Archive, Entry, choose
-from engines.postgres.copy.task_graph import Apply
-from engines.postgres.plan import Adjustments, Plan, Survey, clone_plan
+from engines.postgres.copy.task_graph import RunScript
+from engines.postgres.plan import Adjustments, Inspection, Plan, clone_plan
 from engines.postgres.session import (
     BusyError,
     PostgresError,
@@ -43,7 +43,7 @@ _NEVER = (
 )
 
 
-def script_before(stored: Archive, before: Facts, survey: Survey) -> tuple[str, int]:
+def script_before(stored: Archive, before: Database, survey: Inspection) -> tuple[str, int]:
     """Return the script that creates schemas, types, functions, tables and views, and its number of steps.
 
     Schemas that are there already are left out, and what ``survey`` leaves out.
@@ -60,7 +60,7 @@ def script_before(stored: Archive, before: Facts, survey: Survey) -> tuple[str, 
     return stored.sql("pre-data", entries), len(entries)
 
 
-def entries_after(stored: Archive, survey: Survey) -> list[tuple[Entry, str]]:
+def entries_after(stored: Archive, survey: Inspection) -> list[tuple[Entry, str]]:
     """Return what comes after the rows, with scripts: indexes, constraints, triggers and the like.
 
     What ``survey`` leaves out is not in it, nor are foreign keys to tables outside of the copy.
@@ -121,7 +121,7 @@ def _create(target: Session, script: str, adjustments: Adjustments) -> None:
         target.execute(statement)
 
 
-def apply(target: Session, work: Apply, path: str = "") -> None:
+def apply(target: Session, work: RunScript, path: str = "") -> None:
     """Run one step in a transaction; where a name in it is not found, once more along the search ``path``.
 
     A step that an earlier, interrupted call has done is passed over.
@@ -145,19 +145,19 @@ def apply(target: Session, work: Apply, path: str = "") -> None:
         _forget_settings(target)
 
 
-def _run(target: Session, work: Apply, script: str) -> None:
+def _run(target: Session, work: RunScript, script: str) -> None:
     with target.transaction():
         target.execute(script)
-        if work.makes_half:
-            checkpoint.note_half(target, *work.makes_half)
-        if work.ends_half:
-            checkpoint.drop_half(target, *work.ends_half)
+        if work.begins:
+            checkpoint.note_incomplete(target, *work.begins)
+        if work.completes:
+            checkpoint.note_complete(target, *work.completes)
 
 
-def add_conditions(target: Session, survey: Survey) -> None:
+def add_deferred_checks(target: Session, survey: Inspection) -> None:
     """Create the CHECK constraints that call functions, with the search path that these expect."""
     with search_path.along(target, survey.adjustments.search_path):
-        for one in survey.adjustments.conditions:
+        for one in survey.adjustments.deferred_checks:
             try:
                 target.execute(one.add)
             except psycopg.errors.DuplicateObject:
@@ -171,10 +171,10 @@ def finish(target: Session, entries: Sequence[tuple[Entry, str]], path: str, emi
     for number, (entry, script) in enumerate(entries, 1):
         emit("schema.step", what=entry.what, number=number, of=len(entries))
         with translated(target.info.dbname):
-            apply(target, Apply(entry.what, script), path)
+            apply(target, RunScript(entry.what, script), path)
 
 
-def verify_schema(target: Session, source: Facts, scope: Scope) -> None:
+def verify_schema(target: Session, source: Database, scope: Scope) -> None:
     """Raise ``SchemaDiffersError`` unless the target now has every object of the source, and no other."""
     found = clone_plan.compare_objects(source, database.read(target, scope))
     if found:

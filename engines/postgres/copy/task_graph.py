@@ -11,9 +11,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from engines.postgres.catalog import Index, Name, Part, Structure, Table
+from engines.postgres.catalog import Chunk, Dependencies, Index, Name, Table
 from engines.postgres.copy.dump_archive import Entry
-from engines.postgres.copy.scheduler import Lock, Step
+from engines.postgres.copy.scheduler import Lock, Task
 
 # What a byte of an index costs, and a byte of a table that is read for one, in bytes that are copied.
 _INDEX_COST, _READ_COST = 1.5, 0.15
@@ -22,36 +22,36 @@ _SAMPLE = 30000 * 8192
 
 
 @dataclass(frozen=True)
-class Load:
+class CopyRows:
     """Bring one part of the rows of a table."""
 
     table: Table
-    part: Part
+    part: Chunk
 
 
 @dataclass(frozen=True)
-class Apply:
+class RunScript:
     """Run a script in one transaction. It makes ``half`` (kind, name), or what makes the half whole."""
 
     what: str
     script: str
-    makes_half: tuple[str, str] | None = None
-    ends_half: tuple[str, str] | None = None
+    begins: tuple[str, str] | None = None
+    completes: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True)
-class Gather:
-    """Gather statistics of a table."""
+class Analyze:
+    """Analyze statistics of a table."""
 
     table: Name
 
 
-Work: TypeAlias = Load | Apply | Gather
-Steps: TypeAlias = list[Step[Work]]
+Work: TypeAlias = CopyRows | RunScript | Analyze
+Steps: TypeAlias = list[Task[Work]]
 
 
 @dataclass(frozen=True)
-class Task:
+class GraphInputs:
     """What steps are made from: ``parts`` of the tables to copy, ``entries`` of the archive with scripts.
 
     ``numbers`` gives the table that an entry of the archive makes; ``analyze`` the tables that need
@@ -59,36 +59,36 @@ class Task:
     ``naming`` hold names of the indexes of the entries ``named``, by their oid.
     """
 
-    parts: Mapping[Table, tuple[Part, ...]]
+    parts: Mapping[Table, tuple[Chunk, ...]]
     entries: Sequence[tuple[Entry, str]] = ()
     numbers: Mapping[int, Name] = field(default_factory=dict)
-    structure: Structure = field(default_factory=Structure)
+    structure: Dependencies = field(default_factory=Dependencies)
     analyze: frozenset[Name] = frozenset()
     early_keys: bool = True
     named: frozenset[int] = frozenset()
     naming: frozenset[Name] = frozenset()
 
 
-def build(task: Task) -> tuple[Steps, list[tuple[Entry, str]]]:
+def build(inputs: GraphInputs) -> tuple[Steps, list[tuple[Entry, str]]]:
     """Return the steps, and the entries that are left for afterwards, one by one in their order."""
-    return _Builder(task).build()
+    return _Builder(inputs).build()
 
 
 class _Builder:
-    def __init__(self, task: Task) -> None:
-        self._task = task
-        self._bytes = {table.key: table.bytes for table in task.parts}
-        self._marks = {_loaded(table.key): table.key for table in task.parts}
-        self._steps: dict[str, Step[Work]] = {}
+    def __init__(self, inputs: GraphInputs) -> None:
+        self._inputs = inputs
+        self._bytes = {table.key: table.bytes for table in inputs.parts}
+        self._marks = {_loaded(table.key): table.key for table in inputs.parts}
+        self._steps: dict[str, Task[Work]] = {}
         self._made: dict[int, str] = {}
         self._late_keys: list[tuple[Entry, str]] = []
 
     def build(self) -> tuple[Steps, list[tuple[Entry, str]]]:
-        for table in self._task.parts:
-            self._add(Step(_loaded(table.key), after=frozenset(_parts(table, self._task.parts[table]))))
+        for table in self._inputs.parts:
+            self._add(Task(_loaded(table.key), after=frozenset(_parts(table, self._inputs.parts[table]))))
         rest = []
-        numbers = {entry.number for entry, _ in self._task.entries}
-        for entry, script in self._task.entries:
+        numbers = {entry.number for entry, _ in self._inputs.entries}
+        for entry, script in self._inputs.entries:
             inner = [number for number in entry.needs if number in numbers]
             ready = all(number in self._made for number in inner)
             if not (ready and self._entry(entry, script)):
@@ -96,23 +96,23 @@ class _Builder:
         before = self._foreign_keys()
         named = {
             self._made[entry.number]
-            for entry, _ in self._task.entries
+            for entry, _ in self._inputs.entries
             if self._is_named(entry) and entry.number in self._made
         }
-        for table, parts in self._task.parts.items():
+        for table, parts in self._inputs.parts.items():
             for key, part in zip(_parts(table, parts), parts, strict=True):
                 after = frozenset(before.get(table.key, ())) | (
-                    named if table.key in self._task.naming else set()
+                    named if table.key in self._inputs.naming else set()
                 )
-                self._add(Step(key, Load(table, part), part.bytes + 1, after, {table.key: "write"}))
-        for name in sorted(self._task.analyze):
+                self._add(Task(key, CopyRows(table, part), part.bytes + 1, after, {table.key: "write"}))
+        for name in sorted(self._inputs.analyze):
             self._statistics(name)
         return list(self._steps.values()), rest
 
     def _entry(self, entry: Entry, script: str) -> bool:
         """Add the steps of an entry; say whether it is one that can be done in parallel."""
         tables = self._tables(entry)
-        if entry.kind == "FK CONSTRAINT" and entry.oid in self._task.structure.foreign_keys:
+        if entry.kind == "FK CONSTRAINT" and entry.oid in self._inputs.structure.foreign_keys:
             # Their place is found when all else has its own.
             self._late_keys.append((entry, script))
             self._made[entry.number] = f"key {entry.number}"
@@ -125,21 +125,21 @@ class _Builder:
             return False
         if entry.kind == "INDEX ATTACH":
             # The last partition's index makes the whole valid, which two at once do not see of each other.
-            tables += sorted(self._task.structure.roots_of(tables) - set(tables))
+            tables += sorted(self._inputs.structure.roots_of(tables) - set(tables))
         self._add_entry(entry, script, tables, locks[entry.kind], 0)
         return True
 
     def _index(self, entry: Entry, script: str, tables: list[Name]) -> None:
-        index = self._task.structure.indexes.get(entry.oid, Index(0, ""))
+        index = self._inputs.structure.indexes.get(entry.oid, Index(0, ""))
         cost = index.size * _INDEX_COST + sum(self._bytes.get(name, 0) for name in tables) * _READ_COST
         if index.added and script.count(index.added) == 1 and len(tables) == 1:
             half = ("index", index.name)
             key = f"index {entry.number}"
-            made = Apply(f"INDEX of {entry.what}", f"{index.make};", makes_half=half)
-            self._add(Step(key, made, cost, self._after(entry, tables), {tables[0]: "build"}))
-            adopted = Apply(entry.what, script.replace(index.added, index.adopt), ends_half=half)
+            made = RunScript(f"INDEX of {entry.what}", f"{index.make};", begins=half)
+            self._add(Task(key, made, cost, self._after(entry, tables), {tables[0]: "build"}))
+            adopted = RunScript(entry.what, script.replace(index.added, index.adopt), completes=half)
             self._made[entry.number] = name = f"entry {entry.number}"
-            self._add(Step(name, adopted, 0, frozenset({key}), {tables[0]: "own"}))
+            self._add(Task(name, adopted, 0, frozenset({key}), {tables[0]: "own"}))
             return
         # An index may come with a change of its table (which it is clustered on, or identified by).
         alone = entry.kind == "CONSTRAINT" or "ALTER TABLE" in script
@@ -147,8 +147,8 @@ class _Builder:
 
     def _add_entry(self, entry: Entry, script: str, tables: list[Name], lock: Lock, cost: float) -> None:
         self._made[entry.number] = key = f"entry {entry.number}"
-        work = Apply(entry.what, script)
-        self._add(Step(key, work, cost, self._after(entry, tables), dict.fromkeys(tables, lock)))
+        work = RunScript(entry.what, script)
+        self._add(Task(key, work, cost, self._after(entry, tables), dict.fromkeys(tables, lock)))
 
     def _foreign_keys(self) -> dict[Name, list[str]]:
         """Add the foreign keys; return which come before the rows of which tables.
@@ -156,7 +156,7 @@ class _Builder:
         A key comes before the rows unless that closes a circle: a table that refers to itself, in the end.
         """
         before: dict[Name, list[str]] = {}
-        structure = self._task.structure
+        structure = self._inputs.structure
         # The largest tables gain the most.
         order = sorted(self._late_keys, key=lambda one: -self._size(structure.foreign_keys[one[0].oid][0]))
         for entry, script in order:
@@ -164,7 +164,7 @@ class _Builder:
             key = f"key {entry.number}"
             moving = [name for name in referring if name in self._bytes]
             needs = self._after(entry, referred)
-            early = self._task.early_keys and len(moving) == len(referring) and moving
+            early = self._inputs.early_keys and len(moving) == len(referring) and moving
             if early and not self._leads_back(needs, {_loaded(name) for name in moving}, before):
                 for name in moving:
                     before.setdefault(name, []).append(key)
@@ -173,7 +173,7 @@ class _Builder:
                 needs |= self._after(entry, referring)
                 cost = (self._sum(referring) + self._sum(referred)) * _READ_COST
             names = {*structure.foreign_keys[entry.oid], *referring, *referred}
-            self._add(Step(key, Apply(entry.what, script), cost, needs, dict.fromkeys(names, "own")))
+            self._add(Task(key, RunScript(entry.what, script), cost, needs, dict.fromkeys(names, "own")))
         return before
 
     def _leads_back(
@@ -193,16 +193,16 @@ class _Builder:
         return False
 
     def _statistics(self, name: Name) -> None:
-        tables = (name, *self._task.structure.rows_of(name))
+        tables = (name, *self._inputs.structure.rows_of(name))
         after = {_loaded(one) for one in tables if one in self._bytes}
         after |= {
             step.key
             for step in self._steps.values()
-            if isinstance(step.work, Apply) and any(one in step.locks for one in tables)
+            if isinstance(step.work, RunScript) and any(one in step.locks for one in tables)
         }
         cost = min(self._sum(tables), _SAMPLE) * _READ_COST
         self._add(
-            Step(f"statistics {name}", Gather(name), cost, frozenset(after), dict.fromkeys(tables, "tend"))
+            Task(f"statistics {name}", Analyze(name), cost, frozenset(after), dict.fromkeys(tables, "tend"))
         )
 
     def _after(self, entry: Entry, tables: Iterable[Name]) -> frozenset[str]:
@@ -212,19 +212,19 @@ class _Builder:
         return frozenset(rows | {self._made[number] for number in entry.needs if number in self._made})
 
     def _is_named(self, entry: Entry) -> bool:
-        return entry.kind in {"INDEX", "CONSTRAINT"} and entry.oid in self._task.named
+        return entry.kind in {"INDEX", "CONSTRAINT"} and entry.oid in self._inputs.named
 
     def _tables(self, entry: Entry) -> list[Name]:
-        numbers = self._task.numbers
+        numbers = self._inputs.numbers
         return list(dict.fromkeys(numbers[number] for number in entry.needs if number in numbers))
 
     def _sum(self, names: Iterable[Name]) -> int:
         return sum(self._bytes.get(name, 0) for name in names)
 
     def _size(self, name: Name) -> int:
-        return self._sum(self._task.structure.rows_of(name))
+        return self._sum(self._inputs.structure.rows_of(name))
 
-    def _add(self, step: Step[Work]) -> None:
+    def _add(self, step: Task[Work]) -> None:
         self._steps[step.key] = step
 
 
@@ -232,5 +232,5 @@ def _loaded(name: Name) -> str:
     return f"rows {name!r}"
 
 
-def _parts(table: Table, parts: Iterable[Part]) -> list[str]:
+def _parts(table: Table, parts: Iterable[Chunk]) -> list[str]:
     return [f"{_loaded(table.key)} part {part.number}" for part in parts]

@@ -13,11 +13,11 @@ from psycopg import sql
 from engines.events import Emit
 from engines.postgres.catalog import Name
 from engines.postgres.copy import copy_statements
-from engines.postgres.copy.copy_statements import Silence
-from engines.postgres.copy.copy_stream import Relay
+from engines.postgres.copy.copy_statements import TriggerSwitch
+from engines.postgres.copy.copy_stream import CopyStream
 from engines.postgres.copy.progress import Progress
 from engines.postgres.copy.schema_restore import apply
-from engines.postgres.copy.task_graph import Apply, Gather, Load, Work
+from engines.postgres.copy.task_graph import Analyze, CopyRows, RunScript, Work
 from engines.postgres.session import (
     Address,
     BusyError,
@@ -44,7 +44,7 @@ _NO_TRIGGERS = "SET session_replication_role = replica"
 
 
 @dataclass(frozen=True)
-class Site:
+class WorkerContext:
     """Where the work is: both addresses with a session each (for what libpq found out), and the snapshot.
 
     ``replica`` says that triggers may be switched off for a session; ``quiet`` has what switches those off
@@ -57,7 +57,7 @@ class Site:
     target_session: Session
     snapshot: str
     replica: bool
-    quiet: Mapping[Name, Silence]
+    quiet: Mapping[Name, TriggerSwitch]
     search_path: str
 
 
@@ -71,22 +71,22 @@ def may_switch_triggers_off(target: Session) -> bool:
     return True
 
 
-class Copier:
+class CopyWorker:
     """Brings rows, runs scripts, gathers statistics. Made and used in one thread; ``stop`` is for others."""
 
-    def __init__(self, site: Site, progress: Progress, emit: Emit) -> None:
+    def __init__(self, site: WorkerContext, progress: Progress, emit: Emit) -> None:
         self._site = site
         self._progress = progress
         self._emit = emit
-        self._relay: Relay | None = None
+        self._relay: CopyStream | None = None
         self._session: Session | None = None
         self._stopped = False
 
     def do(self, work: Work) -> None:
         """Do one piece of work. Raises ``PostgresError``."""
-        if isinstance(work, Load):
+        if isinstance(work, CopyRows):
             self._load(work)
-        elif isinstance(work, Apply):
+        elif isinstance(work, RunScript):
             self._apply(work)
         else:
             self._gather(work)
@@ -107,21 +107,21 @@ class Copier:
         if self._session is not None:
             self._session.close()
 
-    def _load(self, work: Load) -> None:
+    def _load(self, work: CopyRows) -> None:
         table = work.table
-        quiet = self._site.quiet.get(table.key, Silence())
+        quiet = self._site.quiet.get(table.key, TriggerSwitch())
         self._progress.started(table)
         way = copy_statements.way(table, work.part, quiet)
         rows, _ = self._wire().copy(way, lambda size: self._progress.streamed(table, size))
         self._progress.landed(table, work.part, rows)
 
-    def _apply(self, work: Apply) -> None:
+    def _apply(self, work: RunScript) -> None:
         session = self._target()
         self._emit("schema.step", what=work.what)
         with translated(str(self._site.target)):
             apply(session, work, self._site.search_path)
 
-    def _gather(self, work: Gather) -> None:
+    def _gather(self, work: Analyze) -> None:
         session = self._target()
         with (
             translated(f"{self._site.target} {'.'.join(work.table)}"),
@@ -138,11 +138,11 @@ class Copier:
                 self._session.execute(_BUILD_MEMORY)
         return self._session
 
-    def _wire(self) -> Relay:
+    def _wire(self) -> CopyStream:
         if self._relay is None:
             self._check()
             site = self._site
-            self._relay = Relay(
+            self._relay = CopyStream(
                 asyncpg_params.arguments(site.source, site.source_session, purpose=PURPOSE),
                 asyncpg_params.arguments(site.target, site.target_session, purpose=PURPOSE),
                 names=(str(site.source), str(site.target)),
@@ -166,7 +166,7 @@ class Copier:
             raise UnreachableError("the work was broken off", subject=str(self._site.target))
 
 
-def end_leftovers(target: Session, *, seconds: float) -> None:
+def terminate_stale_workers(target: Session, *, seconds: float) -> None:
     """End what workers of a dead copy left running on the target, and wait for it, at most ``seconds``.
 
     Call it only while holding the lock: no living copy works there then. Raises ``BusyError``.

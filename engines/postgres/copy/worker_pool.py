@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 from typing import Protocol
 
-from engines.postgres.copy.scheduler import Schedule, Step
+from engines.postgres.copy.scheduler import Scheduler, Task
 from engines.postgres.copy.task_graph import Work
 
 # Seconds between two looks at how things stand while nothing ends.
@@ -30,8 +30,8 @@ class Worker(Protocol):
 
 
 def run(
-    schedule: Schedule[Work],
-    hire: Callable[[], Worker],
+    schedule: Scheduler[Work],
+    factory: Callable[[], Worker],
     *,
     jobs: int,
     beat: Callable[[], None],
@@ -40,30 +40,32 @@ def run(
 
     The first failure (of a worker, or of ``beat``) stops the others and is raised.
     """
-    crew = _Crew(hire, jobs)
+    pool = WorkerPool(factory, jobs)
     free = jobs
     try:
         while not schedule.finished:
             while free and (step := schedule.take()) is not None:
-                crew.give(step)
+                pool.submit(step)
                 free -= 1
-            done = crew.wait(_BEAT)
+            done = pool.wait(_BEAT)
             if done is not None:
                 free += 1
                 schedule.finish(done)
             beat()
     except BaseException:
-        crew.stop()
+        pool.stop()
         raise
     finally:
-        crew.dismiss()
+        pool.shutdown()
 
 
-class _Crew:
-    def __init__(self, hire: Callable[[], Worker], jobs: int) -> None:
-        self._hire = hire
-        self._inbox: queue.SimpleQueue[Step[Work] | None] = queue.SimpleQueue()
-        self._outbox: queue.SimpleQueue[Step[Work] | BaseException] = queue.SimpleQueue()
+class WorkerPool:
+    """Threads that take tasks from one queue and put what is done into another."""
+
+    def __init__(self, factory: Callable[[], Worker], jobs: int) -> None:
+        self._factory = factory
+        self._inbox: queue.SimpleQueue[Task[Work] | None] = queue.SimpleQueue()
+        self._outbox: queue.SimpleQueue[Task[Work] | BaseException] = queue.SimpleQueue()
         self._workers: list[Worker] = []
         self._over = False
         # Threads die with the process, so that no worker outlives it.
@@ -73,10 +75,11 @@ class _Crew:
         for thread in self._threads:
             thread.start()
 
-    def give(self, step: Step[Work]) -> None:
+    def submit(self, step: Task[Work]) -> None:
+        """Let a free worker take ``step``."""
         self._inbox.put(step)
 
-    def wait(self, seconds: float) -> Step[Work] | None:
+    def wait(self, seconds: float) -> Task[Work] | None:
         """Return the next step that is done, if one is within ``seconds``; raise what a worker raised."""
         try:
             found = self._outbox.get(timeout=seconds)
@@ -92,7 +95,7 @@ class _Crew:
         for worker in list(self._workers):
             worker.stop()
 
-    def dismiss(self) -> None:
+    def shutdown(self) -> None:
         """Let the workers go."""
         for _ in self._threads:
             self._inbox.put(None)
@@ -104,7 +107,7 @@ class _Crew:
         try:
             while (step := self._inbox.get()) is not None and not self._over:
                 if worker is None:
-                    worker = self._hire()
+                    worker = self._factory()
                     self._workers.append(worker)
                 if step.work is not None:
                     worker.do(step.work)

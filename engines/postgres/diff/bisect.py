@@ -17,12 +17,12 @@ from psycopg import sql
 from engines.postgres.checksum import (
     MEASURES,
     NOTHING,
+    ComparableTable,
+    DatabaseSnapshot,
     Fingerprint,
-    Layout,
-    Leading,
-    Part,
-    Shape,
-    Side,
+    LeadingColumn,
+    ScanPart,
+    TableLayout,
     key_columns,
     parallel_scan,
     ranges,
@@ -30,7 +30,7 @@ from engines.postgres.checksum import (
     row_text,
 )
 from engines.postgres.diff import row_diff
-from engines.postgres.diff.row_diff import Narrowed
+from engines.postgres.diff.row_diff import RowDifferences
 from engines.postgres.session import Session, both
 
 SLICES = 256
@@ -51,9 +51,9 @@ Sums = dict[int, Fingerprint]
 class _Reading:
     """How one table is read: on both sides, by which key, with how many sessions a side."""
 
-    source: Side
-    target: Side
-    shape: Shape
+    source: DatabaseSnapshot
+    target: DatabaseSnapshot
+    shape: ComparableTable
     key: tuple[str, ...]
     jobs: int
 
@@ -74,12 +74,12 @@ class _Reading:
         In parts, unless ``where`` chooses rows by a key, which an index may find.
         """
 
-        def side(address: Side, size: Layout) -> list[tuple[Any, ...]]:
-            cut: Iterable[Part] = ranges.parts(self.shape.table, self.shape.columns, size)
+        def side(address: DatabaseSnapshot, size: TableLayout) -> list[tuple[Any, ...]]:
+            cut: Iterable[ScanPart] = ranges.parts(self.shape.table, self.shape.columns, size)
             if where is not _ALL:
-                cut = [Part(self.shape.table, self.shape.columns)]
+                cut = [ScanPart(self.shape.table, self.shape.columns)]
 
-            def asked(part: Part) -> sql.Composed:
+            def asked(part: ScanPart) -> sql.Composed:
                 return query(sql.SQL("({}) AND {}").format(where, part.where))
 
             return [
@@ -117,7 +117,15 @@ class _Reading:
         return _by_key(left), _by_key(right)
 
 
-def narrow(source: Side, target: Side, shape: Shape, *, rows: int, jobs: int, shown: int) -> Narrowed:
+def narrow(
+    source: DatabaseSnapshot,
+    target: DatabaseSnapshot,
+    shape: ComparableTable,
+    *,
+    rows: int,
+    jobs: int,
+    shown: int,
+) -> RowDifferences:
     """Say where the rows of a table differ.
 
     ``rows`` is how many the larger side has; at most ``shown`` ranges and examples are named.
@@ -155,7 +163,7 @@ def _look(
     return reading.rows(where, named), chosen == differ
 
 
-def _bounds(session: Session, shape: Shape, leading: Leading, rows: int) -> list[str]:
+def _bounds(session: Session, shape: ComparableTable, leading: LeadingColumn, rows: int) -> list[str]:
     """Return where slices of about equal size begin, as text, from a sample of the source's rows."""
     number = min(SLICES, rows // _FEW)
     if number < 2:  # noqa: PLR2004 - a single slice has no bounds
@@ -174,13 +182,13 @@ def _bounds(session: Session, shape: Shape, leading: Leading, rows: int) -> list
     return list(dict.fromkeys(row[0])) if row and row[0] else []
 
 
-def _slice(leading: Leading, bounds: list[str]) -> sql.Composable:
+def _slice(leading: LeadingColumn, bounds: list[str]) -> sql.Composable:
     return sql.SQL("pg_catalog.width_bucket({}, {}::text[]::{})").format(
         leading.expression, sql.Literal(bounds), sql.SQL(f"{leading.type}[]")
     )
 
 
-def _between(leading: Leading, bounds: list[str], run: tuple[int, int]) -> sql.Composable:
+def _between(leading: LeadingColumn, bounds: list[str], run: tuple[int, int]) -> sql.Composable:
     """Return the condition that a row lies in the slices from the first to the last of ``run``."""
     first, last = run
     kind = sql.SQL(leading.type)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from engines.postgres.catalog import Difference, Facts
+from engines.postgres.catalog import Database, SchemaDifference
 from engines.postgres.checksum import Fingerprint
-from engines.postgres.diff.row_diff import Narrowed
+from engines.postgres.diff.row_diff import RowDifferences
 from engines.postgres.large_objects import LargeObjects
 
 Kind = Literal["table", "materialized view"]
@@ -24,7 +24,7 @@ class TableResult:
     table: str
     source: Fingerprint
     target: Fingerprint | None
-    where: Narrowed | None = None
+    where: RowDifferences | None = None
     kind: Kind = "table"
     refreshed: bool = False
 
@@ -124,14 +124,14 @@ class Comparison:
     schemas are compared.
     """
 
-    source: Facts
-    target: Facts
+    source: Database
+    target: Database
     tables: tuple[TableResult, ...]
     views: tuple[TableResult, ...]
     sequences: tuple[SequenceResult, ...]
     large_objects: LargeObjectsResult | None
-    schema: Difference
-    by_upgrade: Difference
+    schema: SchemaDifference
+    by_upgrade: SchemaDifference
     upgraded: bool
     not_compared: tuple[NotCompared, ...]
     snapshots: tuple[str, str]

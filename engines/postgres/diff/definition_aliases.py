@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from engines.postgres.catalog import Key, Objects, schema_objects
+from engines.postgres.catalog import ObjectKey, Objects, schema_objects
 
 # A string; a name with what qualifies it; or any other sign.
 _NAME = r'(?:"(?:[^"]|"")*"|[A-Za-z_]\w*)'
@@ -24,7 +24,7 @@ def alike(one: str, other: str) -> bool:
     )
 
 
-def undecided(source: Objects, target: Objects) -> Iterator[Key]:
+def undecided(source: Objects, target: Objects) -> Iterator[ObjectKey]:
     """Yield the objects of which nothing but the texts could tell whether they are defined alike.
 
     That is, those whose texts are set aside between major versions, and are not alike.

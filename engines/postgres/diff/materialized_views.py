@@ -8,7 +8,15 @@ from dataclasses import dataclass
 from psycopg import sql
 
 from engines.postgres.catalog import OWN, Column, Name, Scope, Table
-from engines.postgres.checksum import MEASURES, Fingerprint, Shape, Side, reader, row_hash, row_text
+from engines.postgres.checksum import (
+    MEASURES,
+    ComparableTable,
+    DatabaseSnapshot,
+    Fingerprint,
+    reader,
+    row_hash,
+    row_text,
+)
 from engines.postgres.diff.definition_aliases import alike
 from engines.postgres.session import PostgresError, Session
 
@@ -41,7 +49,7 @@ def read(session: Session, scope: Scope) -> dict[Name, View]:
     }
 
 
-def refreshed(source: Side, shape: Shape, query: str) -> Fingerprint | None:
+def refreshed(source: DatabaseSnapshot, shape: ComparableTable, query: str) -> Fingerprint | None:
     """Return what the rows of a view would be if the source refreshed it now; None when that cannot be had.
 
     A target refreshes its views when it is filled, so that one that was stale on the source differs.

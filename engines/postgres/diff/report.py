@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from engines.postgres.catalog import Facts, Objects
+from engines.postgres.catalog import Database, Objects
 from engines.postgres.checksum import ALGORITHM
 from engines.postgres.diff.comparison import Comparison, TableResult
 from engines.postgres.session import Address
@@ -62,7 +62,7 @@ def report(found: Comparison) -> list[str]:
     return lines
 
 
-def _end(facts: Facts, address: Address, snapshot: str) -> dict[str, str]:
+def _end(facts: Database, address: Address, snapshot: str) -> dict[str, str]:
     return {"address": str(address), "version": facts.server.version, "snapshot": snapshot}
 
 

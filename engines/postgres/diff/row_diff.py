@@ -50,7 +50,7 @@ class Range:
 
 
 @dataclass(frozen=True)
-class Narrowed:
+class RowDifferences:
     """What is known of the differences of one table.
 
     ``missing`` rows are on the source only, ``extra`` ones on the target only, ``changed`` ones have the same
@@ -136,7 +136,7 @@ def within(source: Sums, target: Sums, chosen: Iterable[int], limit: int) -> lis
     return found
 
 
-def describe(source: Rows, target: Rows, key: Values, *, exact: bool, shown: int) -> Narrowed:
+def describe(source: Rows, target: Rows, key: Values, *, exact: bool, shown: int) -> RowDifferences:
     """Tell rows that are missing, extra and changed apart."""
     counts: Counter[str] = Counter()
     examples: list[Example] = []
@@ -150,7 +150,7 @@ def describe(source: Rows, target: Rows, key: Values, *, exact: bool, shown: int
             if number and key and len(examples) < shown:
                 named = {name: _short(value) for name, value in zip(key, values, strict=True)}
                 examples.append(Example(kind, named))
-    return Narrowed(
+    return RowDifferences(
         key, counts["missing"], counts["extra"], counts["changed"], exact=exact, examples=tuple(examples)
     )
 

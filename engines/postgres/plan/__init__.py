@@ -12,17 +12,17 @@ from engines.postgres.plan import (
     unsupported,
 )
 from engines.postgres.plan.adjustments import Adjustments
-from engines.postgres.plan.clone_plan import Options, Plan, State, default_jobs
-from engines.postgres.plan.inspection import Survey
-from engines.postgres.plan.oid_references import References
+from engines.postgres.plan.clone_plan import CloneOptions, Plan, State, default_jobs
+from engines.postgres.plan.inspection import Inspection
+from engines.postgres.plan.oid_references import OidReferences
 
 __all__ = [
     "Adjustments",
-    "Options",
+    "CloneOptions",
+    "Inspection",
+    "OidReferences",
     "Plan",
-    "References",
     "State",
-    "Survey",
     "adjustments",
     "clone_plan",
     "default_jobs",

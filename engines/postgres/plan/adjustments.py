@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from psycopg import sql
 
 from engines.errors import ConfigurationError
-from engines.postgres.catalog import FIRST_OWN, FORCED, OWN, Key, Name, Scope
+from engines.postgres.catalog import FIRST_OWN, FORCED, OWN, Name, ObjectKey, Scope
 from engines.postgres.session import Session, search_path
 
 _RELATION = OWN.format(catalog="pg_class", oid="c.oid")
@@ -43,13 +43,13 @@ WHERE c.relkind IN ('r', 'p') AND row_security_active(c.oid) AND {_RELATION} ORD
 
 
 @dataclass(frozen=True)
-class Condition:
+class DeferredCheck:
     """A CHECK constraint that comes after the rows; ``key`` names it among the objects."""
 
     table: Name
     name: str
     definition: str
-    key: Key
+    key: ObjectKey
 
     @property
     def drop(self) -> sql.Composed:
@@ -66,11 +66,11 @@ class Condition:
 
 
 @dataclass(frozen=True)
-class Forced:
+class ForcedRowSecurity:
     """A table whose row-level security holds for its owner too."""
 
     table: Name
-    key: Key
+    key: ObjectKey
 
     @property
     def relax(self) -> sql.Composed:
@@ -80,16 +80,16 @@ class Forced:
 
 @dataclass(frozen=True)
 class Adjustments:
-    """``conditions`` come after the rows; ``forced`` is left off; functions expect ``search_path``."""
+    """``deferred_checks`` come after the rows; ``forced`` is left off; functions expect ``search_path``."""
 
-    conditions: tuple[Condition, ...] = ()
-    forced: tuple[Forced, ...] = ()
+    deferred_checks: tuple[DeferredCheck, ...] = ()
+    forced: tuple[ForcedRowSecurity, ...] = ()
     search_path: str = ""
 
     @property
     def with_tables(self) -> tuple[sql.Composed, ...]:
         """Statements that belong into the transaction that creates the tables."""
-        return (*(one.drop for one in self.conditions), *(one.relax for one in self.forced))
+        return (*(one.drop for one in self.deferred_checks), *(one.relax for one in self.forced))
 
 
 def read(session: Session, scope: Scope, *, keep_forced: bool) -> Adjustments:
@@ -98,7 +98,7 @@ def read(session: Session, scope: Scope, *, keep_forced: bool) -> Adjustments:
     ``keep_forced`` says that the target's user reads all rows whatever a table forces.
     """
     conditions = tuple(
-        Condition((row[0], row[1]), row[2], row[3], Key("check", row[4]))
+        DeferredCheck((row[0], row[1]), row[2], row[3], ObjectKey("check", row[4]))
         for row in session.execute(_ASKING)
         if scope.covers(row[0], row[1])
     )
@@ -106,10 +106,10 @@ def read(session: Session, scope: Scope, *, keep_forced: bool) -> Adjustments:
     return Adjustments(conditions, forced, search_path.expected(session))
 
 
-def _forced(session: Session, scope: Scope) -> Iterable[Forced]:
+def _forced(session: Session, scope: Scope) -> Iterable[ForcedRowSecurity]:
     for schema, name, identity in session.execute(_FORCED):
         if scope.covers(schema, name):
-            yield Forced((schema, name), Key(FORCED, identity))
+            yield ForcedRowSecurity((schema, name), ObjectKey(FORCED, identity))
 
 
 def require_all_rows(session: Session, scope: Scope) -> None:

@@ -9,16 +9,16 @@ from typing import Literal
 
 from engines.postgres.catalog import (
     REVISION_TABLE,
-    Facts,
+    Checkpoint,
+    Database,
     ForeignKey,
     Name,
-    Record,
     Sequence,
     Table,
     schema_objects,
 )
 from engines.postgres.plan import guards
-from engines.postgres.plan.not_copied import NotCarried
+from engines.postgres.plan.not_copied import NotCopied
 from engines.postgres.session import SchemaDiffersError
 
 Situation = Literal["blank", "unfinished", "complete", "upgraded"]
@@ -42,7 +42,7 @@ _BEFORE = frozenset({
 
 
 @dataclass(frozen=True)
-class Options:
+class CloneOptions:
     """What the user wants: see the module ``pg_clone``."""
 
     jobs: int = 2
@@ -82,7 +82,7 @@ class Plan:
     sequences: tuple[Sequence, ...] = ()
     large_objects: int = 0
     forget: bool = False
-    not_carried: tuple[NotCarried, ...] = ()
+    not_copied: tuple[NotCopied, ...] = ()
 
     @property
     def restore_schema(self) -> bool:
@@ -124,7 +124,7 @@ def default_jobs() -> int:
     return min(max(os.cpu_count() or 1, _FEWEST), _MOST)
 
 
-def situation(source: Facts, target: Facts, *, interrupted: bool = False) -> Situation:
+def situation(source: Database, target: Database, *, interrupted: bool = False) -> Situation:
     """Say how far the target is. Raises ``SchemaDiffersError`` when it holds something else.
 
     A copy that was ``interrupted`` is finished before anybody upgrades it.
@@ -147,7 +147,7 @@ def situation(source: Facts, target: Facts, *, interrupted: bool = False) -> Sit
     )
 
 
-def compare_objects(source: Facts, target: Facts) -> schema_objects.Difference:
+def compare_objects(source: Database, target: Database) -> schema_objects.SchemaDifference:
     """Compare the schema objects of both databases, as far as their versions allow."""
     same = source.server.major == target.server.major
     return schema_objects.difference(
@@ -157,13 +157,13 @@ def compare_objects(source: Facts, target: Facts) -> schema_objects.Difference:
 
 
 def decide(
-    source: Facts,
-    target: Facts,
+    source: Database,
+    target: Database,
     where: Situation,
     states: Mapping[Name, State],
-    options: Options,
+    options: CloneOptions,
     *,
-    notes: Record = Record(),  # noqa: B008 - frozen and empty
+    notes: Checkpoint = Checkpoint(),  # noqa: B008 - frozen and empty
     rows_of: Callable[[Name], tuple[Name, ...]] = lambda name: (name,),
 ) -> Plan:
     """Return the plan. ``states`` compares each table's rows (not needed where the target is blank).
@@ -222,7 +222,7 @@ def decide(
     )
 
 
-def _missing(source: Facts, target: Facts) -> dict[str, int]:
+def _missing(source: Database, target: Database) -> dict[str, int]:
     kinds = [key.kind for key in compare_objects(source, target).missing if key.kind not in _BEFORE]
     return {kind: kinds.count(kind) for kind in sorted(set(kinds))}
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from engines.errors import ConfigurationError, RefusedError
-from engines.postgres.catalog import Facts, Sequence, Table
+from engines.postgres.catalog import Database, Sequence, Table
 
 _SHOWN = 10
 
 
-def servers(source: Facts, target: Facts, roles: Mapping[str, str]) -> None:
+def servers(source: Database, target: Database, roles: Mapping[str, str]) -> None:
     """Raise ``ConfigurationError`` when the two servers cannot be the ends of a copy.
 
     ``roles`` are those that policies of the source name, each with such a policy.
@@ -69,7 +69,7 @@ def consent(database: str, *, replace: bool, named: str) -> None:
         )
 
 
-def upgraded(source: Facts, target: Facts, foreign: Iterable[Table]) -> None:
+def upgraded(source: Database, target: Database, foreign: Iterable[Table]) -> None:
     """Raise ``RefusedError`` when tables of a target that was upgraded differ."""
     names = [f"table {table}" for table in foreign]
     if not names:

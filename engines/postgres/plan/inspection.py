@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 
 from engines.postgres import large_objects
 from engines.postgres.catalog import (
-    Facts,
+    Database,
     ForeignKey,
-    Key,
+    ObjectKey,
     Scope,
     Sequence,
     capabilities,
@@ -20,13 +20,13 @@ from engines.postgres.catalog import (
 )
 from engines.postgres.plan import adjustments, not_copied, unsupported
 from engines.postgres.plan.adjustments import Adjustments
-from engines.postgres.plan.not_copied import NotCarried
-from engines.postgres.plan.unsupported import Limits
+from engines.postgres.plan.not_copied import NotCopied
+from engines.postgres.plan.unsupported import Unsupported
 from engines.postgres.session import Session, translated
 
 
 @dataclass(frozen=True)
-class Survey:
+class Inspection:
     """What is on both sides, and what the target does not get.
 
     ``source`` and ``target`` are without the objects that are left out and that the target does not have;
@@ -35,18 +35,18 @@ class Survey:
     """
 
     scope: Scope
-    source: Facts
-    target: Facts
-    limits: Limits
+    source: Database
+    target: Database
+    limits: Unsupported
     adjustments: Adjustments
     standing: tuple[Sequence, ...] = ()
     outside: tuple[ForeignKey, ...] = ()
-    not_carried: tuple[NotCarried, ...] = ()
+    not_copied: tuple[NotCopied, ...] = ()
     roles: Mapping[str, str] | None = None
 
 
-def read(source: Session, target: Session, scope: Scope, *, by_anyone: bool = False) -> Survey:
-    """Survey both databases, each inside a snapshot.
+def read(source: Session, target: Session, scope: Scope, *, by_anyone: bool = False) -> Inspection:
+    """Inspection both databases, each inside a snapshot.
 
     ``by_anyone`` sets aside what an ordinary role could not have carried, though the target's user of now
     could: a comparison by an administrator does not miss it.
@@ -63,7 +63,7 @@ def read(source: Session, target: Session, scope: Scope, *, by_anyone: bool = Fa
         outside = not_copied.outside_keys(here, scope)
         aside = _aside(source, scope, found, adjusted, outside) - set(there.objects)
         standing, wanted = here.sequences, sequences.expected(source, here.sequences)
-        not_carried = (
+        aside_by_name = (
             *not_copied.left_out(found),
             *not_copied.other_versions(source, offered),
             *not_copied.dangling(outside),
@@ -78,7 +78,9 @@ def read(source: Session, target: Session, scope: Scope, *, by_anyone: bool = Fa
         roles = not_copied.policy_roles(source)
     objects = schema_objects.without(here.objects, aside)
     here = replace(here, objects=objects, sequences=wanted)
-    return Survey(scope, here, there, found, adjusted, standing, outside, not_copied.once(not_carried), roles)
+    return Inspection(
+        scope, here, there, found, adjusted, standing, outside, not_copied.once(aside_by_name), roles
+    )
 
 
 def again(source: Session, scope: Scope) -> tuple[Sequence, ...]:
@@ -89,10 +91,10 @@ def again(source: Session, scope: Scope) -> tuple[Sequence, ...]:
 def _aside(
     source: Session,
     scope: Scope,
-    found: Limits,
+    found: Unsupported,
     adjustments: Adjustments,
     outside: Iterable[ForeignKey],
-) -> set[Key]:
+) -> set[ObjectKey]:
     keys = not_copied.key_objects(tuple(outside)) | {one.key for one in adjustments.forced}
     if found.numbers:
         numbered = schema_objects.read_numbered(source, scope)

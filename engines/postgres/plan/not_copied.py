@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 
-from engines.postgres.catalog import OWN, Facts, ForeignKey, Key, Offers, Scope, Sequence
+from engines.postgres.catalog import OWN, Capabilities, Database, ForeignKey, ObjectKey, Scope, Sequence
 from engines.postgres.catalog import capabilities as offers_module
 from engines.postgres.catalog import raised as raised_sequences
 from engines.postgres.plan.adjustments import Adjustments
-from engines.postgres.plan.unsupported import Limits
+from engines.postgres.plan.unsupported import Unsupported
 from engines.postgres.session import Session
 
 _RELATION = OWN.format(catalog="pg_class", oid="c.oid")
@@ -157,7 +157,7 @@ FROM pg_policy y, unnest(y.polroles) r WHERE r <> 0 ORDER BY 1, 2"""
 
 
 @dataclass(frozen=True)
-class NotCarried:
+class NotCopied:
     """Something of the source that the target will not have, and why."""
 
     kind: str
@@ -169,28 +169,28 @@ class NotCarried:
         return asdict(self)
 
 
-def once(things: Iterable[NotCarried]) -> tuple[NotCarried, ...]:
+def once(things: Iterable[NotCopied]) -> tuple[NotCopied, ...]:
     """Return ``things`` without those that were named before, perhaps for another reason."""
-    found: dict[tuple[str, str], NotCarried] = {}
+    found: dict[tuple[str, str], NotCopied] = {}
     for one in things:
         found.setdefault((one.kind, one.name), one)
     return tuple(found.values())
 
 
-def left_behind(session: Session) -> tuple[NotCarried, ...]:
+def left_behind(session: Session) -> tuple[NotCopied, ...]:
     """Return what a copy of the database behind ``session`` leaves there, whatever the target."""
     return tuple(
-        NotCarried(kind, str(row[0]), reason)
+        NotCopied(kind, str(row[0]), reason)
         for kind, query, reason in _LEFT_BEHIND
         for row in session.execute(query)
     )
 
 
-def objects_of_no_schema(count: int, scope: Scope) -> tuple[NotCarried, ...]:
+def objects_of_no_schema(count: int, scope: Scope) -> tuple[NotCopied, ...]:
     """Return the large objects, as one thing, when they are not copied."""
     if not count or not scope.schemas:
         return ()
-    return (NotCarried("large objects", str(count), "they are in no schema, and only some are copied"),)
+    return (NotCopied("large objects", str(count), "they are in no schema, and only some are copied"),)
 
 
 def owners(session: Session) -> tuple[str, ...]:
@@ -203,56 +203,56 @@ def policy_roles(session: Session) -> dict[str, str]:
     return {str(row[0]): str(row[1]) for row in session.execute(_POLICY_ROLES)}
 
 
-def changed_owners(names: tuple[str, ...], user: str) -> tuple[NotCarried, ...]:
+def changed_owners(names: tuple[str, ...], user: str) -> tuple[NotCopied, ...]:
     """Return the owners whose objects will belong to ``user``."""
     reason = f"objects belong to {user} on the target"
-    return tuple(NotCarried("owner", name, reason) for name in names if name != user)
+    return tuple(NotCopied("owner", name, reason) for name in names if name != user)
 
 
-def left_out(limits: Limits) -> tuple[NotCarried, ...]:
+def left_out(limits: Unsupported) -> tuple[NotCopied, ...]:
     """Return what the target cannot have, as things not carried."""
-    return tuple(NotCarried(one.kind, one.name, one.reason) for one in limits.left_out)
+    return tuple(NotCopied(one.kind, one.name, one.reason) for one in limits.left_out)
 
 
-def other_versions(session: Session, offers: Offers) -> tuple[NotCarried, ...]:
+def other_versions(session: Session, offered: Capabilities) -> tuple[NotCopied, ...]:
     """Return the extensions of the source that come to the target in another version."""
     return tuple(
-        NotCarried("extension version", f"{name} {version}", f"the target has {offers.extensions[name]}")
+        NotCopied("extension version", f"{name} {version}", f"the target has {offered.extensions[name]}")
         for name, version in session.execute(_VERSIONS)
-        if name in offers.extensions and offers.extensions[name] != version
+        if name in offered.extensions and offered.extensions[name] != version
     )
 
 
-def other_locale(session: Session, offers: Offers) -> tuple[NotCarried, ...]:
+def other_locale(session: Session, offered: Capabilities) -> tuple[NotCopied, ...]:
     """Return the locale of the source's database if the target's is another one."""
     here = offers_module.locale(session)
-    if here == offers.locale:
+    if here == offered.locale:
         return ()
-    reason = f"the target's is {offers.locale}: texts may sort otherwise"
-    return (NotCarried("locale of the database", here, reason),)
+    reason = f"the target's is {offered.locale}: texts may sort otherwise"
+    return (NotCopied("locale of the database", here, reason),)
 
 
-def compressions(session: Session, offers: Offers) -> tuple[NotCarried, ...]:
+def compressions(session: Session, offered: Capabilities) -> tuple[NotCopied, ...]:
     """Return the methods of compression that columns ask for and the target does not know."""
     if session.info.server_version < _KNOWS_COMPRESSION:
         return ()
     asked = {_METHODS.get(str(row[0]), str(row[0])) for row in session.execute(_COMPRESSIONS)}
     reason = "the target was built without it: values are compressed in its own way"
-    return tuple(NotCarried("compression", name, reason) for name in sorted(asked - offers.compressions))
+    return tuple(NotCopied("compression", name, reason) for name in sorted(asked - offered.compressions))
 
 
-def forced(adjustments: Adjustments, user: str) -> tuple[NotCarried, ...]:
+def forced(adjustments: Adjustments, user: str) -> tuple[NotCopied, ...]:
     """Return the tables whose row-level security will not bind the owner."""
     reason = (
         f"{user} will own the table and could not read it any more: to compare it, the role needs BYPASSRLS"
     )
-    return tuple(NotCarried(one.key.kind, one.key.name, reason) for one in adjustments.forced)
+    return tuple(NotCopied(one.key.kind, one.key.name, reason) for one in adjustments.forced)
 
 
-def raised(before: Iterable[Sequence], after: Iterable[Sequence]) -> tuple[NotCarried, ...]:
+def raised(before: Iterable[Sequence], after: Iterable[Sequence]) -> tuple[NotCopied, ...]:
     """Return where sequences stand on the source that are behind the columns they feed."""
     return tuple(
-        NotCarried(
+        NotCopied(
             "position of a sequence",
             f"{old.schema}.{old.name}",
             f"{old.next_value} comes next there, behind numbers in use: {new.next_value} on the target",
@@ -261,18 +261,20 @@ def raised(before: Iterable[Sequence], after: Iterable[Sequence]) -> tuple[NotCa
     )
 
 
-def outside_keys(source: Facts, scope: Scope) -> tuple[ForeignKey, ...]:
+def outside_keys(source: Database, scope: Scope) -> tuple[ForeignKey, ...]:
     """Return the foreign keys of copied tables that refer to tables which are not copied."""
     return tuple(key for key in source.foreign_keys if not scope.covers(*key.referred))
 
 
-def key_objects(keys: tuple[ForeignKey, ...]) -> set[Key]:
+def key_objects(keys: tuple[ForeignKey, ...]) -> set[ObjectKey]:
     """Return the objects that go with foreign keys: they and their comments."""
-    return {Key("foreign key", key.identity) for key in keys} | {Key("comment", key.comment) for key in keys}
+    return {ObjectKey("foreign key", key.identity) for key in keys} | {
+        ObjectKey("comment", key.comment) for key in keys
+    }
 
 
-def dangling(keys: tuple[ForeignKey, ...]) -> tuple[NotCarried, ...]:
+def dangling(keys: tuple[ForeignKey, ...]) -> tuple[NotCopied, ...]:
     """Return foreign keys to tables that are not copied, as things not carried."""
     return tuple(
-        NotCarried("foreign key", key.identity, f"{'.'.join(key.referred)} is not copied") for key in keys
+        NotCopied("foreign key", key.identity, f"{'.'.join(key.referred)} is not copied") for key in keys
     )

@@ -14,9 +14,9 @@ import psycopg
 from psycopg import sql
 
 from engines.errors import ConfigurationError
-from engines.postgres.catalog import FIRST_OWN, OWN, Name, Number
-from engines.postgres.plan.inspection import Survey
-from engines.postgres.plan.not_copied import NotCarried
+from engines.postgres.catalog import FIRST_OWN, OWN, CatalogId, Name
+from engines.postgres.plan.inspection import Inspection
+from engines.postgres.plan.not_copied import NotCopied
 from engines.postgres.session import Session, search_path
 
 _SHOWN = 5
@@ -59,7 +59,7 @@ _CATALOGS = {
 
 
 @dataclass(frozen=True)
-class References:
+class OidReferences:
     """What rows name. ``tables`` have rows that name one of ``indexes``, by its number in an archive.
 
     ``gone`` are columns with values that name nothing any more.
@@ -67,7 +67,7 @@ class References:
 
     indexes: frozenset[int] = frozenset()
     tables: frozenset[Name] = frozenset()
-    gone: tuple[NotCarried, ...] = ()
+    gone: tuple[NotCopied, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ class _Value:
         return ".".join((*self.table, self.column))
 
 
-def look(source: Session, target: Session, found: Survey) -> References:
+def look(source: Session, target: Session, found: Inspection) -> OidReferences:
     """Return what the rows of the tables in scope name.
 
     Raises ``ConfigurationError`` about values that will mean nothing on the target.
@@ -108,7 +108,7 @@ def look(source: Session, target: Session, found: Survey) -> References:
     with search_path.along(source, path):
         values = list(_values(source, found))
     if not values:
-        return References()
+        return OidReferences()
     gone = [one for one in values if one.text.isdigit()]
     named = [one for one in values if not one.text.isdigit() and one.number]
     with search_path.along(source, path), search_path.along(target, path):
@@ -117,14 +117,14 @@ def look(source: Session, target: Session, found: Survey) -> References:
         raise _refusal(lines, found.target.server.database)
     indexes = {row[0]: row[1] for row in source.execute(_INDEXES)}
     naming = [one for one in named if one.type == "regclass" and one.number in indexes]
-    return References(
+    return OidReferences(
         indexes=frozenset(indexes[one.number] for one in naming),
         tables=frozenset(one.table for one in naming),
         gone=tuple(_gone(gone)),
     )
 
 
-def _values(source: Session, found: Survey) -> Iterator[_Value]:
+def _values(source: Session, found: Inspection) -> Iterator[_Value]:
     types = _types(source)
     for schema, table, column, kind in source.execute(_COLUMNS, [list(types)]).fetchall():
         if not found.scope.covers(schema, table):
@@ -172,7 +172,7 @@ def _inside(
 
 
 def _unnamed(
-    source: Session, target: Session, values: Iterable[_Value], left_out: frozenset[Number]
+    source: Session, target: Session, values: Iterable[_Value], left_out: frozenset[CatalogId]
 ) -> Iterator[str]:
     """Yield a line about each value whose name will not lead to its object on the target."""
     catalogs = {
@@ -207,9 +207,9 @@ def _meaning(session: Session, value: _Value) -> int | None:
     return int(row[0]) if row else None
 
 
-def _gone(values: Iterable[_Value]) -> Iterator[NotCarried]:
+def _gone(values: Iterable[_Value]) -> Iterator[NotCopied]:
     for place in sorted({one.place for one in values}):
-        yield NotCarried(
+        yield NotCopied(
             "reference", place, "it holds numbers of objects that are no more: they arrive as numbers"
         )
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from engines.postgres.catalog import FIRST_OWN, Number, Offers, Scope, locale_name
+from engines.postgres.catalog import FIRST_OWN, Capabilities, CatalogId, Scope, locale_name
 from engines.postgres.session import Session
 
 # ruff: noqa: S608 - the parts of these queries are constants
 
-Found = Iterator[tuple[Number, str]]
+Found = Iterator[tuple[CatalogId, str]]
 
 # (catalog, which rows ``x`` of it, reason): objects that an ordinary role may not create.
 _NEED_SUPERUSER: tuple[tuple[str, str, str], ...] = (
@@ -90,21 +90,23 @@ WHERE a.atttypid IN (SELECT oid FROM kinds) AND a.attnum > 0 AND NOT a.attisdrop
   AND c.relkind IN ('r', 'p') AND c.oid >= {first}"""
 
 
-def find(session: Session, offers: Offers, installed: frozenset[str], scope: Scope) -> Mapping[Number, str]:
-    """Return what cannot be created on a target with ``offers``, each with the first reason.
+def find(
+    session: Session, offered: Capabilities, installed: frozenset[str], scope: Scope
+) -> Mapping[CatalogId, str]:
+    """Return what cannot be created on a target with ``offered``, each with the first reason.
 
     ``installed`` are the extensions that the target has: the only ones where some schemas are copied.
     """
-    found: dict[Number, str] = {}
+    found: dict[CatalogId, str] = {}
     parts = [
-        _extensions(session, installed if scope.schemas else frozenset(offers.extensions)),
-        _collations(session, offers),
-        _settings(session, offers),
+        _extensions(session, installed if scope.schemas else frozenset(offered.extensions)),
+        _collations(session, offered),
+        _settings(session, offered),
         _unwanted(session, scope),
     ]
-    if not offers.is_superuser:
-        parts += [_superuser(session), _servers(session, offers)]
-    if not offers.xml:
+    if not offered.is_superuser:
+        parts += [_superuser(session), _servers(session, offered)]
+    if not offered.xml:
         parts.append(_xml(session))
     for part in parts:
         for number, reason in part:
@@ -131,33 +133,33 @@ def _extensions(session: Session, offered: frozenset[str]) -> Found:
             yield (catalog, row), f"the target does not offer the extension {name}"
 
 
-def _collations(session: Session, offers: Offers) -> Found:
+def _collations(session: Session, offered: Capabilities) -> Found:
     rows = session.execute(_COLLATIONS.format(first=FIRST_OWN))
     for catalog, row, name, provider, locale, is_system in rows:
-        reason = _lacks(offers, name, provider, locale, is_system=is_system)
+        reason = _lacks(offered, name, provider, locale, is_system=is_system)
         if reason:
             yield (catalog, row), reason
 
 
-def _lacks(offers: Offers, name: str, provider: str, locale: str, *, is_system: bool) -> str:
+def _lacks(offered: Capabilities, name: str, provider: str, locale: str, *, is_system: bool) -> str:
     if is_system:
-        return "" if name in offers.collations else f"the target has no collation {name}"
-    if provider not in offers.providers:
+        return "" if name in offered.collations else f"the target has no collation {name}"
+    if provider not in offered.providers:
         return "the target was built without ICU" if provider == "i" else "the target does not know its kind"
-    if provider == "c" and locale and locale_name(locale) not in offers.locales | {"C", "POSIX"}:
+    if provider == "c" and locale and locale_name(locale) not in offered.locales | {"C", "POSIX"}:
         return f"the target's system has no locale {locale}"
     return ""
 
 
-def _servers(session: Session, offers: Offers) -> Found:
+def _servers(session: Session, offered: Capabilities) -> Found:
     for catalog, row, wrapper in session.execute(_SERVERS):
-        if wrapper not in offers.wrappers:
+        if wrapper not in offered.wrappers:
             yield (catalog, row), f"the target's user may not use the foreign-data wrapper {wrapper}"
 
 
-def _settings(session: Session, offers: Offers) -> Found:
+def _settings(session: Session, offered: Capabilities) -> Found:
     for catalog, row, setting in session.execute(_FUNCTION_SETTINGS.format(first=FIRST_OWN)):
-        if setting in offers.guarded_settings:
+        if setting in offered.guarded_settings:
             yield (catalog, row), f"the target's user may not set {setting}"
 
 

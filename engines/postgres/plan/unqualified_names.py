@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import psycopg
 
-from engines.postgres.catalog import FIRST_OWN, Number
+from engines.postgres.catalog import FIRST_OWN, CatalogId
 from engines.postgres.session import Session, primary, search_path
 
 # ruff: noqa: S608 - the parts of these queries are constants
@@ -82,18 +82,18 @@ _STATISTICS = (
 
 @dataclass(frozen=True)
 class _Probe:
-    number: Number
+    number: CatalogId
     statement: str
     path: str
 
 
-def suspects(session: Session) -> tuple[Number, ...]:
+def suspects(session: Session) -> tuple[CatalogId, ...]:
     """Return the functions of the database behind ``session`` that may rely on the search path."""
     parsed = "AND p.prosqlbody IS NULL" if session.info.server_version >= _KNOWS_EXPRESSIONS else ""
     return tuple((row[0], row[1]) for row in session.execute(_SUSPECTS.format(parsed=parsed)))
 
 
-def find(session: Session, among: Iterable[Number], target_major: int) -> Iterator[tuple[Number, str]]:
+def find(session: Session, among: Iterable[CatalogId], target_major: int) -> Iterator[tuple[CatalogId, str]]:
     """Yield those of the objects ``among`` that a target of ``target_major`` cannot compute, with reasons.
 
     ``session`` is one with the source, inside a transaction.

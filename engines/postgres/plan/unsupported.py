@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from engines.errors import ConfigurationError
-from engines.postgres.catalog import FIRST_OWN, Name, Number, Offers, Scope
+from engines.postgres.catalog import FIRST_OWN, Capabilities, CatalogId, Name, Scope
 from engines.postgres.plan import restrictions, unqualified_names
 from engines.postgres.session import Session
 
@@ -67,7 +67,7 @@ LEFT JOIN pg_namespace rn ON rn.oid = r.relnamespace"""
 
 
 @dataclass(frozen=True)
-class Thing:
+class UnsupportedObject:
     """An object that the target cannot have, by name, with the reason; ``table`` is what it belongs to."""
 
     kind: str
@@ -77,41 +77,43 @@ class Thing:
 
 
 @dataclass(frozen=True)
-class Limits:
+class Unsupported:
     """What the target cannot have.
 
     ``numbers`` are all those objects, with their parts, as the source knows them; ``left_out`` those among
     them that a person knows by name; ``blocking`` those without which rows could not be what they are.
     """
 
-    numbers: frozenset[Number] = frozenset()
-    left_out: tuple[Thing, ...] = ()
-    blocking: tuple[Thing, ...] = ()
+    numbers: frozenset[CatalogId] = frozenset()
+    left_out: tuple[UnsupportedObject, ...] = ()
+    blocking: tuple[UnsupportedObject, ...] = ()
 
 
-def find(session: Session, offers: Offers, installed: frozenset[str], scope: Scope) -> Limits:
-    """Return what of the source behind ``session`` a target with ``offers`` cannot have.
+def find(session: Session, offered: Capabilities, installed: frozenset[str], scope: Scope) -> Unsupported:
+    """Return what of the source behind ``session`` a target with ``offered`` cannot have.
 
     ``installed`` are the extensions that the target has already.
     """
-    reasons = dict(restrictions.find(session, offers, installed, scope))
+    reasons = dict(restrictions.find(session, offered, installed, scope))
     suspects = unqualified_names.suspects(session)
     if not reasons and not suspects:
-        return Limits()
+        return Unsupported()
     rows = session.execute(_DEPENDENCIES.format(first=FIRST_OWN)).fetchall()
     edges = [((a, b), (c, d)) for a, b, c, d in rows]
     if suspects:
         among = fallout(suspects, edges).keys() - fallout(reasons, edges).keys()
-        reasons |= unqualified_names.find(session, among, offers.major)
-    return _described(session, reasons, fallout(reasons, edges), scope) if reasons else Limits()
+        reasons |= unqualified_names.find(session, among, offered.major)
+    return _described(session, reasons, fallout(reasons, edges), scope) if reasons else Unsupported()
 
 
-def fallout(seeds: Iterable[Number], edges: Iterable[tuple[Number, Number]]) -> dict[Number, Number]:
+def fallout(
+    seeds: Iterable[CatalogId], edges: Iterable[tuple[CatalogId, CatalogId]]
+) -> dict[CatalogId, CatalogId]:
     """Return every object that cannot be without ``seeds``, each with the one that it depends on at first.
 
     An edge is an object and one that it depends on. Seeds depend on themselves.
     """
-    dependants: dict[Number, list[Number]] = {}
+    dependants: dict[CatalogId, list[CatalogId]] = {}
     for object_, needed in edges:
         dependants.setdefault(needed, []).append(object_)
     found = {seed: seed for seed in seeds}
@@ -125,7 +127,7 @@ def fallout(seeds: Iterable[Number], edges: Iterable[tuple[Number, Number]]) -> 
     return found
 
 
-def require_none_blocking(limits: Limits, database: str) -> None:
+def require_none_blocking(limits: Unsupported, database: str) -> None:
     """Raise ``ConfigurationError`` when tables need what the target cannot have."""
     lines = [f"{one.kind} {one.name}: {one.reason}" for one in limits.blocking]
     if lines:
@@ -142,27 +144,27 @@ def require_none_blocking(limits: Limits, database: str) -> None:
 
 
 def _described(
-    session: Session, reasons: Mapping[Number, str], origins: Mapping[Number, Number], scope: Scope
-) -> Limits:
+    session: Session, reasons: Mapping[CatalogId, str], origins: Mapping[CatalogId, CatalogId], scope: Scope
+) -> Unsupported:
     numbers = list(origins)
     parameters = [[one[0] for one in numbers], [one[1] for one in numbers]]
     rows = session.execute(_DESCRIBE.format(first=FIRST_OWN), parameters).fetchall()
     called = {(row[0], row[1]): f"{row[2]} {row[3]}" for row in rows}
-    left_out: list[Thing] = []
-    blocking: list[Thing] = []
+    left_out: list[UnsupportedObject] = []
+    blocking: list[UnsupportedObject] = []
     for class_, number, kind, name, schema, relation, role in rows:
         if role == "part" or (schema and not scope.covers(schema, relation)):
             continue
         origin = origins[class_, number]
         needs = "" if origin == (class_, number) else f"needs {called[origin]}: "
         table = (schema, relation) if relation else None
-        thing = Thing(kind, name, needs + reasons[origin], table)
+        thing = UnsupportedObject(kind, name, needs + reasons[origin], table)
         (blocking if role == "blocks" else left_out).append(thing)
     # A table that is blocked stands for all that belongs to it.
     whole = {one.table for one in blocking if one.kind in _TABLES}
     first = [one for one in blocking if one.kind in _TABLES or one.table not in whole]
-    return Limits(frozenset(origins), _sorted(left_out), _sorted(first))
+    return Unsupported(frozenset(origins), _sorted(left_out), _sorted(first))
 
 
-def _sorted(things: Iterable[Thing]) -> tuple[Thing, ...]:
+def _sorted(things: Iterable[UnsupportedObject]) -> tuple[UnsupportedObject, ...]:
     return tuple(sorted(set(things), key=lambda one: (one.kind, one.name)))

@@ -18,7 +18,7 @@ from engines.postgres.session.errors import (
     refusal,
     translated,
 )
-from engines.postgres.session.resolve_target import target_of
+from engines.postgres.session.resolve_target import resolve_target
 from engines.postgres.session.threads import both, each
 
 __all__ = [
@@ -43,8 +43,8 @@ __all__ = [
     "parse",
     "primary",
     "refusal",
+    "resolve_target",
     "search_path",
     "session",
-    "target_of",
     "translated",
 ]

@@ -7,7 +7,7 @@ from engines.postgres.session.connection import Address, parse
 from engines.references import resolve
 
 
-def target_of(reference: str, *, may_be_absent: bool, name: str = "target") -> Address | None:
+def resolve_target(reference: str, *, may_be_absent: bool, name: str = "target") -> Address | None:
     """Return the address behind ``reference``, or None when its place is empty and that is allowed.
 
     A plan is made before the first run has written where the target is.

@@ -12,14 +12,14 @@ from engines.events import emit
 from engines.postgres.catalog import chunks
 from engines.postgres.clone import clone
 from engines.postgres.compare import compare
-from engines.postgres.plan.clone_plan import Options
+from engines.postgres.plan.clone_plan import CloneOptions
 from engines.postgres.session import connection
 from engines.postgres.session.advisory_lock import exclusive
 from engines.postgres.session.errors import BusyError, PostgresError, SchemaDiffersError
 
 
 def run(ends, *, check=False, **options):
-    return clone(ends.source, ends.target, Options(**options), check=check, emit=emit)
+    return clone(ends.source, ends.target, CloneOptions(**options), check=check, emit=emit)
 
 
 def on(url, *statements):
@@ -161,7 +161,7 @@ def test_second_clone_at_once_is_told_who_works(ends):
 
 def test_excluded_tables_and_keys_to_them_stay_behind_by_name(ends):
     result = run(ends, exclude_tables=("husband", '"Mixed Case"."Order"', "totals", "empty"))
-    left = {(one.kind, one.name) for one in result.plan.not_carried}
+    left = {(one.kind, one.name) for one in result.plan.not_copied}
     assert ("foreign key", "public.wife.wife_husband_fkey") in left
     names = {
         row[0] for row in on(ends.target_url, "SELECT relname FROM pg_class WHERE relkind IN ('r', 'S')")
@@ -214,7 +214,7 @@ def test_copy_is_one_moment_of_a_source_that_is_written_to(ends):
                 'INSERT INTO "Mixed Case"."Order" VALUES (99)',
             )
 
-    clone(ends.source, ends.target, Options(jobs=1), check=False, emit=disturb)
+    clone(ends.source, ends.target, CloneOptions(jobs=1), check=False, emit=disturb)
     assert on(ends.target_url, "SELECT count(*) FROM tree") == [(3,)]
     assert on(ends.target_url, 'SELECT count(*) FROM "Mixed Case"."Order"') == [(53,)]
 
@@ -228,7 +228,7 @@ def test_what_is_not_carried_is_named(ends):
         "GRANT SELECT ON tree TO master",
         f"ALTER DATABASE {ends.source_name} SET work_mem = '8MB'",
     )
-    kinds = {one.kind for one in run(ends).plan.not_carried}
+    kinds = {one.kind for one in run(ends).plan.not_copied}
     assert kinds == {"publication", "event trigger", "privileges", "settings", "owner"}
     assert not run(ends).plan.changes
 
@@ -268,7 +268,7 @@ def test_foreign_keys_are_there_before_the_rows_that_refer(several):
     clone(
         several.source,
         several.target,
-        Options(),
+        CloneOptions(),
         check=False,
         emit=lambda kind, **fields: seen.append(fields.get("what") or f"{kind} {fields.get('table')}"),
     )
@@ -286,7 +286,7 @@ def test_without_the_right_to_switch_triggers_off_keys_are_checked_afterwards(se
     clone(
         several.source,
         several.target,
-        Options(),
+        CloneOptions(),
         check=False,
         emit=lambda kind, **fields: seen.append(fields.get("what") or f"{kind} {fields.get('table')}"),
     )

@@ -13,7 +13,7 @@ from engines.postgres.checksum import parallel_scan
 from engines.postgres.clone import clone
 from engines.postgres.compare import compare, require_equal
 from engines.postgres.diff.report import evidence, report
-from engines.postgres.plan.clone_plan import Options
+from engines.postgres.plan.clone_plan import CloneOptions
 from engines.postgres.session import connection
 from engines.postgres.session.errors import NotEqualError
 
@@ -85,7 +85,7 @@ def test_equal_databases_are_equal(postgres_server, copied):
 
 
 def test_a_clone_is_equal_in_both_directions(ends):
-    clone(ends.source, ends.target, Options(), check=False, emit=emit)
+    clone(ends.source, ends.target, CloneOptions(), check=False, emit=emit)
     assert compare(ends.target, ends.source).differences() == []
 
 
@@ -139,7 +139,7 @@ def test_evidence_is_small_plain_and_without_secrets(ends):
 
 
 def test_a_view_that_the_source_should_refresh_is_no_difference(ends):
-    clone(ends.source, ends.target, Options(), check=False, emit=emit)
+    clone(ends.source, ends.target, CloneOptions(), check=False, emit=emit)
     for url in (ends.source_url, ends.target_url):
         with psycopg.connect(url, autocommit=True) as session:
             session.execute("""DELETE FROM "Mixed Case"."Order" WHERE "select" = 9""")
@@ -154,7 +154,7 @@ def test_a_view_that_the_source_should_refresh_is_no_difference(ends):
 
 
 def test_what_is_not_compared_is_named(ends):
-    clone(ends.source, ends.target, Options(), check=False, emit=emit)
+    clone(ends.source, ends.target, CloneOptions(), check=False, emit=emit)
     with psycopg.connect(ends.source_url, autocommit=True) as session:
         session.execute("REFRESH MATERIALIZED VIEW not_filled")
     found = compare(ends.source, ends.target, exclude_tables=["tree"])

@@ -12,7 +12,7 @@ from engines.errors import ConfigurationError
 from engines.events import emit
 from engines.postgres.clone import clone
 from engines.postgres.compare import compare
-from engines.postgres.plan.clone_plan import Options
+from engines.postgres.plan.clone_plan import CloneOptions
 from engines.postgres.session import connection
 from tests.engines.postgres.identities import unaccounted
 
@@ -38,11 +38,11 @@ OPTIONAL = {
 
 
 def run(ends, **options):
-    return clone(ends.source, ends.target, Options(**options), check=False, emit=emit)
+    return clone(ends.source, ends.target, CloneOptions(**options), check=False, emit=emit)
 
 
 def named(result):
-    return {(one.kind, one.name) for one in result.plan.not_carried}
+    return {(one.kind, one.name) for one in result.plan.not_copied}
 
 
 def on(url, *statements):
@@ -110,7 +110,7 @@ def test_everything_arrives_or_is_named(everything):
     assert ("default privileges", "postgres") in names
     assert ("index", "beyond.backwards_i") in names
     # What needs something that is left out says so; what is no one's business but the owner's is said too.
-    reasons = {one.name: one.reason for one in result.plan.not_carried}
+    reasons = {one.name: one.reason for one in result.plan.not_copied}
     assert reasons["beyond.uses_view"].startswith("needs function beyond.in_c(integer): ")
     assert {"privileges", "owner", "user mapping", "publication"} <= {kind for kind, _ in names}
     assert not run(everything).plan.changes

@@ -10,7 +10,7 @@ from engines.events import emit
 from engines.postgres import large_objects
 from engines.postgres.clone import clone
 from engines.postgres.compare import compare
-from engines.postgres.plan.clone_plan import Options
+from engines.postgres.plan.clone_plan import CloneOptions
 from engines.postgres.session import connection
 from engines.postgres.session.errors import PostgresError
 
@@ -26,7 +26,7 @@ SIZES = {
 
 
 def run(ends, **options):
-    return clone(ends.source, ends.target, Options(**options), check=False, emit=emit)
+    return clone(ends.source, ends.target, CloneOptions(**options), check=False, emit=emit)
 
 
 def on(url, statement, *parameters):
@@ -70,7 +70,7 @@ def test_a_copy_that_was_cut_is_finished_and_what_is_equal_is_kept(filled):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        clone(filled.source, filled.target, Options(), check=False, emit=cut)
+        clone(filled.source, filled.target, CloneOptions(), check=False, emit=cut)
     ((there,),) = on(filled.target_url, "SELECT count(*) FROM pg_largeobject_metadata")
     assert there == 64
     assert run(filled).plan.large_objects == 107 - 64
@@ -119,6 +119,6 @@ def test_one_that_may_not_be_read_is_named_before_anything_is_copied(filled):
 
 
 def test_only_some_schemas_leave_them_behind_by_name(filled):
-    left = {(one.kind, one.name) for one in run(filled, schemas=("public",)).plan.not_carried}
+    left = {(one.kind, one.name) for one in run(filled, schemas=("public",)).plan.not_copied}
     assert ("large objects", "107") in left
     assert compare(filled.source, filled.target, schemas=("public",)).differences() == []

@@ -17,19 +17,21 @@ from engines.postgres.catalog import chunks
 from engines.postgres.clone import clone
 from engines.postgres.compare import compare
 from engines.postgres.copy.worker import PURPOSE
-from engines.postgres.plan.clone_plan import Options
+from engines.postgres.plan.clone_plan import CloneOptions
 from engines.postgres.session import connection
 from engines.postgres.session.errors import BusyError, PostgresError
 
 # Kills itself, as `kill -9` would, when the given event comes for the given time.
 KILLED = """
 import os, signal, sys
-from engines.postgres import connection, progress, split
+from engines.postgres.catalog import chunks
 from engines.postgres.clone import clone
-from engines.postgres.plan import Options
+from engines.postgres.copy import progress
+from engines.postgres.plan import CloneOptions
+from engines.postgres.session import connection
 
 kind, count = sys.argv[1], int(sys.argv[2])
-split.PART, progress.EVERY_BYTES = 100_000, 1
+chunks.PART, progress.EVERY_BYTES = 100_000, 1
 seen = 0
 
 def emit(found, **fields):
@@ -39,7 +41,7 @@ def emit(found, **fields):
         os.kill(os.getpid(), signal.SIGKILL)
 
 ends = [connection.parse(os.environ[name]) for name in ("SOURCE", "TARGET")]
-clone(*ends, Options(), check=False, emit=emit)
+clone(*ends, CloneOptions(), check=False, emit=emit)
 """
 
 
@@ -57,7 +59,7 @@ def on(url, *statements):
 
 
 def run(ends, **options):
-    return clone(ends.source, ends.target, Options(**options), check=False, emit=emit)
+    return clone(ends.source, ends.target, CloneOptions(**options), check=False, emit=emit)
 
 
 def actions(result):
@@ -140,7 +142,7 @@ def half_a_table(ends):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        clone(ends.source, ends.target, Options(), check=False, emit=cut)
+        clone(ends.source, ends.target, CloneOptions(), check=False, emit=cut)
     on(ends.target_url, "DELETE FROM bmii_migrate_copy.parts p WHERE ctid = (SELECT max(ctid) FROM "
        "bmii_migrate_copy.parts WHERE name = 'large')")  # fmt: skip
     on(ends.target_url, "DELETE FROM large WHERE xmin::text::bigint NOT IN "
@@ -150,7 +152,9 @@ def half_a_table(ends):
 @pytest.mark.parametrize("theirs", ["INSERT INTO large VALUES (-1, 'mine')", "UPDATE large SET t = 'mine'"])
 def test_what_others_wrote_into_half_a_table_is_refused(large, theirs):
     half_a_table(large)
-    assert actions(clone(large.source, large.target, Options(), check=True, emit=emit))["large"] == "again"
+    assert (
+        actions(clone(large.source, large.target, CloneOptions(), check=True, emit=emit))["large"] == "again"
+    )
     on(large.target_url, f"{theirs} WHERE id = 1" if "UPDATE" in theirs else theirs)
     with pytest.raises(RefusedError, match=r"table public\.large"):
         run(large)
@@ -187,7 +191,7 @@ def test_a_cut_connection_is_said_and_finished(large, postgres_server, event):
                 )
 
     with pytest.raises(PostgresError, match="Run the same command again") as caught:
-        clone(large.source, large.target, Options(), check=False, emit=cut)
+        clone(large.source, large.target, CloneOptions(), check=False, emit=cut)
     assert "s3cr" not in str(caught.value)
     run(large)
     assert is_finished(large)

@@ -7,7 +7,7 @@ import psycopg
 from engines.events import emit
 from engines.postgres.clone import clone
 from engines.postgres.compare import compare
-from engines.postgres.plan.clone_plan import Options
+from engines.postgres.plan.clone_plan import CloneOptions
 from engines.postgres.session import client_tools, connection
 
 
@@ -15,7 +15,7 @@ def test_programs_later_than_the_target_are_good_enough(ends, monkeypatch, tmp_p
     monkeypatch.setattr(client_tools, "SYSTEM", tmp_path)
     monkeypatch.setenv("PATH", str(tmp_path))
     assert client_tools.find(15, 15).major == 18
-    clone(ends.source, ends.target, Options(), check=False, emit=emit)
+    clone(ends.source, ends.target, CloneOptions(), check=False, emit=emit)
     assert compare(ends.source, ends.target).differences() == []
 
 
@@ -26,11 +26,11 @@ def test_hostile_database_arrives_in_a_later_version(ends, later_server):
         session.execute("DROP TABLE IF EXISTS documents")
         session.execute("ALTER TABLE kinds DROP COLUMN j")
     target = connection.parse(later_server.url("target", "master", "s3cr%3At%2F%40"))
-    clone(ends.source, target, Options(), check=False, emit=emit)
+    clone(ends.source, target, CloneOptions(), check=False, emit=emit)
     found = compare(ends.source, target)
     assert found.target.server.major == 18
     assert found.differences() == []
-    assert not clone(ends.source, target, Options(), check=False, emit=emit).plan.changes
+    assert not clone(ends.source, target, CloneOptions(), check=False, emit=emit).plan.changes
     with psycopg.connect(later_server.url("target"), autocommit=True) as session:
         session.execute("UPDATE kinds SET d = d - 1 WHERE id = 2")
     assert [one.table for one in compare(ends.source, target).tables if not one.equal] == ["public.kinds"]

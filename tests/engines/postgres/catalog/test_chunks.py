@@ -5,7 +5,7 @@ from __future__ import annotations
 import psycopg
 
 from engines.postgres.catalog import chunks
-from engines.postgres.catalog.chunks import Part
+from engines.postgres.catalog.chunks import Chunk
 from engines.postgres.catalog.chunks import split as parts_of
 from engines.postgres.catalog.relations import Table
 from engines.postgres.session import connection
@@ -16,10 +16,10 @@ BIG = Table("public", "big", (), bytes=200 * 2**20)
 def test_parts_follow_each_other_and_the_last_is_open():
     found = parts_of(BIG, {BIG.key: 1000})
     assert found == (
-        Part(0, 0, 250, 50 * 2**20),
-        Part(1, 250, 500, 50 * 2**20),
-        Part(2, 500, 750, 50 * 2**20),
-        Part(3, 750, None, 50 * 2**20),
+        Chunk(0, 0, 250, 50 * 2**20),
+        Chunk(1, 250, 500, 50 * 2**20),
+        Chunk(2, 500, 750, 50 * 2**20),
+        Chunk(3, 750, None, 50 * 2**20),
     )
     assert found[0].condition == "ctid < '(250,0)'::tid"
     assert found[1].condition == "ctid >= '(250,0)'::tid AND ctid < '(500,0)'::tid"

@@ -29,7 +29,7 @@ DIFFERENT = {
     "close numbers": ("f float8", "(0.1), (0.10000000000000002), (0.30000000000000004), (0.3), (1e-320)"),
     "scales": ("n numeric", "(1), (1.0), (1.00), ('NaN'), (-1), (0.0), (0)"),
     "microseconds": ("t timestamptz", "('2020-01-01 00:00:00.000001+00'), ('2020-01-01+00'), ('infinity'), (NULL)"),
-    "hi and low halves": ("n bigint", "(5), (4294967300), (-5), (-4294967302), (8589934599)"),
+    "hi and low incomplete": ("n bigint", "(5), (4294967300), (-5), (-4294967302), (8589934599)"),
     "a row of NULLs": ("p pair, q pair", "(NULL, NULL), (ROW(NULL, NULL), NULL), (NULL, ROW(NULL, NULL)), ('(,\"\")', NULL)"),
     "arrays": ("a text[]", "('{}'), ('{NULL}'), ('{\"NULL\"}'), ('{\"\"}'), ('{a,b}'), ('{\"a,b\"}'), ('{{a,b}}'), (NULL)"),
     "whole arrays": ("a int[]", "('{}'), ('{1,NULL}'), ('{1}'), ('[0:0]={1}'), ('{{1}}'), (NULL)"),
@@ -143,7 +143,10 @@ def test_a_table_in_parts_has_the_sum_of_one_in_a_piece(postgres_server, monkeyp
                 part_bytes, -(-sizes[t.key].bytes // part_bytes)
             )
             assert (
-                parallel_scan.fingerprints(parallel_scan.Side(address, snapshot), tables, jobs=jobs) == whole
+                parallel_scan.fingerprints(
+                    parallel_scan.DatabaseSnapshot(address, snapshot), tables, jobs=jobs
+                )
+                == whole
             )
     assert whole["public", "t"].rows == 3000
     assert whole["public", "empty"] == table_checksum.NOTHING

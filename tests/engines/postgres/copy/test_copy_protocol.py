@@ -9,7 +9,7 @@ import sys
 import psycopg
 import pytest
 
-from engines.postgres.copy.copy_stream import Relay, Way
+from engines.postgres.copy.copy_stream import CopyStatements, CopyStream
 from engines.postgres.session import asyncpg_params, connection
 from engines.postgres.session.errors import PostgresError, UnreachableError
 
@@ -25,7 +25,7 @@ def relay(ends):
             asyncpg_params.arguments(address, session, purpose="test")
             for address, session in ((ends.source, here), (ends.target, there))
         ]
-    found = Relay(*given, names=names, start_source=(), start_target=())
+    found = CopyStream(*given, names=names, start_source=(), start_target=())
     yield found
     found.close()
 
@@ -38,7 +38,9 @@ def on(url, *statements):
 
 
 def way(query, into, form="binary", **more):
-    return Way(f"COPY ({query}) TO STDOUT (FORMAT {form})", f"COPY {into} FROM STDIN (FORMAT {form})", **more)
+    return CopyStatements(
+        f"COPY ({query}) TO STDOUT (FORMAT {form})", f"COPY {into} FROM STDIN (FORMAT {form})", **more
+    )
 
 
 @pytest.mark.parametrize("form", ["binary", "text"])
@@ -100,7 +102,7 @@ def test_a_side_that_is_cut_off_is_said(relay, ends, postgres_server, side):
     database = ends.source_name if side == "source_url" else ends.target_name
     cut = []
 
-    def listen(size):
+    def on_bytes(size):
         if not cut:
             cut.append(size)
             on(
@@ -109,7 +111,7 @@ def test_a_side_that_is_cut_off_is_said(relay, ends, postgres_server, side):
             )
 
     with pytest.raises(UnreachableError, match="Run the same command again"):
-        relay.copy(way("SELECT generate_series(1, 9000000)", "public.t"), listen)
+        relay.copy(way("SELECT generate_series(1, 9000000)", "public.t"), on_bytes)
 
 
 @pytest.mark.parametrize("side", ["source_name", "target_name"])
@@ -125,11 +127,11 @@ def test_a_side_that_hung_up_before_the_copy_is_said(relay, ends, postgres_serve
 MEASURED = """
 import os, pathlib
 from engines.events import emit
-from engines.postgres import connection
+from engines.postgres.session import connection
 from engines.postgres.clone import clone
-from engines.postgres.plan import Options
+from engines.postgres.plan import CloneOptions
 ends = [connection.parse(os.environ[name]) for name in ("SOURCE", "TARGET")]
-clone(*ends, Options(jobs=2), check=False, emit=emit)
+clone(*ends, CloneOptions(jobs=2), check=False, emit=emit)
 status = pathlib.Path("/proc/self/status").read_text()
 # Not ru_maxrss: that remembers what the process that started this one held.
 print(next(int(line.split()[1]) // 1024 for line in status.splitlines() if line.startswith("VmHWM")))

@@ -12,11 +12,11 @@ import psycopg
 import pytest
 
 from engines.postgres.copy import copy_protocol
-from engines.postgres.copy.copy_stream import Relay, Way
+from engines.postgres.copy.copy_stream import CopyStatements, CopyStream
 from engines.postgres.session import asyncpg_params, connection
 from engines.postgres.session.errors import UnreachableError
 
-WAY = Way(
+WAY = CopyStatements(
     "COPY (SELECT i, repeat('x', 300) FROM generate_series(1, 300) i) TO STDOUT (FORMAT binary)",
     "COPY public.t FROM STDIN (FORMAT binary)",
     before=("SET LOCAL lock_timeout = 0",),
@@ -26,7 +26,7 @@ WAY = Way(
 LONG_WAY = dataclasses.replace(WAY, reading=WAY.reading.replace("(1, 300)", "(1, 30000)"))
 
 
-class Line:
+class CopyConnection:
     """A way to a server that ends after ``limit`` bytes of one direction, with a farewell or a reset."""
 
     def __init__(self, port: int) -> None:
@@ -69,7 +69,7 @@ class Line:
 
 @pytest.fixture
 def line(postgres_server):
-    made = Line(postgres_server.port)
+    made = CopyConnection(postgres_server.port)
     yield made
     made.close()
 
@@ -83,7 +83,7 @@ def copied(given):
     """Copy once; return what was raised, if anything."""
     relay = None
     try:
-        relay = Relay(
+        relay = CopyStream(
             *given,
             names=("source", "target"),
             start_source=("BEGIN", "SELECT 1"),
@@ -127,7 +127,7 @@ def test_a_connection_that_is_gone_before_anybody_was_told_is_said(databases, mo
         session.execute("CREATE TABLE t (id int, v text)")
     with connection.session(ends.source) as here, connection.session(ends.target) as there:
         given = arguments(ends, here, there)
-    relay = Relay(*given, names=("source", "target"), start_source=(), start_target=())
+    relay = CopyStream(*given, names=("source", "target"), start_source=(), start_target=())
     copy = copy_protocol.copy
 
     def cut(now):
@@ -154,7 +154,7 @@ def test_an_error_of_the_event_loop_is_told_as_what_it_means(databases, monkeypa
     ends = databases(hostile=False)
     with connection.session(ends.source) as here, connection.session(ends.target) as there:
         given = arguments(ends, here, there)
-    relay = Relay(*given, names=("source", "target"), start_source=(), start_target=())
+    relay = CopyStream(*given, names=("source", "target"), start_source=(), start_target=())
 
     async def asked_too_late(source, target, *_, **__):
         target.transport.close()

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from engines.postgres.catalog.chunks import Part
+from engines.postgres.catalog.chunks import Chunk
 from engines.postgres.catalog.relations import Table
 from engines.postgres.copy.progress import EVERY_BYTES, Progress
 
 TABLE = Table("s", "t", (), rows=4, bytes=4 * EVERY_BYTES)
-PARTS = (Part(0, 0, 1, 2 * EVERY_BYTES), Part(1, 1, None, 2 * EVERY_BYTES))
+PARTS = (Chunk(0, 0, 1, 2 * EVERY_BYTES), Chunk(1, 1, None, 2 * EVERY_BYTES))
 
 
 class Stage:

@@ -6,14 +6,14 @@ from graphlib import CycleError
 
 import pytest
 
-from engines.postgres.copy.scheduler import Schedule, Step
+from engines.postgres.copy.scheduler import Scheduler, Task
 
 A, B = ("s", "a"), ("s", "b")
 
 
 def step(key, cost=1.0, after=(), **locks):
     names = {"a": A, "b": B}
-    return Step(key, key, cost, frozenset(after), {names[name]: lock for name, lock in locks.items()})
+    return Task(key, key, cost, frozenset(after), {names[name]: lock for name, lock in locks.items()})
 
 
 def taken(schedule):
@@ -29,7 +29,7 @@ def keys(steps):
 
 
 def test_the_longest_way_to_the_end_starts_first():
-    schedule = Schedule(
+    schedule = Scheduler(
         [step("small", 1), step("big", 5), step("first", 1), step("then", 9, after=["first"])]
     )
     started = taken(schedule)
@@ -39,7 +39,7 @@ def test_the_longest_way_to_the_end_starts_first():
 
 
 def test_no_two_steps_wait_for_one_lock():
-    schedule = Schedule(
+    schedule = Scheduler(
         [
             step("index 1", 5, a="build"),
             step("index 2", 4, a="build"),
@@ -61,13 +61,13 @@ def test_no_two_steps_wait_for_one_lock():
 
 
 def test_parts_of_one_table_travel_together_and_statistics_do_not_disturb_them():
-    schedule = Schedule([step("part 1", 3, a="write"), step("part 2", 2, a="write"), step("s", 1, a="tend")])
+    schedule = Scheduler([step("part 1", 3, a="write"), step("part 2", 2, a="write"), step("s", 1, a="tend")])
     assert keys(taken(schedule)) == ["part 1", "part 2", "s"]
 
 
 def test_a_mark_is_passed_when_all_before_it_is_done():
-    mark = Step[str]("mark", after=frozenset({"one", "two"}))
-    schedule = Schedule([step("one"), step("two"), mark, step("end", after=["mark"])])
+    mark = Task[str]("mark", after=frozenset({"one", "two"}))
+    schedule = Scheduler([step("one"), step("two"), mark, step("end", after=["mark"])])
     one, two = taken(schedule)
     schedule.finish(one)
     assert taken(schedule) == []
@@ -81,4 +81,4 @@ def test_a_mark_is_passed_when_all_before_it_is_done():
 
 def test_a_circle_is_an_error():
     with pytest.raises(CycleError):
-        Schedule([step("one", after=["two"]), step("two", after=["one"])])
+        Scheduler([step("one", after=["two"]), step("two", after=["one"])])

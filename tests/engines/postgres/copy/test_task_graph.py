@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from engines.postgres.catalog.chunks import Part
-from engines.postgres.catalog.dependencies import Index, Structure
+from engines.postgres.catalog.chunks import Chunk
+from engines.postgres.catalog.dependencies import Dependencies, Index
 from engines.postgres.catalog.relations import Column, Table
 from engines.postgres.copy.dump_archive import Entry
-from engines.postgres.copy.scheduler import Schedule
-from engines.postgres.copy.task_graph import Apply, Gather, Load, Task, build
+from engines.postgres.copy.scheduler import Scheduler
+from engines.postgres.copy.task_graph import Analyze, CopyRows, GraphInputs, RunScript, build
 
 SMALL = Table("s", "small", (Column("id"),), bytes=10)
 LARGE = Table("s", "large", (Column("id"),), bytes=100)
-WHOLE = Part(0, 0, None, 10)
-TWO = (Part(0, 0, 5, 50), Part(1, 5, None, 50))
+WHOLE = Chunk(0, 0, None, 10)
+TWO = (Chunk(0, 0, 5, 50), Chunk(1, 5, None, 50))
 ADDED = "ADD CONSTRAINT k PRIMARY KEY (id);"
 KEY = Index(20, "s.k", "CREATE UNIQUE INDEX k ON s.small (id)", ADDED, "ADD CONSTRAINT k USING INDEX k;")
 
@@ -34,25 +34,25 @@ def task(**changes):
         "parts": {SMALL: (WHOLE,), LARGE: TWO},
         "entries": ENTRIES,
         "numbers": {1: SMALL.key, 2: LARGE.key},
-        "structure": Structure(
+        "structure": Dependencies(
             indexes={10: KEY, 11: Index(30, "s.i")}, foreign_keys={12: (LARGE.key, SMALL.key)}
         ),
         "analyze": frozenset({SMALL.key, LARGE.key}),
     }
-    return Task(**(given | changes))
+    return GraphInputs(**(given | changes))
 
 
 def order(steps):
     """Return what the steps do, one at a time."""
-    schedule, found = Schedule(steps), []
+    schedule, found = Scheduler(steps), []
     while (one := schedule.take()) is not None:
         schedule.finish(one)
         work = one.work
-        if isinstance(work, Load):
+        if isinstance(work, CopyRows):
             found.append(f"{work.table.name} {work.part.number}")
-        elif isinstance(work, Apply):
+        elif isinstance(work, RunScript):
             found.append(work.what.removesuffix(" owner"))
-        elif isinstance(work, Gather):
+        elif isinstance(work, Analyze):
             found.append(f"statistics {work.table[1]}")
     assert schedule.finished
     return found
@@ -75,11 +75,11 @@ def test_referenced_rows_then_their_key_then_the_foreign_key_then_the_rows_that_
 
 
 def test_a_key_is_built_as_an_index_first_and_noted_as_half():
-    works = [one.work for one in build(task())[0] if isinstance(one.work, Apply)]
+    works = [one.work for one in build(task())[0] if isinstance(one.work, RunScript)]
     made, adopted = (one for one in works if "small k" in one.what)
     assert made.script == "CREATE UNIQUE INDEX k ON s.small (id);"
     assert adopted.script == "ALTER TABLE ONLY s.small ADD CONSTRAINT k USING INDEX k;"
-    assert made.makes_half == adopted.ends_half == ("index", "s.k")
+    assert made.begins == adopted.completes == ("index", "s.k")
 
 
 def test_foreign_keys_come_last_where_triggers_cannot_be_switched_off():
@@ -101,7 +101,7 @@ def test_tables_that_refer_to_each_other_or_themselves_have_one_key_checked_afte
         (entry(16, "FK CONSTRAINT s large self", 2, 14), "ADD self"),
     ]
     keys = {12: (LARGE.key, SMALL.key), 15: (SMALL.key, LARGE.key), 16: (LARGE.key, LARGE.key)}
-    found = order(build(task(entries=entries, structure=Structure(foreign_keys=keys)))[0])
+    found = order(build(task(entries=entries, structure=Dependencies(foreign_keys=keys)))[0])
     # The larger table gains more from having its key before its rows.
     assert found.index("FK CONSTRAINT s large f") < found.index("large 0")
     assert found.index("FK CONSTRAINT s small back") > found.index("small 0")
@@ -110,11 +110,11 @@ def test_tables_that_refer_to_each_other_or_themselves_have_one_key_checked_afte
 
 def test_a_key_of_partitions_takes_the_locks_of_all_of_them():
     root = ("s", "root")
-    structure = Structure(
+    structure = Dependencies(
         leaves={root: (LARGE.key,)}, roots=frozenset({root}), foreign_keys={12: (root, SMALL.key)}
     )
     steps, _ = build(task(structure=structure, numbers={1: SMALL.key, 2: root}, analyze=frozenset({root})))
-    (key,) = [one for one in steps if isinstance(one.work, Apply) and "FK" in one.work.what]
+    (key,) = [one for one in steps if isinstance(one.work, RunScript) and "FK" in one.work.what]
     assert set(key.locks) == {root, LARGE.key, SMALL.key}
     found = order(steps)
     assert found.index("FK CONSTRAINT s large f") < found.index("large 0")
@@ -125,24 +125,24 @@ def test_an_entry_that_needs_what_is_left_for_later_is_left_as_well():
     entries = [(entry(20, "RULE s large r", 2), ""), (entry(21, "INDEX s on_rule", 20), "")]
     steps, rest = build(task(entries=entries))
     assert [one.number for one, _ in rest] == [20, 21]
-    assert not [one for one in steps if isinstance(one.work, Apply)]
+    assert not [one for one in steps if isinstance(one.work, RunScript)]
 
 
 def test_an_index_that_changes_its_table_has_it_to_itself():
     script = "CREATE INDEX i ON s.large (id);\nALTER TABLE s.large CLUSTER ON i;"
     steps, _ = build(task(entries=[(ENTRIES[1][0], script)]))
-    (index,) = [one for one in steps if isinstance(one.work, Apply)]
+    (index,) = [one for one in steps if isinstance(one.work, RunScript)]
     assert index.locks == {LARGE.key: "own"}
 
 
 def test_indexes_of_one_tree_are_attached_one_after_the_other():
     root, middle = ("s", "root"), ("s", "middle")
     leaves = {root: (SMALL.key, LARGE.key), middle: (LARGE.key,)}
-    structure = Structure(leaves=leaves, roots=frozenset({root}))
+    structure = Dependencies(leaves=leaves, roots=frozenset({root}))
     entries = [(entry(20, "INDEX ATTACH s a", 1, 3), ""), (entry(21, "INDEX ATTACH s b", 2, 4), "")]
     numbers = {1: SMALL.key, 2: LARGE.key, 3: root, 4: middle}
     steps, _ = build(task(entries=entries, numbers=numbers, structure=structure))
-    works = [one for one in steps if isinstance(one.work, Apply)]
+    works = [one for one in steps if isinstance(one.work, RunScript)]
     assert [one.locks[root] for one in works] == ["own", "own"]
 
 

@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from engines.postgres.copy import worker_pool
-from engines.postgres.copy.scheduler import Schedule, Step
+from engines.postgres.copy.scheduler import Scheduler, Task
 
 
 class Hand:
@@ -30,7 +30,7 @@ class Hand:
 def run(steps, *, jobs=2, beat=lambda: None):
     log, before = [], threading.active_count()
     try:
-        worker_pool.run(Schedule(steps), lambda: Hand(log), jobs=jobs, beat=beat)
+        worker_pool.run(Scheduler(steps), lambda: Hand(log), jobs=jobs, beat=beat)
     finally:
         assert threading.active_count() == before
     return log
@@ -39,7 +39,7 @@ def run(steps, *, jobs=2, beat=lambda: None):
 def test_each_step_is_done_once_after_what_it_needs():
     done = []
     steps = [
-        Step(str(number), lambda hand, number=number: done.append(number), 1, frozenset(after))
+        Task(str(number), lambda hand, number=number: done.append(number), 1, frozenset(after))
         for number, after in ((1, ()), (2, "1"), (3, "1"), (4, "23"))
     ]
     log = run(steps)
@@ -60,7 +60,7 @@ def test_a_failure_breaks_off_the_others_and_is_raised():
         assert hand.halt.wait(30)
 
     with pytest.raises(KeyError, match="oops"):
-        run([Step("wait", wait, 2), Step("fail", fail, 1), Step("never", None, 0, frozenset({"fail"}))])
+        run([Task("wait", wait, 2), Task("fail", fail, 1), Task("never", None, 0, frozenset({"fail"}))])
 
 
 def test_a_failing_look_breaks_off_everything():
@@ -69,5 +69,5 @@ def test_a_failing_look_breaks_off_everything():
 
     with pytest.raises(ConnectionError, match="lock"):
         run(
-            [Step("quick", lambda hand: None, 2), Step("wait", lambda hand: hand.halt.wait(30), 1)], beat=beat
+            [Task("quick", lambda hand: None, 2), Task("wait", lambda hand: hand.halt.wait(30), 1)], beat=beat
         )

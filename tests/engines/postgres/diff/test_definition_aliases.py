@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from engines.postgres.catalog.schema_objects import Key
+from engines.postgres.catalog.schema_objects import ObjectKey
 from engines.postgres.diff.definition_aliases import alike, undecided
 
 OLD = """ SELECT t.id,\n    t."Par ent",\n    count(*) AS n\n   FROM public.tree t\n  WHERE (t.id > 1.5);"""
@@ -34,7 +34,11 @@ def test_what_means_something_is_kept(one, other):
 
 
 def test_only_what_is_set_aside_between_versions_and_is_written_otherwise_is_undecided():
-    same, other, index = Key("view definition", "v"), Key("view definition", "w"), Key("index", "i")
+    same, other, index = (
+        ObjectKey("view definition", "v"),
+        ObjectKey("view definition", "w"),
+        ObjectKey("index", "i"),
+    )
     source = {same: OLD, other: "SELECT 1", index: "CREATE INDEX i"}
     target = {same: NEW, other: "SELECT (1)", index: "CREATE INDEX j"}
     assert list(undecided(source, target)) == [other]

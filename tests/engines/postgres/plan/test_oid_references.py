@@ -9,7 +9,7 @@ from engines.errors import ConfigurationError
 from engines.events import emit
 from engines.postgres.clone import clone
 from engines.postgres.compare import compare
-from engines.postgres.plan.clone_plan import Options
+from engines.postgres.plan.clone_plan import CloneOptions
 from engines.postgres.session import connection
 
 TABLES = (
@@ -30,7 +30,7 @@ TABLES = (
 
 
 def run(ends, *, check=False, **options):
-    return clone(ends.source, ends.target, Options(**options), check=check, emit=emit)
+    return clone(ends.source, ends.target, CloneOptions(**options), check=check, emit=emit)
 
 
 def on(url, *statements):
@@ -87,7 +87,7 @@ def test_a_number_of_an_object_that_is_no_more_is_named_and_arrives_as_a_number(
     ends = databases(hostile=False)
     on(ends.source_url, "CREATE TABLE log (about regclass)", "INSERT INTO log VALUES (4000000000), ('log')")
     plan = run(ends).plan
-    assert [one.reason for one in plan.not_carried if one.kind == "reference"] == [
+    assert [one.reason for one in plan.not_copied if one.kind == "reference"] == [
         "it holds numbers of objects that are no more: they arrive as numbers"
     ]
     assert compare(ends.source, ends.target).differences() == []

@@ -14,8 +14,8 @@ from engines.postgres.catalog.relations import Scope, Sequence
 from engines.postgres.clone import clone
 from engines.postgres.compare import compare
 from engines.postgres.plan import unsupported
-from engines.postgres.plan.clone_plan import Options
-from engines.postgres.plan.not_copied import NotCarried
+from engines.postgres.plan.clone_plan import CloneOptions
+from engines.postgres.plan.not_copied import NotCopied
 from engines.postgres.plan.unsupported import fallout
 from engines.postgres.session import connection
 
@@ -23,7 +23,7 @@ A, B, C, D = (1, 1), (1, 2), (2, 1), (2, 2)
 
 
 def run(ends, **options):
-    return clone(ends.source, ends.target, Options(**options), check=False, emit=emit)
+    return clone(ends.source, ends.target, CloneOptions(**options), check=False, emit=emit)
 
 
 def on(url, *statements):
@@ -55,7 +55,7 @@ def test_tables_that_need_what_the_target_lacks_are_refused_by_name_unless_left_
         offered = capabilities.read(target)
         lacking = replace(offered, extensions={"plpgsql": offered.extensions["plpgsql"]})
         found = unsupported.find(source, lacking, frozenset(), Scope())
-        assert unsupported.find(source, offered, frozenset(), Scope()) == unsupported.Limits()
+        assert unsupported.find(source, offered, frozenset(), Scope()) == unsupported.Unsupported()
         with pytest.raises(ConfigurationError) as refused:
             unsupported.require_none_blocking(found, "target")
         assert refused.value.details == [
@@ -82,7 +82,7 @@ def test_what_sees_a_table_that_is_left_out_is_left_out_by_name(databases):
         "CREATE VIEW sees_more AS SELECT id FROM sees",
         "COMMENT ON VIEW sees_more IS 'falls too'",
     )
-    names = {(one.kind, one.name) for one in run(ends, exclude_tables=("secret",)).plan.not_carried}
+    names = {(one.kind, one.name) for one in run(ends, exclude_tables=("secret",)).plan.not_copied}
     assert {("view", "public.sees"), ("view", "public.sees_more")} <= names
     assert ("foreign key", "public.plain.plain_id_fkey") in names
     assert compare(ends.source, ends.target, exclude_tables=("secret",)).differences() == []
@@ -137,7 +137,7 @@ def test_forced_row_security_comes_along_where_the_target_can_still_be_read(data
     on(postgres_server.url(), "CREATE ROLE sees_all LOGIN BYPASSRLS PASSWORD 'x'")
     on(postgres_server.url(), f"ALTER DATABASE {ends.target_name} OWNER TO sees_all")
     ends.target = connection.parse(postgres_server.url(ends.target_name, "sees_all", "x"))
-    assert "forced row security" not in {one.kind for one in run(ends).plan.not_carried}
+    assert "forced row security" not in {one.kind for one in run(ends).plan.not_copied}
     query = "SELECT relforcerowsecurity FROM pg_class WHERE relname = 'forced'"
     assert on(postgres_server.url(ends.target_name), query) == [(True,)]
     assert compare(ends.source, ends.target).differences() == []
@@ -174,7 +174,7 @@ def test_sequences_are_set_past_what_their_columns_hold_and_it_is_said(databases
     )
     result = run(ends)
     reason = "1 comes next there, behind numbers in use: 42 on the target"
-    assert NotCarried("position of a sequence", "public.loaded_id_seq", reason) in result.plan.not_carried
+    assert NotCopied("position of a sequence", "public.loaded_id_seq", reason) in result.plan.not_copied
     assert on(ends.target_url, "INSERT INTO loaded DEFAULT VALUES RETURNING id") == [(42,)]
     on(ends.target_url, "DELETE FROM loaded WHERE id = 42", "SELECT setval('loaded_id_seq', 41)")
     assert compare(ends.source, ends.target).differences() == []

@@ -11,8 +11,8 @@ from engines.errors import ConfigurationError
 from engines.events import emit
 from engines.postgres.clone import clone
 from engines.postgres.compare import compare
-from engines.postgres.copy.copy_stream import Relay
-from engines.postgres.plan.clone_plan import Options
+from engines.postgres.copy.copy_stream import CopyStream
+from engines.postgres.plan.clone_plan import CloneOptions
 from engines.postgres.session import asyncpg_params, connection
 from engines.postgres.session.errors import UnreachableError
 from rehearsal.servers import postgres
@@ -67,7 +67,7 @@ def address(server, **parts):
 
 def test_rows_travel_over_a_verified_connection(ends, tls_server, authority):
     target = address(tls_server, sslmode="verify-full", sslrootcert=str(authority / "ca.crt"))
-    clone(ends.source, target, Options(), check=False, emit=emit)
+    clone(ends.source, target, CloneOptions(), check=False, emit=emit)
     assert compare(ends.source, target).differences() == []
 
 
@@ -80,7 +80,7 @@ def relay_to(server, **parts):
         given["ssl"] = asyncpg_params.context(
             {**{key: text for key, text in options.items() if text}, **parts}
         )
-        return Relay(given, given, names=("a", "b"), start_source=(), start_target=())
+        return CopyStream(given, given, names=("a", "b"), start_source=(), start_target=())
 
 
 def test_a_server_that_cannot_prove_itself_is_not_trusted(tls_server, authority):
@@ -112,7 +112,7 @@ def test_what_libpq_found_elsewhere_is_taken_over(ends, postgres_server, tmp_pat
         given = asyncpg_params.arguments(ends.target, session, purpose="test")
     assert (given["host"], given["user"], given["password"]) == ("127.0.0.1", "master", "s3cr:t/@")
     assert given["server_settings"]["options"] == "-c work_mem=7MB"
-    clone(ends.source, ends.target, Options(), check=False, emit=emit)
+    clone(ends.source, ends.target, CloneOptions(), check=False, emit=emit)
     assert compare(ends.source, ends.target).differences() == []
 
 

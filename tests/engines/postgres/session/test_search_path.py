@@ -9,7 +9,7 @@ from engines.errors import ConfigurationError
 from engines.events import emit
 from engines.postgres.clone import clone
 from engines.postgres.compare import compare
-from engines.postgres.plan.clone_plan import Options
+from engines.postgres.plan.clone_plan import CloneOptions
 from engines.postgres.session import connection
 
 FUNCTIONS = (
@@ -53,7 +53,7 @@ NAMED = {
 
 
 def run(ends, *, check=False):
-    return clone(ends.source, ends.target, Options(), check=check, emit=emit)
+    return clone(ends.source, ends.target, CloneOptions(), check=check, emit=emit)
 
 
 def on(url, *statements):
@@ -63,7 +63,7 @@ def on(url, *statements):
 
 
 def named(result):
-    return {one for one in result.plan.not_carried if one.kind not in {"owner", "settings"}}
+    return {one for one in result.plan.not_copied if one.kind not in {"owner", "settings"}}
 
 
 def move_to(server, ends):
