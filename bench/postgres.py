@@ -23,7 +23,7 @@ import psycopg
 from bench import harness, postgres_data
 from bench.harness import Contender, Report, say
 from bench.measure import FailedError, Job
-from engines.postgres.compare import compare
+from engines.postgres import compare_databases
 from engines.postgres.session import connection
 from rehearsal.process import PYTHON, free_ports, minimal_environment, running
 from rehearsal.servers import PostgresServer
@@ -110,7 +110,9 @@ class Stage:
         """Raise ``FailedError`` unless the target holds every row, index and key of the source."""
         if postgres_data.counts(self.source_url) != postgres_data.counts(self.target_url):
             raise FailedError("rows are missing on the target")
-        found = compare(connection.parse(self.source_url), connection.parse(self.target_url)).differences()
+        found = compare_databases(
+            connection.parse(self.source_url), connection.parse(self.target_url)
+        ).differences()
         if found:
             raise FailedError(f"the target differs: {'; '.join(found[:5])}")
 

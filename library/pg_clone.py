@@ -14,7 +14,7 @@ description:
   - Makes the target hold what the source holds, with tables, rows, sequences, indexes, keys, views,
     functions and triggers. The source is only read, from one snapshot; rows are streamed from server to
     server, large tables in parts. Indexes and keys are created as soon as the tables they need are in.
-  - The user of the target needs to own the database, no more. What cannot be carried is returned as
+  - The user of the target needs to own the database, no more. What cannot be copied is returned as
     RV(not_copied), in check mode too. Tables that need it are refused before anything is changed.
   - Large objects come along under their numbers, unless O(schemas) is given.
   - A sequence that is behind the column it feeds is set past every value in use, and named.
@@ -140,7 +140,7 @@ tables:
       description: In how many parts it travels.
       type: int
     action:
-      description: C(copy), C(again) for what an interrupted run brought, C(replace) or C(keep).
+      description: C(copy), C(recopy) for what an interrupted run left, C(replace) or C(keep).
       type: str
 rows:
   description: How many rows were copied.
@@ -171,10 +171,9 @@ from ansible.module_utils.basic import AnsibleModule
 
 from engines.contract import finish
 from engines.events import emit
-from engines.postgres import clone
+from engines.postgres import clone_database, clone_result, plan_for_absent_target
 from engines.postgres.catalog import counted
 from engines.postgres.plan import CloneOptions, default_jobs
-from engines.postgres.results import clone_result
 from engines.postgres.session import AbsentError, Address, parse, resolve_target
 from engines.references import resolve
 
@@ -208,7 +207,7 @@ def _run(given: dict[str, Any], *, check: bool) -> dict[str, Any]:
     source = parse(resolve(given["source"]), name="source")
     target = resolve_target(given["target"], may_be_absent=check)
     if not check and target is not None:
-        return clone_result(clone.clone(source, target, options, check=False, emit=emit))
+        return clone_result(clone_database(source, target, options, check=False, emit=emit))
     result = _planned(source, target, options)
     return {**result, "tables": counted(source, result["tables"])}
 
@@ -216,11 +215,11 @@ def _run(given: dict[str, Any], *, check: bool) -> dict[str, Any]:
 def _planned(source: Address, target: Address | None, options: CloneOptions) -> dict[str, Any]:
     if target is not None:
         try:
-            return clone_result(clone.clone(source, target, options, check=True, emit=emit))
+            return clone_result(clone_database(source, target, options, check=True, emit=emit))
         except AbsentError as error:
             if error.subject != str(target):
                 raise
-    return clone_result(clone.outline(source, options), absent=True)
+    return clone_result(plan_for_absent_target(source, options), absent=True)
 
 
 if __name__ == "__main__":

@@ -171,8 +171,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from engines.contract import finish
-from engines.postgres.compare import compare, require_equal
-from engines.postgres.results import compare_result
+from engines.postgres import compare_databases, compare_result, require_equal
 from engines.postgres.session import parse
 from engines.references import resolve
 
@@ -197,7 +196,7 @@ def main() -> None:
 def _run(given: dict[str, Any]) -> dict[str, Any]:
     source = parse(resolve(given["source"]), name="source")
     target = parse(resolve(given["target"]), name="target")
-    found = compare(
+    found = compare_databases(
         source,
         target,
         schemas=given["schemas"],

@@ -44,13 +44,13 @@ NARROWED = 20
 
 
 @dataclass(frozen=True)
-class _Ends:
+class _Sessions:
     """Both databases, each with a session in a snapshot that others join."""
 
-    ours: Session
-    theirs: Session
-    source: DatabaseSnapshot
-    target: DatabaseSnapshot
+    source: Session
+    target: Session
+    source_snapshot: DatabaseSnapshot
+    target_snapshot: DatabaseSnapshot
 
 
 @dataclass(frozen=True)
@@ -58,14 +58,14 @@ class _Chosen:
     """What both databases hold, and which of it is compared."""
 
     found: Inspection
-    left: Database
-    right: Database
+    source: Database
+    target: Database
     views: Mapping[Name, View]
     upgraded: bool
     not_compared: tuple[NotCompared, ...]
 
 
-def compare(
+def compare_databases(
     source: Address,
     target: Address,
     *,
@@ -81,18 +81,18 @@ def compare(
     ``examples`` are how many differing ranges and rows are named of each table; 0 does not look for any.
     """
     started, clock = datetime.now(UTC), time.monotonic()
-    with _ends(source, target) as ends:
-        chosen = _choose(ends, schemas, exclude_tables, expect_upgraded=expect_upgraded)
-        tables, views = _rows(ends, chosen, jobs=jobs, examples=examples)
-        objects = _large_objects(ends, chosen.found.scope)
-        snapshots = (_snapshot(ends.ours), _snapshot(ends.theirs))
-    found = clone_plan.compare_objects(chosen.left, chosen.right)
+    with _open_sessions(source, target) as sessions:
+        chosen = _choose(sessions, schemas, exclude_tables, expect_upgraded=expect_upgraded)
+        tables, views = _rows(sessions, chosen, jobs=jobs, examples=examples)
+        objects = _large_objects(sessions, chosen.found.scope)
+        snapshots = (_snapshot(sessions.source), _snapshot(sessions.target))
+    found = clone_plan.compare_objects(chosen.source, chosen.target)
     return Comparison(
-        source=chosen.left,
-        target=chosen.right,
+        source=chosen.source,
+        target=chosen.target,
         tables=tables,
         views=views,
-        sequences=tuple(_sequences(chosen.found, chosen.right.sequences)),
+        sequences=tuple(_sequences(chosen.found, chosen.target.sequences)),
         large_objects=objects,
         schema=SchemaDifference() if chosen.upgraded else found,
         by_upgrade=found if chosen.upgraded else SchemaDifference(),
@@ -119,101 +119,124 @@ def require_equal(found: Comparison, target: Address) -> None:
 
 
 @contextmanager
-def _ends(source: Address, target: Address) -> Iterator[_Ends]:
+def _open_sessions(source: Address, target: Address) -> Iterator[_Sessions]:
     with (
-        connection.session(source, read_only=True, purpose=PURPOSE) as ours,
-        connection.session(target, read_only=True, purpose=PURPOSE) as theirs,
-        connection.snapshot(ours) as here,
-        connection.snapshot(theirs) as there,
+        connection.session(source, read_only=True, purpose=PURPOSE) as source_session,
+        connection.session(target, read_only=True, purpose=PURPOSE) as target_session,
+        connection.snapshot(source_session) as source_name,
+        connection.snapshot(target_session) as target_name,
     ):
-        path = search_path.expected(ours)
-        yield _Ends(ours, theirs, DatabaseSnapshot(source, here, path), DatabaseSnapshot(target, there, path))
+        path = search_path.expected(source_session)
+        yield _Sessions(
+            source_session,
+            target_session,
+            DatabaseSnapshot(source, source_name, path),
+            DatabaseSnapshot(target, target_name, path),
+        )
 
 
 def _choose(
-    ends: _Ends, schemas: Iterable[str], exclude_tables: Iterable[str], *, expect_upgraded: bool
+    sessions: _Sessions, schemas: Iterable[str], exclude_tables: Iterable[str], *, expect_upgraded: bool
 ) -> _Chosen:
-    scope = relations.scope(ends.ours, schemas, exclude_tables)
-    found = inspection.read(ends.ours, ends.theirs, scope, by_anyone=True)
-    left, right = found.source, found.target
-    _check_encoding(left, right)
-    upgraded = expect_upgraded and bool(right.revision) and left.revision != right.revision
+    scope = relations.scope(sessions.source, schemas, exclude_tables)
+    found = inspection.read(sessions.source, sessions.target, scope, by_anyone=True)
+    source, target = found.source, found.target
+    _check_encoding(source, target)
+    upgraded = expect_upgraded and bool(target.revision) and source.revision != target.revision
     if upgraded:
-        left = replace(left, tables=tuple(one for one in left.tables if one.name != REVISION_TABLE))
-    ours, theirs = (materialized_views.read(session, scope) for session in (ends.ours, ends.theirs))
-    views = materialized_views.common(ours, theirs, same_query=upgraded)
-    _hold(ends.ours, left.tables)
-    _hold(ends.theirs, right.tables)
+        source = replace(source, tables=tuple(one for one in source.tables if one.name != REVISION_TABLE))
+    source_views, target_views = (
+        materialized_views.read(session, scope) for session in (sessions.source, sessions.target)
+    )
+    views = materialized_views.common(source_views, target_views, same_query=upgraded)
+    _hold(sessions.source, source.tables)
+    _hold(sessions.target, target.tables)
     aside = [NotCompared(one.kind, one.name, one.reason) for one in found.not_copied]
-    aside += _set_aside(left, right, scope, upgraded=upgraded)
+    aside += _set_aside(source, target, scope, upgraded=upgraded)
     reason = "it is not filled, or defined in another way, on one side"
     aside += [
         NotCompared("rows of materialized view", ".".join(key), reason)
-        for key in sorted({*ours, *theirs} - {*views})
+        for key in sorted({*source_views, *target_views} - {*views})
     ]
-    return _Chosen(found, left, right, views, upgraded, tuple(aside))
+    return _Chosen(found, source, target, views, upgraded, tuple(aside))
 
 
 def _rows(
-    ends: _Ends, chosen: _Chosen, *, jobs: int, examples: int
+    sessions: _Sessions, chosen: _Chosen, *, jobs: int, examples: int
 ) -> tuple[tuple[TableResult, ...], tuple[TableResult, ...]]:
     """Compare the rows of tables and of materialised views."""
-    shared = parallel_scan.shared(chosen.left.tables, chosen.right.tables)
+    shared = parallel_scan.shared(chosen.source.tables, chosen.target.tables)
     filled = [view.table for view in chosen.views.values()]
-    known = parallel_scan.shapes(ends.source, ends.target, [*shared.values(), *filled])
+    known = parallel_scan.comparable_tables(
+        sessions.source_snapshot, sessions.target_snapshot, [*shared.values(), *filled]
+    )
     # What the target lacks is counted on the source all the same: the report says what would be lost.
-    missing = [table for table in chosen.left.tables if table.key not in shared]
-    ours_only = parallel_scan.fingerprints(ends.source, missing, jobs=jobs)
-    here, there = parallel_scan.of_shapes(ends.source, ends.target, known.values(), jobs=jobs)
+    missing = [table for table in chosen.source.tables if table.key not in shared]
+    source_only = parallel_scan.fingerprints(sessions.source_snapshot, missing, jobs=jobs)
+    source_sums, target_sums = parallel_scan.of_tables(
+        sessions.source_snapshot, sessions.target_snapshot, known.values(), jobs=jobs
+    )
     tables = {
-        table.key: TableResult(str(table), (here | ours_only)[table.key], there.get(table.key))
-        for table in chosen.left.tables
+        table.key: TableResult(str(table), (source_sums | source_only)[table.key], target_sums.get(table.key))
+        for table in chosen.source.tables
     }
     if examples:
-        tables |= _located(ends, tables, known, jobs, examples)
+        tables |= _located(sessions, tables, known, jobs, examples)
     views = (
-        _view(ends.source, known[key], view, (here[key], there[key])) for key, view in chosen.views.items()
+        _view(sessions.source_snapshot, known[key], view, (source_sums[key], target_sums[key]))
+        for key, view in chosen.views.items()
     )
     return tuple(tables.values()), tuple(views)
 
 
 def _view(
-    source: DatabaseSnapshot, shape: ComparableTable, view: View, both: tuple[Fingerprint, Fingerprint]
+    source: DatabaseSnapshot, table: ComparableTable, view: View, sums: tuple[Fingerprint, Fingerprint]
 ) -> TableResult:
-    ours, theirs = both
-    refreshed = ours != theirs and materialized_views.refreshed(source, shape, view.query) == theirs
-    return TableResult(str(view.table), ours, theirs, kind="materialized view", refreshed=refreshed)
+    source_sum, target_sum = sums
+    refreshed = (
+        source_sum != target_sum and materialized_views.refreshed(source, table, view.query) == target_sum
+    )
+    return TableResult(str(view.table), source_sum, target_sum, kind="materialized view", refreshed=refreshed)
 
 
 def _located(
-    ends: _Ends,
+    sessions: _Sessions,
     tables: Mapping[Name, TableResult],
-    shapes: Mapping[Name, ComparableTable],
+    comparable: Mapping[Name, ComparableTable],
     jobs: int,
     examples: int,
 ) -> dict[Name, TableResult]:
     """Say of tables that both sides have, and that differ, where that is."""
-    differing = [key for key, one in tables.items() if not one.equal and key in shapes]
+    differing = [key for key, one in tables.items() if not one.equal and key in comparable]
     found = {}
-    for key in sorted(differing, key=lambda key: shapes[key].source.bytes)[:NARROWED]:
+    for key in sorted(differing, key=lambda key: comparable[key].source.bytes)[:NARROWED]:
         one = tables[key]
         rows = max(one.source.rows, one.target.rows if one.target else 0)
-        where = bisect.narrow(ends.source, ends.target, shapes[key], rows=rows, jobs=jobs, shown=examples)
+        where = bisect.locate(
+            sessions.source_snapshot,
+            sessions.target_snapshot,
+            comparable[key],
+            rows=rows,
+            jobs=jobs,
+            shown=examples,
+        )
         found[key] = replace(one, where=where)
     return found
 
 
-def _set_aside(left: Database, right: Database, scope: Scope, *, upgraded: bool) -> Iterator[NotCompared]:
+def _set_aside(source: Database, target: Database, scope: Scope, *, upgraded: bool) -> Iterator[NotCompared]:
     for schema, name in sorted(scope.excluded):
         yield NotCompared("relation", f"{schema}.{name}", "it was excluded by name")
     if scope.schemas:
         yield NotCompared("schemas", f"all but {', '.join(scope.schemas)}", "only these were asked for")
     if upgraded:
         yield NotCompared("rows", REVISION_TABLE, "the target is at another revision")
-    ours, theirs = left.server.major, right.server.major
-    if ours != theirs:
-        for key in definition_aliases.undecided(left.objects, right.objects):
-            yield NotCompared(key.kind, key.name, f"PostgreSQL {ours} and {theirs} write it differently")
+    source_major, target_major = source.server.major, target.server.major
+    if source_major != target_major:
+        for key in definition_aliases.undecided(source.objects, target.objects):
+            yield NotCompared(
+                key.kind, key.name, f"PostgreSQL {source_major} and {target_major} write it differently"
+            )
 
 
 def _hold(session: Session, tables: Iterable[Table]) -> None:
@@ -226,13 +249,13 @@ def _hold(session: Session, tables: Iterable[Table]) -> None:
         session.execute(sql.SQL("LOCK TABLE {} IN ACCESS SHARE MODE").format(sql.SQL(", ").join(names)))
 
 
-def _check_encoding(left: Database, right: Database) -> None:
-    if left.server.encoding != right.server.encoding:
+def _check_encoding(source: Database, target: Database) -> None:
+    if source.server.encoding != target.server.encoding:
         raise ConfigurationError(
-            f"its encoding is {right.server.encoding}, the source's is {left.server.encoding}: "
+            f"its encoding is {target.server.encoding}, the source's is {source.server.encoding}: "
             "the bytes of equal texts differ",
-            subject=right.server.database,
-            remedy=f"Create the target with ENCODING '{left.server.encoding}' TEMPLATE template0.",
+            subject=target.server.database,
+            remedy=f"Create the target with ENCODING '{source.server.encoding}' TEMPLATE template0.",
         )
 
 
@@ -241,24 +264,26 @@ def _snapshot(session: Session) -> str:
     return str(row[0]) if row else ""
 
 
-def _large_objects(ends: _Ends, scope: Scope) -> LargeObjectsResult | None:
+def _large_objects(sessions: _Sessions, scope: Scope) -> LargeObjectsResult | None:
     """Compare large objects, which belong to no schema."""
     if scope.schemas:
         return None
-    with translated(str(ends.source.address)):
-        here = large_objects.fingerprint(ends.ours)
-    with translated(str(ends.target.address)):
-        there = large_objects.fingerprint(ends.theirs)
-    lines = large_objects.difference(ends.ours, ends.theirs).lines() if here != there else ()
-    return LargeObjectsResult(here, there, tuple(lines))
+    with translated(str(sessions.source_snapshot.address)):
+        on_source = large_objects.fingerprint(sessions.source)
+    with translated(str(sessions.target_snapshot.address)):
+        on_target = large_objects.fingerprint(sessions.target)
+    lines = (
+        large_objects.difference(sessions.source, sessions.target).lines() if on_source != on_target else ()
+    )
+    return LargeObjectsResult(on_source, on_target, tuple(lines))
 
 
 def _sequences(found: Inspection, target: Iterable[Sequence]) -> Iterable[SequenceResult]:
-    there = {one.key: (one.last_value, one.is_called) for one in target}
+    standing = {one.key: (one.last_value, one.is_called) for one in target}
     for one, wanted in zip(found.standing, found.source.sequences, strict=True):
         yield SequenceResult(
             f"{one.schema}.{one.name}",
             (one.last_value, one.is_called),
-            there.get(one.key),
+            standing.get(one.key),
             (wanted.last_value, wanted.is_called),
         )

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from engines.postgres import clone
 from engines.postgres.catalog import ObjectKey, SchemaDifference
+from engines.postgres.clone import CloneResult
 from engines.postgres.diff import Comparison, report
 from engines.postgres.session import Address
 
 
-def clone_result(result: clone.Result, *, absent: bool = False) -> dict[str, Any]:
+def clone_result(result: CloneResult, *, absent: bool = False) -> dict[str, Any]:
     """Return what the module ``pg_clone`` documents. ``absent``: the target is not there yet."""
     lines = result.plan.lines()
     return {
@@ -19,8 +19,8 @@ def clone_result(result: clone.Result, *, absent: bool = False) -> dict[str, Any
         "plan": lines,
         "situation": "absent" if absent else result.plan.situation,
         "tables": result.tables,
-        "rows": sum(one.rows for one in result.moved),
-        "bytes": sum(one.bytes for one in result.moved),
+        "rows": sum(one.rows for one in result.copied),
+        "bytes": sum(one.bytes for one in result.copied),
         "objects": dict(result.objects),
         "not_copied": [one.as_dict() for one in result.plan.not_copied],
         "seconds": result.seconds,

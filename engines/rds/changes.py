@@ -7,8 +7,8 @@ from typing import Any
 
 from psycopg import sql
 
+from engines.postgres import compare_databases
 from engines.postgres.catalog import REVISION_TABLE
-from engines.postgres.compare import compare
 from engines.postgres.diff import Comparison, TableResult, evidence
 from engines.postgres.session import Address, connection
 from engines.table import table
@@ -22,7 +22,7 @@ def changes(now: Address, then: Address, *, jobs: int) -> tuple[list[str], dict[
     A row is lost when only the present one has it, and comes back when only the other has it. Large tables
     that differ in many rows say at least how many. Nothing is changed.
     """
-    found = compare(now, then, jobs=jobs, examples=1)
+    found = compare_databases(now, then, jobs=jobs, examples=1)
     return list(_lines(found, then)), evidence(found, now, then)
 
 

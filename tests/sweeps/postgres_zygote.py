@@ -15,7 +15,7 @@ import threading
 import traceback
 
 from engines.errors import EngineError
-from engines.postgres import clone, results
+from engines.postgres import clone_database, clone_result
 from engines.postgres.plan import CloneOptions
 from engines.postgres.session import connection
 
@@ -43,13 +43,13 @@ def work(request: dict) -> None:
     listener.tell("started", pid=os.getpid())
     ends = [connection.parse(request[name]) for name in ("source", "target")]
     try:
-        done = clone.clone(*ends, CloneOptions(**request["options"]), check=False, emit=listener.emit)
+        done = clone_database(*ends, CloneOptions(**request["options"]), check=False, emit=listener.emit)
     except EngineError as error:
         listener.tell("failed", message=str(error), kind=type(error).__name__)
     except BaseException:  # noqa: BLE001 - told to the test, which fails
         listener.tell("broken", message=traceback.format_exc())
     else:
-        listener.tell("done", result=results.clone_result(done))
+        listener.tell("done", result=clone_result(done))
 
 
 def main() -> None:

@@ -15,7 +15,8 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from engines.postgres.compare import NARROWED, compare
+from engines.postgres import compare_databases
+from engines.postgres.compare import NARROWED
 from engines.postgres.session import connection
 
 # ruff: noqa: S608 - statements are put together from the constants below
@@ -298,14 +299,16 @@ def test_every_difference_is_found_and_nothing_else(sides, share):
         into = Target(session, rng)
         while found.total() < wanted or clean < clean_wanted:
             if clean < clean_wanted:
-                result = compare(source, target, jobs=rng.choice([1, 2, 4]))
+                result = compare_databases(source, target, jobs=rng.choice([1, 2, 4]))
                 assert result.differences() == [], f"a false alarm: COMPARE_SEED={SEED}"
                 clean += 1
             if found.total() < wanted:
                 injected = put_in(into, rng)
                 # Where rows differ is looked for now and then: it takes longer than all the rest.
                 located = found.total() % 7 == 0
-                result = compare(source, target, jobs=rng.choice([1, 2]), examples=10 if located else 0)
+                result = compare_databases(
+                    source, target, jobs=rng.choice([1, 2]), examples=10 if located else 0
+                )
                 check(result, injected, located=located)
                 found.update(one.kind for one in injected)
                 into.restore(injected)

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from bench.measure import tree
-from engines.postgres.compare import compare
+from engines.postgres import compare_databases
 from engines.postgres.session import connection
 from tests.sweeps.postgres_runs import ROOT, Runner
 from tests.sweeps.postgres_world import SECRET, world
@@ -99,7 +99,7 @@ def reference(here, runner):
 
 def prove(here, runner, **options):
     """The target is the source, nothing more and nothing less, and nothing is left to do."""
-    found = compare(connection.parse(here.url("source")), connection.parse(here.url("target")))
+    found = compare_databases(connection.parse(here.url("source")), connection.parse(here.url("target")))
     assert found.differences() == []
     sides = (here.source.execute(NAMES, database=here.filled), here.target.execute(NAMES, database=here.name))
     assert sides[0] == sides[1]
@@ -317,5 +317,5 @@ def test_the_module_itself_is_killed_and_run_again(here, reference, number, tmp_
     )
     answer = json.loads(done.stdout)
     assert answer.get("changed"), answer
-    found = compare(connection.parse(here.url("source")), connection.parse(here.url("target")))
+    found = compare_databases(connection.parse(here.url("source")), connection.parse(here.url("target")))
     assert found.differences() == []

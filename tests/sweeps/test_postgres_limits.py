@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from engines.postgres.compare import compare
+from engines.postgres import compare_databases
 from engines.postgres.session import connection
 from rehearsal.servers import postgres
 from tests.sweeps.postgres_runs import Runner
@@ -66,7 +66,9 @@ def copied(here, runner, source=None, target=None, **options):
 
 def equal(here):
     return (
-        compare(connection.parse(here.url("source")), connection.parse(here.url("target"))).differences()
+        compare_databases(
+            connection.parse(here.url("source")), connection.parse(here.url("target"))
+        ).differences()
         == []
     )
 
@@ -214,7 +216,10 @@ def test_a_target_that_takes_tls_only(blank, runner, tmp_path):
         server.execute("DROP DATABASE one")
         server.at.create_database("one", owner="master")
         assert runner.run(blank.url("source"), right).end == "done"
-        assert compare(connection.parse(blank.url("source")), connection.parse(right)).differences() == []
+        assert (
+            compare_databases(connection.parse(blank.url("source")), connection.parse(right)).differences()
+            == []
+        )
     finally:
         server.stop()
 

@@ -14,7 +14,7 @@ from engines.postgres.catalog import (
 )
 from engines.postgres.catalog.capabilities import Capabilities, locale_name
 from engines.postgres.catalog.checkpoint import Checkpoint
-from engines.postgres.catalog.chunks import Chunk
+from engines.postgres.catalog.chunks import WHOLE, Chunk
 from engines.postgres.catalog.database import Database
 from engines.postgres.catalog.dependencies import Dependencies, Index
 from engines.postgres.catalog.relations import (
@@ -39,6 +39,7 @@ __all__ = [
     "OWN",
     "RECORD_SCHEMA",
     "REVISION_TABLE",
+    "WHOLE",
     "Capabilities",
     "CatalogId",
     "Checkpoint",

@@ -39,7 +39,7 @@ def binary_types(session: Session) -> frozenset[int]:
 
 
 def is_binary(number: int, types: dict[int, Type]) -> bool:
-    """Say whether values of type ``number`` mean the same in another database when sent in binary form.
+    """Return whether values of type ``number`` mean the same in another database when sent in binary form.
 
     Not so: the ``reg…`` types, whose binary form is the number of an object here; arrays and composites of
     types made here, whose binary form contains the numbers of those types; multiranges, to be plain; and

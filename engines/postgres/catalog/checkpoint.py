@@ -63,7 +63,7 @@ class Checkpoint:
 
 
 def is_there(session: Session) -> bool:
-    """Say whether the database behind ``session`` is the target of an unfinished copy."""
+    """Return whether the database behind ``session`` is the target of an unfinished copy."""
     row = session.execute(f"SELECT to_regclass('{RECORD_SCHEMA}.parts') IS NOT NULL").fetchone()
     return bool(row and row[0])
 
@@ -88,7 +88,7 @@ def read(session: Session) -> Checkpoint:
 
 
 def wrote_all(session: Session, table: Table) -> bool:
-    """Say whether every row of ``table`` was written by a copy that is on record."""
+    """Return whether every row of ``table`` was written by a copy that is on record."""
     query = sql.SQL(
         "SELECT NOT EXISTS (SELECT FROM ONLY {} t WHERE t.xmin::text::bigint NOT IN "
         f"(SELECT p.transaction FROM {RECORD_SCHEMA}.parts p WHERE p.schema = %s AND p.name = %s))"

@@ -109,7 +109,7 @@ class Sequence:
         return self.last_value + (self.increment if self.is_called else 0)
 
     def is_ahead_of(self, other: Sequence) -> bool:
-        """Say whether values were drawn from here that were not drawn from ``other``."""
+        """Return whether values were drawn from here that were not drawn from ``other``."""
         step = 1 if self.increment > 0 else -1
         return (self.next_value - other.next_value) * step > 0
 
@@ -138,7 +138,7 @@ class Scope:
     excluded: frozenset[Name] = frozenset()
 
     def covers(self, schema: str, relation: str = "") -> bool:
-        """Say whether an object of ``schema`` (empty: of none), belonging to ``relation``, is moved."""
+        """Return whether an object of ``schema`` (empty: of none), belonging to ``relation``, is moved."""
         if schema == RECORD_SCHEMA or (schema, relation) in self.excluded:
             return False
         return not self.schemas or schema in self.schemas

@@ -105,12 +105,12 @@ def difference(source: Objects, target: Objects) -> SchemaDifference:
 
 
 def is_blank(objects: Objects) -> bool:
-    """Say whether a database holds nothing but schemas (and comments on them)."""
+    """Return whether a database holds nothing but schemas (and comments on them)."""
     return all(key.kind in {_CONTAINER, "comment"} for key in objects)
 
 
 def is_unfinished(found: SchemaDifference) -> bool:
-    """Say whether what is missing can be an interrupted restore: all tables are there, nothing contradicts.
+    """Return whether what is missing can be an interrupted restore: all tables are there, nothing contradicts.
 
     Tables and their columns come in one transaction; indexes, keys and triggers one by one after the rows.
     """

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from engines.postgres.checksum import key_columns, parallel_scan, ranges
+from engines.postgres.checksum import key_columns, parallel_scan, table_layout
 from engines.postgres.checksum.key_columns import LeadingColumn
 from engines.postgres.checksum.parallel_scan import ComparableTable, DatabaseSnapshot, reader
-from engines.postgres.checksum.ranges import ScanPart, TableLayout
 from engines.postgres.checksum.row_encoding import row_hash, row_text
 from engines.postgres.checksum.table_checksum import ALGORITHM, MEASURES, NOTHING, Fingerprint, is_empty
+from engines.postgres.checksum.table_layout import ScanPart, TableLayout
 
 __all__ = [
     "ALGORITHM",
@@ -22,8 +22,8 @@ __all__ = [
     "is_empty",
     "key_columns",
     "parallel_scan",
-    "ranges",
     "reader",
     "row_hash",
     "row_text",
+    "table_layout",
 ]

@@ -52,22 +52,22 @@ class LeadingColumn:
         return sql.SQL('{} COLLATE "C"').format(cast) if self.type == "text" else cast
 
 
-def columns(session: Session, shape: ComparableTable) -> tuple[str, ...]:
+def columns(session: Session, table: ComparableTable) -> tuple[str, ...]:
     """Return the columns of the key of a table, none when it has no key."""
-    row = session.execute(_KEY, shape.table.key).fetchone()
-    known = {column.name for column in shape.table.columns}
+    row = session.execute(_KEY, table.table.key).fetchone()
+    known = {column.name for column in table.table.columns}
     return tuple(row[0]) if row and known.issuperset(row[0]) else ()
 
 
-def leading(shape: ComparableTable, key: tuple[str, ...]) -> LeadingColumn | None:
+def leading(table: ComparableTable, key: tuple[str, ...]) -> LeadingColumn | None:
     """Return how the table's rows can be put in order by the first column of ``key``, if they can."""
     if not key:
         return None
-    here, there = shape.source.types[key[0]], shape.target.types[key[0]]
-    comparable = here == there or {here, there} <= _WHOLE
+    source_type, target_type = table.source.types[key[0]], table.target.types[key[0]]
+    comparable = source_type == target_type or {source_type, target_type} <= _WHOLE
     return (
-        LeadingColumn(key[0], _ORDERED[max(here, there, key=_width)])
-        if comparable and here in _ORDERED
+        LeadingColumn(key[0], _ORDERED[max(source_type, target_type, key=_width)])
+        if comparable and source_type in _ORDERED
         else None
     )
 

@@ -9,13 +9,21 @@ from typing import Any, NamedTuple
 
 from psycopg import sql
 
-from engines.postgres.catalog import Name, Table
-from engines.postgres.checksum import ranges, row_encoding, table_checksum
-from engines.postgres.checksum.ranges import ScanPart, TableLayout
+from engines.postgres.catalog import Name, Table, chunks
+from engines.postgres.checksum import row_encoding, table_checksum, table_layout
 from engines.postgres.checksum.row_encoding import Form
 from engines.postgres.checksum.table_checksum import Fingerprint
+from engines.postgres.checksum.table_layout import ScanPart, TableLayout
 from engines.postgres.plan import State
-from engines.postgres.session import Address, Session, both, connection, each, search_path, translated
+from engines.postgres.session import (
+    Address,
+    Session,
+    connection,
+    map_parallel,
+    run_both,
+    search_path,
+    translated,
+)
 
 
 class DatabaseSnapshot(NamedTuple):
@@ -49,13 +57,13 @@ def reader(side: DatabaseSnapshot) -> Iterator[Session]:
         opened.execute(search_path.setting(side.path))
         # Compiling costs more than it saves; and where a table is read in parts, those are the workers.
         opened.execute("SET jit = off")
-        if opened.info.server_version >= ranges.FINDS_RANGES:
+        if opened.info.server_version >= chunks.FINDS_RANGES:
             opened.execute("SET max_parallel_workers_per_gather = 0")
         with connection.snapshot(opened, side.snapshot):
             yield opened
 
 
-def shapes(
+def comparable_tables(
     source: DatabaseSnapshot, target: DatabaseSnapshot, tables: Iterable[Table]
 ) -> dict[Name, ComparableTable]:
     """Return how to read ``tables``, which both sides have with all columns."""
@@ -63,17 +71,20 @@ def shapes(
 
     def layouts(side: DatabaseSnapshot) -> dict[Name, TableLayout]:
         with reader(side) as session:
-            return ranges.read(session, chosen)
+            return table_layout.read(session, chosen)
 
-    ours, theirs = both(lambda: layouts(source), lambda: layouts(target))
+    on_source, on_target = run_both(lambda: layouts(source), lambda: layouts(target))
     found = {}
     for table in chosen:
-        here, there = ours[table.key], theirs[table.key]
+        source_layout, target_layout = on_source[table.key], on_target[table.key]
         columns = tuple(
-            (column.name, row_encoding.common(here.forms[column.name], there.forms[column.name]))
+            (
+                column.name,
+                row_encoding.common(source_layout.forms[column.name], target_layout.forms[column.name]),
+            )
             for column in table.columns
         )
-        found[table.key] = ComparableTable(table, columns, here, there)
+        found[table.key] = ComparableTable(table, columns, source_layout, target_layout)
     return found
 
 
@@ -86,12 +97,12 @@ def scan(
         # The lock on a table in parts is kept, so that it cannot be rewritten, which moves rows to other
         # parts. The others are let go, with those on indexes: a server has room for few thousand locks.
         kept: AbstractContextManager[object] = (
-            nullcontext() if not part.is_whole else session.transaction(force_rollback=True)
+            nullcontext() if not part.chunk.is_whole else session.transaction(force_rollback=True)
         )
         with translated(f"{side.address} {part.table}"), kept:
             return part, session.execute(query(part)).fetchall()
 
-    return each(parts, work, sessions=lambda: reader(side), jobs=jobs)
+    return map_parallel(parts, work, sessions=lambda: reader(side), jobs=jobs)
 
 
 def fingerprints(side: DatabaseSnapshot, tables: Iterable[Table], *, jobs: int) -> dict[Name, Fingerprint]:
@@ -100,7 +111,7 @@ def fingerprints(side: DatabaseSnapshot, tables: Iterable[Table], *, jobs: int) 
     if not chosen:
         return {}
     with reader(side) as session:
-        found = ranges.read(session, chosen)
+        found = table_layout.read(session, chosen)
     known = {
         table.key: (
             table,
@@ -116,15 +127,15 @@ def both_sides(
     source: DatabaseSnapshot, target: DatabaseSnapshot, tables: Iterable[Table], *, jobs: int
 ) -> tuple[dict[Name, Fingerprint], dict[Name, Fingerprint]]:
     """Return the fingerprints of ``tables`` in the source and in the target, computed at the same time."""
-    return of_shapes(source, target, shapes(source, target, tables).values(), jobs=jobs)
+    return of_tables(source, target, comparable_tables(source, target, tables).values(), jobs=jobs)
 
 
-def of_shapes(
+def of_tables(
     source: DatabaseSnapshot, target: DatabaseSnapshot, known: Iterable[ComparableTable], *, jobs: int
 ) -> tuple[dict[Name, Fingerprint], dict[Name, Fingerprint]]:
-    """Return the fingerprints of tables whose shape is known, in the source and in the target."""
+    """Return the fingerprints of tables whose encoding is known, in the source and in the target."""
     chosen = list(known)
-    return both(
+    return run_both(
         lambda: _measure(source, [(one.table, one.columns, one.source) for one in chosen], jobs=jobs),
         lambda: _measure(target, [(one.table, one.columns, one.target) for one in chosen], jobs=jobs),
     )
@@ -137,7 +148,7 @@ def _measure(
     jobs: int,
 ) -> dict[Name, Fingerprint]:
     largest_first = sorted(known, key=lambda one: -one[2].bytes)
-    cut = [part for one in largest_first for part in ranges.parts(*one)]
+    cut = [part for one in largest_first for part in table_layout.parts(*one)]
     found: dict[Name, Fingerprint] = {}
     for part, rows in scan(side, cut, table_checksum.measured, jobs=jobs):
         one = Fingerprint(int(rows[0][0]), str(rows[0][1]))

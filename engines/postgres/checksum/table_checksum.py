@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from psycopg import sql
 
 from engines.postgres.catalog import Table
-from engines.postgres.checksum import ranges
-from engines.postgres.checksum.ranges import ScanPart
+from engines.postgres.checksum import table_layout
 from engines.postgres.checksum.row_encoding import row_hash, row_text
+from engines.postgres.checksum.table_layout import ScanPart
 from engines.postgres.session import Session
 
 # Kept with each result: sums of one name can be compared, also years apart.
@@ -48,7 +48,7 @@ def fingerprint(session: Session, table: Table, columns: Iterable[str]) -> Finge
 
     Comparable with another server's where the types of the columns are the same: see ``measure``.
     """
-    forms = ranges.read(session, [table])[table.key].forms
+    forms = table_layout.read(session, [table])[table.key].forms
     row = session.execute(
         measured(ScanPart(table, tuple((name, forms[name]) for name in columns)))
     ).fetchone()
@@ -56,7 +56,7 @@ def fingerprint(session: Session, table: Table, columns: Iterable[str]) -> Finge
 
 
 def is_empty(session: Session, table: Table) -> bool:
-    """Say whether ``table`` holds no row of its own."""
+    """Return whether ``table`` holds no row of its own."""
     query = sql.SQL("SELECT NOT EXISTS (SELECT FROM ONLY {})").format(table.identifier)
     row = session.execute(query).fetchone()
     return bool(row and row[0])

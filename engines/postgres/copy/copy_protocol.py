@@ -46,41 +46,41 @@ async def copy(
 ) -> tuple[int, int]:
     """Run the COPY statement ``reading`` into the COPY statement ``writing``; return rows and bytes.
 
-    ``on_bytes`` is told of bytes as they go. Raises ``PostgresError``; both lines are of no use then.
+    ``on_bytes`` is told of bytes as they go. Raises ``PostgresError``; both connections are of no use then.
     """
     size = 0
 
     def forward(data: bytes | memoryview) -> None:
         nonlocal size
         size += len(data)
-        taker.send(data)
+        writer.send(data)
         on_bytes(len(data))
 
-    taker = _Talk(target, names[1], pause=source.transport)
-    giver = _Talk(source, names[0], forward=forward, end=lambda: taker.send(_END))
+    writer = _CopyProtocol(target, names[1], pause=source.transport)
+    reader = _CopyProtocol(source, names[0], forward=forward, end=lambda: writer.send(_END))
     target.transport.set_write_buffer_limits(high=_WAITING)
-    taker.ask(writing)
-    await taker.ready
-    giver.ask(reading)
-    await asyncio.wait([giver.done, taker.done], return_when=asyncio.FIRST_EXCEPTION)
-    if not giver.done.done() or not taker.done.done():
+    writer.ask(writing)
+    await writer.ready
+    reader.ask(reading)
+    await asyncio.wait([reader.done, writer.done], return_when=asyncio.FIRST_EXCEPTION)
+    if not reader.done.done() or not writer.done.done():
         # The one that failed has said why; the other only learns that it is alone.
-        failed = giver.done if giver.done.done() else taker.done
+        failed = reader.done if reader.done.done() else writer.done
         raise failed.exception() or RuntimeError
-    given, taken = giver.done.result(), taker.done.result()
-    if given != taken:
-        raise PostgresError(f"{given} rows were read, {taken} written", subject=names[1])
-    for line in (source, target):
-        line.transport.set_protocol(line.protocol)
-    return taken, size
+    read, written = reader.done.result(), writer.done.result()
+    if read != written:
+        raise PostgresError(f"{read} rows were read, {written} written", subject=names[1])
+    for connection in (source, target):
+        connection.transport.set_protocol(connection.protocol)
+    return written, size
 
 
-class _Talk(asyncio.Protocol):
+class _CopyProtocol(asyncio.Protocol):
     """What a server says while a COPY runs. ``ready`` is when rows may go, ``done`` gives their number."""
 
     def __init__(
         self,
-        line: CopyConnection,
+        connection: CopyConnection,
         name: str,
         *,
         forward: Callable[[bytes | memoryview], None] | None = None,
@@ -90,7 +90,7 @@ class _Talk(asyncio.Protocol):
         loop = asyncio.get_running_loop()
         self.ready: asyncio.Future[None] = loop.create_future()
         self.done: asyncio.Future[int] = loop.create_future()
-        self._line = line
+        self._connection = connection
         self._name = name
         self._forward = forward
         self._end = end
@@ -102,15 +102,15 @@ class _Talk(asyncio.Protocol):
     def ask(self, statement: str) -> None:
         """Send ``statement``, and take over what the server says from now on."""
         text = statement.encode() + b"\0"
-        self._line.transport.set_protocol(self)
+        self._connection.transport.set_protocol(self)
         self.send(b"Q" + struct.pack("!I", len(text) + 4) + text)
 
     def send(self, data: bytes | memoryview) -> None:
-        """Write ``data``, unless the server has hung up meanwhile: then that is what this talk ends with."""
-        if self._line.transport.is_closing():
+        """Write ``data``, unless the server has hung up meanwhile: then that is what this copy ends with."""
+        if self._connection.transport.is_closing():
             self._fail(refusal(_LOST, "", self._name))
         else:
-            self._line.transport.write(data)
+            self._connection.transport.write(data)
 
     def data_received(self, data: bytes) -> None:
         """Pass rows on; understand the rest."""
@@ -128,7 +128,7 @@ class _Talk(asyncio.Protocol):
             start = place
             if end > size:
                 break
-            self._told(data[place], data[place + _HEAD : end])
+            self._handle_message(data[place], data[place + _HEAD : end])
             start = place = end
         if place > size:
             self._left, place = place - size, size
@@ -140,7 +140,7 @@ class _Talk(asyncio.Protocol):
         if end > start and self._forward:
             self._forward(data if end - start == len(data) else memoryview(data)[start:end])
 
-    def _told(self, kind: int, body: bytes) -> None:
+    def _handle_message(self, kind: int, body: bytes) -> None:
         if kind in b"GH" and not self.ready.done():
             self.ready.set_result(None)
         elif kind == ord("c") and self._end:
@@ -156,7 +156,7 @@ class _Talk(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Say so to whoever waits, and to asyncpg."""
         self._fail(refusal(_LOST, "", self._name))
-        self._line.protocol.connection_lost(exc)
+        self._connection.protocol.connection_lost(exc)
 
     def pause_writing(self) -> None:
         """Let the source wait: the target is slower."""

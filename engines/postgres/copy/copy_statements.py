@@ -1,4 +1,4 @@
-"""The rows of a table, part by part: each in one transaction of the target, with a note of it."""
+"""The statements that copy a chunk of a table: one transaction of the target, with a note of it."""
 
 from __future__ import annotations
 
@@ -7,54 +7,29 @@ from dataclasses import dataclass
 from psycopg import sql
 
 from engines.postgres.catalog import Chunk, Table, checkpoint
-from engines.postgres.copy.copy_stream import CopyStatements
-from engines.postgres.session import Session
-
-_TRIGGERS = """
-SELECT tgname, tgenabled::text FROM pg_trigger
-WHERE tgrelid = %s::regclass AND NOT tgisinternal AND tgenabled <> 'D' ORDER BY 1"""
-_ENABLE = {"O": "ENABLE TRIGGER", "R": "ENABLE REPLICA TRIGGER", "A": "ENABLE ALWAYS TRIGGER"}
+from engines.postgres.plan import TriggerSwitch
 
 
 @dataclass(frozen=True)
-class CopiedTable:
-    """What was copied of a table."""
+class CopyStatements:
+    """Two COPY statements, the one that reads and the one that writes.
 
-    table: Table
-    rows: int
-    bytes: int
-
-
-@dataclass(frozen=True)
-class TriggerSwitch:
-    """Statements that switch a table's triggers off, and on again as they were."""
-
-    off: tuple[str, ...] = ()
-    on: tuple[str, ...] = ()
-
-
-TRIGGERS_ON = TriggerSwitch()
-
-
-def silence(target: Session, table: Table) -> TriggerSwitch:
-    """Return what keeps the triggers of ``table`` from firing.
-
-    Triggers come after the rows, so there are none but when a finished copy is repaired.
+    ``before`` and ``after`` are statements in the same transaction of the target.
     """
-    rows = target.execute(_TRIGGERS, [table.identifier.as_string(target)]).fetchall()
-    return TriggerSwitch(
-        tuple(_alter(table, "DISABLE TRIGGER", name) for name, _ in rows),
-        tuple(_alter(table, _ENABLE[enabled], name) for name, enabled in rows),
-    )
+
+    reading: str
+    writing: str
+    before: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
 
 
-def way(table: Table, part: Chunk, quiet: TriggerSwitch) -> CopyStatements:
-    """Return how one part of ``table`` gets from server to server."""
+def statements(table: Table, chunk: Chunk, triggers: TriggerSwitch) -> CopyStatements:
+    """Return the statements that copy ``chunk`` of ``table``."""
     columns = [column for column in table.columns if not column.generated]
     names = sql.SQL(", ").join(sql.Identifier(column.name) for column in columns)
     query = sql.SQL("SELECT {} FROM ONLY {}").format(names, table.identifier)
-    if part.condition:
-        query += sql.SQL(" WHERE " + part.condition)
+    if not chunk.is_whole:
+        query += sql.SQL(" WHERE " + chunk.condition)
     form = sql.SQL("binary" if all(column.binary for column in columns) else "text")
     into = sql.SQL(" ({})").format(names) if columns else sql.SQL("")
     reading = sql.SQL("COPY ({}) TO STDOUT (FORMAT {})").format(query, form)
@@ -62,11 +37,6 @@ def way(table: Table, part: Chunk, quiet: TriggerSwitch) -> CopyStatements:
     return CopyStatements(
         reading=reading.as_string(None),
         writing=writing.as_string(None),
-        before=quiet.off,
-        after=(*quiet.on, checkpoint.note_part(table)),
+        before=triggers.off,
+        after=(*triggers.on, checkpoint.note_part(table)),
     )
-
-
-def _alter(table: Table, verb: str, trigger: str) -> str:
-    statement = sql.SQL("ALTER TABLE ONLY {} {} {}")
-    return statement.format(table.identifier, sql.SQL(verb), sql.Identifier(trigger)).as_string(None)

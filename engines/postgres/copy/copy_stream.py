@@ -1,7 +1,7 @@
 """Rows from server to server as they come off the wire: a session with each, and nothing is kept.
 
 libpq hands over one row at a time, which costs four times the processor's. asyncpg opens the sessions; its
-loop is hidden here: to the outside a relay is an object of one thread.
+loop is hidden here: to the outside a stream is an object of one thread.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any
 
 import asyncpg
@@ -17,24 +16,12 @@ import uvloop
 
 from engines.postgres.copy import copy_protocol
 from engines.postgres.copy.copy_protocol import CopyConnection, OnBytes
+from engines.postgres.copy.copy_statements import CopyStatements
 from engines.postgres.session import connecting, refusal
 
 _LOST = "08006"
 # What asyncpg lets through of a connection that ends at the worst moment. Errors of TLS are OSErrors.
 _HUNG_UP = (OSError, EOFError, asyncpg.InternalClientError)
-
-
-@dataclass(frozen=True)
-class CopyStatements:
-    """What is copied where: two COPY statements, the one that reads and the one that writes.
-
-    ``before`` and ``after`` are statements in the same transaction of the target.
-    """
-
-    reading: str
-    writing: str
-    before: tuple[str, ...] = ()
-    after: tuple[str, ...] = ()
 
 
 class CopyStream:
@@ -63,14 +50,14 @@ class CopyStream:
             self.close()
             raise
 
-    def copy(self, way: CopyStatements, on_bytes: OnBytes) -> tuple[int, int]:
+    def copy(self, statements: CopyStatements, on_bytes: OnBytes) -> tuple[int, int]:
         """Copy in one transaction of the target; return rows and bytes.
 
-        ``on_bytes`` is called with the bytes on their way. Raises
+        ``on_bytes`` is called with the bytes on their statements. Raises
         ``PostgresError``; the stream is of no use then and must be closed.
         """
         try:
-            return self._runner.run(self._copy(way, on_bytes))
+            return self._runner.run(self._copy(statements, on_bytes))
         except RuntimeError:
             # What uvloop says of a connection that ended the moment before.
             for line, name in zip(self._open, self._names, strict=False):
@@ -103,21 +90,26 @@ class CopyStream:
             raise connecting(_first_line(error) or "the server hung up", subject) from None
         self._open.append(connection)
         for statement in start:
-            await _said(connection.execute(statement), subject)
+            await _answer(connection.execute(statement), subject)
         return connection
 
-    async def _copy(self, way: CopyStatements, on_bytes: OnBytes) -> tuple[int, int]:
-        for statement in ("BEGIN", *way.before):
-            await _said(self._target.execute(statement), self._names[1])
+    async def _copy(self, statements: CopyStatements, on_bytes: OnBytes) -> tuple[int, int]:
+        for statement in ("BEGIN", *statements.before):
+            await _answer(self._target.execute(statement), self._names[1])
         rows, size = await copy_protocol.copy(
-            self._source, self._target, way.reading, way.writing, names=self._names, on_bytes=on_bytes
+            self._source,
+            self._target,
+            statements.reading,
+            statements.writing,
+            names=self._names,
+            on_bytes=on_bytes,
         )
-        for statement in (*way.after, "COMMIT"):
-            await _said(self._target.execute(statement), self._names[1])
+        for statement in (*statements.after, "COMMIT"):
+            await _answer(self._target.execute(statement), self._names[1])
         return rows, size
 
 
-async def _said(call: Any, subject: str) -> str:
+async def _answer(call: Any, subject: str) -> str:
     """Await ``call`` and raise asyncpg's errors as ours."""
     try:
         return str(await call)

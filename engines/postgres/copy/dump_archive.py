@@ -63,7 +63,7 @@ class Entry:
         return next((kind for kind in _KINDS if self.what.startswith(f"{kind} ")), "")
 
     def is_(self, prefix: str) -> bool:
-        """Say whether ``what`` is ``prefix`` followed by the owner."""
+        """Return whether ``what`` is ``prefix`` followed by the owner."""
         return self.what.startswith(f"{prefix} ")
 
 

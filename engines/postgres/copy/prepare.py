@@ -1,4 +1,4 @@
-"""What a copy is to do: both ends opened, read, and compared table by table."""
+"""What a copy starts from: both databases opened, inspected, and compared table by table."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from engines.errors import ConfigurationError
 from engines.postgres import large_objects
 from engines.postgres.catalog import (
+    WHOLE,
     Checkpoint,
     Dependencies,
     Name,
@@ -31,6 +32,7 @@ from engines.postgres.plan import (
     guards,
     inspection,
     oid_references,
+    trigger_switch,
     unsupported,
 )
 from engines.postgres.session import Address, Session, advisory_lock, connection, search_path, translated
@@ -39,7 +41,7 @@ PURPOSE = "bmii-migrate pg_clone"
 
 
 @dataclass(frozen=True)
-class Ends:
+class CloneSessions:
     """Both databases, a session with each, and the source's exported snapshot."""
 
     source_address: Address
@@ -53,26 +55,28 @@ class Ends:
 class CloneInputs:
     """All that a plan is made from.
 
-    ``pages`` are the sizes of large tables, ``notes`` those of a copy that was interrupted, ``references``
-    are what rows name.
+    ``pages`` are the sizes of large tables, ``checkpoint`` is that of a copy that was interrupted,
+    ``references`` are what rows name.
     """
 
-    survey: Inspection
-    structure: Dependencies
+    inspection: Inspection
+    dependencies: Dependencies
     pages: Mapping[Name, int]
-    notes: Checkpoint
+    checkpoint: Checkpoint
     references: OidReferences
 
 
 @contextmanager
-def ends(source: Address, target: Address, options: CloneOptions, *, check: bool) -> Iterator[Ends]:
+def open_sessions(
+    source: Address, target: Address, options: CloneOptions, *, check: bool
+) -> Iterator[CloneSessions]:
     """Open both sides for the length of a ``with`` block; the target for this copy alone unless ``check``."""
     with (
         connection.session(source, read_only=True, purpose=PURPOSE) as reading,
         connection.session(target, read_only=check, purpose=PURPOSE) as writing,
         connection.snapshot(reading) as snapshot,
     ):
-        found = Ends(source, target, reading, writing, snapshot)
+        found = CloneSessions(source, target, reading, writing, snapshot)
         if check:
             yield found
             return
@@ -84,102 +88,118 @@ def ends(source: Address, target: Address, options: CloneOptions, *, check: bool
             yield found
 
 
-def look(both: Ends, options: CloneOptions) -> CloneInputs:
-    """Read all that a plan needs. Raises ``ConfigurationError`` about ends that do not fit."""
-    with translated(str(both.source_address)):
-        if checkpoint.is_there(both.source):
+def inspect(sessions: CloneSessions, options: CloneOptions) -> CloneInputs:
+    """Read all that a plan needs. Raises ``ConfigurationError`` about databases that do not fit."""
+    source, target = sessions.source, sessions.target
+    with translated(str(sessions.source_address)):
+        if checkpoint.is_there(source):
             raise ConfigurationError(
                 "it is the target of a copy that was interrupted",
-                subject=str(both.source_address),
+                subject=str(sessions.source_address),
                 remedy="Finish that copy first: run its command again.",
             )
-        scope = relations.scope(both.source, options.schemas, options.exclude_tables)
-        shape, pages = dependencies.read(both.source), chunks.pages(both.source)
-    found = inspection.read(both.source, both.target, scope)
+        scope = relations.scope(source, options.schemas, options.exclude_tables)
+        depending, pages = dependencies.read(source), chunks.pages(source)
+    found = inspection.read(source, target, scope)
     guards.servers(found.source, found.target, found.roles or {})
-    with translated(str(both.source_address)):
-        adjustments.require_all_rows(both.source, scope)
-    unsupported.require_none_blocking(found.limits, found.target.server.database)
-    with translated(str(both.target_address)):
-        notes = checkpoint.read(both.target).within(scope)
-    # What is only half made is not there yet.
-    incomplete = {schema_objects.ObjectKey(*half) for half in notes.incomplete} - set(found.source.objects)
-    target = replace(found.target, objects=schema_objects.without(found.target.objects, incomplete))
-    with translated(str(both.source_address)):
-        named = oid_references.look(both.source, both.target, found)
-    return CloneInputs(replace(found, target=target), shape, pages, notes, named)
+    with translated(str(sessions.source_address)):
+        adjustments.require_all_rows(source, scope)
+    unsupported.require_none_blocking(found.unsupported, found.target.server.database)
+    with translated(str(sessions.target_address)):
+        noted = checkpoint.read(target).within(scope)
+    # What is incomplete is not there yet.
+    incomplete = {schema_objects.ObjectKey(*one) for one in noted.incomplete} - set(found.source.objects)
+    remaining = replace(found.target, objects=schema_objects.without(found.target.objects, incomplete))
+    with translated(str(sessions.source_address)):
+        references = oid_references.read(source, target, found)
+    return CloneInputs(replace(found, target=remaining), depending, pages, noted, references)
 
 
-def decide(both: Ends, inputs: CloneInputs, options: CloneOptions) -> Plan:
+def make_plan(sessions: CloneSessions, inputs: CloneInputs, options: CloneOptions) -> Plan:
     """Return the plan of a copy. Raises ``RefusedError`` about what is somebody else's on the target."""
-    found = inputs.survey
-    where = clone_plan.situation(found.source, found.target, interrupted=bool(inputs.notes.tables))
+    found = inputs.inspection
+    situation = clone_plan.situation(found.source, found.target, interrupted=bool(inputs.checkpoint.tables))
     states: Mapping[Name, State] = {}
-    if where != "blank":
-        states = _states(both, inputs, options, measure_all=where == "upgraded")
-    decided = clone_plan.decide(
+    if situation != "blank":
+        states = _states(sessions, inputs, options, measure_all=situation == "upgraded")
+    plan = clone_plan.make_plan(
         found.source,
         found.target,
-        where,
+        situation,
         states,
         options,
-        notes=inputs.notes,
-        rows_of=inputs.structure.rows_of,
+        checkpoint=inputs.checkpoint,
+        rows_of=inputs.dependencies.rows_of,
     )
-    objects = 0 if where == "upgraded" or found.scope.schemas else _large_objects(both, options)
-    aside = (*found.not_copied, *inputs.references.gone)
-    decided = replace(decided, not_copied=aside, large_objects=objects)
-    return with_parts(decided, inputs.pages)
+    skipped = situation == "upgraded" or found.scope.schemas
+    plan = replace(
+        plan,
+        not_copied=(*found.not_copied, *inputs.references.gone),
+        large_objects=0 if skipped else _large_objects(sessions, options),
+    )
+    return with_chunks(plan, inputs.pages, None if plan.restore_schema else sessions.target)
 
 
-def _large_objects(both: Ends, options: CloneOptions) -> int:
+def with_chunks(plan: Plan, pages: Mapping[Name, int], target: Session | None) -> Plan:
+    """Return the plan with the chunks that each table is copied in, and what its triggers on ``target`` need.
+
+    Switching triggers off is part of a transaction and keeps others away from the table: a table that has
+    some is copied in one piece.
+    """
+    tables = []
+    for one in plan.tables:
+        triggers = one.triggers
+        if target is not None and one.action != "keep":
+            triggers = trigger_switch.read(target, one.table)
+        parts = WHOLE if triggers.off else chunks.to_copy(one.table, pages)
+        tables.append(replace(one, chunks=parts, triggers=triggers))
+    return replace(plan, tables=tuple(tables))
+
+
+def _large_objects(sessions: CloneSessions, options: CloneOptions) -> int:
     """Return how many large objects have to be copied. Raises ``RefusedError`` about those of others."""
-    large_objects.check_readable(both.source)
-    with connection.snapshot(both.target):
-        found = large_objects.difference(both.source, both.target)
-    database = both.target.info.dbname
+    large_objects.check_readable(sessions.source)
+    with connection.snapshot(sessions.target):
+        found = large_objects.difference(sessions.source, sessions.target)
+    database = sessions.target.info.dbname
     if found.foreign and not options.agreed(database):
         raise large_objects.refusal(found, database)
     return len({*found.missing, *found.different, *found.extra})
 
 
-def with_parts(decided: Plan, pages: Mapping[Name, int]) -> Plan:
-    """Return the plan with the number of parts that each table comes in."""
-    tables = (replace(one, parts=len(chunks.split(one.table, pages))) for one in decided.tables)
-    return replace(decided, tables=tuple(tables))
-
-
 def _states(
-    both: Ends, inputs: CloneInputs, options: CloneOptions, *, measure_all: bool
+    sessions: CloneSessions, inputs: CloneInputs, options: CloneOptions, *, measure_all: bool
 ) -> dict[Name, State]:
-    tables = inputs.survey.source.tables
-    comparable = parallel_scan.shared(tables, inputs.survey.target.tables)
-    path = inputs.survey.adjustments.search_path
-    with search_path.along(both.source, path), search_path.along(both.target, path):
+    """Return how each table's rows compare with the target's."""
+    source, target = sessions.source, sessions.target
+    tables = inputs.inspection.source.tables
+    comparable = parallel_scan.shared(tables, inputs.inspection.target.tables)
+    path = inputs.inspection.adjustments.search_path
+    with search_path.along(source, path), search_path.along(target, path):
         to_fill = frozenset(
             key
             for key, table in comparable.items()
-            if not measure_all and is_empty(both.target, table) and not is_empty(both.source, table)
+            if not measure_all and is_empty(target, table) and not is_empty(source, table)
         )
-    # What is known to be half in needs no comparison.
-    half = {
+    # What is known to be incomplete needs no comparison.
+    incomplete = {
         key
-        for key, begun in inputs.notes.tables.items()
+        for key, begun in inputs.checkpoint.tables.items()
         if key in comparable and key not in to_fill and not begun.complete
     }
-    chosen = [table for key, table in comparable.items() if key not in to_fill and key not in half]
-    with connection.snapshot(both.target) as there:
+    chosen = [table for key, table in comparable.items() if key not in to_fill and key not in incomplete]
+    with connection.snapshot(target) as target_snapshot:
         measured = parallel_scan.both_sides(
-            DatabaseSnapshot(both.source_address, both.snapshot, path),
-            DatabaseSnapshot(both.target_address, there, path),
+            DatabaseSnapshot(sessions.source_address, sessions.snapshot, path),
+            DatabaseSnapshot(sessions.target_address, target_snapshot, path),
             chosen,
             jobs=options.jobs,
         )
-    states = parallel_scan.states(tables, comparable, to_fill | half, measured)
-    for key in half:
+    states = parallel_scan.states(tables, comparable, to_fill | incomplete, measured)
+    for key in incomplete:
         states[key] = "differs"
-    with search_path.along(both.target, path):
-        for key in inputs.notes.tables:
-            if states.get(key) == "differs" and checkpoint.wrote_all(both.target, comparable[key]):
-                states[key] = "ours"
+    with search_path.along(target, path):
+        for key in inputs.checkpoint.tables:
+            if states.get(key) == "differs" and checkpoint.wrote_all(target, comparable[key]):
+                states[key] = "partial"
     return states

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from engines.events import Emit
 from engines.postgres.catalog import Chunk, Name, Table
+from engines.postgres.plan import TablePlan
 
 # An event at least so often, in seconds or in bytes.
 EVERY_SECONDS = 1.0
@@ -39,7 +40,7 @@ class Progress:
 
     def __init__(
         self,
-        parts: Mapping[Table, tuple[Chunk, ...]],
+        tables: Iterable[TablePlan],
         emit: Emit,
         *,
         clock: Callable[[], float] = time.monotonic,
@@ -47,8 +48,8 @@ class Progress:
         self._emit = emit
         self._clock = clock
         self._lock = threading.Lock()
-        self._tables = {table.key: _Table(table, len(found)) for table, found in parts.items()}
-        self._total = sum(table.bytes for table in parts)
+        self._tables = {one.table.key: _Table(one.table, len(one.chunks)) for one in tables}
+        self._total = sum(one.table.bytes for one in self._tables.values())
         self._started = clock()
         self._said = self._started
         self._said_bytes = 0
@@ -78,12 +79,12 @@ class Progress:
             self._say_table(one)
         self.beat()
 
-    def landed(self, table: Table, part: Chunk, rows: int) -> None:
-        """Count a part that is in."""
+    def landed(self, table: Table, chunk: Chunk, rows: int) -> None:
+        """Count a chunk that is in."""
         with self._lock:
             one = self._tables[table.key]
             one.rows += rows
-            one.covered += part.bytes
+            one.covered += chunk.bytes
             one.parts_done += 1
             last = one.parts_done == one.parts
         if last:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 import psycopg
 from psycopg import sql
 
 from engines.errors import RefusedError
 from engines.events import Emit
-from engines.postgres.catalog import Database, ForeignKey, Name, Scope, Table, checkpoint, database
+from engines.postgres.catalog import Database, ForeignKey, Name, Scope, Sequence, Table, checkpoint, database
 from engines.postgres.checksum import is_empty
 from engines.postgres.copy.dump_archive import Archive, Entry, choose
 from engines.postgres.copy.task_graph import RunScript
@@ -33,7 +33,7 @@ _THERE_ALREADY = (
     psycopg.errors.ObjectNotInPrerequisiteState,  # an index that is a constraint's already
 )
 
-# Steps that need a superuser or the owner of an extension; ``carry`` names the objects.
+# Steps that need a superuser or the owner of an extension; ``not_copied`` names the objects.
 _NEVER = (
     "EVENT TRIGGER - ",
     "COMMENT - EVENT TRIGGER ",
@@ -43,30 +43,30 @@ _NEVER = (
 )
 
 
-def script_before(stored: Archive, before: Database, survey: Inspection) -> tuple[str, int]:
+def script_before(stored: Archive, before: Database, inspection: Inspection) -> tuple[str, int]:
     """Return the script that creates schemas, types, functions, tables and views, and its number of steps.
 
-    Schemas that are there already are left out, and what ``survey`` leaves out.
+    Schemas that are there already are left out, and what ``inspection`` leaves out.
     """
-    there = {key.name.strip('"') for key in before.objects if key.kind == "schema"}
-    without = stored.without(survey.limits.numbers)
+    existing = {key.name.strip('"') for key in before.objects if key.kind == "schema"}
+    without = stored.without(inspection.unsupported.numbers)
 
     def skip(entry: Entry) -> bool:
         if entry.what.startswith(_NEVER) or entry.line in without:
             return True
-        return any(entry.is_(f"SCHEMA - {name}") for name in there)
+        return any(entry.is_(f"SCHEMA - {name}") for name in existing)
 
     entries = choose(stored.entries("pre-data"), skip)
     return stored.sql("pre-data", entries), len(entries)
 
 
-def entries_after(stored: Archive, survey: Inspection) -> list[tuple[Entry, str]]:
+def entries_after(stored: Archive, inspection: Inspection) -> list[tuple[Entry, str]]:
     """Return what comes after the rows, with scripts: indexes, constraints, triggers and the like.
 
-    What ``survey`` leaves out is not in it, nor are foreign keys to tables outside of the copy.
+    What ``inspection`` leaves out is not in it, nor are foreign keys to tables outside of the copy.
     """
-    without = stored.without(survey.limits.numbers)
-    dropped = [f"FK CONSTRAINT {key.table[0]} {key.table[1]} {key.name}" for key in survey.outside]
+    without = stored.without(inspection.unsupported.numbers)
+    dropped = [f"FK CONSTRAINT {key.table[0]} {key.table[1]} {key.name}" for key in inspection.outside]
 
     def skip(entry: Entry) -> bool:
         if entry.what.startswith(_NEVER) or entry.line in without:
@@ -78,7 +78,7 @@ def entries_after(stored: Archive, survey: Inspection) -> list[tuple[Entry, str]
 
 def prepare(
     target: Session,
-    decided: Plan,
+    plan: Plan,
     parts: Mapping[Name, int],
     script: str,
     adjustments: Adjustments,
@@ -89,9 +89,9 @@ def prepare(
     try:
         with target.transaction():
             target.execute(f"SET LOCAL lock_timeout = {max(1, round(lock_wait * 1000))}")
-            _drop_keys(target, decided.drop_keys)
+            _drop_keys(target, plan.drop_keys)
             with search_path.along(target, adjustments.search_path):
-                _empty(target, decided)
+                _empty(target, plan)
             target.execute("SET LOCAL lock_timeout = 0")
             if script:
                 _create(target, script, adjustments)
@@ -121,7 +121,7 @@ def _create(target: Session, script: str, adjustments: Adjustments) -> None:
         target.execute(statement)
 
 
-def apply(target: Session, work: RunScript, path: str = "") -> None:
+def run_script(target: Session, work: RunScript, path: str = "") -> None:
     """Run one step in a transaction; where a name in it is not found, once more along the search ``path``.
 
     A step that an earlier, interrupted call has done is passed over.
@@ -154,10 +154,10 @@ def _run(target: Session, work: RunScript, script: str) -> None:
             checkpoint.note_complete(target, *work.completes)
 
 
-def add_deferred_checks(target: Session, survey: Inspection) -> None:
+def add_deferred_checks(target: Session, inspection: Inspection) -> None:
     """Create the CHECK constraints that call functions, with the search path that these expect."""
-    with search_path.along(target, survey.adjustments.search_path):
-        for one in survey.adjustments.deferred_checks:
+    with search_path.along(target, inspection.adjustments.search_path):
+        for one in inspection.adjustments.deferred_checks:
             try:
                 target.execute(one.add)
             except psycopg.errors.DuplicateObject:
@@ -166,12 +166,22 @@ def add_deferred_checks(target: Session, survey: Inspection) -> None:
                 raise _failed(f"{one.key} could not be created", error, target) from error
 
 
-def finish(target: Session, entries: Sequence[tuple[Entry, str]], path: str, emit: Emit) -> None:
+def restore_rest(target: Session, entries: list[tuple[Entry, str]], path: str, emit: Emit) -> None:
     """Carry out what is left of the archive, one by one, where need be along the search ``path``."""
     for number, (entry, script) in enumerate(entries, 1):
         emit("schema.step", what=entry.what, number=number, of=len(entries))
         with translated(target.info.dbname):
-            apply(target, RunScript(entry.what, script), path)
+            run_script(target, RunScript(entry.what, script), path)
+
+
+def set_sequences(target: Session, sequences: Iterable[Sequence]) -> None:
+    """Set each sequence to where it is given to stand, and note that it was us."""
+    chosen = list(sequences)
+    with target.transaction():
+        for one in chosen:
+            name = sql.Identifier(one.schema, one.name).as_string(target)
+            target.execute("SELECT setval(%s::regclass, %s, %s)", [name, one.last_value, one.is_called])
+        checkpoint.note_sequences(target, [(one.schema, one.name, one.last_value) for one in chosen])
 
 
 def verify_schema(target: Session, source: Database, scope: Scope) -> None:
@@ -194,15 +204,15 @@ def _drop_keys(target: Session, keys: Iterable[ForeignKey]) -> None:
         target.execute(statement.format(sql.Identifier(*key.table), sql.Identifier(key.name)))
 
 
-def _empty(target: Session, decided: Plan) -> None:
+def _empty(target: Session, plan: Plan) -> None:
     """Delete the rows that the plan gives up; make sure that there are no others where it saw none."""
-    if decided.restore_schema:
+    if plan.restore_schema:
         return
-    doomed = [one.table for one in decided.moving if one.action in {"replace", "again"}]
+    doomed = [one.table for one in plan.moving if one.action in {"replace", "recopy"}]
     if doomed:
         names = (sql.SQL("ONLY {}").format(table.identifier) for table in doomed)
         target.execute(sql.SQL("TRUNCATE {}").format(sql.SQL(", ").join(names)))
-    for one in decided.moving:
+    for one in plan.moving:
         if one.action == "copy":
             _hold_empty(target, one.table)
 

@@ -14,6 +14,7 @@ from typing import TypeAlias
 from engines.postgres.catalog import Chunk, Dependencies, Index, Name, Table
 from engines.postgres.copy.dump_archive import Entry
 from engines.postgres.copy.scheduler import Lock, Task
+from engines.postgres.plan import TRIGGERS_ON, TablePlan, TriggerSwitch
 
 # What a byte of an index costs, and a byte of a table that is read for one, in bytes that are copied.
 _INDEX_COST, _READ_COST = 1.5, 0.15
@@ -23,15 +24,19 @@ _SAMPLE = 30000 * 8192
 
 @dataclass(frozen=True)
 class CopyRows:
-    """Bring one part of the rows of a table."""
+    """Copy one chunk of a table."""
 
     table: Table
-    part: Chunk
+    chunk: Chunk
+    triggers: TriggerSwitch = TRIGGERS_ON
 
 
 @dataclass(frozen=True)
 class RunScript:
-    """Run a script in one transaction. It makes ``half`` (kind, name), or what makes the half whole."""
+    """Run a script in one transaction.
+
+    It may begin an object (kind, name) that is incomplete until another script completes it.
+    """
 
     what: str
     script: str
@@ -41,7 +46,7 @@ class RunScript:
 
 @dataclass(frozen=True)
 class Analyze:
-    """Analyze statistics of a table."""
+    """Gather statistics of a table, for the planner of queries."""
 
     table: Name
 
@@ -52,17 +57,17 @@ Steps: TypeAlias = list[Task[Work]]
 
 @dataclass(frozen=True)
 class GraphInputs:
-    """What steps are made from: ``parts`` of the tables to copy, ``entries`` of the archive with scripts.
+    """What steps are made from: the ``tables`` to copy, ``entries`` of the archive with scripts.
 
     ``numbers`` gives the table that an entry of the archive makes; ``analyze`` the tables that need
     statistics; ``early_keys`` says whether foreign keys may be there while rows come in. The rows of tables
     ``naming`` hold names of the indexes of the entries ``named``, by their oid.
     """
 
-    parts: Mapping[Table, tuple[Chunk, ...]]
+    tables: Sequence[TablePlan]
     entries: Sequence[tuple[Entry, str]] = ()
     numbers: Mapping[int, Name] = field(default_factory=dict)
-    structure: Dependencies = field(default_factory=Dependencies)
+    dependencies: Dependencies = field(default_factory=Dependencies)
     analyze: frozenset[Name] = frozenset()
     early_keys: bool = True
     named: frozenset[int] = frozenset()
@@ -77,15 +82,15 @@ def build(inputs: GraphInputs) -> tuple[Steps, list[tuple[Entry, str]]]:
 class _Builder:
     def __init__(self, inputs: GraphInputs) -> None:
         self._inputs = inputs
-        self._bytes = {table.key: table.bytes for table in inputs.parts}
-        self._marks = {_loaded(table.key): table.key for table in inputs.parts}
+        self._bytes = {one.table.key: one.table.bytes for one in inputs.tables}
+        self._marks = {_loaded(name): name for name in self._bytes}
         self._steps: dict[str, Task[Work]] = {}
         self._made: dict[int, str] = {}
         self._late_keys: list[tuple[Entry, str]] = []
 
     def build(self) -> tuple[Steps, list[tuple[Entry, str]]]:
-        for table in self._inputs.parts:
-            self._add(Task(_loaded(table.key), after=frozenset(_parts(table, self._inputs.parts[table]))))
+        for one in self._inputs.tables:
+            self._add(Task(_loaded(one.table.key), after=frozenset(_keys(one))))
         rest = []
         numbers = {entry.number for entry, _ in self._inputs.entries}
         for entry, script in self._inputs.entries:
@@ -99,20 +104,20 @@ class _Builder:
             for entry, _ in self._inputs.entries
             if self._is_named(entry) and entry.number in self._made
         }
-        for table, parts in self._inputs.parts.items():
-            for key, part in zip(_parts(table, parts), parts, strict=True):
-                after = frozenset(before.get(table.key, ())) | (
-                    named if table.key in self._inputs.naming else set()
-                )
-                self._add(Task(key, CopyRows(table, part), part.bytes + 1, after, {table.key: "write"}))
+        for one in self._inputs.tables:
+            name = one.table.key
+            after = frozenset(before.get(name, ())) | (named if name in self._inputs.naming else set())
+            for key, chunk in zip(_keys(one), one.chunks, strict=True):
+                work = CopyRows(one.table, chunk, one.triggers)
+                self._add(Task(key, work, chunk.bytes + 1, after, {name: "write"}))
         for name in sorted(self._inputs.analyze):
             self._statistics(name)
         return list(self._steps.values()), rest
 
     def _entry(self, entry: Entry, script: str) -> bool:
-        """Add the steps of an entry; say whether it is one that can be done in parallel."""
+        """Add the steps of an entry; return whether it is one that can be done in parallel."""
         tables = self._tables(entry)
-        if entry.kind == "FK CONSTRAINT" and entry.oid in self._inputs.structure.foreign_keys:
+        if entry.kind == "FK CONSTRAINT" and entry.oid in self._inputs.dependencies.foreign_keys:
             # Their place is found when all else has its own.
             self._late_keys.append((entry, script))
             self._made[entry.number] = f"key {entry.number}"
@@ -125,12 +130,12 @@ class _Builder:
             return False
         if entry.kind == "INDEX ATTACH":
             # The last partition's index makes the whole valid, which two at once do not see of each other.
-            tables += sorted(self._inputs.structure.roots_of(tables) - set(tables))
+            tables += sorted(self._inputs.dependencies.roots_of(tables) - set(tables))
         self._add_entry(entry, script, tables, locks[entry.kind], 0)
         return True
 
     def _index(self, entry: Entry, script: str, tables: list[Name]) -> None:
-        index = self._inputs.structure.indexes.get(entry.oid, Index(0, ""))
+        index = self._inputs.dependencies.indexes.get(entry.oid, Index(0, ""))
         cost = index.size * _INDEX_COST + sum(self._bytes.get(name, 0) for name in tables) * _READ_COST
         if index.added and script.count(index.added) == 1 and len(tables) == 1:
             half = ("index", index.name)
@@ -156,11 +161,13 @@ class _Builder:
         A key comes before the rows unless that closes a circle: a table that refers to itself, in the end.
         """
         before: dict[Name, list[str]] = {}
-        structure = self._inputs.structure
+        dependencies = self._inputs.dependencies
         # The largest tables gain the most.
-        order = sorted(self._late_keys, key=lambda one: -self._size(structure.foreign_keys[one[0].oid][0]))
+        order = sorted(self._late_keys, key=lambda one: -self._size(dependencies.foreign_keys[one[0].oid][0]))
         for entry, script in order:
-            referring, referred = (structure.rows_of(name) for name in structure.foreign_keys[entry.oid])
+            referring, referred = (
+                dependencies.rows_of(name) for name in dependencies.foreign_keys[entry.oid]
+            )
             key = f"key {entry.number}"
             moving = [name for name in referring if name in self._bytes]
             needs = self._after(entry, referred)
@@ -172,14 +179,14 @@ class _Builder:
             else:
                 needs |= self._after(entry, referring)
                 cost = (self._sum(referring) + self._sum(referred)) * _READ_COST
-            names = {*structure.foreign_keys[entry.oid], *referring, *referred}
+            names = {*dependencies.foreign_keys[entry.oid], *referring, *referred}
             self._add(Task(key, RunScript(entry.what, script), cost, needs, dict.fromkeys(names, "own")))
         return before
 
     def _leads_back(
         self, starts: Iterable[str], ends: set[str], before: Mapping[Name, Iterable[str]]
     ) -> bool:
-        """Say whether one of ``starts`` waits for one of ``ends``, as things stand."""
+        """Return whether one of ``starts`` waits for one of ``ends``, as things stand."""
         seen: set[str] = set()
         waiting = list(starts)
         while waiting:
@@ -193,7 +200,7 @@ class _Builder:
         return False
 
     def _statistics(self, name: Name) -> None:
-        tables = (name, *self._inputs.structure.rows_of(name))
+        tables = (name, *self._inputs.dependencies.rows_of(name))
         after = {_loaded(one) for one in tables if one in self._bytes}
         after |= {
             step.key
@@ -222,7 +229,7 @@ class _Builder:
         return sum(self._bytes.get(name, 0) for name in names)
 
     def _size(self, name: Name) -> int:
-        return self._sum(self._inputs.structure.rows_of(name))
+        return self._sum(self._inputs.dependencies.rows_of(name))
 
     def _add(self, step: Task[Work]) -> None:
         self._steps[step.key] = step
@@ -232,5 +239,5 @@ def _loaded(name: Name) -> str:
     return f"rows {name!r}"
 
 
-def _parts(table: Table, parts: Iterable[Chunk]) -> list[str]:
-    return [f"{_loaded(table.key)} part {part.number}" for part in parts]
+def _keys(one: TablePlan) -> list[str]:
+    return [f"{_loaded(one.table.key)} part {chunk.number}" for chunk in one.chunks]

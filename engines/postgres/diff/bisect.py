@@ -25,13 +25,13 @@ from engines.postgres.checksum import (
     TableLayout,
     key_columns,
     parallel_scan,
-    ranges,
     row_hash,
     row_text,
+    table_layout,
 )
 from engines.postgres.diff import row_diff
 from engines.postgres.diff.row_diff import RowDifferences
-from engines.postgres.session import Session, both
+from engines.postgres.session import Session, run_both
 
 SLICES = 256
 # Differing slices that are looked into; of the others only the bounds are told.
@@ -53,19 +53,19 @@ class _Reading:
 
     source: DatabaseSnapshot
     target: DatabaseSnapshot
-    shape: ComparableTable
+    table: ComparableTable
     key: tuple[str, ...]
     jobs: int
 
     @property
     def row(self) -> sql.Composable:
         """The hash of a row."""
-        return row_hash(row_text(self.shape.columns))
+        return row_hash(row_text(self.table.columns))
 
     @property
     def bucket(self) -> sql.Composable:
         """The hash that puts rows into buckets: of the key, or of the row where there is none."""
-        forms = dict(self.shape.columns)
+        forms = dict(self.table.columns)
         return row_hash(row_text((name, forms[name]) for name in self.key)) if self.key else self.row
 
     def ask(self, query: Callable[[sql.Composable], sql.Composed], where: sql.Composable) -> Answers:
@@ -75,9 +75,9 @@ class _Reading:
         """
 
         def side(address: DatabaseSnapshot, size: TableLayout) -> list[tuple[Any, ...]]:
-            cut: Iterable[ScanPart] = ranges.parts(self.shape.table, self.shape.columns, size)
+            cut: Iterable[ScanPart] = table_layout.parts(self.table.table, self.table.columns, size)
             if where is not _ALL:
-                cut = [ScanPart(self.shape.table, self.shape.columns)]
+                cut = [ScanPart(self.table.table, self.table.columns)]
 
             def asked(part: ScanPart) -> sql.Composed:
                 return query(sql.SQL("({}) AND {}").format(where, part.where))
@@ -86,8 +86,8 @@ class _Reading:
                 row for _, rows in parallel_scan.scan(address, cut, asked, jobs=self.jobs) for row in rows
             ]
 
-        return both(
-            lambda: side(self.source, self.shape.source), lambda: side(self.target, self.shape.target)
+        return run_both(
+            lambda: side(self.source, self.table.source), lambda: side(self.target, self.table.target)
         )
 
     def sums(self, group: sql.Composable, where: sql.Composable) -> tuple[Sums, Sums]:
@@ -95,11 +95,11 @@ class _Reading:
 
         def query(condition: sql.Composable) -> sql.Composed:
             return sql.SQL("SELECT {}, {} FROM ONLY {} AS t WHERE {} GROUP BY 1").format(
-                group, MEASURES.format(self.row), self.shape.table.identifier, condition
+                group, MEASURES.format(self.row), self.table.table.identifier, condition
             )
 
-        left, right = self.ask(query, where)
-        return _merged(left), _merged(right)
+        source, target = self.ask(query, where)
+        return _merged(source), _merged(target)
 
     def rows(self, where: sql.Composable, chosen: sql.Composable) -> tuple[row_diff.Rows, row_diff.Rows]:
         """Return keys and hashes of the rows that ``chosen`` and ``where`` name."""
@@ -110,31 +110,31 @@ class _Reading:
 
         def query(condition: sql.Composable) -> sql.Composed:
             return sql.SQL("SELECT {}, {}, count(*) FROM ONLY {} AS t WHERE {} AND {} GROUP BY 1, 2").format(
-                named, self.row, self.shape.table.identifier, condition, chosen
+                named, self.row, self.table.table.identifier, condition, chosen
             )
 
-        left, right = self.ask(query, where)
-        return _by_key(left), _by_key(right)
+        source, target = self.ask(query, where)
+        return _by_key(source), _by_key(target)
 
 
-def narrow(
+def locate(
     source: DatabaseSnapshot,
     target: DatabaseSnapshot,
-    shape: ComparableTable,
+    table: ComparableTable,
     *,
     rows: int,
     jobs: int,
     shown: int,
 ) -> RowDifferences:
-    """Say where the rows of a table differ.
+    """Return where the rows of a table differ.
 
     ``rows`` is how many the larger side has; at most ``shown`` ranges and examples are named.
     """
     with parallel_scan.reader(source) as session:
-        key = key_columns.columns(session, shape)
-        leading = key_columns.leading(shape, key)
-        bounds = _bounds(session, shape, leading, rows) if leading else []
-    reading = _Reading(source, target, shape, key, jobs)
+        key = key_columns.columns(session, table)
+        leading = key_columns.leading(table, key)
+        bounds = _bounds(session, table, leading, rows) if leading else []
+    reading = _Reading(source, target, table, key, jobs)
     if not leading or not bounds:
         found, exact = _look(reading, _ALL, rows)
         return row_diff.describe(*found, key, exact=exact, shown=shown)
@@ -163,7 +163,7 @@ def _look(
     return reading.rows(where, named), chosen == differ
 
 
-def _bounds(session: Session, shape: ComparableTable, leading: LeadingColumn, rows: int) -> list[str]:
+def _bounds(session: Session, table: ComparableTable, leading: LeadingColumn, rows: int) -> list[str]:
     """Return where slices of about equal size begin, as text, from a sample of the source's rows."""
     number = min(SLICES, rows // _FEW)
     if number < 2:  # noqa: PLR2004 - a single slice has no bounds
@@ -175,7 +175,7 @@ def _bounds(session: Session, shape: ComparableTable, leading: LeadingColumn, ro
     ).format(
         sql.Literal([place / number for place in range(1, number)]),
         leading.expression,
-        shape.table.identifier,
+        table.table.identifier,
         sql.Literal(percent),
     )
     row = session.execute(query).fetchone()

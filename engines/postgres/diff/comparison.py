@@ -79,8 +79,8 @@ class SequenceResult:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the fields by the names of the module's return value."""
-        there = list(self.target) if self.target else None
-        return {"sequence": self.sequence, "source": list(self.source), "target": there, "equal": self.equal}
+        target = list(self.target) if self.target else None
+        return {"sequence": self.sequence, "source": list(self.source), "target": target, "equal": self.equal}
 
 
 @dataclass(frozen=True)

@@ -13,14 +13,13 @@ _TOKEN = re.compile(rf"(?:'(?:[^']|'')*')+|(?:{_NAME}\.)*(?:{_NAME}|\*)|\S")
 
 
 def alike(one: str, other: str) -> bool:
-    """Say whether two texts differ in nothing but spaces, and in names that one qualifies and the other not.
+    """Return whether two texts differ in nothing but spaces, and in names that one qualifies and the other not.
 
     Since PostgreSQL 16 a column is written with its table only where it would be ambiguous otherwise.
     """
-    left, right = _TOKEN.findall(one), _TOKEN.findall(other)
-    return len(left) == len(right) and all(
-        ours == theirs or ours.endswith(f".{theirs}") or theirs.endswith(f".{ours}")
-        for ours, theirs in zip(left, right, strict=True)
+    source, target = _TOKEN.findall(one), _TOKEN.findall(other)
+    return len(source) == len(target) and all(
+        a == b or a.endswith(f".{b}") or b.endswith(f".{a}") for a, b in zip(source, target, strict=True)
     )
 
 

@@ -49,7 +49,7 @@ def read(session: Session, scope: Scope) -> dict[Name, View]:
     }
 
 
-def refreshed(source: DatabaseSnapshot, shape: ComparableTable, query: str) -> Fingerprint | None:
+def refreshed(source: DatabaseSnapshot, table: ComparableTable, query: str) -> Fingerprint | None:
     """Return what the rows of a view would be if the source refreshed it now; None when that cannot be had.
 
     A target refreshes its views when it is filled, so that one that was stale on the source differs.
@@ -57,7 +57,7 @@ def refreshed(source: DatabaseSnapshot, shape: ComparableTable, query: str) -> F
     try:
         with reader(source) as session:
             measured = sql.SQL("SELECT {} FROM ({}) AS t").format(
-                MEASURES.format(row_hash(row_text(shape.columns))), sql.SQL(query.rstrip().rstrip(";"))
+                MEASURES.format(row_hash(row_text(table.columns))), sql.SQL(query.rstrip().rstrip(";"))
             )
             row = session.execute(measured).fetchone()
     except PostgresError:
@@ -70,10 +70,10 @@ def common(
 ) -> dict[Name, View]:
     """Return the source's views that the target has with the same columns (and the same query)."""
     found = {}
-    for key, ours in source.items():
-        theirs = target.get(key)
-        if theirs is None or ours.table.columns != theirs.table.columns:
+    for key, wanted in source.items():
+        present = target.get(key)
+        if present is None or wanted.table.columns != present.table.columns:
             continue
-        if not same_query or alike(ours.query, theirs.query):
-            found[key] = ours
+        if not same_query or alike(wanted.query, present.query):
+            found[key] = wanted
     return found

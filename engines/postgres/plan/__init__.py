@@ -9,20 +9,25 @@ from engines.postgres.plan import (
     inspection,
     not_copied,
     oid_references,
+    trigger_switch,
     unsupported,
 )
 from engines.postgres.plan.adjustments import Adjustments
-from engines.postgres.plan.clone_plan import CloneOptions, Plan, State, default_jobs
+from engines.postgres.plan.clone_plan import CloneOptions, Plan, State, TablePlan, default_jobs
 from engines.postgres.plan.inspection import Inspection
 from engines.postgres.plan.oid_references import OidReferences
+from engines.postgres.plan.trigger_switch import TRIGGERS_ON, TriggerSwitch
 
 __all__ = [
+    "TRIGGERS_ON",
     "Adjustments",
     "CloneOptions",
     "Inspection",
     "OidReferences",
     "Plan",
     "State",
+    "TablePlan",
+    "TriggerSwitch",
     "adjustments",
     "clone_plan",
     "default_jobs",
@@ -30,5 +35,6 @@ __all__ = [
     "inspection",
     "not_copied",
     "oid_references",
+    "trigger_switch",
     "unsupported",
 ]

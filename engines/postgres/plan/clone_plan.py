@@ -9,7 +9,9 @@ from typing import Literal
 
 from engines.postgres.catalog import (
     REVISION_TABLE,
+    WHOLE,
     Checkpoint,
+    Chunk,
     Database,
     ForeignKey,
     Name,
@@ -19,18 +21,19 @@ from engines.postgres.catalog import (
 )
 from engines.postgres.plan import guards
 from engines.postgres.plan.not_copied import NotCopied
+from engines.postgres.plan.trigger_switch import TRIGGERS_ON, TriggerSwitch
 from engines.postgres.session import SchemaDiffersError
 
 Situation = Literal["blank", "unfinished", "complete", "upgraded"]
-# "ours": not equal, and every row was written by a copy that was interrupted.
-State = Literal["empty", "equal", "ours", "differs", "absent"]
-Action = Literal["copy", "again", "replace", "keep"]
+# "partial": not equal, and every row was written by a copy that was interrupted.
+State = Literal["empty", "equal", "partial", "differs", "absent"]
+Action = Literal["copy", "recopy", "replace", "keep"]
 
 _FEWEST, _MOST = 2, 8  # jobs, when nobody says how many
 
 _VERBS: Mapping[Action, str] = {
     "copy": "copy",
-    "again": "delete what an interrupted copy left, then copy",
+    "recopy": "delete what an interrupted copy left, then copy",
     "replace": "delete the target's rows, then copy",
 }
 # What is there before the rows.
@@ -53,17 +56,18 @@ class CloneOptions:
     lock_wait: float = 15
 
     def agreed(self, database: str) -> bool:
-        """Say whether rows of ``database`` may be lost."""
+        """Return whether rows of ``database`` may be lost."""
         return self.on_target_rows == "replace" and self.consent == database
 
 
 @dataclass(frozen=True)
 class TablePlan:
-    """What happens to the rows of one table, in so many ``parts``."""
+    """What happens to the rows of one table: in which chunks they travel, and what its triggers need."""
 
     table: Table
     action: Action
-    parts: int = 1
+    chunks: tuple[Chunk, ...] = WHOLE
+    triggers: TriggerSwitch = TRIGGERS_ON
 
 
 @dataclass(frozen=True)
@@ -107,7 +111,7 @@ class Plan:
         for one in self.moving:
             # A table that was never analysed has no estimate.
             rows = f"{one.table.rows} rows, " if one.table.rows else ""
-            parts = f", in {one.parts} parts" if one.parts > 1 else ""
+            parts = f", in {len(one.chunks)} parts" if len(one.chunks) > 1 else ""
             found.append(f"{_VERBS[one.action]} {one.table}: about {rows}{one.table.bytes} bytes{parts}")
         if self.large_objects:
             found.append(f"copy {self.large_objects} large objects")
@@ -156,34 +160,34 @@ def compare_objects(source: Database, target: Database) -> schema_objects.Schema
     )
 
 
-def decide(
+def make_plan(
     source: Database,
     target: Database,
     where: Situation,
     states: Mapping[Name, State],
     options: CloneOptions,
     *,
-    notes: Checkpoint = Checkpoint(),  # noqa: B008 - frozen and empty
+    checkpoint: Checkpoint = Checkpoint(),  # noqa: B008 - frozen and empty
     rows_of: Callable[[Name], tuple[Name, ...]] = lambda name: (name,),
 ) -> Plan:
     """Return the plan. ``states`` compares each table's rows (not needed where the target is blank).
 
-    ``notes`` are those of an interrupted copy, ``rows_of`` gives the partitions of a table. A source that
+    ``checkpoint`` is that of an interrupted copy, ``rows_of`` gives the partitions of a table. A source that
     holds nothing gives an empty plan.
 
     Raises ``RefusedError`` about rows on the target that are not the source's, unless consent was given.
     """
     if schema_objects.is_blank(source.objects):
-        return Plan(where, forget=notes.exists)
+        return Plan(where, forget=checkpoint.exists)
     if where == "blank":
-        moved = tuple(TablePlan(table, "copy") for table in source.tables)
+        planned = tuple(TablePlan(table, "copy") for table in source.tables)
         return Plan(
             where,
-            tables=moved,
+            tables=planned,
             finish_schema=True,
             missing=_missing(source, target),
             sequences=source.sequences,
-            forget=notes.exists,
+            forget=checkpoint.exists,
         )
     foreign = [table for table in source.tables if states[table.key] in {"differs", "absent"}]
     if where == "upgraded":
@@ -195,14 +199,14 @@ def decide(
         for one in source.sequences
         if one.key in standing
         and standing[one.key].is_ahead_of(one)
-        and notes.sequences.get(one.key) != standing[one.key].last_value
+        and checkpoint.sequences.get(one.key) != standing[one.key].last_value
     ]
     guards.rows(foreign, ahead, target.server.database, agreed=options.agreed(target.server.database))
     actions: dict[State, Action] = {
-        "empty": "copy", "equal": "keep", "ours": "again", "differs": "replace", "absent": "copy",
+        "empty": "copy", "equal": "keep", "partial": "recopy", "differs": "replace", "absent": "copy",
     }  # fmt: skip
-    moved = tuple(TablePlan(table, actions[states[table.key]]) for table in source.tables)
-    moving = {one.table.key for one in moved if one.action != "keep"}
+    planned = tuple(TablePlan(table, actions[states[table.key]]) for table in source.tables)
+    moving = {one.table.key for one in planned if one.action != "keep"}
     dropped = tuple(
         key
         for key in target.foreign_keys
@@ -214,11 +218,11 @@ def decide(
     return Plan(
         where,
         drop_keys=dropped,
-        tables=moved,
+        tables=planned,
         finish_schema=where == "unfinished" or bool(dropped),
         missing=missing,
         sequences=tuple(one for one in source.sequences if standing.get(one.key) != one),
-        forget=notes.exists,
+        forget=checkpoint.exists,
     )
 
 

@@ -15,27 +15,27 @@ def servers(source: Database, target: Database, roles: Mapping[str, str]) -> Non
 
     ``roles`` are those that policies of the source name, each with such a policy.
     """
-    ours, theirs = source.server, target.server
-    if (ours.started, ours.database) == (theirs.started, theirs.database):
-        raise ConfigurationError("source and target are the same database", subject=ours.database)
-    if theirs.major < ours.major:
+    source_server, target_server = source.server, target.server
+    if (source_server.started, source_server.database) == (target_server.started, target_server.database):
+        raise ConfigurationError("source and target are the same database", subject=source_server.database)
+    if target_server.major < source_server.major:
         raise ConfigurationError(
-            f"PostgreSQL {theirs.major} is older than the source's {ours.major}",
-            subject=theirs.database,
+            f"PostgreSQL {target_server.major} is older than the source's {source_server.major}",
+            subject=target_server.database,
             remedy="Use a target of the same or a later version.",
         )
-    if ours.encoding != theirs.encoding:
+    if source_server.encoding != target_server.encoding:
         raise ConfigurationError(
-            f"its encoding is {theirs.encoding}, the source's is {ours.encoding}",
-            subject=theirs.database,
-            remedy=f"Create the target with ENCODING '{ours.encoding}' TEMPLATE template0.",
+            f"its encoding is {target_server.encoding}, the source's is {source_server.encoding}",
+            subject=target_server.database,
+            remedy=f"Create the target with ENCODING '{source_server.encoding}' TEMPLATE template0.",
         )
     unknown = sorted(set(roles) - target.roles)
     if unknown:
         raise ConfigurationError(
             f"it has no role {', '.join(unknown)}, which row-level security names"
             f" (policy {roles[unknown[0]]})",
-            subject=theirs.database,
+            subject=target_server.database,
             remedy="Create the role on the target.",
         )
 

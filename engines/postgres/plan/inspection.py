@@ -37,7 +37,7 @@ class Inspection:
     scope: Scope
     source: Database
     target: Database
-    limits: Unsupported
+    unsupported: Unsupported
     adjustments: Adjustments
     standing: tuple[Sequence, ...] = ()
     outside: tuple[ForeignKey, ...] = ()
@@ -46,29 +46,29 @@ class Inspection:
 
 
 def read(source: Session, target: Session, scope: Scope, *, by_anyone: bool = False) -> Inspection:
-    """Inspection both databases, each inside a snapshot.
+    """Inspect both databases, each inside a snapshot.
 
-    ``by_anyone`` sets aside what an ordinary role could not have carried, though the target's user of now
+    ``by_anyone`` sets aside what an ordinary role could not have copied, though the target's user of now
     could: a comparison by an administrator does not miss it.
     """
     with translated(target.info.dbname):
-        there = database.read(target, scope)
+        on_target = database.read(target, scope)
         offered = capabilities.read(target)
         if by_anyone:
             offered = replace(offered, is_superuser=False, bypasses_row_security=False)
     with translated(source.info.dbname):
-        here = database.read(source, scope)
-        found = unsupported.find(source, offered, there.extensions, scope)
+        on_source = database.read(source, scope)
+        found = unsupported.find(source, offered, on_target.extensions, scope)
         adjusted = adjustments.read(source, scope, keep_forced=offered.bypasses_row_security)
-        outside = not_copied.outside_keys(here, scope)
-        aside = _aside(source, scope, found, adjusted, outside) - set(there.objects)
-        standing, wanted = here.sequences, sequences.expected(source, here.sequences)
+        outside = not_copied.outside_keys(on_source, scope)
+        aside = _aside(source, scope, found, adjusted, outside) - set(on_target.objects)
+        standing, wanted = on_source.sequences, sequences.expected(source, on_source.sequences)
         aside_by_name = (
             *not_copied.left_out(found),
             *not_copied.other_versions(source, offered),
             *not_copied.dangling(outside),
-            *not_copied.changed_owners(not_copied.owners(source), there.server.user),
-            *not_copied.forced(adjusted, there.server.user),
+            *not_copied.changed_owners(not_copied.owners(source), on_target.server.user),
+            *not_copied.forced(adjusted, on_target.server.user),
             *not_copied.raised(standing, wanted),
             *not_copied.compressions(source, offered),
             *not_copied.other_locale(source, offered),
@@ -76,14 +76,14 @@ def read(source: Session, target: Session, scope: Scope, *, by_anyone: bool = Fa
             *not_copied.objects_of_no_schema(large_objects.count(source), scope),
         )
         roles = not_copied.policy_roles(source)
-    objects = schema_objects.without(here.objects, aside)
-    here = replace(here, objects=objects, sequences=wanted)
+    objects = schema_objects.without(on_source.objects, aside)
+    on_source = replace(on_source, objects=objects, sequences=wanted)
     return Inspection(
-        scope, here, there, found, adjusted, standing, outside, not_copied.once(aside_by_name), roles
+        scope, on_source, on_target, found, adjusted, standing, outside, not_copied.once(aside_by_name), roles
     )
 
 
-def again(source: Session, scope: Scope) -> tuple[Sequence, ...]:
+def current_sequences(source: Session, scope: Scope) -> tuple[Sequence, ...]:
     """Return where sequences have to stand now: read after the rows, they are past all values in them."""
     return sequences.expected(source, relations.sequences(source, scope))
 

@@ -5,8 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 
-from engines.postgres.catalog import OWN, Capabilities, Database, ForeignKey, ObjectKey, Scope, Sequence
-from engines.postgres.catalog import capabilities as offers_module
+from engines.postgres.catalog import (
+    OWN,
+    Capabilities,
+    Database,
+    ForeignKey,
+    ObjectKey,
+    Scope,
+    Sequence,
+    capabilities,
+)
 from engines.postgres.catalog import raised as raised_sequences
 from engines.postgres.plan.adjustments import Adjustments
 from engines.postgres.plan.unsupported import Unsupported
@@ -225,11 +233,11 @@ def other_versions(session: Session, offered: Capabilities) -> tuple[NotCopied, 
 
 def other_locale(session: Session, offered: Capabilities) -> tuple[NotCopied, ...]:
     """Return the locale of the source's database if the target's is another one."""
-    here = offers_module.locale(session)
-    if here == offered.locale:
+    on_source = capabilities.locale(session)
+    if on_source == offered.locale:
         return ()
     reason = f"the target's is {offered.locale}: texts may sort otherwise"
-    return (NotCopied("locale of the database", here, reason),)
+    return (NotCopied("locale of the database", on_source, reason),)
 
 
 def compressions(session: Session, offered: Capabilities) -> tuple[NotCopied, ...]:

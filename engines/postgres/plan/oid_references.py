@@ -99,7 +99,7 @@ class _Value:
         return ".".join((*self.table, self.column))
 
 
-def look(source: Session, target: Session, found: Inspection) -> OidReferences:
+def read(source: Session, target: Session, found: Inspection) -> OidReferences:
     """Return what the rows of the tables in scope name.
 
     Raises ``ConfigurationError`` about values that will mean nothing on the target.
@@ -112,7 +112,7 @@ def look(source: Session, target: Session, found: Inspection) -> OidReferences:
     gone = [one for one in values if one.text.isdigit()]
     named = [one for one in values if not one.text.isdigit() and one.number]
     with search_path.along(source, path), search_path.along(target, path):
-        lines = sorted(_unnamed(source, target, named, found.limits.numbers))
+        lines = sorted(_unnamed(source, target, named, found.unsupported.numbers))
     if lines:
         raise _refusal(lines, found.target.server.database)
     indexes = {row[0]: row[1] for row in source.execute(_INDEXES)}

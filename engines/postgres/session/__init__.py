@@ -19,7 +19,7 @@ from engines.postgres.session.errors import (
     translated,
 )
 from engines.postgres.session.resolve_target import resolve_target
-from engines.postgres.session.threads import both, each
+from engines.postgres.session.threads import map_parallel, run_both
 
 __all__ = [
     "AbsentError",
@@ -33,17 +33,17 @@ __all__ = [
     "UnreachableError",
     "advisory_lock",
     "asyncpg_params",
-    "both",
     "client_tools",
     "connecting",
     "connection",
-    "each",
     "environment",
     "exclusive",
+    "map_parallel",
     "parse",
     "primary",
     "refusal",
     "resolve_target",
+    "run_both",
     "search_path",
     "session",
     "translated",

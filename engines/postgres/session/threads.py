@@ -13,7 +13,7 @@ Sessions = TypeVar("Sessions")
 Result = TypeVar("Result")
 
 
-def each(
+def map_parallel(
     items: Iterable[Item],
     work: Callable[[Sessions, Item], Result],
     *,
@@ -53,7 +53,7 @@ def each(
     return results
 
 
-def both(left: Callable[[], Result], right: Callable[[], Result]) -> tuple[Result, Result]:
+def run_both(first: Callable[[], Result], second: Callable[[], Result]) -> tuple[Result, Result]:
     """Call both at the same time and return their results; the first failure is raised."""
     results: dict[int, Result] = {}
     failures: list[BaseException] = []
@@ -64,9 +64,9 @@ def both(left: Callable[[], Result], right: Callable[[], Result]) -> tuple[Resul
         except BaseException as error:  # noqa: BLE001 - raised again in the caller's thread
             failures.append(error)
 
-    other = threading.Thread(target=run, args=(1, right), daemon=True)
+    other = threading.Thread(target=run, args=(1, second), daemon=True)
     other.start()
-    run(0, left)
+    run(0, first)
     other.join()
     if failures:
         raise failures[0]

@@ -9,9 +9,8 @@ import pytest
 
 from engines.errors import ConfigurationError, RefusedError
 from engines.events import emit
+from engines.postgres import clone_database, compare_databases
 from engines.postgres.catalog import chunks
-from engines.postgres.clone import clone
-from engines.postgres.compare import compare
 from engines.postgres.plan.clone_plan import CloneOptions
 from engines.postgres.session import connection
 from engines.postgres.session.advisory_lock import exclusive
@@ -19,7 +18,7 @@ from engines.postgres.session.errors import BusyError, PostgresError, SchemaDiff
 
 
 def run(ends, *, check=False, **options):
-    return clone(ends.source, ends.target, CloneOptions(**options), check=check, emit=emit)
+    return clone_database(ends.source, ends.target, CloneOptions(**options), check=check, emit=emit)
 
 
 def on(url, *statements):
@@ -31,7 +30,7 @@ def on(url, *statements):
 
 def test_hostile_database_arrives_whole_as_an_ordinary_role(ends):
     result = run(ends)
-    found = compare(ends.source, ends.target)
+    found = compare_databases(ends.source, ends.target)
     assert found.differences() == []
     assert on(ends.target_url, "SELECT rolsuper FROM pg_roles WHERE rolname = current_user") == [(False,)]
     rows = {entry["name"]: entry["rows"] for entry in result.tables}
@@ -62,7 +61,7 @@ def test_second_run_changes_nothing(ends):
 def test_check_plans_what_the_run_does_and_changes_nothing(ends):
     planned = run(ends, check=True)
     assert planned.plan.changes
-    assert planned.moved == ()
+    assert planned.copied == ()
     assert on(
         ends.target_url, "SELECT count(*) FROM pg_class WHERE relnamespace = 'public'::regnamespace"
     ) == [(0,)]
@@ -110,7 +109,7 @@ def test_replace_repairs_a_finished_copy_and_fires_no_trigger(ends):
         "copy",
         "keep",
     )
-    assert compare(ends.source, ends.target).differences() == []
+    assert compare_databases(ends.source, ends.target).differences() == []
     assert on(ends.target_url, "SELECT id, seen FROM logged") == [(1, 1)]
     assert not run(ends).plan.changes
 
@@ -194,10 +193,10 @@ def test_upgraded_target_is_left_alone_while_rows_are_equal(ends):
         "CREATE TABLE added_table (id integer)",
     )
     assert not run(ends).plan.changes
-    found = compare(ends.source, ends.target)
+    found = compare_databases(ends.source, ends.target)
     assert found.differences() == []
     assert "column public.tree.added" in [str(key) for key in found.by_upgrade.extra]
-    assert compare(ends.source, ends.target, expect_upgraded=False).differences()
+    assert compare_databases(ends.source, ends.target, expect_upgraded=False).differences()
     on(ends.source_url, "INSERT INTO empty (note) VALUES ('written after the copy')")
     with pytest.raises(RefusedError, match=r"upgraded to revision two .* table public\.empty"):
         run(ends)
@@ -214,7 +213,7 @@ def test_copy_is_one_moment_of_a_source_that_is_written_to(ends):
                 'INSERT INTO "Mixed Case"."Order" VALUES (99)',
             )
 
-    clone(ends.source, ends.target, CloneOptions(jobs=1), check=False, emit=disturb)
+    clone_database(ends.source, ends.target, CloneOptions(jobs=1), check=False, emit=disturb)
     assert on(ends.target_url, "SELECT count(*) FROM tree") == [(3,)]
     assert on(ends.target_url, 'SELECT count(*) FROM "Mixed Case"."Order"') == [(53,)]
 
@@ -236,7 +235,7 @@ def test_what_is_not_carried_is_named(ends):
 @pytest.fixture
 def several(databases, monkeypatch):
     """Return two ends, the source with tables in several parts that refer to each other."""
-    monkeypatch.setattr(chunks, "PART", 100_000)
+    monkeypatch.setattr(chunks, "COPY_BYTES", 100_000)
     ends = databases(hostile=False)
     on(
         ends.source_url,
@@ -256,16 +255,16 @@ def test_large_tables_travel_in_parts(several):
     result = run(several)
     parts = {entry["name"]: entry["parts"] for entry in result.tables}
     assert parts["whole"] > parts["part"] > 1
-    assert {one.table.name: one.rows for one in result.moved} == {"part": 5000, "whole": 20000}
+    assert {one.table.name: one.rows for one in result.copied} == {"part": 5000, "whole": 20000}
     assert f"in {parts['whole']} parts" in "".join(result.plan.lines())
-    assert compare(several.source, several.target).differences() == []
+    assert compare_databases(several.source, several.target).differences() == []
     analyzed = "SELECT count(*) FROM pg_stats WHERE tablename = 'whole'"
     assert on(several.target_url, analyzed) == [(3,)]
 
 
 def test_foreign_keys_are_there_before_the_rows_that_refer(several):
     seen = []
-    clone(
+    clone_database(
         several.source,
         several.target,
         CloneOptions(),
@@ -283,7 +282,7 @@ def test_without_the_right_to_switch_triggers_off_keys_are_checked_afterwards(se
         session.execute(f"ALTER DATABASE {several.target_name} OWNER TO plain")
     several.target = connection.parse(postgres_server.url(several.target_name, "plain", "test"))
     seen = []
-    clone(
+    clone_database(
         several.source,
         several.target,
         CloneOptions(),
@@ -292,10 +291,10 @@ def test_without_the_right_to_switch_triggers_off_keys_are_checked_afterwards(se
     )
     key = next(index for index, what in enumerate(seen) if what.startswith("FK CONSTRAINT public whole"))
     assert seen.index("table.copied public.whole") < key
-    assert compare(several.source, several.target).differences() == []
+    assert compare_databases(several.source, several.target).differences() == []
     on(several.source_url, "DELETE FROM whole", "DELETE FROM part")
     run(several, on_target_rows="replace", consent=several.target_name)
-    assert compare(several.source, several.target).differences() == []
+    assert compare_databases(several.source, several.target).differences() == []
 
 
 def test_writers_at_full_speed_do_not_get_into_the_copy(several):
@@ -344,4 +343,4 @@ def test_values_of_many_megabytes_arrive(databases):
         " FROM generate_series(1, 3) i",
     )
     run(ends)
-    assert compare(ends.source, ends.target).differences() == []
+    assert compare_databases(ends.source, ends.target).differences() == []

@@ -9,9 +9,8 @@ import pytest
 
 from engines.errors import ConfigurationError
 from engines.events import emit
+from engines.postgres import clone_database, compare_databases, require_equal
 from engines.postgres.checksum import parallel_scan
-from engines.postgres.clone import clone
-from engines.postgres.compare import compare, require_equal
 from engines.postgres.diff.report import evidence, report
 from engines.postgres.plan.clone_plan import CloneOptions
 from engines.postgres.session import connection
@@ -81,12 +80,12 @@ def ends_of(postgres_server, names):
 
 def test_equal_databases_are_equal(postgres_server, copied):
     for jobs in (1, 3):
-        assert compare(*ends_of(postgres_server, copied), jobs=jobs).differences() == []
+        assert compare_databases(*ends_of(postgres_server, copied), jobs=jobs).differences() == []
 
 
 def test_a_clone_is_equal_in_both_directions(ends):
-    clone(ends.source, ends.target, CloneOptions(), check=False, emit=emit)
-    assert compare(ends.target, ends.source).differences() == []
+    clone_database(ends.source, ends.target, CloneOptions(), check=False, emit=emit)
+    assert compare_databases(ends.target, ends.source).differences() == []
 
 
 @pytest.mark.parametrize("name", INJECTED)
@@ -97,7 +96,7 @@ def test_an_injected_difference_is_found_and_nothing_else(postgres_server, copie
         session.execute(f"CREATE DATABASE injected TEMPLATE {copied[1]}")
     with psycopg.connect(postgres_server.url("injected"), autocommit=True) as session:
         session.execute(statement)
-    result = compare(*ends_of(postgres_server, (copied[0], "injected")))
+    result = compare_databases(*ends_of(postgres_server, (copied[0], "injected")))
     assert not result.equal
     assert any(line.startswith(found) for line in result.differences()), result.differences()
     rows = [one.table for one in result.tables if not one.equal]
@@ -119,11 +118,11 @@ def test_the_number_that_a_server_keeps_of_a_column_is_no_difference(postgres_se
             "WHERE attrelid = 'kinds'::regclass AND attname = 'n' AND attnum > 0",
             [kept],
         )
-    assert compare(*ends_of(postgres_server, (copied[0], "numbered"))).differences() == told
+    assert compare_databases(*ends_of(postgres_server, (copied[0], "numbered"))).differences() == told
 
 
 def test_evidence_is_small_plain_and_without_secrets(ends):
-    found = compare(ends.source, ends.target)
+    found = compare_databases(ends.source, ends.target)
     with pytest.raises(NotEqualError) as refused:
         require_equal(found, ends.target)
     assert "table public.tree: it, or a column of it, is not on the target" in refused.value.details
@@ -139,13 +138,13 @@ def test_evidence_is_small_plain_and_without_secrets(ends):
 
 
 def test_a_view_that_the_source_should_refresh_is_no_difference(ends):
-    clone(ends.source, ends.target, CloneOptions(), check=False, emit=emit)
+    clone_database(ends.source, ends.target, CloneOptions(), check=False, emit=emit)
     for url in (ends.source_url, ends.target_url):
         with psycopg.connect(url, autocommit=True) as session:
             session.execute("""DELETE FROM "Mixed Case"."Order" WHERE "select" = 9""")
     with psycopg.connect(ends.target_url, autocommit=True) as session:
         session.execute("REFRESH MATERIALIZED VIEW totals")
-    found = compare(ends.source, ends.target)
+    found = compare_databases(ends.source, ends.target)
     assert found.differences() == []
     (view,) = found.views
     assert (view.source != view.target, view.refreshed, view.equal) == (True, True, True)
@@ -154,10 +153,10 @@ def test_a_view_that_the_source_should_refresh_is_no_difference(ends):
 
 
 def test_what_is_not_compared_is_named(ends):
-    clone(ends.source, ends.target, CloneOptions(), check=False, emit=emit)
+    clone_database(ends.source, ends.target, CloneOptions(), check=False, emit=emit)
     with psycopg.connect(ends.source_url, autocommit=True) as session:
         session.execute("REFRESH MATERIALIZED VIEW not_filled")
-    found = compare(ends.source, ends.target, exclude_tables=["tree"])
+    found = compare_databases(ends.source, ends.target, exclude_tables=["tree"])
     named = {(one.kind, one.name) for one in found.not_compared}
     assert {("relation", "public.tree"), ("rows of materialized view", "public.not_filled")} <= named
     # That it is filled on one side is a difference of its own.
@@ -175,11 +174,11 @@ def test_a_table_is_held_while_it_is_read_in_parts(ends, monkeypatch):
             with pytest.raises(psycopg.errors.LockNotAvailable):
                 session.execute('VACUUM FULL "Mixed Case"."Order"')
             waited.append(True)
-        return of_shapes(*arguments, **options)
+        return of_tables(*arguments, **options)
 
-    of_shapes = parallel_scan.of_shapes
-    monkeypatch.setattr(parallel_scan, "of_shapes", rewrite)
-    compare(ends.source, ends.source)
+    of_tables = parallel_scan.of_tables
+    monkeypatch.setattr(parallel_scan, "of_tables", rewrite)
+    compare_databases(ends.source, ends.source)
     assert waited
 
 
@@ -187,4 +186,4 @@ def test_two_encodings_cannot_be_compared_by_bytes(postgres_server, ends):
     with psycopg.connect(postgres_server.url(), autocommit=True) as session:
         session.execute("CREATE DATABASE of_latin ENCODING 'LATIN1' TEMPLATE template0")
     with pytest.raises(ConfigurationError, match="LATIN1"):
-        compare(ends.source, connection.parse(postgres_server.url("of_latin")))
+        compare_databases(ends.source, connection.parse(postgres_server.url("of_latin")))

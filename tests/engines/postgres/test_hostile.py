@@ -10,8 +10,7 @@ import pytest
 
 from engines.errors import ConfigurationError
 from engines.events import emit
-from engines.postgres.clone import clone
-from engines.postgres.compare import compare
+from engines.postgres import clone_database, compare_databases
 from engines.postgres.plan.clone_plan import CloneOptions
 from engines.postgres.session import connection
 from tests.engines.postgres.identities import unaccounted
@@ -38,7 +37,7 @@ OPTIONAL = {
 
 
 def run(ends, **options):
-    return clone(ends.source, ends.target, CloneOptions(**options), check=False, emit=emit)
+    return clone_database(ends.source, ends.target, CloneOptions(**options), check=False, emit=emit)
 
 
 def named(result):
@@ -102,7 +101,7 @@ def test_everything_arrives_or_is_named(everything):
     assert on(everything.target_url, "SELECT rolsuper FROM pg_roles WHERE rolname = current_user") == [
         (False,)
     ]
-    assert compare(everything.source, everything.target).differences() == []
+    assert compare_databases(everything.source, everything.target).differences() == []
     assert rows_of(everything.source_url) == rows_of(everything.admin_url)
     names = named(result)
     left = unaccounted(everything.source_url, everything.admin_url, names)
@@ -123,7 +122,7 @@ def test_a_copy_can_be_copied_by_its_ordinary_owner(databases, everything_templa
     names = named(run(onward))
     # Numbers that named nothing on the first source either.
     assert {kind for kind, _ in names} == {"reference"}
-    assert compare(onward.source, onward.target).differences() == []
+    assert compare_databases(onward.source, onward.target).differences() == []
     url = postgres_server.url
     assert unaccounted(url(first.target_name), url(second.target_name), names) == set()
 
@@ -137,7 +136,7 @@ def test_a_superuser_leaves_nothing_behind_that_a_role_could_not_create(
     assert kinds.isdisjoint(
         {"function", "view", "operator class", "type", "cast", "forced row security", "owner"}
     )
-    assert compare(ends.source, ends.target).differences() == []
+    assert compare_databases(ends.source, ends.target).differences() == []
     assert on(postgres_server.url(ends.target_name), "SELECT one FROM beyond.uses_view") == [(1,)]
 
 
@@ -145,7 +144,7 @@ def test_what_this_server_is_built_with_arrives(databases, everything_template):
     ends = databases(template=everything_template)
     add_options(ends)
     run(ends)
-    assert compare(ends.source, ends.target).differences() == []
+    assert compare_databases(ends.source, ends.target).differences() == []
 
 
 def test_what_the_later_server_is_built_without_is_refused_or_named(
@@ -173,7 +172,7 @@ def test_what_the_later_server_is_built_without_is_refused_or_named(
     result = run(ends, exclude_tables=without)
     names = named(result)
     assert {("collation", "beyond.german"), ("view", "beyond.sorted_view"), ("compression", "lz4")} <= names
-    found = compare(ends.source, ends.target, exclude_tables=without)
+    found = compare_databases(ends.source, ends.target, exclude_tables=without)
     assert found.differences() == []
 
 

@@ -7,9 +7,7 @@ import pytest
 
 from engines.errors import RefusedError
 from engines.events import emit
-from engines.postgres import large_objects
-from engines.postgres.clone import clone
-from engines.postgres.compare import compare
+from engines.postgres import clone_database, compare_databases, large_objects
 from engines.postgres.plan.clone_plan import CloneOptions
 from engines.postgres.session import connection
 from engines.postgres.session.errors import PostgresError
@@ -26,7 +24,7 @@ SIZES = {
 
 
 def run(ends, **options):
-    return clone(ends.source, ends.target, CloneOptions(**options), check=False, emit=emit)
+    return clone_database(ends.source, ends.target, CloneOptions(**options), check=False, emit=emit)
 
 
 def on(url, statement, *parameters):
@@ -60,7 +58,7 @@ def test_they_arrive_byte_for_byte(filled):
     assert on(filled.source_url, query) == on(filled.target_url, query)
     sizes = on(filled.target_url, "SELECT oid::bigint, length(lo_get(oid)) FROM pg_largeobject_metadata")
     assert SIZES.items() <= dict(sizes).items()
-    assert compare(filled.source, filled.target).differences() == []
+    assert compare_databases(filled.source, filled.target).differences() == []
     assert not run(filled).plan.changes
 
 
@@ -70,18 +68,18 @@ def test_a_copy_that_was_cut_is_finished_and_what_is_equal_is_kept(filled):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        clone(filled.source, filled.target, CloneOptions(), check=False, emit=cut)
+        clone_database(filled.source, filled.target, CloneOptions(), check=False, emit=cut)
     ((there,),) = on(filled.target_url, "SELECT count(*) FROM pg_largeobject_metadata")
     assert there == 64
     assert run(filled).plan.large_objects == 107 - 64
-    assert compare(filled.source, filled.target).differences() == []
+    assert compare_databases(filled.source, filled.target).differences() == []
 
 
 def test_what_is_not_the_sources_is_found_refused_and_replaced_by_consent(filled):
     run(filled)
     on(filled.target_url, "SELECT lo_put(16, 2097152, 'x'), lo_put(4294967295, 5, 'x'), lo_create(5)")
     on(filled.target_url, "COMMENT ON LARGE OBJECT 12 IS 'a comment too'")
-    assert compare(filled.source, filled.target).differences() == [
+    assert compare_databases(filled.source, filled.target).differences() == [
         "large object 5: only on the target",
         "large object 12: other contents",
         "large object 16: other contents",
@@ -91,13 +89,15 @@ def test_what_is_not_the_sources_is_found_refused_and_replaced_by_consent(filled
         run(filled)
     assert [one.rpartition(" ")[2] for one in refused.value.details] == ["5", "12", "16", "4294967295"]
     run(filled, on_target_rows="replace", consent=filled.target_name)
-    assert compare(filled.source, filled.target).differences() == []
+    assert compare_databases(filled.source, filled.target).differences() == []
 
 
 def test_one_that_is_missing_is_found_and_copied(filled):
     run(filled)
     on(filled.target_url, "SELECT lo_unlink(150)")
-    assert compare(filled.source, filled.target).differences() == ["large object 150: not on the target"]
+    assert compare_databases(filled.source, filled.target).differences() == [
+        "large object 150: not on the target"
+    ]
     assert run(filled).plan.large_objects == 1
 
 
@@ -121,4 +121,4 @@ def test_one_that_may_not_be_read_is_named_before_anything_is_copied(filled):
 def test_only_some_schemas_leave_them_behind_by_name(filled):
     left = {(one.kind, one.name) for one in run(filled, schemas=("public",)).plan.not_copied}
     assert ("large objects", "107") in left
-    assert compare(filled.source, filled.target, schemas=("public",)).differences() == []
+    assert compare_databases(filled.source, filled.target, schemas=("public",)).differences() == []

@@ -13,8 +13,7 @@ import pytest
 from psycopg import sql
 
 from engines.events import emit
-from engines.postgres.clone import clone
-from engines.postgres.compare import compare
+from engines.postgres import clone_database, compare_databases
 from engines.postgres.plan.clone_plan import CloneOptions
 from engines.postgres.session import connection
 
@@ -115,8 +114,8 @@ def test_random_tables_arrive(ends, into, request):
         later = request.getfixturevalue("later_server")
         later.create_database(ends.target_name, owner="master")
         ends.target = connection.parse(later.url(ends.target_name, "master", "s3cr%3At%2F%40"))
-    result = clone(ends.source, ends.target, CloneOptions(), check=False, emit=emit)
+    result = clone_database(ends.source, ends.target, CloneOptions(), check=False, emit=emit)
     assert len(result.tables) == TABLES
     assert sum(one["rows"] for one in result.tables) > 100
-    assert compare(ends.source, ends.target).differences() == [], f"BMII_SEED={SEED}"
-    assert not clone(ends.source, ends.target, CloneOptions(), check=False, emit=emit).plan.changes
+    assert compare_databases(ends.source, ends.target).differences() == [], f"BMII_SEED={SEED}"
+    assert not clone_database(ends.source, ends.target, CloneOptions(), check=False, emit=emit).plan.changes

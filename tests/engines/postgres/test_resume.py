@@ -13,9 +13,8 @@ import pytest
 
 from engines.errors import ConfigurationError, RefusedError
 from engines.events import emit
+from engines.postgres import clone_database, compare_databases
 from engines.postgres.catalog import chunks
-from engines.postgres.clone import clone
-from engines.postgres.compare import compare
 from engines.postgres.copy.worker import PURPOSE
 from engines.postgres.plan.clone_plan import CloneOptions
 from engines.postgres.session import connection
@@ -25,13 +24,13 @@ from engines.postgres.session.errors import BusyError, PostgresError
 KILLED = """
 import os, signal, sys
 from engines.postgres.catalog import chunks
-from engines.postgres.clone import clone
+from engines.postgres import clone_database
 from engines.postgres.copy import progress
 from engines.postgres.plan import CloneOptions
 from engines.postgres.session import connection
 
 kind, count = sys.argv[1], int(sys.argv[2])
-chunks.PART, progress.EVERY_BYTES = 100_000, 1
+chunks.COPY_BYTES, progress.EVERY_BYTES = 100_000, 1
 seen = 0
 
 def emit(found, **fields):
@@ -41,7 +40,7 @@ def emit(found, **fields):
         os.kill(os.getpid(), signal.SIGKILL)
 
 ends = [connection.parse(os.environ[name]) for name in ("SOURCE", "TARGET")]
-clone(*ends, CloneOptions(), check=False, emit=emit)
+clone_database(*ends, CloneOptions(), check=False, emit=emit)
 """
 
 
@@ -59,7 +58,7 @@ def on(url, *statements):
 
 
 def run(ends, **options):
-    return clone(ends.source, ends.target, CloneOptions(**options), check=False, emit=emit)
+    return clone_database(ends.source, ends.target, CloneOptions(**options), check=False, emit=emit)
 
 
 def actions(result):
@@ -69,7 +68,7 @@ def actions(result):
 @pytest.fixture
 def large(ends, monkeypatch):
     """Return the two ends, with a table in several parts, and another that refers to it."""
-    monkeypatch.setattr(chunks, "PART", 100_000)
+    monkeypatch.setattr(chunks, "COPY_BYTES", 100_000)
     on(
         ends.source_url,
         "CREATE TABLE large (id int PRIMARY KEY, t text UNIQUE)",
@@ -82,7 +81,7 @@ def large(ends, monkeypatch):
 
 
 def is_finished(ends):
-    assert compare(ends.source, ends.target).differences() == []
+    assert compare_databases(ends.source, ends.target).differences() == []
     there = "SELECT count(*) FROM pg_namespace WHERE nspname LIKE 'bmii%'"
     assert on(ends.target_url, there) == [(0,)]
     return not run(ends).plan.changes
@@ -118,7 +117,7 @@ def test_what_is_there_is_not_copied_again(large):
     assert kill_at(large, "schema.step", 52) == -signal.SIGKILL
     finished = run(large)
     assert finished.plan.situation == "unfinished"
-    assert finished.moved == ()
+    assert finished.copied == ()
     assert "end a copy that was interrupted" in finished.plan.lines()
     never = "SELECT count(*) FROM pg_stat_user_tables WHERE last_analyze IS NULL AND relname = 'large'"
     assert on(large.target_url, never) == [(0,)]
@@ -129,7 +128,7 @@ def test_what_we_brought_is_replaced_without_asking(large):
     assert kill_at(large, "table.moving", 5) == -signal.SIGKILL
     on(large.source_url, "UPDATE large SET t = t || ' changed' WHERE id % 2 = 0", "DELETE FROM child")
     finished = run(large)
-    assert "again" in set(actions(finished).values())
+    assert "recopy" in set(actions(finished).values())
     assert "replace" not in set(actions(finished).values())
     assert is_finished(large)
 
@@ -142,7 +141,7 @@ def half_a_table(ends):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        clone(ends.source, ends.target, CloneOptions(), check=False, emit=cut)
+        clone_database(ends.source, ends.target, CloneOptions(), check=False, emit=cut)
     on(ends.target_url, "DELETE FROM bmii_migrate_copy.parts p WHERE ctid = (SELECT max(ctid) FROM "
        "bmii_migrate_copy.parts WHERE name = 'large')")  # fmt: skip
     on(ends.target_url, "DELETE FROM large WHERE xmin::text::bigint NOT IN "
@@ -153,7 +152,8 @@ def half_a_table(ends):
 def test_what_others_wrote_into_half_a_table_is_refused(large, theirs):
     half_a_table(large)
     assert (
-        actions(clone(large.source, large.target, CloneOptions(), check=True, emit=emit))["large"] == "again"
+        actions(clone_database(large.source, large.target, CloneOptions(), check=True, emit=emit))["large"]
+        == "recopy"
     )
     on(large.target_url, f"{theirs} WHERE id = 1" if "UPDATE" in theirs else theirs)
     with pytest.raises(RefusedError, match=r"table public\.large"):
@@ -191,7 +191,7 @@ def test_a_cut_connection_is_said_and_finished(large, postgres_server, event):
                 )
 
     with pytest.raises(PostgresError, match="Run the same command again") as caught:
-        clone(large.source, large.target, CloneOptions(), check=False, emit=cut)
+        clone_database(large.source, large.target, CloneOptions(), check=False, emit=cut)
     assert "s3cr" not in str(caught.value)
     run(large)
     assert is_finished(large)

@@ -5,8 +5,7 @@ from __future__ import annotations
 import psycopg
 
 from engines.postgres.catalog import chunks
-from engines.postgres.catalog.chunks import Chunk
-from engines.postgres.catalog.chunks import split as parts_of
+from engines.postgres.catalog.chunks import Chunk, to_copy
 from engines.postgres.catalog.relations import Table
 from engines.postgres.session import connection
 
@@ -14,7 +13,7 @@ BIG = Table("public", "big", (), bytes=200 * 2**20)
 
 
 def test_parts_follow_each_other_and_the_last_is_open():
-    found = parts_of(BIG, {BIG.key: 1000})
+    found = to_copy(BIG, {BIG.key: 1000})
     assert found == (
         Chunk(0, 0, 250, 50 * 2**20),
         Chunk(1, 250, 500, 50 * 2**20),
@@ -27,14 +26,15 @@ def test_parts_follow_each_other_and_the_last_is_open():
 
 
 def test_a_table_has_no_more_parts_than_pages_and_one_at_least():
-    assert len(parts_of(BIG, {BIG.key: 2})) == 2
+    assert len(to_copy(BIG, {BIG.key: 2})) == 2
     for sizes in ({}, {BIG.key: 0}):
-        (whole,) = parts_of(BIG, sizes)
-        assert whole.condition == ""
+        (whole,) = to_copy(BIG, sizes)
+        assert whole.is_whole
+        assert whole.condition == "true"
 
 
 def test_only_tables_larger_than_a_part_are_worth_it(ends, monkeypatch):
-    monkeypatch.setattr(chunks, "PART", 300_000)
+    monkeypatch.setattr(chunks, "COPY_BYTES", 300_000)
     with psycopg.connect(ends.source_url, autocommit=True) as session:
         session.execute("CREATE TABLE big AS SELECT i FROM generate_series(1, 20000) i")
     with connection.session(ends.source, read_only=True) as session:

@@ -7,7 +7,7 @@ import pytest
 from psycopg import sql
 
 from engines.postgres.catalog import relations
-from engines.postgres.checksum import parallel_scan, ranges, table_checksum
+from engines.postgres.checksum import parallel_scan, table_checksum, table_layout
 from engines.postgres.checksum.row_encoding import common, form, row_text
 from engines.postgres.session import connection
 
@@ -87,7 +87,7 @@ def made(postgres_server, later_server):
 def texts(address, name):
     with connection.session(address) as session:
         table = next(one for one in relations.tables(session, relations.Scope()) if one.name == name)
-        forms = ranges.read(session, [table])[table.key].forms
+        forms = table_layout.read(session, [table])[table.key].forms
         text = row_text((column.name, forms[column.name]) for column in table.columns)
         query = sql.SQL("SELECT {} FROM {} AS t ORDER BY ctid").format(text, table.identifier)
         return [row[0] for row in session.execute(query)]
@@ -131,17 +131,18 @@ def test_a_table_in_parts_has_the_sum_of_one_in_a_piece(postgres_server, monkeyp
         session.execute("CREATE TABLE empty (id int)")
     with connection.session(address) as session:
         tables = relations.tables(session, relations.Scope())
-        sizes = ranges.read(session, tables)
+        sizes = table_layout.read(session, tables)
         whole = {
             one.key: table_checksum.fingerprint(session, one, [c.name for c in one.columns]) for one in tables
         }
     t = next(one for one in tables if one.name == "t")
     with connection.session(address) as session, connection.snapshot(session) as snapshot:
         for part_bytes, jobs in ((8192, 3), (100_000, 2), (1 << 30, 1)):
-            monkeypatch.setattr(ranges, "PART_BYTES", part_bytes)
-            assert len(list(ranges.parts(t, (), sizes[t.key]))) == {8192: sizes[t.key].pages, 1 << 30: 1}.get(
-                part_bytes, -(-sizes[t.key].bytes // part_bytes)
-            )
+            monkeypatch.setattr(table_layout, "PART_BYTES", part_bytes)
+            assert len(list(table_layout.parts(t, (), sizes[t.key]))) == {
+                8192: sizes[t.key].pages,
+                1 << 30: 1,
+            }.get(part_bytes, -(-sizes[t.key].bytes // part_bytes))
             assert (
                 parallel_scan.fingerprints(
                     parallel_scan.DatabaseSnapshot(address, snapshot), tables, jobs=jobs

@@ -9,7 +9,8 @@ import sys
 import psycopg
 import pytest
 
-from engines.postgres.copy.copy_stream import CopyStatements, CopyStream
+from engines.postgres.copy.copy_statements import CopyStatements
+from engines.postgres.copy.copy_stream import CopyStream
 from engines.postgres.session import asyncpg_params, connection
 from engines.postgres.session.errors import PostgresError, UnreachableError
 
@@ -128,10 +129,10 @@ MEASURED = """
 import os, pathlib
 from engines.events import emit
 from engines.postgres.session import connection
-from engines.postgres.clone import clone
+from engines.postgres import clone_database
 from engines.postgres.plan import CloneOptions
 ends = [connection.parse(os.environ[name]) for name in ("SOURCE", "TARGET")]
-clone(*ends, CloneOptions(jobs=2), check=False, emit=emit)
+clone_database(*ends, CloneOptions(jobs=2), check=False, emit=emit)
 status = pathlib.Path("/proc/self/status").read_text()
 # Not ru_maxrss: that remembers what the process that started this one held.
 print(next(int(line.split()[1]) // 1024 for line in status.splitlines() if line.startswith("VmHWM")))

@@ -12,7 +12,8 @@ import psycopg
 import pytest
 
 from engines.postgres.copy import copy_protocol
-from engines.postgres.copy.copy_stream import CopyStatements, CopyStream
+from engines.postgres.copy.copy_statements import CopyStatements
+from engines.postgres.copy.copy_stream import CopyStream
 from engines.postgres.session import asyncpg_params, connection
 from engines.postgres.session.errors import UnreachableError
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from engines.postgres.catalog.chunks import Chunk
 from engines.postgres.catalog.relations import Table
 from engines.postgres.copy.progress import EVERY_BYTES, Progress
+from engines.postgres.plan.clone_plan import TablePlan
 
 TABLE = Table("s", "t", (), rows=4, bytes=4 * EVERY_BYTES)
 PARTS = (Chunk(0, 0, 1, 2 * EVERY_BYTES), Chunk(1, 1, None, 2 * EVERY_BYTES))
@@ -13,7 +14,7 @@ PARTS = (Chunk(0, 0, 1, 2 * EVERY_BYTES), Chunk(1, 1, None, 2 * EVERY_BYTES))
 class Stage:
     def __init__(self):
         self.now, self.events = 100.0, []
-        self.progress = Progress({TABLE: PARTS}, self.emit, clock=lambda: self.now)
+        self.progress = Progress([TablePlan(TABLE, "copy", PARTS)], self.emit, clock=lambda: self.now)
 
     def emit(self, kind, **fields):
         self.events.append((kind, fields))

@@ -8,6 +8,7 @@ from engines.postgres.catalog.relations import Column, Table
 from engines.postgres.copy.dump_archive import Entry
 from engines.postgres.copy.scheduler import Scheduler
 from engines.postgres.copy.task_graph import Analyze, CopyRows, GraphInputs, RunScript, build
+from engines.postgres.plan.clone_plan import TablePlan
 
 SMALL = Table("s", "small", (Column("id"),), bytes=10)
 LARGE = Table("s", "large", (Column("id"),), bytes=100)
@@ -29,12 +30,12 @@ ENTRIES = [
 ]
 
 
-def task(**changes):
+def inputs(**changes):
     given = {
-        "parts": {SMALL: (WHOLE,), LARGE: TWO},
+        "tables": [TablePlan(SMALL, "copy", (WHOLE,)), TablePlan(LARGE, "copy", TWO)],
         "entries": ENTRIES,
         "numbers": {1: SMALL.key, 2: LARGE.key},
-        "structure": Dependencies(
+        "dependencies": Dependencies(
             indexes={10: KEY, 11: Index(30, "s.i")}, foreign_keys={12: (LARGE.key, SMALL.key)}
         ),
         "analyze": frozenset({SMALL.key, LARGE.key}),
@@ -49,7 +50,7 @@ def order(steps):
         schedule.finish(one)
         work = one.work
         if isinstance(work, CopyRows):
-            found.append(f"{work.table.name} {work.part.number}")
+            found.append(f"{work.table.name} {work.chunk.number}")
         elif isinstance(work, RunScript):
             found.append(work.what.removesuffix(" owner"))
         elif isinstance(work, Analyze):
@@ -59,7 +60,7 @@ def order(steps):
 
 
 def test_referenced_rows_then_their_key_then_the_foreign_key_then_the_rows_that_refer():
-    steps, rest = build(task())
+    steps, rest = build(inputs())
     found = order(steps)
     assert found[:6] == [
         "small 0",
@@ -75,7 +76,7 @@ def test_referenced_rows_then_their_key_then_the_foreign_key_then_the_rows_that_
 
 
 def test_a_key_is_built_as_an_index_first_and_noted_as_half():
-    works = [one.work for one in build(task())[0] if isinstance(one.work, RunScript)]
+    works = [one.work for one in build(inputs())[0] if isinstance(one.work, RunScript)]
     made, adopted = (one for one in works if "small k" in one.what)
     assert made.script == "CREATE UNIQUE INDEX k ON s.small (id);"
     assert adopted.script == "ALTER TABLE ONLY s.small ADD CONSTRAINT k USING INDEX k;"
@@ -83,12 +84,12 @@ def test_a_key_is_built_as_an_index_first_and_noted_as_half():
 
 
 def test_foreign_keys_come_last_where_triggers_cannot_be_switched_off():
-    found = order(build(task(early_keys=False))[0])
+    found = order(build(inputs(early_keys=False))[0])
     assert found.index("large 1") < found.index("FK CONSTRAINT s large f")
 
 
 def test_foreign_key_of_a_table_with_rows_comes_after_what_it_refers_to():
-    found = order(build(task(parts={SMALL: (WHOLE,)}))[0])
+    found = order(build(inputs(tables=[TablePlan(SMALL, "copy", (WHOLE,))]))[0])
     assert found.index("small 0") < found.index("FK CONSTRAINT s large f")
 
 
@@ -101,7 +102,7 @@ def test_tables_that_refer_to_each_other_or_themselves_have_one_key_checked_afte
         (entry(16, "FK CONSTRAINT s large self", 2, 14), "ADD self"),
     ]
     keys = {12: (LARGE.key, SMALL.key), 15: (SMALL.key, LARGE.key), 16: (LARGE.key, LARGE.key)}
-    found = order(build(task(entries=entries, structure=Dependencies(foreign_keys=keys)))[0])
+    found = order(build(inputs(entries=entries, dependencies=Dependencies(foreign_keys=keys)))[0])
     # The larger table gains more from having its key before its rows.
     assert found.index("FK CONSTRAINT s large f") < found.index("large 0")
     assert found.index("FK CONSTRAINT s small back") > found.index("small 0")
@@ -110,10 +111,12 @@ def test_tables_that_refer_to_each_other_or_themselves_have_one_key_checked_afte
 
 def test_a_key_of_partitions_takes_the_locks_of_all_of_them():
     root = ("s", "root")
-    structure = Dependencies(
+    dependencies = Dependencies(
         leaves={root: (LARGE.key,)}, roots=frozenset({root}), foreign_keys={12: (root, SMALL.key)}
     )
-    steps, _ = build(task(structure=structure, numbers={1: SMALL.key, 2: root}, analyze=frozenset({root})))
+    steps, _ = build(
+        inputs(dependencies=dependencies, numbers={1: SMALL.key, 2: root}, analyze=frozenset({root}))
+    )
     (key,) = [one for one in steps if isinstance(one.work, RunScript) and "FK" in one.work.what]
     assert set(key.locks) == {root, LARGE.key, SMALL.key}
     found = order(steps)
@@ -123,14 +126,14 @@ def test_a_key_of_partitions_takes_the_locks_of_all_of_them():
 
 def test_an_entry_that_needs_what_is_left_for_later_is_left_as_well():
     entries = [(entry(20, "RULE s large r", 2), ""), (entry(21, "INDEX s on_rule", 20), "")]
-    steps, rest = build(task(entries=entries))
+    steps, rest = build(inputs(entries=entries))
     assert [one.number for one, _ in rest] == [20, 21]
     assert not [one for one in steps if isinstance(one.work, RunScript)]
 
 
 def test_an_index_that_changes_its_table_has_it_to_itself():
     script = "CREATE INDEX i ON s.large (id);\nALTER TABLE s.large CLUSTER ON i;"
-    steps, _ = build(task(entries=[(ENTRIES[1][0], script)]))
+    steps, _ = build(inputs(entries=[(ENTRIES[1][0], script)]))
     (index,) = [one for one in steps if isinstance(one.work, RunScript)]
     assert index.locks == {LARGE.key: "own"}
 
@@ -138,17 +141,17 @@ def test_an_index_that_changes_its_table_has_it_to_itself():
 def test_indexes_of_one_tree_are_attached_one_after_the_other():
     root, middle = ("s", "root"), ("s", "middle")
     leaves = {root: (SMALL.key, LARGE.key), middle: (LARGE.key,)}
-    structure = Dependencies(leaves=leaves, roots=frozenset({root}))
+    dependencies = Dependencies(leaves=leaves, roots=frozenset({root}))
     entries = [(entry(20, "INDEX ATTACH s a", 1, 3), ""), (entry(21, "INDEX ATTACH s b", 2, 4), "")]
     numbers = {1: SMALL.key, 2: LARGE.key, 3: root, 4: middle}
-    steps, _ = build(task(entries=entries, numbers=numbers, structure=structure))
+    steps, _ = build(inputs(entries=entries, numbers=numbers, dependencies=dependencies))
     works = [one for one in steps if isinstance(one.work, RunScript)]
     assert [one.locks[root] for one in works] == ["own", "own"]
 
 
 def test_an_index_that_rows_name_is_built_before_them():
     """The small table's rows name its own key, which another refers to, and an index of the large one."""
-    steps, _ = build(task(named=frozenset({10, 11}), naming=frozenset({SMALL.key})))
+    steps, _ = build(inputs(named=frozenset({10, 11}), naming=frozenset({SMALL.key})))
     found = order(steps)
     first = found.index("small 0")
     assert {"INDEX of CONSTRAINT s small k", "CONSTRAINT s small k", "INDEX s i"} <= set(found[:first])

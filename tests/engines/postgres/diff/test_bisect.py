@@ -8,8 +8,8 @@ from collections import Counter
 import psycopg
 import pytest
 
+from engines.postgres import compare_databases, require_equal
 from engines.postgres.checksum.table_checksum import Fingerprint
-from engines.postgres.compare import compare, require_equal
 from engines.postgres.diff.report import evidence, report
 from engines.postgres.diff.row_diff import describe, ranges, runs, within
 from engines.postgres.session import connection
@@ -71,7 +71,7 @@ def test_single_rows_are_named_by_their_keys(both):
         "DELETE FROM big WHERE id = 12",
         "INSERT INTO big VALUES (-3, '')",
     )
-    found = compare(*ends)
+    found = compare_databases(*ends)
     big = where(found, "big")
     assert numbers(big) == (1, 1, 2, True)
     assert [(one.kind, one.key["id"]) for one in big.examples] == [
@@ -87,14 +87,14 @@ def test_single_rows_are_named_by_their_keys(both):
 
 
 def test_texts_are_put_in_one_order_on_servers_of_two_collations(both):
-    found = compare(*both("UPDATE named SET v = 1 WHERE n IN (1, 2, 3, 4, 29999)"))
+    found = compare_databases(*both("UPDATE named SET v = 1 WHERE n IN (1, 2, 3, 4, 29999)"))
     named = where(found, "named")
     assert numbers(named) == (0, 0, 5, True)
     assert sorted(int(one.key["n"]) for one in named.examples) == [1, 2, 3, 4, 29999]
 
 
 def test_a_range_that_is_gone_is_told_by_its_bounds(both):
-    found = compare(*both("DELETE FROM big WHERE id BETWEEN 10001 AND 30000"))
+    found = compare_databases(*both("DELETE FROM big WHERE id BETWEEN 10001 AND 30000"))
     big = where(found, "big")
     assert not big.exact
     assert 0 < big.missing <= 20000
@@ -109,7 +109,7 @@ def test_a_range_that_is_gone_is_told_by_its_bounds(both):
 
 
 def test_a_key_whose_first_column_is_always_the_same(both):
-    found = where(compare(*both("DELETE FROM few WHERE id IN (5, 19000)")), "few")
+    found = where(compare_databases(*both("DELETE FROM few WHERE id IN (5, 19000)")), "few")
     assert numbers(found) == (2, 0, 0, True)
     assert [dict(one.key) for one in found.examples] == [
         {"kind": "only", "id": "5"},
@@ -119,7 +119,7 @@ def test_a_key_whose_first_column_is_always_the_same(both):
 
 def test_a_table_without_a_key_is_told_by_numbers(both):
     found = where(
-        compare(
+        compare_databases(
             *both(
                 "UPDATE lines SET line = 'secret' WHERE ctid = '(0,1)'",
                 "INSERT INTO lines TABLE lines LIMIT 3",
@@ -133,14 +133,16 @@ def test_a_table_without_a_key_is_told_by_numbers(both):
 
 
 def test_a_unique_index_is_a_key_and_may_be_gone_on_the_target(both):
-    found = where(compare(*both("DROP INDEX odd_u", "INSERT INTO odd SELECT * FROM odd WHERE v = 7")), "odd")
+    found = where(
+        compare_databases(*both("DROP INDEX odd_u", "INSERT INTO odd SELECT * FROM odd WHERE v = 7")), "odd"
+    )
     assert found.key == ("u",)
     assert numbers(found) == (0, 1, 0, True)
 
 
 def test_no_value_but_keys_leaves_the_servers(both):
     ends = both("UPDATE big SET v = 'other secret' WHERE id < 9", "UPDATE lines SET line = 'secret'")
-    found = compare(*ends)
+    found = compare_databases(*ends)
     with pytest.raises(NotEqualError) as refused:
         require_equal(found, ends[1])
     said = [str(refused.value), *refused.value.details, *report(found), json.dumps(evidence(found, *ends))]
@@ -150,7 +152,7 @@ def test_no_value_but_keys_leaves_the_servers(both):
 
 
 def test_nothing_is_looked_for_without_examples(both):
-    found = compare(*both("UPDATE big SET v = '' WHERE id = 1"), examples=0)
+    found = compare_databases(*both("UPDATE big SET v = '' WHERE id = 1"), examples=0)
     assert not found.equal
     assert [one.where for one in found.tables] == [None] * 5
 

@@ -30,7 +30,7 @@ EQUAL = {A.key: "equal", B.key: "equal"}
 
 
 def test_blank_target_gets_everything_the_largest_table_first():
-    found = clone_plan.decide(SOURCE, TARGET, "blank", {}, CloneOptions())
+    found = clone_plan.make_plan(SOURCE, TARGET, "blank", {}, CloneOptions())
     assert found.restore_schema
     assert found.finish_schema
     assert [one.table.name for one in found.moving] == ["b", "a"]
@@ -39,7 +39,7 @@ def test_blank_target_gets_everything_the_largest_table_first():
 
 def test_equal_target_needs_nothing():
     assert clone_plan.situation(SOURCE, TARGET) == "complete"
-    assert not clone_plan.decide(SOURCE, TARGET, "complete", EQUAL, CloneOptions()).changes
+    assert not clone_plan.make_plan(SOURCE, TARGET, "complete", EQUAL, CloneOptions()).changes
 
 
 def test_missing_index_is_finished_missing_table_refused():
@@ -50,7 +50,7 @@ def test_missing_index_is_finished_missing_table_refused():
 
 
 def test_keys_go_off_while_rows_come_in():
-    found = clone_plan.decide(SOURCE, TARGET, "complete", EQUAL | {A.key: "empty"}, CloneOptions())
+    found = clone_plan.make_plan(SOURCE, TARGET, "complete", EQUAL | {A.key: "empty"}, CloneOptions())
     assert found.drop_keys == (KEY,)
     assert found.finish_schema
     assert [(one.table.name, one.action) for one in found.moving] == [("a", "copy")]
@@ -60,17 +60,19 @@ def test_rows_of_others_pass_only_with_a_consent_by_name():
     states = EQUAL | {A.key: "differs"}
     for options in (CloneOptions(), CloneOptions(on_target_rows="replace"), CloneOptions(consent="db")):
         with pytest.raises(RefusedError, match=r"table public\.a"):
-            clone_plan.decide(SOURCE, TARGET, "complete", states, options)
+            clone_plan.make_plan(SOURCE, TARGET, "complete", states, options)
     granted = CloneOptions(on_target_rows="replace", consent="db")
-    assert clone_plan.decide(SOURCE, TARGET, "complete", states, granted).moving[0].action == "replace"
+    assert clone_plan.make_plan(SOURCE, TARGET, "complete", states, granted).moving[0].action == "replace"
 
 
 def test_sequence_ahead_is_refused_behind_is_set():
     behind = replace(TARGET, sequences=(Sequence("public", "s", 6, True),))
-    assert clone_plan.decide(SOURCE, behind, "complete", EQUAL, CloneOptions()).sequences == SOURCE.sequences
+    assert (
+        clone_plan.make_plan(SOURCE, behind, "complete", EQUAL, CloneOptions()).sequences == SOURCE.sequences
+    )
     ahead = replace(TARGET, sequences=(Sequence("public", "s", 8, True),))
     with pytest.raises(RefusedError, match=r"sequence public\.s"):
-        clone_plan.decide(SOURCE, ahead, "complete", EQUAL, CloneOptions())
+        clone_plan.make_plan(SOURCE, ahead, "complete", EQUAL, CloneOptions())
     assert not Sequence("p", "s", 8, False).is_ahead_of(Sequence("p", "s", 7, True))
     assert Sequence("p", "s", -9, True, -1).is_ahead_of(Sequence("p", "s", -8, True, -1))
 
@@ -78,11 +80,11 @@ def test_sequence_ahead_is_refused_behind_is_set():
 def test_upgraded_target_is_kept_or_refused_never_replaced():
     target = replace(TARGET, revision=("two",))
     assert clone_plan.situation(SOURCE, target) == "upgraded"
-    assert not clone_plan.decide(SOURCE, target, "upgraded", EQUAL, CloneOptions()).changes
+    assert not clone_plan.make_plan(SOURCE, target, "upgraded", EQUAL, CloneOptions()).changes
     granted = CloneOptions(on_target_rows="replace", consent="db")
     for state in ("differs", "absent"):
         with pytest.raises(RefusedError, match="upgraded to revision two"):
-            clone_plan.decide(SOURCE, target, "upgraded", EQUAL | {A.key: state}, granted)
+            clone_plan.make_plan(SOURCE, target, "upgraded", EQUAL | {A.key: state}, granted)
 
 
 @pytest.mark.parametrize(

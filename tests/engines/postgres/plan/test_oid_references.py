@@ -7,8 +7,7 @@ import pytest
 
 from engines.errors import ConfigurationError
 from engines.events import emit
-from engines.postgres.clone import clone
-from engines.postgres.compare import compare
+from engines.postgres import clone_database, compare_databases
 from engines.postgres.plan.clone_plan import CloneOptions
 from engines.postgres.session import connection
 
@@ -30,7 +29,7 @@ TABLES = (
 
 
 def run(ends, *, check=False, **options):
-    return clone(ends.source, ends.target, CloneOptions(**options), check=check, emit=emit)
+    return clone_database(ends.source, ends.target, CloneOptions(**options), check=check, emit=emit)
 
 
 def on(url, *statements):
@@ -47,14 +46,14 @@ def test_values_that_name_indexes_arrive_and_are_compared_by_name(databases):
     on(ends.target_url, *[f"CREATE TABLE t{i} (id int PRIMARY KEY)" for i in range(9)])
     on(ends.target_url, *[f"DROP TABLE t{i}" for i in range(9)])
     run(ends)
-    assert compare(ends.source, ends.target).differences() == []
+    assert compare_databases(ends.source, ends.target).differences() == []
     query = "SELECT id, c::text, p::text, d::text FROM a_names ORDER BY 1"
     assert on(ends.source_url, query) == on(ends.target_url, query)
     assert not run(ends).plan.changes
     # The same number would be another name there.
     number = on(ends.source_url, "SELECT 'named_pkey'::regclass::oid::int")[0][0]
     on(ends.target_url, f"UPDATE a_names SET c = {number} WHERE id = 1")  # noqa: S608 - a number
-    (line,) = compare(ends.source, ends.target).differences()
+    (line,) = compare_databases(ends.source, ends.target).differences()
     assert line.startswith("table public.a_names: 3 rows on both sides, with other values")
 
 
@@ -90,4 +89,4 @@ def test_a_number_of_an_object_that_is_no_more_is_named_and_arrives_as_a_number(
     assert [one.reason for one in plan.not_copied if one.kind == "reference"] == [
         "it holds numbers of objects that are no more: they arrive as numbers"
     ]
-    assert compare(ends.source, ends.target).differences() == []
+    assert compare_databases(ends.source, ends.target).differences() == []

@@ -9,10 +9,9 @@ import pytest
 
 from engines.errors import ConfigurationError
 from engines.events import emit
+from engines.postgres import clone_database, compare_databases
 from engines.postgres.catalog import capabilities, sequences
 from engines.postgres.catalog.relations import Scope, Sequence
-from engines.postgres.clone import clone
-from engines.postgres.compare import compare
 from engines.postgres.plan import unsupported
 from engines.postgres.plan.clone_plan import CloneOptions
 from engines.postgres.plan.not_copied import NotCopied
@@ -23,7 +22,7 @@ A, B, C, D = (1, 1), (1, 2), (2, 1), (2, 2)
 
 
 def run(ends, **options):
-    return clone(ends.source, ends.target, CloneOptions(**options), check=False, emit=emit)
+    return clone_database(ends.source, ends.target, CloneOptions(**options), check=False, emit=emit)
 
 
 def on(url, *statements):
@@ -85,7 +84,7 @@ def test_what_sees_a_table_that_is_left_out_is_left_out_by_name(databases):
     names = {(one.kind, one.name) for one in run(ends, exclude_tables=("secret",)).plan.not_copied}
     assert {("view", "public.sees"), ("view", "public.sees_more")} <= names
     assert ("foreign key", "public.plain.plain_id_fkey") in names
-    assert compare(ends.source, ends.target, exclude_tables=("secret",)).differences() == []
+    assert compare_databases(ends.source, ends.target, exclude_tables=("secret",)).differences() == []
 
 
 def test_a_chosen_schema_that_needs_another_is_refused(databases):
@@ -103,7 +102,7 @@ def test_a_chosen_schema_that_needs_another_is_refused(databases):
     ):
         run(ends, schemas=("one",))
     run(ends, schemas=("one", "two"))
-    assert compare(ends.source, ends.target, schemas=("one", "two")).differences() == []
+    assert compare_databases(ends.source, ends.target, schemas=("one", "two")).differences() == []
 
 
 def test_row_security_that_hides_rows_of_the_source_is_refused_by_name(databases):
@@ -140,7 +139,7 @@ def test_forced_row_security_comes_along_where_the_target_can_still_be_read(data
     assert "forced row security" not in {one.kind for one in run(ends).plan.not_copied}
     query = "SELECT relforcerowsecurity FROM pg_class WHERE relname = 'forced'"
     assert on(postgres_server.url(ends.target_name), query) == [(True,)]
-    assert compare(ends.source, ends.target).differences() == []
+    assert compare_databases(ends.source, ends.target).differences() == []
 
 
 def test_conditions_that_ask_other_tables_come_after_the_rows_and_are_finished_too(databases):
@@ -157,10 +156,10 @@ def test_conditions_that_ask_other_tables_come_after_the_rows_and_are_finished_t
         "INSERT INTO a_asks SELECT 1 FROM generate_series(1, 9999)",
     )
     run(ends)
-    assert compare(ends.source, ends.target).differences() == []
+    assert compare_databases(ends.source, ends.target).differences() == []
     on(ends.target_url, "ALTER TABLE a_asks DROP CONSTRAINT is_told")
     assert run(ends).plan.finish_schema
-    assert compare(ends.source, ends.target).differences() == []
+    assert compare_databases(ends.source, ends.target).differences() == []
 
 
 def test_sequences_are_set_past_what_their_columns_hold_and_it_is_said(databases):
@@ -177,15 +176,15 @@ def test_sequences_are_set_past_what_their_columns_hold_and_it_is_said(databases
     assert NotCopied("position of a sequence", "public.loaded_id_seq", reason) in result.plan.not_copied
     assert on(ends.target_url, "INSERT INTO loaded DEFAULT VALUES RETURNING id") == [(42,)]
     on(ends.target_url, "DELETE FROM loaded WHERE id = 42", "SELECT setval('loaded_id_seq', 41)")
-    assert compare(ends.source, ends.target).differences() == []
+    assert compare_databases(ends.source, ends.target).differences() == []
     assert not run(ends).plan.changes
     on(ends.target_url, "SELECT setval('loaded_id_seq', 40)")
-    assert [line[:30] for line in compare(ends.source, ends.target).differences()] == [
+    assert [line[:30] for line in compare_databases(ends.source, ends.target).differences()] == [
         "sequence public.loaded_id_seq:"
     ]
     # As it stands on the source is equal too: an exact copy is no difference.
     on(ends.target_url, "SELECT setval('loaded_id_seq', 1, false)")
-    assert compare(ends.source, ends.target).differences() == []
+    assert compare_databases(ends.source, ends.target).differences() == []
 
 
 @pytest.mark.parametrize(

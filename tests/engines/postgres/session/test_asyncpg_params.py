@@ -9,8 +9,7 @@ import pytest
 
 from engines.errors import ConfigurationError
 from engines.events import emit
-from engines.postgres.clone import clone
-from engines.postgres.compare import compare
+from engines.postgres import clone_database, compare_databases
 from engines.postgres.copy.copy_stream import CopyStream
 from engines.postgres.plan.clone_plan import CloneOptions
 from engines.postgres.session import asyncpg_params, connection
@@ -67,8 +66,8 @@ def address(server, **parts):
 
 def test_rows_travel_over_a_verified_connection(ends, tls_server, authority):
     target = address(tls_server, sslmode="verify-full", sslrootcert=str(authority / "ca.crt"))
-    clone(ends.source, target, CloneOptions(), check=False, emit=emit)
-    assert compare(ends.source, target).differences() == []
+    clone_database(ends.source, target, CloneOptions(), check=False, emit=emit)
+    assert compare_databases(ends.source, target).differences() == []
 
 
 def relay_to(server, **parts):
@@ -112,8 +111,8 @@ def test_what_libpq_found_elsewhere_is_taken_over(ends, postgres_server, tmp_pat
         given = asyncpg_params.arguments(ends.target, session, purpose="test")
     assert (given["host"], given["user"], given["password"]) == ("127.0.0.1", "master", "s3cr:t/@")
     assert given["server_settings"]["options"] == "-c work_mem=7MB"
-    clone(ends.source, ends.target, CloneOptions(), check=False, emit=emit)
-    assert compare(ends.source, ends.target).differences() == []
+    clone_database(ends.source, ends.target, CloneOptions(), check=False, emit=emit)
+    assert compare_databases(ends.source, ends.target).differences() == []
 
 
 def test_what_cannot_be_honoured_is_refused_by_name(tls_server):

@@ -7,8 +7,7 @@ import pytest
 
 from engines.errors import ConfigurationError
 from engines.events import emit
-from engines.postgres.clone import clone
-from engines.postgres.compare import compare
+from engines.postgres import clone_database, compare_databases
 from engines.postgres.plan.clone_plan import CloneOptions
 from engines.postgres.session import connection
 
@@ -53,7 +52,7 @@ NAMED = {
 
 
 def run(ends, *, check=False):
-    return clone(ends.source, ends.target, CloneOptions(), check=check, emit=emit)
+    return clone_database(ends.source, ends.target, CloneOptions(), check=check, emit=emit)
 
 
 def on(url, *statements):
@@ -82,11 +81,11 @@ def test_what_relies_on_the_path_of_the_source_arrives_on_the_same_version(datab
     )
     on(ends.source_url, *FUNCTIONS, *ROWS, *INDEXES, EXCLUSION)
     assert named(run(ends)) == set()
-    assert compare(ends.source, ends.target).differences() == []
+    assert compare_databases(ends.source, ends.target).differences() == []
     # A repair brings rows into a table that has all its indexes.
     on(ends.target_url, f"SET search_path = {schema}", "TRUNCATE made, odd, zs")
     assert {one.action for one in run(ends).plan.moving} == {"copy"}
-    assert compare(ends.source, ends.target).differences() == []
+    assert compare_databases(ends.source, ends.target).differences() == []
     assert not run(ends).plan.changes
 
 
@@ -102,7 +101,7 @@ def test_a_later_server_gets_the_rows_and_what_it_cannot_compute_is_named(databa
     )
     assert "ALTER FUNCTION … SET search_path" in reasons["public.made_by_sql"]
     assert named(run(ends)) == planned
-    assert compare(ends.source, ends.target).differences() == []
+    assert compare_databases(ends.source, ends.target).differences() == []
     assert not run(ends).plan.changes
 
 
@@ -118,7 +117,7 @@ def test_a_constraint_that_a_later_server_cannot_compute_is_refused_before_a_byt
         run(ends)
     on(ends.source_url, "ALTER FUNCTION by_sql SET search_path = public")
     run(ends)
-    assert compare(ends.source, ends.target).differences() == []
+    assert compare_databases(ends.source, ends.target).differences() == []
 
 
 def test_a_path_that_only_the_service_has_is_asked_for_before_a_byte_moves(databases):
@@ -138,4 +137,4 @@ def test_a_path_that_only_the_service_has_is_asked_for_before_a_byte_moves(datab
     assert "ALTER DATABASE" in refused.value.details[0]
     ends.source = connection.parse(inside)
     run(ends)
-    assert compare(ends.source, ends.target).differences() == []
+    assert compare_databases(ends.source, ends.target).differences() == []

@@ -7,15 +7,13 @@ from dataclasses import dataclass
 
 from psycopg import sql
 
-from engines.postgres.catalog import Name, Table
+from engines.postgres.catalog import Chunk, Name, Table, chunks
 from engines.postgres.checksum import row_encoding
 from engines.postgres.checksum.row_encoding import Form
 from engines.postgres.session import Session
 
 # A part is small enough that all jobs end at about the same time, large enough that asking costs nothing.
 PART_BYTES = 32 << 20
-# Before, a range of physical addresses was found by reading the whole table.
-FINDS_RANGES = 140000
 
 _RELATIONS = """
 SELECT n.nspname, c.relname, pg_table_size(c.oid),
@@ -46,35 +44,23 @@ class TableLayout:
 
 @dataclass(frozen=True)
 class ScanPart:
-    """The pages of ``table`` from ``first`` to before ``end`` (None: to its end), read as ``columns`` say."""
+    """A chunk of ``table``, read as ``columns`` say."""
 
     table: Table
     columns: tuple[tuple[str, Form], ...]
-    bytes: int = 0
-    first: int = 0
-    end: int | None = None
-
-    @property
-    def is_whole(self) -> bool:
-        """Whether it is all of the table."""
-        return not self.first and self.end is None
+    chunk: Chunk = Chunk()  # noqa: RUF009 - frozen
 
     @property
     def where(self) -> sql.Composable:
-        """The condition that a row of this part meets, over the alias ``t``."""
-        bounds = []
-        if self.first:
-            bounds.append(sql.SQL("t.ctid >= {}::tid").format(sql.Literal(f"({self.first},0)")))
-        if self.end is not None:
-            bounds.append(sql.SQL("t.ctid < {}::tid").format(sql.Literal(f"({self.end},0)")))
-        return sql.SQL(" AND ").join(bounds) if bounds else sql.SQL("true")
+        """The condition that a row of this part meets."""
+        return sql.SQL(self.chunk.condition)
 
 
 def read(session: Session, tables: Iterable[Table]) -> dict[Name, TableLayout]:
     """Return the layout of those of ``tables`` that are there."""
     names = [table.key for table in tables]
     kinds = row_encoding.kinds(session)
-    splits = session.info.server_version >= FINDS_RANGES
+    splits = session.info.server_version >= chunks.FINDS_RANGES
     found = {}
     for schema, name, size, pages, columns, types in session.execute(
         _RELATIONS, [[key[0] for key in names], [key[1] for key in names]]
@@ -91,12 +77,10 @@ def read(session: Session, tables: Iterable[Table]) -> dict[Name, TableLayout]:
 def parts(
     table: Table, columns: Iterable[tuple[str, Form]], size: TableLayout, *, part_bytes: int = 0
 ) -> Iterator[ScanPart]:
-    """Cut ``table`` into parts of about equal size, of which the last is open: no row can fall between."""
+    """Return the parts in which ``table`` is read."""
     chosen = tuple(columns)
-    number = max(1, min(size.pages, -(-size.bytes // (part_bytes or PART_BYTES))))
-    edges = [size.pages * index // number for index in range(number)]
-    for first, end in zip(edges, [*edges[1:], None], strict=True):
-        yield ScanPart(table, chosen, size.bytes // number, first, end)
+    for chunk in chunks.split(size.pages, size.bytes, part_bytes or PART_BYTES):
+        yield ScanPart(table, chosen, chunk)
 
 
 def _bare(number: int, kinds: Mapping[int, row_encoding.Kind]) -> int:
