@@ -111,9 +111,7 @@ def _database(part: Plan) -> Iterator[str]:
     for one in part["tables"]:
         how = "" if one["action"] == "copy" else f"  ({one['action']})"
         yield f"  + {one['name']:<{width}}  {_many(one['rows'], 'row')}  {amount(one['bytes']):>10}{how}"
-    yield from (
-        f"  * left behind: {one['kind']} {one['name']}: {one['reason']}" for one in part["not_carried"]
-    )
+    yield from (f"  * not copied: {one['kind']} {one['name']}: {one['reason']}" for one in part["not_copied"])
     yield from (f"  + revision {one['revision']}  {one['title']}" for one in part["revisions"])
     yield from (f"  + {grant}" for grant in part["grants"])
 

@@ -88,7 +88,7 @@ def database(phase: Mapping[str, Any]) -> Section:
         "bytes": sum(one["bytes"] for one in moving),
         "counted": all(one.get("counted", False) for one in moving),
         "kept": len(phase["tables"]) - len(moving),
-        "not_carried": list(phase["not_carried"]),
+        "not_copied": list(phase["not_copied"]),
         "differences": phase["differences"],
         "revisions": list(phase["revisions"]),
         "revision": phase["revision"] or "",

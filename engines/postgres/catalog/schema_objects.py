@@ -110,7 +110,7 @@ def is_blank(objects: Objects) -> bool:
 
 
 def is_unfinished(found: SchemaDifference) -> bool:
-    """Return whether what is missing can be an interrupted restore: all tables are there, nothing contradicts.
+    """Return whether this can be an interrupted restore: all tables are there, and nothing contradicts.
 
     Tables and their columns come in one transaction; indexes, keys and triggers one by one after the rows.
     """

@@ -13,7 +13,7 @@ _TOKEN = re.compile(rf"(?:'(?:[^']|'')*')+|(?:{_NAME}\.)*(?:{_NAME}|\*)|\S")
 
 
 def alike(one: str, other: str) -> bool:
-    """Return whether two texts differ in nothing but spaces, and in names that one qualifies and the other not.
+    """Return whether two texts differ in spaces alone, and in names that one qualifies and the other not.
 
     Since PostgreSQL 16 a column is written with its table only where it would be ambiguous otherwise.
     """

@@ -47,7 +47,7 @@ EMPTY = {
         "outputs": {"alb_url": "http://known", "vpc_id": "known after apply"},
     },
     "database": {
-        "frozen": False, "situation": "absent", "not_carried": [], "differences": 0,
+        "frozen": False, "situation": "absent", "not_copied": [], "differences": 0,
         "tables": [
             {"schema": "public", "name": "t", "rows": 1500, "bytes": 2048, "action": "copy", "counted": True}
         ],

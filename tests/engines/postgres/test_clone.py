@@ -218,7 +218,7 @@ def test_copy_is_one_moment_of_a_source_that_is_written_to(ends):
     assert on(ends.target_url, 'SELECT count(*) FROM "Mixed Case"."Order"') == [(53,)]
 
 
-def test_what_is_not_carried_is_named(ends):
+def test_what_is_not_copied_is_named(ends):
     on(
         ends.source_url,
         "CREATE PUBLICATION p FOR TABLE tree",
