@@ -271,24 +271,18 @@ answer:
 details:
   description:
     - Why a release failed - C(reason) is C(failed), C(replaced), C(timeout) or C(trial); C(explanation) has
-      the stopped tasks, health checks, targets and events; C(back) has the revision that runs now and whether
-      it was seen to answer.
+      the stopped tasks, health checks, targets and events; C(restored) has the revision that runs now and
+      whether it was seen to answer.
   returned: failure
   type: dict
 """
 
-from dataclasses import asdict
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
+from engines import ecs
 from engines.contract import finish
-from engines.ecs.apply import Order, Outcome, deploy, preview, try_out
-from engines.ecs.inspection import Clients
-from engines.ecs.plan import Service
-from engines.ecs.scaling import Scaling
-from engines.ecs.task_definition import NOT_KNOWN_YET, Release, is_place
-from engines.ecs.watch import Wait
 
 _TEXT = {"type": "str", "required": True}
 _OPTIONAL_TEXT = {"type": "str", "default": ""}
@@ -341,7 +335,7 @@ def main() -> None:
     )
     # What is not a place may be a secret put here by mistake: refused, and not shown by Ansible either.
     module.no_log_values.update(
-        str(value) for value in module.params["secrets"].values() if not is_place(value)
+        str(value) for value in module.params["secrets"].values() if not ecs.is_place(value)
     )
     finish(module, lambda: _run(module.params, module.check_mode))
 
@@ -349,21 +343,26 @@ def main() -> None:
 def _run(options: dict[str, Any], check: bool) -> dict[str, Any]:
     if check:
         options = {
-            name: NOT_KNOWN_YET if value == "" and name in _LATER else value
+            name: ecs.NOT_KNOWN_YET if value == "" and name in _LATER else value
             for name, value in options.items()
         }
-    order = _order(options)
-    if check:
-        return _result(preview(order, Clients()), order)
-    outcome = try_out(order, Clients()) if options["state"] == "tried" else deploy(order, Clients())
-    return _result(outcome, order)
+    request = _request(options)
+    do = ecs.preview if check else ecs.try_out if options["state"] == "tried" else ecs.deploy
+    outcome = do(request, ecs.Clients())
+    return {
+        **outcome.as_result(),
+        "registered": outcome.registered,
+        "deployment": outcome.deployment,
+        "url": request.url,
+        "autoscaling": outcome.scaling.text,
+    }
 
 
 # What earlier phases hand over, and a dry run on an empty account does not have.
 _LATER = frozenset({"cluster", "image", "execution_role_arn", "task_role_arn", "log_group"})
 
 
-def _order(options: dict[str, Any]) -> Order:
+def _request(options: dict[str, Any]) -> ecs.DeployRequest:
     same = (
         "family",
         "image",
@@ -374,7 +373,7 @@ def _order(options: dict[str, Any]) -> Order:
         "execution_role_arn",
         "task_role_arn",
     )
-    release = Release(
+    release = ecs.Release(
         **{name: options[name] for name in same},
         log_group=options["log_group"],
         region=options["region"],
@@ -383,7 +382,7 @@ def _order(options: dict[str, Any]) -> Order:
         health_check_command=options["health_check_command"],
         health_grace=options["health_check_grace"],
     )
-    service = Service(
+    service = ecs.WantedService(
         cluster=options["cluster"],
         name=options["service"],
         subnet_ids=options["subnet_ids"],
@@ -395,10 +394,10 @@ def _order(options: dict[str, Any]) -> Order:
         execute_command=options["execute_command"],
         tags={key: str(value) for key, value in options["tags"].items()},
     )
-    wait = Wait(options["timeout"], steady=options["steady_seconds"])
+    wait = ecs.Wait(options["timeout"], steady=options["steady_seconds"])
     asked = options["autoscaling"]
-    scaling = Scaling(asked["min"], asked["max"], asked["cpu"], asked["memory"]) if asked else None
-    return Order(
+    scaling = ecs.Scaling(asked["min"], asked["max"], asked["cpu"], asked["memory"]) if asked else None
+    return ecs.DeployRequest(
         release,
         service,
         wait,
@@ -407,22 +406,6 @@ def _order(options: dict[str, Any]) -> Order:
         trial=options["trial_seconds"],
         scaling=scaling,
     )
-
-
-def _result(outcome: Outcome, order: Order) -> dict[str, Any]:
-    return {
-        "changed": outcome.changed,
-        "task_definition_arn": outcome.definition_arn,
-        "registered": outcome.registered,
-        "deployment": outcome.deployment,
-        "actions": outcome.actions,
-        "seconds": outcome.seconds,
-        "url": order.url,
-        "answer": outcome.text,
-        "autoscaling": outcome.scaling.text,
-        "differences": [asdict(each) for each in outcome.plan.differences],
-        "diff": {"before": outcome.plan.before, "after": outcome.plan.after},
-    }
 
 
 if __name__ == "__main__":

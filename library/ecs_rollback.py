@@ -106,15 +106,12 @@ details:
   type: dict
 """
 
-from dataclasses import asdict
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
+from engines import ecs
 from engines.contract import finish
-from engines.ecs import rollback
-from engines.ecs.inspection import Clients
-from engines.ecs.watch import Wait
 
 
 def main() -> None:
@@ -136,26 +133,17 @@ def main() -> None:
 
 
 def _run(options: dict[str, Any], check: bool) -> dict[str, Any]:
-    way = rollback.WayBack(
+    request = ecs.RollbackRequest(
         cluster=options["cluster"],
         name=options["service"],
-        wait=Wait(options["timeout"], steady=options["steady_seconds"]),
+        wait=ecs.Wait(options["timeout"], steady=options["steady_seconds"]),
         to=options["to"],
         good=options["good"],
         url=options["url"],
         health_path=options["health_path"],
     )
-    outcome = rollback.run(way, Clients(), check=check)
-    return {
-        "changed": outcome.changed,
-        "task_definition_arn": outcome.definition_arn,
-        "previous_arn": outcome.came_from,
-        "actions": outcome.actions,
-        "differences": [asdict(each) for each in outcome.plan.differences],
-        "seconds": outcome.seconds,
-        "answer": outcome.text,
-        "diff": {"before": outcome.plan.before, "after": outcome.plan.after},
-    }
+    outcome = ecs.roll_back(request, ecs.Clients(), check=check)
+    return {**outcome.as_result(), "previous_arn": outcome.previous_arn}
 
 
 if __name__ == "__main__":

@@ -1,6 +1,33 @@
-"""Releases on ECS: a task definition by digest, a service, a rollout that is waited for, and a way back.
+"""Releases on ECS: a task definition by digest, a service, a rollout that is waited for, and a rollback.
 
-``definition`` and ``plan`` are pure; ``service`` reads what is there; ``rollout`` changes it and waits with
-``watch``, after a ``trial`` if there is to be one; ``explain`` says why it failed, ``recover`` undoes it.
-``rollback`` brings back an earlier revision; ``scaling`` lets AWS choose the number of tasks.
+``task_definition`` and ``plan`` are pure; ``inspection`` reads what is there; ``apply`` changes it and waits
+with ``watch``, after a ``trial`` if there is to be one; ``explain`` says why it failed, ``recovery`` restores
+what ran before. ``rollback`` brings back an earlier revision; ``scaling`` lets AWS choose how many tasks run.
 """
+
+from engines.ecs.apply import deploy, preview, try_out
+from engines.ecs.errors import ReleaseConfigurationError, RolloutError
+from engines.ecs.inspection import Clients
+from engines.ecs.model import NOT_KNOWN_YET, DeployRequest, Release, Scaling, Wait, WantedService
+from engines.ecs.results import Outcome
+from engines.ecs.rollback import RollbackRequest, roll_back
+from engines.ecs.task_definition import is_place
+
+__all__ = [
+    "NOT_KNOWN_YET",
+    "Clients",
+    "DeployRequest",
+    "Outcome",
+    "Release",
+    "ReleaseConfigurationError",
+    "RollbackRequest",
+    "RolloutError",
+    "Scaling",
+    "Wait",
+    "WantedService",
+    "deploy",
+    "is_place",
+    "preview",
+    "roll_back",
+    "try_out",
+]

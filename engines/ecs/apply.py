@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,11 +12,16 @@ from engines.aws import AwsError, translated
 from engines.ecs import inspection, plan, recovery, scaling, trial
 from engines.ecs.errors import ReleaseConfigurationError
 from engines.ecs.inspection import Clients
-from engines.ecs.plan import Current, Plan, Service
-from engines.ecs.recovery import Lost
-from engines.ecs.scaling import Scaling, Steps
-from engines.ecs.task_definition import NOT_KNOWN_YET, Release
-from engines.ecs.watch import Goal, Observer, Wait, short
+from engines.ecs.model import (
+    NOT_KNOWN_YET,
+    Current,
+    DeployRequest,
+    Steps,
+)
+from engines.ecs.plan import Plan
+from engines.ecs.recovery import FailedRelease
+from engines.ecs.results import Outcome
+from engines.ecs.watch import Goal, Observer, short
 from engines.events import Emit, emit
 from engines.smoke.http import Http
 
@@ -26,58 +31,16 @@ _LOOK_TIMEOUT = 5.0
 _SKEW = timedelta(seconds=2)
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """What was done and what runs now. ``deployment`` has ``id`` and ``rollout_state``.
-
-    ``came_from`` is the revision that the service had before, empty if there was no service.
-    """
-
-    plan: Plan
-    definition_arn: str
-    registered: bool
-    deployment: Mapping[str, str]
-    seconds: float
-    text: str
-    came_from: str = ""
-    scaling: Steps = field(default_factory=Steps)
-
-    @property
-    def changed(self) -> bool:
-        """Whether AWS was, or in a dry run would be, told to change anything."""
-        return bool(self.plan.actions or self.scaling.calls)
-
-    @property
-    def actions(self) -> list[str]:
-        """What was done, or would be, in words."""
-        return [each.text for each in self.plan.actions] + [each.text for each in self.scaling.calls]
-
-
-@dataclass(frozen=True)
-class Order:
-    """All that a release is made from; ``url`` is where users reach the service (empty: not looked at).
-
-    ``trial`` is for how many seconds one task runs apart before a running service is updated; 0 for none.
-    ``scaling`` of ``None`` leaves autoscaling alone.
-    """
-
-    release: Release
-    service: Service
-    wait: Wait
-    url: str = ""
-    health_path: str = "/health"
-    trial: float = 0.0
-    scaling: Scaling | None = None
-
-
-def preview(order: Order, clients: Clients) -> Outcome:
+def preview(request: DeployRequest, clients: Clients) -> Outcome:
     """Return what ``deploy`` would do, having only read; earlier phases may have yet to run."""
     current, steps = Current(), Steps()
-    if NOT_KNOWN_YET not in (order.service.cluster, order.service.name):
-        current = inspection.current(clients, order.service.cluster, order.service.name, order.release.family)
-        steps = scaling.look(clients, order.scaling, order.service)
-    order = _scaled(order, current)
-    return replace(planned(plan.make(order.release, order.service, current), current), scaling=steps)
+    if NOT_KNOWN_YET not in (request.service.cluster, request.service.name):
+        current = inspection.current(
+            clients, request.service.cluster, request.service.name, request.release.family
+        )
+        steps = scaling.look(clients, request.scaling, request.service)
+    request = _scaled(request, current)
+    return replace(planned(plan.make(request.release, request.service, current), current), scaling=steps)
 
 
 def planned(steps: Plan, current: Current) -> Outcome:
@@ -93,48 +56,52 @@ def planned(steps: Plan, current: Current) -> Outcome:
     )
 
 
-def deploy(order: Order, clients: Clients, tell: Emit = emit) -> Outcome:
+def deploy(request: DeployRequest, clients: Clients, tell: Emit = emit) -> Outcome:
     """Make the release and wait until users have it.
 
     Raises ``RolloutError`` when they do not get it; the service is then back on its last good revision, or
     the error says that it is not. Raises ``AwsError`` when AWS refuses a call.
     """
-    _insist(order)
-    current = inspection.current(clients, order.service.cluster, order.service.name, order.release.family)
-    order = _scaled(order, current)
-    outcome = carry_out(order, plan.make(order.release, order.service, current), current, clients, tell)
-    steps = scaling.look(clients, order.scaling, order.service)
+    _require_complete(request)
+    current = inspection.current(
+        clients, request.service.cluster, request.service.name, request.release.family
+    )
+    request = _scaled(request, current)
+    outcome = execute(request, plan.make(request.release, request.service, current), current, clients, tell)
+    steps = scaling.look(clients, request.scaling, request.service)
     scaling.apply(clients, steps)
     return replace(outcome, scaling=steps)
 
 
-def try_out(order: Order, clients: Clients, tell: Emit = emit) -> Outcome:
+def try_out(request: DeployRequest, clients: Clients, tell: Emit = emit) -> Outcome:
     """Register the revision and run one task of it apart from the service, which stays as it is.
 
     Nothing is tried where the service runs this very revision. Raises ``RolloutError`` when the task does not
     stand its trial.
     """
-    _insist(order)
+    _require_complete(request)
     start = time.monotonic()
-    current = inspection.current(clients, order.service.cluster, order.service.name, order.release.family)
-    steps = plan.make(order.release, order.service, current)
+    current = inspection.current(
+        clients, request.service.cluster, request.service.name, request.release.family
+    )
+    steps = plan.make(request.release, request.service, current)
     registering = replace(steps, actions=tuple(one for one in steps.actions if one.kind == "register"))
-    arn, _ = _apply(order, registering, current, clients, tell)
+    arn, _ = _apply(request, registering, current, clients, tell)
     if not plan.runs(current.service, arn):
-        _try(order, arn, clients, tell)
+        _try(request, arn, clients, tell)
     found = planned(registering, current)
     seconds = round(time.monotonic() - start, 1)
     return replace(found, definition_arn=arn, seconds=seconds, text="one task stood its trial")
 
 
-def carry_out(order: Order, steps: Plan, current: Current, clients: Clients, tell: Emit) -> Outcome:
-    """Do ``steps`` and wait until users have what ``order`` describes. Raises as ``deploy`` does."""
+def execute(request: DeployRequest, steps: Plan, current: Current, clients: Clients, tell: Emit) -> Outcome:
+    """Do ``steps`` and wait until users have what ``request`` describes. Raises as ``deploy`` does."""
     start, began = time.monotonic(), datetime.now(UTC) - _SKEW
-    arn, now = _apply(order, steps, current, clients, tell)
-    goal = _goal(order, arn, plan.primary(now).get("id", ""))
+    arn, now = _apply(request, steps, current, clients, tell)
+    goal = _goal(request, arn, plan.primary(now).get("id", ""))
     # A rollout that an earlier run has begun and not seen the end of has yet to prove itself, too.
     is_settled = not steps.actions and plan.primary(now).get("rolloutState") == "COMPLETED"
-    wait = replace(order.wait, steady=0) if is_settled else order.wait
+    wait = replace(request.wait, steady=0) if is_settled else request.wait
     with Http(window=0, timeout=_LOOK_TIMEOUT) as http:
         observer = Observer(clients, http, wait, tell)
         try:
@@ -142,36 +109,36 @@ def carry_out(order: Order, steps: Plan, current: Current, clients: Clients, tel
         except AwsError as error:
             raise _unwatched(error, arn) from error
         if verdict.state != "done":
-            lost = Lost(order.release, order.service, goal, verdict, current, began)
+            lost = FailedRelease(request.release, request.service, goal, verdict, current, began)
             raise recovery.failure(lost, observer)
     return Outcome(
         plan=steps,
         definition_arn=arn,
         registered=steps.registers,
-        deployment=_deployment(inspection.describe(clients, order.service.cluster, order.service.name)),
+        deployment=_deployment(inspection.describe(clients, request.service.cluster, request.service.name)),
         seconds=round(time.monotonic() - start, 1),
         text=verdict.text,
-        came_from=_revision(current),
+        previous_arn=_revision(current),
     )
 
 
-def _scaled(order: Order, current: Current) -> Order:
+def _scaled(request: DeployRequest, current: Current) -> DeployRequest:
     there = current.service if plan.is_there(current.service) else None
-    return replace(order, service=scaling.within(order.service, order.scaling, there))
+    return replace(request, service=scaling.within(request.service, request.scaling, there))
 
 
-def _insist(order: Order) -> None:
+def _require_complete(request: DeployRequest) -> None:
     """Refuse what only a dry run may leave open, and numbers that make no sense."""
-    if order.scaling:
-        scaling.check(order.scaling)
+    if request.scaling:
+        scaling.check(request.scaling)
     empty = [
         name
         for name, value in (
-            ("cluster", order.service.cluster),
-            ("service", order.service.name),
-            ("image", order.release.image),
-            ("execution_role_arn", order.release.execution_role_arn),
-            ("subnet_ids", "".join(order.service.subnet_ids)),
+            ("cluster", request.service.cluster),
+            ("service", request.service.name),
+            ("image", request.release.image),
+            ("execution_role_arn", request.release.execution_role_arn),
+            ("subnet_ids", "".join(request.service.subnet_ids)),
         )
         if not value or value == NOT_KNOWN_YET
     ]
@@ -184,44 +151,52 @@ def _insist(order: Order) -> None:
 
 
 def _apply(
-    order: Order, steps: Plan, current: Current, clients: Clients, tell: Emit
+    request: DeployRequest, steps: Plan, current: Current, clients: Clients, tell: Emit
 ) -> tuple[str, Mapping[str, Any]]:
     """Carry the actions out, in order. Return the ARN of the revision and the service as it is then."""
     arn, now = steps.definition_arn, current.service or {}
     for action in steps.actions:
-        if action.kind == "update" and order.trial and arn != now["taskDefinition"]:
-            _try(order, arn, clients, tell)
+        if action.kind == "update" and request.trial and arn != now["taskDefinition"]:
+            _try(request, arn, clients, tell)
         tell(f"ecs.{action.kind}", text=action.text)
-        request = dict(action.request)
+        arguments = dict(action.request)
         with translated(action.text):
             if action.kind == "register":
-                arn = clients.ecs.register_task_definition(**request)["taskDefinition"]["taskDefinitionArn"]
+                arn = clients.ecs.register_task_definition(**arguments)["taskDefinition"]["taskDefinitionArn"]
             elif action.kind == "create":
-                now = clients.ecs.create_service(**{"taskDefinition": arn, **request})["service"]
+                now = clients.ecs.create_service(**{"taskDefinition": arn, **arguments})["service"]
             elif action.kind == "update":
                 if steps.registers:
-                    request["taskDefinition"] = arn
-                now = clients.ecs.update_service(**request)["service"]
+                    arguments["taskDefinition"] = arn
+                now = clients.ecs.update_service(**arguments)["service"]
             else:
-                clients.ecs.tag_resource(**request)
+                clients.ecs.tag_resource(**arguments)
     return arn, now
 
 
-def _try(order: Order, arn: str, clients: Clients, tell: Emit) -> None:
-    trial.run(clients, order.release, order.service, arn=arn, seconds=order.trial, wait=order.wait, tell=tell)
+def _try(request: DeployRequest, arn: str, clients: Clients, tell: Emit) -> None:
+    trial.run(
+        clients,
+        request.release,
+        request.service,
+        arn=arn,
+        seconds=request.trial,
+        wait=request.wait,
+        tell=tell,
+    )
 
 
-def _goal(order: Order, arn: str, deployment_id: str) -> Goal:
+def _goal(request: DeployRequest, arn: str, deployment_id: str) -> Goal:
     return Goal(
-        cluster=order.service.cluster,
-        service=order.service.name,
+        cluster=request.service.cluster,
+        service=request.service.name,
         deployment_id=deployment_id,
         definition_arn=arn,
         # Empty for a revision of somebody else's whose image is a tag; a release of ours has a digest.
-        digest=order.release.image.partition("@")[2],
-        url=order.url,
-        health_path=order.health_path,
-        target_group_arn=order.service.target_group_arn,
+        digest=request.release.image.partition("@")[2],
+        url=request.url,
+        health_path=request.health_path,
+        target_group_arn=request.service.target_group_arn,
     )
 
 

@@ -13,5 +13,6 @@ class RolloutError(EngineError):
     """The release did not reach the users; ``details`` says why and what runs now.
 
     ``details`` is a dict: ``reason`` (``failed``, ``replaced`` or ``timeout``), ``explanation`` (stopped
-    tasks, targets, events) and ``back`` (the revision that runs now, and whether it was seen to answer).
+    tasks, targets, events) and ``restored`` (the revision that runs now, and whether
+    it was seen to answer).
     """

@@ -12,7 +12,8 @@ from typing import Any
 from engines.aws import AwsError, client, translated
 from engines.ecs import inspection
 from engines.ecs.inspection import Clients, Target
-from engines.ecs.task_definition import Release, secrets_of
+from engines.ecs.model import Release
+from engines.ecs.task_definition import secrets_of
 
 _TASKS = 3
 _LINES = 20
@@ -108,7 +109,7 @@ def collect(
 
 
 def _telling(task: Mapping[str, Any]) -> tuple[bool, str]:
-    """Order tasks by how much they tell: one that ECS has only cleared away says nothing of the cause."""
+    """Rank tasks by how much they tell: one that ECS has only cleared away says nothing of the cause."""
     return not str(task.get("stoppedReason", "")).startswith(inspection.SCALED), str(
         task.get("stoppedAt", "")
     )

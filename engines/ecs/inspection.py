@@ -9,7 +9,7 @@ from typing import Any
 
 from engines import aws
 from engines.aws import AwsError, translated
-from engines.ecs.plan import Current
+from engines.ecs.model import Current
 
 # What ECS says of a task that it has stopped because fewer are wanted, or newer ones.
 SCALED = "Scaling activity initiated by"

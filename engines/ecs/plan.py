@@ -3,53 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal, TypeGuard
+from dataclasses import dataclass
+from typing import Any, TypeGuard
 
 from engines.ecs import task_definition
 from engines.ecs.errors import ReleaseConfigurationError
-from engines.ecs.task_definition import Difference, Release
+from engines.ecs.model import Action, Current, Difference, Release, WantedService
 
-Kind = Literal["register", "create", "update", "tag"]
 # Of these, ECS answers in an order of its own.
 _UNORDERED = frozenset({"subnets", "securityGroups"})
-
-
-@dataclass(frozen=True)
-class Service:
-    """The wanted service. ``health_grace`` is in seconds, and counts only behind a load balancer.
-
-    ``execute_command`` is whether an operator may open a shell in a task (ECS Exec).
-    """
-
-    cluster: str
-    name: str
-    subnet_ids: Sequence[str]
-    security_group_ids: Sequence[str]
-    assign_public_ip: bool = False
-    target_group_arn: str = ""
-    desired_count: int = 1
-    health_grace: int = 60
-    execute_command: bool = False
-    tags: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Current:
-    """What ECS says: the service, the definition it runs, the family's latest; ``None``: there is none."""
-
-    service: Mapping[str, Any] | None = None
-    running: Mapping[str, Any] | None = None
-    latest: Mapping[str, Any] | None = None
-
-
-@dataclass(frozen=True)
-class Action:
-    """One call to ECS; a revision that is only registered on the way is added to ``request`` then."""
-
-    kind: Kind
-    text: str
-    request: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -72,7 +34,7 @@ class Plan:
         return any(action.kind == "register" for action in self.actions)
 
 
-def settings(service: Service, release: Release) -> dict[str, Any]:
+def settings(service: WantedService, release: Release) -> dict[str, Any]:
     """Return the part of a service that can be both created and updated, as ECS's requests have it."""
     wanted: dict[str, Any] = {
         "desiredCount": service.desired_count,
@@ -103,7 +65,7 @@ def settings(service: Service, release: Release) -> dict[str, Any]:
     return wanted
 
 
-def make(release: Release, service: Service, current: Current) -> Plan:
+def make(release: Release, service: WantedService, current: Current) -> Plan:
     """Compare what is wanted with what is there.
 
     Raises ``ReleaseConfigurationError`` while a deleted service of the same name is still draining.
@@ -127,47 +89,47 @@ def make(release: Release, service: Service, current: Current) -> Plan:
     )
 
 
-def is_there(service: Mapping[str, Any] | None) -> TypeGuard[Mapping[str, Any]]:
+def is_there(described: Mapping[str, Any] | None) -> TypeGuard[Mapping[str, Any]]:
     """Whether ECS has the service; it remembers a deleted one for a while as ``INACTIVE``."""
-    if service is None or service["status"] == "INACTIVE":
+    if described is None or described["status"] == "INACTIVE":
         return False
-    if service["status"] == "DRAINING":
+    if described["status"] == "DRAINING":
         raise ReleaseConfigurationError(
             "is being deleted: its last tasks are draining",
-            subject=f"service {service['serviceName']}",
+            subject=f"service {described['serviceName']}",
             remedy="Run the same command again in a few minutes.",
         )
     return True
 
 
-def runs(service: Mapping[str, Any] | None, arn: str) -> bool:
+def runs(described: Mapping[str, Any] | None, arn: str) -> bool:
     """Return whether the service has completed its rollout of revision ``arn``."""
-    first = primary(service) if service is not None and service["status"] == "ACTIVE" else {}
+    first = primary(described) if described is not None and described["status"] == "ACTIVE" else {}
     return first.get("rolloutState") == "COMPLETED" and first.get("taskDefinition") == arn
 
 
-def setting_differences(wanted: Mapping[str, Any], service: Mapping[str, Any]) -> tuple[str, ...]:
+def setting_differences(wanted: Mapping[str, Any], described: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the top-level settings of ``wanted`` that the service has otherwise, and no others."""
-    return tuple(key for key, value in wanted.items() if not _covers(service.get(key), value, key))
+    return tuple(key for key, value in wanted.items() if not _covers(described.get(key), value, key))
 
 
-def primary(service: Mapping[str, Any]) -> Mapping[str, Any]:
+def primary(described: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the deployment that the service is moving to or has reached; empty if it has none."""
-    deployments: Sequence[Mapping[str, Any]] = service.get("deployments", [])
+    deployments: Sequence[Mapping[str, Any]] = described.get("deployments", [])
     return next((item for item in deployments if item["status"] == "PRIMARY"), {})
 
 
-def deployment(service: Mapping[str, Any], deployment_id: str) -> Mapping[str, Any]:
+def deployment(described: Mapping[str, Any], deployment_id: str) -> Mapping[str, Any]:
     """Return a deployment of the service by its id; empty if ECS no longer has it."""
-    deployments: Sequence[Mapping[str, Any]] = service.get("deployments", [])
+    deployments: Sequence[Mapping[str, Any]] = described.get("deployments", [])
     return next((item for item in deployments if item["id"] == deployment_id), {})
 
 
-def last_good(service: Mapping[str, Any] | None) -> str:
+def last_good(described: Mapping[str, Any] | None) -> str:
     """Return the ARN of the revision that last completed a rollout, or an empty text when there is none."""
-    if service is None or service["status"] != "ACTIVE":
+    if described is None or described["status"] != "ACTIVE":
         return ""
-    done = [item for item in service.get("deployments", []) if item.get("rolloutState") == "COMPLETED"]
+    done = [item for item in described.get("deployments", []) if item.get("rolloutState") == "COMPLETED"]
     done.sort(key=lambda item: item["status"] != "PRIMARY")
     return str(done[0]["taskDefinition"]) if done else ""
 
@@ -184,7 +146,7 @@ def _matching_revision(wanted: Mapping[str, Any], current: Current) -> str:
     return ""
 
 
-def _create(service: Service, wanted: Mapping[str, Any], arn: str) -> Action:
+def _create(service: WantedService, wanted: Mapping[str, Any], arn: str) -> Action:
     request = {
         "cluster": service.cluster,
         "serviceName": service.name,
@@ -200,7 +162,9 @@ def _create(service: Service, wanted: Mapping[str, Any], arn: str) -> Action:
     return Action("create", f"create service {service.name}", request)
 
 
-def _update(service: Service, wanted: Mapping[str, Any], arn: str, now: Mapping[str, Any]) -> list[Action]:
+def _update(
+    service: WantedService, wanted: Mapping[str, Any], arn: str, now: Mapping[str, Any]
+) -> list[Action]:
     changed = list(setting_differences(wanted, now))
     request: dict[str, Any] = {key: wanted[key] for key in changed}
     if arn != now["taskDefinition"]:
@@ -245,7 +209,7 @@ def _view(
     running: Mapping[str, Any] | None,
     now: Mapping[str, Any] | None,
     known: frozenset[str],
-    service: Service,
+    service: WantedService,
     release: Release,
 ) -> dict[str, Any]:
     """What a diff shows of the present: the same fields that are wanted, nothing else of the service."""

@@ -11,8 +11,7 @@ from typing import Any
 from engines.aws import AwsError, translated
 from engines.ecs import explain, inspection, plan
 from engines.ecs.errors import RolloutError
-from engines.ecs.plan import Current, Service
-from engines.ecs.task_definition import Release
+from engines.ecs.model import Current, Release, WantedService
 from engines.ecs.watch import Goal, Observer, Verdict, short
 
 # ECS takes its time between giving a rollout up and moving the service back.
@@ -21,11 +20,11 @@ _PAUSE = 0.5
 
 
 @dataclass(frozen=True)
-class Lost:
+class FailedRelease:
     """A release that is lost: what was wanted, how it ended, what ran ``before``, and when it began."""
 
     release: Release
-    service: Service
+    service: WantedService
     goal: Goal
     verdict: Verdict
     before: Current
@@ -33,7 +32,7 @@ class Lost:
 
 
 @dataclass(frozen=True)
-class Back:
+class Restored:
     """What runs after a failure. ``verified``: it was seen to answer."""
 
     definition_arn: str
@@ -41,8 +40,8 @@ class Back:
     text: str
 
 
-def failure(lost: Lost, observer: Observer) -> RolloutError:
-    """Return the error to raise, having gone back. The reasons come first: going back removes them."""
+def failure(lost: FailedRelease, observer: Observer) -> RolloutError:
+    """Restore the last good revision and return the error to raise. Reasons are read first: they vanish."""
     goal, verdict = lost.goal, lost.verdict
     observer = replace(observer, wait=replace(observer.wait, steady=0))
     observer.tell("ecs.failed", service=goal.service, state=verdict.state, text=verdict.text)
@@ -56,35 +55,37 @@ def failure(lost: Lost, observer: Observer) -> RolloutError:
         since=lost.began,
     )
     try:
-        back = _go_back(lost, observer)
+        restored = _restore(lost, observer)
     except AwsError as error:
-        back = Back("", False, f"It could not be brought back to what ran before: {error.what}.")
+        restored = Restored("", False, f"It could not be brought back to what ran before: {error.what}.")
     found = why.text()
     return RolloutError(
         f"release {short(goal.definition_arn)} did not reach its users: {verdict.text}"
         + (f"\n{found}\n" if found else ". ")
-        + back.text,
+        + restored.text,
         subject=f"service {goal.service}",
         remedy="Mend what is named above and run the same command again.",
-        details={"reason": verdict.state, "explanation": why.as_dict(), "back": asdict(back)},
+        details={"reason": verdict.state, "explanation": why.as_dict(), "restored": asdict(restored)},
     )
 
 
-def _go_back(lost: Lost, observer: Observer) -> Back:
+def _restore(lost: FailedRelease, observer: Observer) -> Restored:
     """Bring the service to its last good revision unless ECS has done so, and see that it answers."""
     goal, before = lost.goal, lost.before.service
     good = plan.last_good(before)
     if before is None or not good:
-        return Back("", False, "There is no earlier good revision to go back to.")
+        return Restored("", False, "There is no earlier good revision to go back to.")
     now = _after_the_breaker(observer, goal)
     if now.get("status") != "ACTIVE":
-        return Back("", False, "The service is not there any more: somebody has deleted it meanwhile.")
+        return Restored("", False, "The service is not there any more: somebody has deleted it meanwhile.")
     if now["taskDefinition"] not in {goal.definition_arn, good}:
         there = now["taskDefinition"]
-        return Back(there, False, f"Somebody has moved it to {short(there)} meanwhile, where it was left.")
-    request = _restoring(lost, before, now, good)
+        return Restored(
+            there, False, f"Somebody has moved it to {short(there)} meanwhile, where it was left."
+        )
+    request = _update_to_restore(lost, before, now, good)
     if good == goal.definition_arn and not request:
-        return Back(
+        return Restored(
             good, False, f"It is itself the last good revision, {short(good)}: nothing to go back to."
         )
     if request:
@@ -99,8 +100,8 @@ def _go_back(lost: Lost, observer: Observer) -> Back:
     )
     verdict = observer.until(aim)
     if verdict.state == "done":
-        return Back(good, True, f"The service is back on {short(good)}, and answers.")
-    return Back(good, False, f"The service was moved back to {short(good)}, BUT: {verdict.text}.")
+        return Restored(good, True, f"The service is back on {short(good)}, and answers.")
+    return Restored(good, False, f"The service was moved back to {short(good)}, BUT: {verdict.text}.")
 
 
 def _after_the_breaker(observer: Observer, goal: Goal) -> Mapping[str, Any]:
@@ -114,7 +115,9 @@ def _after_the_breaker(observer: Observer, goal: Goal) -> Mapping[str, Any]:
         time.sleep(_PAUSE)
 
 
-def _restoring(lost: Lost, before: Mapping[str, Any], now: Mapping[str, Any], good: str) -> dict[str, Any]:
+def _update_to_restore(
+    lost: FailedRelease, before: Mapping[str, Any], now: Mapping[str, Any], good: str
+) -> dict[str, Any]:
     """Return the update that makes the service what it was; empty when it already is."""
     managed = {key: before[key] for key in plan.settings(lost.service, lost.release) if key in before}
     request = {key: managed[key] for key in plan.setting_differences(managed, now)}

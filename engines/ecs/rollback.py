@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from engines.ecs import apply, inspection, plan, task_definition
-from engines.ecs.apply import Order, Outcome
 from engines.ecs.errors import ReleaseConfigurationError
 from engines.ecs.inspection import Clients
-from engines.ecs.plan import Action, Current, Plan, Service
-from engines.ecs.task_definition import Release
-from engines.ecs.watch import Wait, short
+from engines.ecs.model import Action, Current, DeployRequest, Release, Wait, WantedService
+from engines.ecs.plan import Plan
+from engines.ecs.results import Outcome
+from engines.ecs.watch import short
 from engines.events import Emit, emit
 
 _REVISION = re.compile(r"(?:arn:\S+:task-definition/)?([\w-]+):(\d+)")
@@ -22,7 +22,7 @@ _SHOWN = frozenset({"IMAGE_DIGEST"})
 
 
 @dataclass(frozen=True)
-class WayBack:
+class RollbackRequest:
     """Where to: ``to`` names a revision (``bmii:3`` or its ARN); empty is the previous one of ``good``.
 
     ``good`` are ARNs of revisions that have served users, in any order.
@@ -37,20 +37,22 @@ class WayBack:
     health_path: str = "/health"
 
 
-def run(way: WayBack, clients: Clients, *, check: bool, tell: Emit = emit) -> Outcome:
+def roll_back(request: RollbackRequest, clients: Clients, *, check: bool, tell: Emit = emit) -> Outcome:
     """Go back and wait until users have it; with ``check`` only say what would be done.
 
     Raises ``ReleaseConfigurationError`` when there is no such revision, and ``RolloutError`` when it did not
     reach the users: the service is then where it was, or the error says that it is not.
     """
-    now = _running(way, clients)
+    now = _running(request, clients)
     current = Current(now, inspection.definition(clients, now["taskDefinition"]))
-    target = _target(way, clients, str(now["taskDefinition"]))
-    steps = _plan(way, current, target)
+    target = _target(request, clients, str(now["taskDefinition"]))
+    steps = _plan(request, current, target)
     if check:
         return apply.planned(steps, current)
-    order = Order(release_of(target), _service_of(way, now), way.wait, way.url, way.health_path)
-    return apply.carry_out(order, steps, current, clients, tell)
+    wanted = DeployRequest(
+        release_of(target), _service_of(request, now), request.wait, request.url, request.health_path
+    )
+    return apply.execute(wanted, steps, current, clients, tell)
 
 
 def choose(to: str, good: Sequence[str], running: str) -> str:
@@ -93,20 +95,20 @@ def release_of(registered: Mapping[str, Any]) -> Release:
     )
 
 
-def _running(way: WayBack, clients: Clients) -> Mapping[str, Any]:
+def _running(request: RollbackRequest, clients: Clients) -> Mapping[str, Any]:
     """Return the service as it is. Raises ``ReleaseConfigurationError`` when there is none."""
-    now = inspection.describe(clients, way.cluster, way.name)
+    now = inspection.describe(clients, request.cluster, request.name)
     if not plan.is_there(now):
         raise ReleaseConfigurationError(
             "is not there, so there is nothing to go back from",
-            subject=f"service {way.name} in cluster {way.cluster}",
+            subject=f"service {request.name} in cluster {request.cluster}",
             remedy="The deploy phase makes it: run `ansible-playbook playbooks/deploy.yml`.",
         )
     return now
 
 
-def _target(way: WayBack, clients: Clients, running: str) -> Mapping[str, Any]:
-    reference = choose(way.to, way.good, running)
+def _target(request: RollbackRequest, clients: Clients, running: str) -> Mapping[str, Any]:
+    reference = choose(request.to, request.good, running)
     found = inspection.definition(clients, reference)
     if found is None or found.get("status") != "ACTIVE":
         raise ReleaseConfigurationError(
@@ -117,16 +119,16 @@ def _target(way: WayBack, clients: Clients, running: str) -> Mapping[str, Any]:
     return found
 
 
-def _plan(way: WayBack, current: Current, target: Mapping[str, Any]) -> Plan:
+def _plan(request: RollbackRequest, current: Current, target: Mapping[str, Any]) -> Plan:
     now, arn = current.service or {}, str(target["taskDefinitionArn"])
-    request: dict[str, Any] = {"cluster": way.cluster, "service": way.name}
+    arguments: dict[str, Any] = {"cluster": request.cluster, "service": request.name}
     actions = []
     if now["taskDefinition"] != arn:
-        text = f"bring service {way.name} from {short(now['taskDefinition'])} back to {short(arn)}"
-        actions.append(Action("update", text, {**request, "taskDefinition": arn}))
+        text = f"bring service {request.name} from {short(now['taskDefinition'])} back to {short(arn)}"
+        actions.append(Action("update", text, {**arguments, "taskDefinition": arn}))
     elif plan.primary(now).get("rolloutState") == "FAILED":
         text = f"start {short(arn)} anew"
-        actions.append(Action("update", text, {**request, "forceNewDeployment": True}))
+        actions.append(Action("update", text, {**arguments, "forceNewDeployment": True}))
     before = task_definition.view(current.running, _SHOWN) if current.running else {}
     return Plan(
         tuple(actions),
@@ -136,12 +138,12 @@ def _plan(way: WayBack, current: Current, target: Mapping[str, Any]) -> Plan:
     )
 
 
-def _service_of(way: WayBack, now: Mapping[str, Any]) -> Service:
+def _service_of(request: RollbackRequest, now: Mapping[str, Any]) -> WantedService:
     network = (now.get("networkConfiguration") or {}).get("awsvpcConfiguration") or {}
     groups = [one["targetGroupArn"] for one in now.get("loadBalancers") or [] if one.get("targetGroupArn")]
-    return Service(
-        cluster=way.cluster,
-        name=way.name,
+    return WantedService(
+        cluster=request.cluster,
+        name=request.name,
         subnet_ids=network.get("subnets", []),
         security_group_ids=network.get("securityGroups", []),
         assign_public_ip=network.get("assignPublicIp") == "ENABLED",

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from engines.aws import AwsError, translated
 from engines.ecs.errors import ReleaseConfigurationError
 from engines.ecs.inspection import Clients
-from engines.ecs.plan import Service
+from engines.ecs.model import Call, Scaling, Steps, WantedService
 
 _DIMENSION = "ecs:service:DesiredCount"
 _METRICS = {"cpu": "ECSServiceAverageCPUUtilization", "memory": "ECSServiceAverageMemoryUtilization"}
@@ -23,33 +23,6 @@ _NOT_OFFERED = frozenset(
 NOT_OFFERED = "skipped: this account's endpoint does not offer Application Auto Scaling"
 
 
-@dataclass(frozen=True)
-class Scaling:
-    """Between how many tasks, and at which average use in percent of what a task has; 0 is no policy."""
-
-    minimum: int
-    maximum: int
-    cpu: float = 0
-    memory: float = 0
-
-
-@dataclass(frozen=True)
-class Call:
-    """One call to Application Auto Scaling, by the name of boto3's method."""
-
-    method: str
-    text: str
-    request: Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class Steps:
-    """The calls, and what to say of autoscaling as a whole."""
-
-    calls: tuple[Call, ...] = ()
-    text: str = ""
-
-
 def check(scaling: Scaling) -> None:
     """Raise ``ReleaseConfigurationError`` for numbers that make no sense."""
     if not 0 <= scaling.minimum <= scaling.maximum or scaling.maximum < 1:
@@ -60,7 +33,9 @@ def check(scaling: Scaling) -> None:
         )
 
 
-def within(service: Service, scaling: Scaling | None, running: Mapping[str, Any] | None) -> Service:
+def within(
+    service: WantedService, scaling: Scaling | None, running: Mapping[str, Any] | None
+) -> WantedService:
     """Return the service with the number of tasks that a release sets: what autoscaling chose stays."""
     if scaling is None:
         return service
@@ -70,7 +45,7 @@ def within(service: Service, scaling: Scaling | None, running: Mapping[str, Any]
 
 def plan(
     scaling: Scaling,
-    service: Service,
+    service: WantedService,
     target: Mapping[str, Any] | None,
     policies: Sequence[Mapping[str, Any]],
 ) -> Steps:
@@ -100,7 +75,7 @@ def plan(
     return Steps(tuple(calls), f"between {scaling.minimum} and {scaling.maximum} tasks")
 
 
-def look(clients: Clients, scaling: Scaling | None, service: Service) -> Steps:
+def look(clients: Clients, scaling: Scaling | None, service: WantedService) -> Steps:
     """Read what is there and return what is to be done; nothing where it is not offered or not asked for."""
     if scaling is None:
         return Steps()
@@ -125,7 +100,7 @@ def apply(clients: Clients, steps: Steps) -> None:
             getattr(clients.scaling, call.method)(**call.request)
 
 
-def _same(service: Service) -> dict[str, str]:
+def _same(service: WantedService) -> dict[str, str]:
     return {
         "ServiceNamespace": "ecs",
         "ResourceId": f"service/{service.cluster}/{service.name}",

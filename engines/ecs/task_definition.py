@@ -7,11 +7,11 @@ Comparing the raw documents finds a difference every time, so both sides are bro
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from typing import Any
 
 from engines.ecs.errors import ReleaseConfigurationError
+from engines.ecs.model import NOT_KNOWN_YET, Difference, Release
 
 _BY_DIGEST = re.compile(r"[^@\s]+@(sha256:[0-9a-f]{64})")
 _SECRET_ARN = re.compile(r"arn:aws[\w-]*:(ssm|secretsmanager):\S+")
@@ -27,52 +27,6 @@ _HEALTH_CHECK_DEFAULTS = {"interval": 30, "timeout": 5, "retries": 3}
 _LONGEST_START_PERIOD = 300  # seconds; ECS takes no more
 _STOP_TIMEOUT_DEFAULT = 30
 HIDDEN = "(hidden: not in the configuration)"
-# Stands in a plan for what an earlier phase has yet to make: a dry run on an empty account has a plan too.
-NOT_KNOWN_YET = "(not known yet)"
-
-
-@dataclass(frozen=True)
-class Release:
-    """One container image and everything it needs to run on Fargate.
-
-    ``cpu`` is in CPU units (1024 = one vCPU), ``memory`` in MiB. ``secrets`` maps an environment variable to
-    the name or ARN of the parameter that holds it; the value itself is never here. A health check that
-    fails within ``health_grace`` seconds after the start does not count.
-    """
-
-    family: str
-    image: str
-    container_port: int
-    cpu: int
-    memory: int
-    execution_role_arn: str
-    task_role_arn: str
-    log_group: str
-    region: str
-    environment: Mapping[str, object] = field(default_factory=dict)
-    secrets: Mapping[str, str] = field(default_factory=dict)
-    health_check_command: Sequence[str] = ()
-    health_grace: int = 0
-    platform: str = "linux/amd64"
-
-    @property
-    def container(self) -> str:
-        """The name of the only container, which is also the prefix of its log streams."""
-        return self.family
-
-    @property
-    def image_digest(self) -> str:
-        """``sha256:…`` of the image. Raises ``ReleaseConfigurationError`` for an image named by a tag."""
-        return digest_of(self.image)
-
-
-@dataclass(frozen=True)
-class Difference:
-    """One field that is not as wanted; ``None`` where a side does not have it."""
-
-    path: str
-    before: object
-    after: object
 
 
 def digest_of(image: str) -> str:

@@ -15,9 +15,8 @@ from engines.ecs import explain, plan
 from engines.ecs.errors import RolloutError
 from engines.ecs.explain import Explanation
 from engines.ecs.inspection import Clients
-from engines.ecs.plan import Service
-from engines.ecs.task_definition import Release
-from engines.ecs.watch import Wait, short
+from engines.ecs.model import Release, Wait, WantedService
+from engines.ecs.watch import short
 from engines.events import Emit
 
 _PAUSE = 0.5
@@ -26,7 +25,14 @@ _LONGEST_STARTED_BY = 36
 
 
 def run(
-    clients: Clients, release: Release, service: Service, *, arn: str, seconds: float, wait: Wait, tell: Emit
+    clients: Clients,
+    release: Release,
+    service: WantedService,
+    *,
+    arn: str,
+    seconds: float,
+    wait: Wait,
+    tell: Emit,
 ) -> None:
     """Run one task of revision ``arn`` until it has been up for ``seconds``, and stop it.
 
@@ -47,7 +53,7 @@ def run(
         raise _refusal(clients, release, service, arn, ended)
 
 
-def _start(clients: Clients, release: Release, service: Service, arn: str) -> str:
+def _start(clients: Clients, release: Release, service: WantedService, arn: str) -> str:
     with translated(f"trial of {short(arn)}"):
         answer = clients.ecs.run_task(
             cluster=service.cluster,
@@ -68,7 +74,14 @@ def _start(clients: Clients, release: Release, service: Service, arn: str) -> st
 
 
 def _watch(
-    clients: Clients, service: Service, task: str, seconds: float, wait: Wait, *, checked: bool, tell: Emit
+    clients: Clients,
+    service: WantedService,
+    task: str,
+    seconds: float,
+    wait: Wait,
+    *,
+    checked: bool,
+    tell: Emit,
 ) -> Mapping[str, Any] | None:
     """Return the task if it did not stand its trial; ``None`` if it did."""
     begun, up = time.monotonic(), None
@@ -94,28 +107,28 @@ def _watch(
 
 
 def _refusal(
-    clients: Clients, release: Release, service: Service, arn: str, task: Mapping[str, Any]
+    clients: Clients, release: Release, service: WantedService, arn: str, task: Mapping[str, Any]
 ) -> RolloutError:
     why = Explanation(stopped=explain.stopped(clients, release, [task]))
     return RolloutError(
         f"release {short(arn)} did not stand its trial, and the service was not touched.\n{why.text()}",
         subject=f"service {service.name}",
         remedy="Mend what is named above and run the same command again.",
-        details={"reason": "trial", "explanation": asdict(why), "back": {}},
+        details={"reason": "trial", "explanation": asdict(why), "restored": {}},
     )
 
 
-def _tasks(clients: Clients, service: Service) -> list[str]:
+def _tasks(clients: Clients, service: WantedService) -> list[str]:
     with translated("trial tasks"):
         answer = clients.ecs.list_tasks(cluster=service.cluster, startedBy=_started_by(service))
     return list(answer["taskArns"])
 
 
-def _stop(clients: Clients, service: Service, task: str) -> None:
+def _stop(clients: Clients, service: WantedService, task: str) -> None:
     with translated(f"trial task {task}"):
         clients.ecs.stop_task(cluster=service.cluster, task=task, reason="The trial is over")
 
 
-def _started_by(service: Service) -> str:
+def _started_by(service: WantedService) -> str:
     """Return by what a trial is found again that a killed run has left behind."""
     return f"trial-{service.name}"[:_LONGEST_STARTED_BY]

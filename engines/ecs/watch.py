@@ -15,6 +15,7 @@ from typing import Any, Literal
 from engines.aws import AwsError
 from engines.ecs import inspection, plan
 from engines.ecs.inspection import Clients
+from engines.ecs.model import Wait
 from engines.events import Emit
 from engines.smoke.http import Http, NoAnswerError, Request
 
@@ -23,20 +24,6 @@ _ANSWERS = 3
 # One look can meet a moment; of a release that does not stay, the next one is no better.
 _LAPSES = 2
 _SHOWN = 200
-
-
-@dataclass(frozen=True)
-class Wait:
-    """Seconds. ``timeout`` counts from the last progress; the pauses grow from ``first`` to ``longest``.
-
-    For ``steady`` the goal has to stay reached: a task can crash after it was found healthy.
-    """
-
-    timeout: float
-    first: float = 0.5
-    longest: float = 5.0
-    heartbeat: float = 15.0
-    steady: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -105,7 +92,7 @@ def judge(goal: Goal, seen: Seen) -> Verdict:
     return Verdict("waiting", "; ".join(missing)) if missing else Verdict("done", seen.answer)
 
 
-class Course:
+class StabilityCheck:
     """What a row of verdicts comes to, when the goal has to stay reached for ``steady`` seconds."""
 
     def __init__(self, steady: float) -> None:
@@ -164,7 +151,7 @@ class Observer:
         """
         best, moved = 0, time.monotonic()
         pause, told, told_at = self.wait.first, "", 0.0
-        course = Course(self.wait.steady)
+        course = StabilityCheck(self.wait.steady)
         while True:
             verdict, reached = self._so_far(goal, course)
             now = time.monotonic()
@@ -180,7 +167,7 @@ class Observer:
             time.sleep(pause)
             pause = min(pause * 1.5, self.wait.longest)
 
-    def _so_far(self, goal: Goal, course: Course) -> tuple[Verdict, int]:
+    def _so_far(self, goal: Goal, course: StabilityCheck) -> tuple[Verdict, int]:
         """Look once; return what all looks have come to, and the progress."""
         try:
             seen = self.look(goal)

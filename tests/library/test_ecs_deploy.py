@@ -81,7 +81,7 @@ def test_a_crash_is_explained_and_undone(world, tmp_path, monkeypatch):
     assert "cannot go on" in failed["msg"]
     assert "starting crash with ********" in failed["msg"]
     assert f"The service is back on {world.name}:1, and answers." in failed["msg"]
-    assert failed["details"]["back"]["verified"]
+    assert failed["details"]["restored"]["verified"]
     assert world.running() == digest(good)
     assert world.service()["taskDefinition"].endswith(":1")
     assert not world.call(image=good)["changed"]
@@ -96,7 +96,7 @@ def test_a_task_that_is_never_healthy_is_explained_and_undone(world):
     world.call(image=good)
     failed = world.call(image=world.image("sick"))
     assert "failed ELB health checks" in failed["msg"]
-    assert failed["details"]["back"]["verified"]
+    assert failed["details"]["restored"]["verified"]
     assert world.running() == digest(good)
 
 
@@ -106,7 +106,7 @@ def test_what_ecs_takes_for_a_success_is_undone_when_another_image_answers(world
     failed = world.call(image=world.image("liar"), desired_count=1, timeout=2)
     assert failed["details"]["reason"] == "timeout"
     assert "answers from image sha256:000" in failed["msg"]
-    assert failed["details"]["back"]["verified"]
+    assert failed["details"]["restored"]["verified"]
     assert world.running() == digest(good)
     assert world.service()["desiredCount"] == 2
 

@@ -117,7 +117,7 @@ def test_a_bad_release_is_undone_and_nobody_notices(world, kind, causes, options
     if failed["details"]["reason"] == "trial":
         assert "the service was not touched" in failed["msg"]
     else:
-        assert failed["details"]["back"]["verified"], failed["msg"]
+        assert failed["details"]["restored"]["verified"], failed["msg"]
 
 
 def test_a_good_release_reaches_its_users_without_a_failed_request(world):
@@ -141,5 +141,5 @@ def test_what_crashes_after_it_has_reached_its_users_is_undone_too(world):
     failed = world.call(image=world.image("fleeting"), steady_seconds=8)
     assert "did not stay" in failed.get("msg", ""), json.dumps(failed)
     assert "exit code 4" in failed["msg"]
-    assert failed["details"]["back"]["verified"]
+    assert failed["details"]["restored"]["verified"]
     assert world.service()["taskDefinition"] == good

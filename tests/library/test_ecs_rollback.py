@@ -62,7 +62,7 @@ def test_a_revision_that_is_no_good_is_explained_and_the_service_stays_where_it_
     bad = world.revisions()[-1]
     failed = back(world, to=bad)
     assert "exit code 3" in failed["msg"]
-    assert failed["details"]["back"]["verified"]
+    assert failed["details"]["restored"]["verified"]
     assert world.service()["taskDefinition"] == runs
     assert "does not exist" in back(world, to=f"{world.name}:99")["msg"]
     world.ecs.deregister_task_definition(taskDefinition=bad)

@@ -8,7 +8,7 @@ from engines.aws import AwsError
 from engines.ecs import explain
 from engines.ecs.explain import Explanation, StoppedTask, _telling, ended, health, redact, unhealthy
 from engines.ecs.inspection import Clients, Target
-from engines.ecs.task_definition import Release
+from engines.ecs.model import Release
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,7 @@ import pytest
 
 from engines.ecs import plan, task_definition
 from engines.ecs.errors import ReleaseConfigurationError
-from engines.ecs.plan import Current, Service
-from engines.ecs.task_definition import Release
+from engines.ecs.model import Current, Release, WantedService
 
 RELEASE = Release(
     family="bmii",
@@ -20,7 +19,7 @@ RELEASE = Release(
     log_group="/bmii",
     region="us-east-1",
 )
-SERVICE = Service(
+SERVICE = WantedService(
     cluster="bmii",
     name="bmii",
     subnet_ids=["subnet-b", "subnet-a"],

@@ -10,10 +10,9 @@ from engines.aws import AwsError
 from engines.ecs import scaling
 from engines.ecs.errors import ReleaseConfigurationError
 from engines.ecs.inspection import Clients
-from engines.ecs.plan import Service
-from engines.ecs.scaling import Scaling
+from engines.ecs.model import Scaling, Steps, WantedService
 
-SERVICE = Service("bmii", "bmii", ["subnet-1"], ["sg-1"], desired_count=2)
+SERVICE = WantedService("bmii", "bmii", ["subnet-1"], ["sg-1"], desired_count=2)
 WANTED = Scaling(1, 4, cpu=60)
 SAME = {
     "ServiceNamespace": "ecs",
@@ -104,11 +103,11 @@ def test_the_calls_are_those_of_the_api(stubbed):
 def test_an_endpoint_without_it_is_said_and_a_refusal_is_an_error(stubbed):
     clients, stub = stubbed
     stub.add_client_error("describe_scalable_targets", "UnknownService")
-    assert scaling.look(clients, WANTED, SERVICE) == scaling.Steps(text=scaling.NOT_OFFERED)
+    assert scaling.look(clients, WANTED, SERVICE) == Steps(text=scaling.NOT_OFFERED)
     stub.add_client_error("describe_scalable_targets", "AccessDeniedException")
     with pytest.raises(AwsError):
         scaling.look(clients, WANTED, SERVICE)
 
 
 def test_what_is_not_asked_for_is_not_looked_at(stubbed):
-    assert scaling.look(stubbed[0], None, SERVICE) == scaling.Steps()
+    assert scaling.look(stubbed[0], None, SERVICE) == Steps()

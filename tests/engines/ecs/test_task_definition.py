@@ -6,7 +6,8 @@ import pytest
 
 from engines.ecs import task_definition
 from engines.ecs.errors import ReleaseConfigurationError
-from engines.ecs.task_definition import HIDDEN, NOT_KNOWN_YET, Difference, Release
+from engines.ecs.model import NOT_KNOWN_YET, Difference, Release
+from engines.ecs.task_definition import HIDDEN
 
 DIGEST = "sha256:" + "a" * 64
 RELEASE = Release(

@@ -3,7 +3,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 from engines.ecs import trial
-from engines.ecs.watch import Wait
+from engines.ecs.model import Wait
 
 
 def test_a_long_trial_tells_that_it_is_alive(monkeypatch):

@@ -7,7 +7,8 @@ import pytest
 from engines.aws import AwsError
 from engines.ecs import inspection
 from engines.ecs.inspection import Clients
-from engines.ecs.watch import Course, Goal, Observer, Seen, Verdict, Wait, judge, progress, short
+from engines.ecs.model import Wait
+from engines.ecs.watch import Goal, Observer, Seen, StabilityCheck, Verdict, judge, progress, short
 
 NEW = "arn:aws:ecs:us-east-1:000000000000:task-definition/bmii:7"
 OLD = "arn:aws:ecs:us-east-1:000000000000:task-definition/bmii:6"
@@ -88,7 +89,7 @@ DONE, WAITING = Verdict("done", "it answers"), Verdict("waiting", "0 of 1 tasks 
 
 def states(steady, *verdicts):
     """Return what each verdict comes to, one a second."""
-    course = Course(steady)
+    course = StabilityCheck(steady)
     return [course.after(verdict, second).state for second, verdict in enumerate(verdicts)]
 
 
@@ -106,7 +107,7 @@ def test_one_bad_look_is_a_moment_and_two_are_a_failure():
 
 
 def test_what_crashes_and_is_replaced_between_two_looks_did_not_stay():
-    course = Course(9)
+    course = StabilityCheck(9)
     assert [course.after(DONE, second, lost=2).state for second in range(3)] == ["waiting"] * 3
     verdict = course.after(DONE, 3, lost=3)
     assert verdict.state == "failed"
