@@ -5,11 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from engines.images.apply import publish
-from engines.images.cache import Cache
-from engines.images.ecr import Repository
-from engines.images.model import Platform
-from engines.images.recipe import DEFAULT_ENTRYPOINT, Package, Recipe
+from engines.images import DEFAULT_ENTRYPOINT, Cache, Package, Platform, Recipe, Repository, publish
 
 SERVICE = Path(__file__).parent.parent / "service"
 

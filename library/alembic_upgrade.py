@@ -117,9 +117,7 @@ from ansible.module_utils.basic import AnsibleModule
 from engines.contract import finish
 from engines.events import emit
 from engines.postgres.session import AbsentError, resolve_target
-from engines.schema.apply import outline, upgrade
-from engines.schema.model import Options
-from engines.schema.results import as_result, warnings
+from engines.schema import Options, as_result, outline, upgrade, warnings
 
 
 def main() -> None:

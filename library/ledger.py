@@ -174,10 +174,8 @@ from ansible.module_utils.basic import AnsibleModule
 
 from engines import lease_keeper, ledger
 from engines.contract import finish
-from engines.ecs import traffic
-from engines.ecs.inspection import Clients
-from engines.ledger import State, Store
-from engines.ledger.standing import Event
+from engines.ecs import Clients, traffic
+from engines.ledger import Event, State, Store
 from engines.runs import Owner
 
 # What these states tell the ledger.

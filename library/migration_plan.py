@@ -82,8 +82,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from engines.contract import finish
-from engines.migration_plan.plan import Place, summarise
-from engines.migration_plan.results import lines
+from engines.migration_plan import Place, lines, summarise
 
 
 def main() -> None:

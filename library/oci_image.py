@@ -184,11 +184,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from engines.contract import finish
-from engines.images.apply import publish
-from engines.images.cache import Cache
-from engines.images.ecr import Repository
-from engines.images.model import Platform
-from engines.images.recipe import DEFAULT_ENTRYPOINT, Package, Recipe
+from engines.images import DEFAULT_ENTRYPOINT, Cache, Package, Platform, Recipe, Repository, publish
 
 _TEXT = {"type": "str", "required": True}
 

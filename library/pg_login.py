@@ -98,8 +98,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from engines.contract import finish
-from engines.passfile import file
-from engines.passfile.login import keep_password, look, verifier_of
+from engines.passfile import keep_password, look, remove, verifier_of
 from engines.postgres.session import AbsentError, resolve_target
 
 _NOWHERE = {
@@ -131,7 +130,7 @@ def _run(given: dict[str, Any], *, check: bool) -> dict[str, Any]:
     if address is None:
         return _NOWHERE
     if given["state"] == "absent":
-        file.remove(address)
+        remove(address)
         return {**_NOWHERE, "user": address.parameters.get("user", ""), "database": address.database}
     try:
         login = look(address, must_work=given["must_work"])

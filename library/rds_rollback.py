@@ -134,10 +134,9 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
+from engines import rds
 from engines.contract import finish
 from engines.postgres.session import parse
-from engines.rds import apply, model
-from engines.rds.verification import Users
 from engines.references import resolve
 
 
@@ -160,16 +159,16 @@ def main() -> None:
 
 
 def _run(given: dict[str, Any], check: bool) -> dict[str, Any]:
-    order = model.read(given["to"], given["instance"])
+    request = rds.read(given["to"], given["instance"])
     application = given["application_address"]
-    users = Users(
+    users = rds.Users(
         parse(resolve(given["address"]), name="address"),
         parse(resolve(application), name="application_address") if application else None,
         Path(given["config"]),
     )
     if given["state"] == "switched":
-        return apply.switch(order, users, timeout=given["timeout"], check=check)
-    return apply.restore(order, users, jobs=given["jobs"], timeout=given["timeout"], check=check)
+        return rds.switch(request, users, timeout=given["timeout"], check=check)
+    return rds.restore(request, users, jobs=given["jobs"], timeout=given["timeout"], check=check)
 
 
 if __name__ == "__main__":

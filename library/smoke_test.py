@@ -198,9 +198,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from engines.contract import finish
 from engines.errors import ConfigurationError
-from engines.smoke.apply import Equality, Runner, SmokeTest, check
-from engines.smoke.http import Http
-from engines.smoke.results import evidence, lines, require
+from engines.smoke import Equality, Http, Runner, SmokeTest, check, evidence, lines, require
 
 _TEXT = {"type": "str", "required": True}
 _HEADERS = {"type": "dict", "default": {}, "no_log": True}

@@ -112,7 +112,7 @@ parameters:
 from ansible.module_utils.basic import AnsibleModule
 
 from engines.contract import finish
-from engines.secrets.apply import ensure, wanted_from
+from engines.secrets import ensure, wanted_from
 
 
 def main() -> None:

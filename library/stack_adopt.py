@@ -62,7 +62,7 @@ adopted:
 from ansible.module_utils.basic import AnsibleModule
 
 from engines.contract import finish
-from engines.stack.bucket_import import adopt
+from engines.stack import adopt
 
 
 def main() -> None:

@@ -85,7 +85,7 @@ lines:
 from ansible.module_utils.basic import AnsibleModule
 
 from engines.contract import finish
-from engines.stack.drift import detect
+from engines.stack import detect
 
 
 def main() -> None:

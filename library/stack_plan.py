@@ -146,9 +146,8 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
+from engines import stack
 from engines.contract import finish
-from engines.stack import inspection, plan
-from engines.stack.plan import Wanted
 
 
 def main() -> None:
@@ -168,7 +167,7 @@ def main() -> None:
 
 
 def _run(options: dict[str, Any], *, check: bool) -> dict[str, Any]:
-    wanted = Wanted(
+    wanted = stack.Wanted(
         name=options["stack_name"],
         region=options["region"],
         template=json.loads(options["template_body"]),
@@ -177,7 +176,7 @@ def _run(options: dict[str, Any], *, check: bool) -> dict[str, Any]:
         kept_tags=frozenset(options["kept_tags"]),
         termination_protection=options["termination_protection"],
     )
-    result = plan.as_result(plan.make(wanted, inspection.read(wanted.name, wanted.region)))
+    result = stack.as_result(stack.make(wanted, stack.read(wanted.name, wanted.region)))
     return {**result, "changed": check and result["differs"]}
 
 

@@ -107,8 +107,7 @@ table:
 from ansible.module_utils.basic import AnsibleModule
 
 from engines.contract import finish
-from engines.teardown.apply import teardown
-from engines.teardown.model import Platform
+from engines.teardown import Platform, teardown
 
 
 def main() -> None:

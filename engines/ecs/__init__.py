@@ -5,6 +5,7 @@ with ``watch``, after a ``trial`` if there is to be one; ``explain`` says why it
 what ran before. ``rollback`` brings back an earlier revision; ``scaling`` lets AWS choose how many tasks run.
 """
 
+from engines.ecs import traffic
 from engines.ecs.apply import deploy, preview, try_out
 from engines.ecs.errors import ReleaseConfigurationError, RolloutError
 from engines.ecs.inspection import Clients
@@ -29,5 +30,6 @@ __all__ = [
     "is_place",
     "preview",
     "roll_back",
+    "traffic",
     "try_out",
 ]

@@ -23,7 +23,7 @@ from engines.ecs.recovery import FailedRelease
 from engines.ecs.results import Outcome
 from engines.ecs.watch import Goal, Observer, short
 from engines.events import Emit, emit
-from engines.smoke.http import Http
+from engines.smoke import Http
 
 # Only this long does one look wait for the service to answer; the next look comes soon.
 _LOOK_TIMEOUT = 5.0

@@ -17,7 +17,7 @@ from engines.ecs import inspection, plan
 from engines.ecs.inspection import Clients
 from engines.ecs.model import Wait
 from engines.events import Emit
-from engines.smoke.http import Http, NoAnswerError, Request
+from engines.smoke import Http, NoAnswerError, Request
 
 # Behind a load balancer one answer says little: an old task may give the next one.
 _ANSWERS = 3

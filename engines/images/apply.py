@@ -7,7 +7,7 @@ import re
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from engines.errors import ConfigurationError
 from engines.events import emit
@@ -18,49 +18,11 @@ from engines.images.errors import RegistryError, RepositoryMissingError
 from engines.images.model import SOURCE_LABEL, Descriptor, Manifest
 from engines.images.recipe import Recipe
 from engines.images.registry import Registry
+from engines.images.results import Published, PushedLayer
 from engines.images.wheels import fetch as fetch_wheels
 
 _PARALLEL = 3
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
-
-
-@dataclass(frozen=True)
-class PushedLayer:
-    """A layer of the image, and whether this run sent it."""
-
-    digest: str
-    size: int
-    pushed: bool
-
-
-@dataclass(frozen=True)
-class Published:
-    """The image, and what it took.
-
-    ``digest`` and ``image`` are empty when, in check mode, they are known only after the build.
-    """
-
-    changed: bool
-    image: str
-    digest: str
-    source_digest: str
-    tags: tuple[str, ...]
-    tags_set: tuple[str, ...]
-    layers: tuple[PushedLayer, ...]
-    pushed_bytes: int
-    built: bool
-    seconds: float
-
-    def document(self) -> dict[str, object]:
-        """Return it as plain data."""
-        return asdict(self)
-
-    def diff(self, repository: str) -> dict[str, str]:
-        """Return which tags named the image before and after, one to a line."""
-        known = self.digest or "the image, whose digest is known after the build"
-        lines = {tag: f"{repository}:{tag} is {known}\n" for tag in self.tags}
-        before = "".join(line for tag, line in lines.items() if tag not in self.tags_set)
-        return {"before": before, "after": "".join(lines.values())}
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from engines.errors import ConfigurationError
-from engines.images.model import INDEX_TYPE, Descriptor, ImageError, Layer, Manifest, canonical, digest_of
+from engines.images.errors import ImageError
+from engines.images.model import INDEX_TYPE, Descriptor, Layer, Manifest, canonical, digest_of
 
 _KEPT = 5
 

@@ -91,3 +91,7 @@ def _remedy(status: int, code: str, message: str) -> str:
             "What arrived is not what was built: delete the folder of container_cache_dir and run it again."
         )
     return ""
+
+
+class ImageError(EngineError):
+    """An image could not be built, or the local cache could not be read."""

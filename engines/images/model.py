@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from engines.errors import ConfigurationError, EngineError
+from engines.errors import ConfigurationError
+from engines.images.errors import ImageError
 
 MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json"
 CONFIG_TYPE = "application/vnd.oci.image.config.v1+json"
@@ -20,10 +21,6 @@ LAYER_TYPES = {
 # Names, inside the image, the digest of everything that it was built from.
 SOURCE_LABEL = "bmii.migrate.source-digest"
 EPOCH = "1970-01-01T00:00:00Z"
-
-
-class ImageError(EngineError):
-    """An image could not be built, or the local cache could not be read."""
 
 
 def digest_of(content: bytes) -> str:

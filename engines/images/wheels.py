@@ -13,8 +13,8 @@ from pathlib import Path, PurePosixPath
 
 import uv
 
+from engines.images.errors import ImageError
 from engines.images.layers import Entry
-from engines.images.model import ImageError
 from engines.images.recipe import SITE_PACKAGES, Recipe
 
 _PLATFORMS = {"amd64": "x86_64-manylinux_2_28", "arm64": "aarch64-manylinux_2_28"}

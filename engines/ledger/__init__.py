@@ -11,10 +11,12 @@ from engines.ledger.guards import check_account, make_bucket
 from engines.ledger.lock import LOCK_KEY, Lock, renew
 from engines.ledger.model import State
 from engines.ledger.results import report
+from engines.ledger.standing import Event
 from engines.ledger.store import Store
 
 __all__ = [
     "LOCK_KEY",
+    "Event",
     "FencedError",
     "LedgerError",
     "Lock",

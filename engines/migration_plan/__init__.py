@@ -1,1 +1,6 @@
-"""The plan of the whole journey: what each phase would do, as one page that a person can sign."""
+"""The plan of the whole migration: what each phase would do, as one page that a person can sign."""
+
+from engines.migration_plan.plan import Place, summarise
+from engines.migration_plan.results import lines
+
+__all__ = ["Place", "lines", "summarise"]

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from engines.stack.changes import DATA
+from engines.stack import DATA
 
 Section = dict[str, Any]
 UNKNOWN = "known after apply"

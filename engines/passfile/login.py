@@ -2,25 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 from psycopg import pq
 
 from engines.errors import ConfigurationError
 from engines.passfile import file
+from engines.passfile.model import Login
 from engines.postgres.session import AbsentError, Address, UnreachableError, session
 
 _SECRET = ("password", "sslpassword", "passfile")
-
-
-@dataclass(frozen=True)
-class Login:
-    """An address without its secrets. ``works`` says whether the server lets it in."""
-
-    works: bool
-    user: str
-    parameters: dict[str, str]
-    verifier: str = field(default="", repr=False)
 
 
 def look(address: Address, *, must_work: bool) -> Login:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from engines.aws import client, translated
 from engines.events import emit
+from engines.rds.errors import RollbackError
 from engines.rds.inspection import survey
-from engines.rds.model import Action, Found, Instance, WayBackError
+from engines.rds.model import Action, Found, Instance
 from engines.waiting import wait
 
 # Where AWS does not go on from by itself.
@@ -18,10 +19,10 @@ _ENDS = frozenset(
 
 
 @dataclass(frozen=True)
-class Hands:
+class Executor:
     """Acts on the instance ``name`` and those beside it.
 
-    A wait ends with ``WayBackError`` when AWS has given up, or has said the same for ``timeout`` seconds.
+    A wait ends with ``RollbackError`` when AWS has given up, or has said the same for ``timeout`` seconds.
     """
 
     name: str
@@ -68,10 +69,10 @@ class Hands:
 
         return wait(lambda: survey(self.name), done, states, timeout=self.timeout, stuck=self._stuck(needed))
 
-    def _stuck(self, needed: tuple[str, ...]) -> Callable[[Found], WayBackError]:
-        def error(found: Found) -> WayBackError:
+    def _stuck(self, needed: tuple[str, ...]) -> Callable[[Found], RollbackError]:
+        def error(found: Found) -> RollbackError:
             seen = ", ".join(f"{one.name} is {one.status}" for one in _all(found)) or "there is none"
-            return WayBackError(
+            return RollbackError(
                 f"nothing has moved for {self.timeout:.0f} s: {seen}",
                 subject=f"instance {', '.join(needed) or self.name}",
                 remedy="Look at it in the RDS console; the same command goes on from there.",
@@ -89,7 +90,7 @@ def _is_at_rest(one: Instance) -> bool:
 
 
 def _is_usable(one: Instance) -> bool:
-    """Whether the instance is available. Raises ``WayBackError`` when it does not become so by itself."""
+    """Whether the instance is available. Raises ``RollbackError`` when it does not become so by itself."""
     if one.status in _ENDS or one.status.startswith("incompatible"):
         remedy = (
             f"Start it: `aws rds start-db-instance --db-instance-identifier {one.name}`."
@@ -97,5 +98,5 @@ def _is_usable(one: Instance) -> bool:
             else "Look at its events in the RDS console. What was restored in vain can be deleted; the same "
             "command restores it again."
         )
-        raise WayBackError(f"is {one.status}", subject=f"instance {one.name}", remedy=remedy)
+        raise RollbackError(f"is {one.status}", subject=f"instance {one.name}", remedy=remedy)
     return one.is_available

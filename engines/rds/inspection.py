@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from engines.aws import AwsError, client, translated
-from engines.rds.model import Found, Instance, is_beside
+from engines.instance_names import is_made_by_rollback
+from engines.rds.model import Found, Instance
 
 
 def survey(name: str) -> Found:
@@ -19,7 +20,7 @@ def survey(name: str) -> Found:
     for one in described:
         if one["DBInstanceIdentifier"] == name:
             main = instance(one)
-        elif is_beside(one["DBInstanceIdentifier"], name):
+        elif is_made_by_rollback(one["DBInstanceIdentifier"], name):
             beside.append(instance(one))
     beside.sort(key=lambda one: one.name)
     return Found(main, tuple(beside), _earliest(name) if main else None)

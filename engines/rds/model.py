@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from engines.errors import ConfigurationError, EngineError
+from engines.errors import ConfigurationError
+from engines.instance_names import is_made_by_rollback, kept_name
 
 Step = Literal["restore", "settings", "tag", "rename"]
 
@@ -16,30 +16,17 @@ Step = Literal["restore", "settings", "tag", "rename"]
 # one that came back by its name, that name. They tell what a command has done already.
 MOMENT, LATEST, NAME = "RestoredTo", "RestoredAsLatest", "SwitchedFrom"
 
-_STAMP = "%y%m%d-%H%M%S"
 _LONGEST = 63  # letters of an identifier of RDS
 
 
-class WayBackError(EngineError):
-    """The database does not go back: what was restored is not usable, or AWS does not go on."""
-
-
 @dataclass(frozen=True)
-class Order:
+class RollbackRequest:
     """What is asked for of the instance ``name``: that of a ``moment``, the ``latest``, or a ``kept`` one."""
 
     name: str
     moment: datetime | None = None
     latest: bool = False
     kept: str = ""
-
-    def restored_name(self, moment: datetime) -> str:
-        """Return the name of the instance that is restored to ``moment``, always the same."""
-        return f"{self.name}-pit-{moment.astimezone(UTC):{_STAMP}}"
-
-    def kept_name(self, now: datetime) -> str:
-        """Return the name under which the present instance is kept."""
-        return f"{self.name}-before-{now.astimezone(UTC):{_STAMP}}"
 
 
 @dataclass(frozen=True)
@@ -108,18 +95,18 @@ class Plan:
     done: bool = False
 
 
-def read(to: str, name: str) -> Order:
+def read(to: str, name: str) -> RollbackRequest:
     """Return what ``rollback_to`` asks for. Raises ``ConfigurationError``."""
-    order = Order(name)
-    if len(order.kept_name(datetime.now(UTC))) > _LONGEST:
+    request = RollbackRequest(name)
+    if len(kept_name(request.name, datetime.now(UTC))) > _LONGEST:
         raise ConfigurationError(
             "is too long: a name that is made of it would have more than 63 letters",
             subject=f"instance {name}",
         )
-    if is_beside(to, name):
-        return Order(name, kept=to)
+    if is_made_by_rollback(to, name):
+        return RollbackRequest(name, kept=to)
     if to == "latest":
-        return Order(name, latest=True)
+        return RollbackRequest(name, latest=True)
     try:
         moment = datetime.fromisoformat(to)
     except ValueError:
@@ -130,12 +117,7 @@ def read(to: str, name: str) -> Order:
             subject=f"rollback_to {to or '(empty)'}",
             remedy="Write it as 2026-11-26T03:55:00Z, or name an instance that a way back has kept.",
         )
-    return Order(name, moment=moment.astimezone(UTC).replace(microsecond=0))
-
-
-def is_beside(instance: str, name: str) -> bool:
-    """Say whether ``instance`` is called as those are that a way back of ``name`` makes."""
-    return bool(re.fullmatch(rf"{re.escape(name)}-(pit|before)-\d{{6}}-\d{{6}}", instance))
+    return RollbackRequest(name, moment=moment.astimezone(UTC).replace(microsecond=0))
 
 
 def text(moment: datetime) -> str:

@@ -6,54 +6,55 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from engines.errors import ConfigurationError
-from engines.rds.model import LATEST, MOMENT, NAME, Action, Found, Instance, Order, Plan, text
+from engines.instance_names import kept_name, restored_name
+from engines.rds.model import LATEST, MOMENT, NAME, Action, Found, Instance, Plan, RollbackRequest, text
 
 # A run that was cut off is finished within this time as if nothing had happened.
 _RECENT = timedelta(hours=1)
 
 
-def plan(order: Order, found: Found, now: datetime) -> Plan:
+def plan(request: RollbackRequest, found: Found, now: datetime) -> Plan:
     """Return what is to be done; ``now`` gives the present instance the name under which it is kept.
 
     Raises ``ConfigurationError`` when there is no such instance, or no backup of the moment.
     """
-    if found.main and _is_done(order, found.main):
+    if found.main and _is_done(request, found.main):
         return Plan(found.main.name, done=True)
-    chosen = _chosen(order, found, now)
+    chosen = _chosen(request, found, now)
     if found.main is None:
         if chosen is None:
-            raise _nowhere(order, found)
-        return Plan(chosen.name, switch=(*_noted(order, chosen), _rename(chosen.name, order.name)))
-    keeps = order.kept_name(now)
-    beside = [*_lacking(order, found.main, chosen)] if chosen else [_restore(order, found, found.main)]
+            raise _nowhere(request, found)
+        return Plan(chosen.name, switch=(*_noted(request, chosen), _rename(chosen.name, request.name)))
+    keeps = kept_name(request.name, now)
+    beside = [*_lacking(request, found.main, chosen)] if chosen else [_restore(request, found, found.main)]
     name = chosen.name if chosen else beside[0].subject
-    switch = (*_noted(order, chosen), _rename(found.main.name, keeps), _rename(name, order.name))
+    switch = (*_noted(request, chosen), _rename(found.main.name, keeps), _rename(name, request.name))
     return Plan(name, tuple(beside), switch, keeps)
 
 
-def _is_done(order: Order, main: Instance) -> bool:
+def _is_done(request: RollbackRequest, main: Instance) -> bool:
     """Whether the instance in use is what is asked for. `latest` is another moment each time."""
-    if order.kept:
-        return main.tags.get(NAME) == order.kept
-    return order.moment is not None and main.tags.get(MOMENT) == text(order.moment)
+    if request.kept:
+        return main.tags.get(NAME) == request.kept
+    return request.moment is not None and main.tags.get(MOMENT) == text(request.moment)
 
 
-def _chosen(order: Order, found: Found, now: datetime) -> Instance | None:
+def _chosen(request: RollbackRequest, found: Found, now: datetime) -> Instance | None:
     """Return the instance that is gone back to, when it is there. Raises when it has to be, and is not."""
-    if order.moment:
-        return found.named(order.restored_name(order.moment))
-    if order.latest:
+    if request.moment:
+        return found.named(restored_name(request.name, request.moment))
+    if request.latest:
         # What a run that was cut off has restored; once it is in use, it has another name.
         begun = [one for one in found.beside if one.tags.get(LATEST) and "-pit-" in one.name]
         newest = max(begun, key=lambda one: one.name, default=None)
         if newest and found.main:
             _insist_on_recent(newest, now)
         return newest
-    chosen = found.named(order.kept)
+    chosen = found.named(request.kept)
     if chosen is None:
         raise ConfigurationError(
             "does not exist" if found.main else "does not exist, nor does the instance in use",
-            subject=f"instance {order.kept}",
+            subject=f"instance {request.kept}",
             remedy=_known(found),
         )
     return chosen
@@ -71,23 +72,23 @@ def _insist_on_recent(begun: Instance, now: datetime) -> None:
         )
 
 
-def _restore(order: Order, found: Found, main: Instance) -> Action:
-    moment = _within(order, found, main)
-    name = order.restored_name(moment)
+def _restore(request: RollbackRequest, found: Found, main: Instance) -> Action:
+    moment = _within(request, found, main)
+    name = restored_name(request.name, moment)
     # What the tags of an earlier way back say is of the instance in use, not of this one.
     own = {key: value for key, value in main.tags.items() if key not in {NAME, LATEST}}
-    tags = {**own, MOMENT: text(moment), **({LATEST: "yes"} if order.latest else {})}
-    request = {
+    tags = {**own, MOMENT: text(moment), **({LATEST: "yes"} if request.latest else {})}
+    arguments = {
         "SourceDBInstanceIdentifier": main.name,
         "TargetDBInstanceIdentifier": name,
         "RestoreTime": moment,
         "Tags": [{"Key": key, "Value": value} for key, value in sorted(tags.items())],
         **main.settings,
     }
-    return Action("restore", name, f"restore {main.name} as it was at {text(moment)}, beside it", request)
+    return Action("restore", name, f"restore {main.name} as it was at {text(moment)}, beside it", arguments)
 
 
-def _within(order: Order, found: Found, main: Instance) -> datetime:
+def _within(request: RollbackRequest, found: Found, main: Instance) -> datetime:
     """Return the moment to restore to. Raises ``ConfigurationError`` when there is no backup of it."""
     first, last = found.earliest, main.latest
     if first is None or last is None:
@@ -97,7 +98,7 @@ def _within(order: Order, found: Found, main: Instance) -> datetime:
             remedy="Its first backup is made within minutes, if provision_database.backup_retention_days is "
             f"not 0. {_known(found)}",
         )
-    moment = order.moment or last
+    moment = request.moment or last
     if not first <= moment <= last:
         raise ConfigurationError(
             f"{main.name} can be restored to any second from {text(first)} to {text(last)}",
@@ -108,31 +109,31 @@ def _within(order: Order, found: Found, main: Instance) -> datetime:
     return moment
 
 
-def _lacking(order: Order, main: Instance, chosen: Instance) -> Iterator[Action]:
+def _lacking(request: RollbackRequest, main: Instance, chosen: Instance) -> Iterator[Action]:
     """Yield what a restore could not set. A kept instance is as it was, and stays so."""
     lacking = {key: value for key, value in main.after.items() if chosen.after.get(key) != value}
-    if lacking and not order.kept:
+    if lacking and not request.kept:
         words = ", ".join(f"{key} {value}" for key, value in sorted(lacking.items()))
-        request = {"DBInstanceIdentifier": chosen.name, "ApplyImmediately": True, **lacking}
-        yield Action("settings", chosen.name, f"set {words}, as {main.name} has it", request)
+        arguments = {"DBInstanceIdentifier": chosen.name, "ApplyImmediately": True, **lacking}
+        yield Action("settings", chosen.name, f"set {words}, as {main.name} has it", arguments)
 
 
-def _noted(order: Order, chosen: Instance | None) -> Iterator[Action]:
+def _noted(request: RollbackRequest, chosen: Instance | None) -> Iterator[Action]:
     """Yield what lets a later run see that the instance in use is the one that was kept by this name."""
-    if order.kept and chosen and chosen.tags.get(NAME) != chosen.name:
-        request = {"ResourceName": chosen.arn, "Tags": [{"Key": NAME, "Value": chosen.name}]}
-        yield Action("tag", chosen.name, "note the name under which it was kept", request)
+    if request.kept and chosen and chosen.tags.get(NAME) != chosen.name:
+        arguments = {"ResourceName": chosen.arn, "Tags": [{"Key": NAME, "Value": chosen.name}]}
+        yield Action("tag", chosen.name, "note the name under which it was kept", arguments)
 
 
 def _rename(old: str, new: str) -> Action:
-    request = {"DBInstanceIdentifier": old, "NewDBInstanceIdentifier": new, "ApplyImmediately": True}
-    return Action("rename", old, f"rename it to {new}", request)
+    arguments = {"DBInstanceIdentifier": old, "NewDBInstanceIdentifier": new, "ApplyImmediately": True}
+    return Action("rename", old, f"rename it to {new}", arguments)
 
 
-def _nowhere(order: Order, found: Found) -> ConfigurationError:
+def _nowhere(request: RollbackRequest, found: Found) -> ConfigurationError:
     return ConfigurationError(
         "does not exist, and nothing was restored to take its place",
-        subject=f"instance {order.name}",
+        subject=f"instance {request.name}",
         remedy=f"The provision phase makes it. {_known(found)}",
     )
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from engines.passfile.login import look
+from engines.passfile import look
 from engines.postgres.catalog import Scope, relations
 from engines.postgres.session import Address, UnreachableError, connection
-from engines.rds.model import Instance, WayBackError
-from engines.schema import revisions
-from engines.schema.errors import RevisionError
+from engines.rds.errors import RollbackError
+from engines.rds.model import Instance
+from engines.schema import RevisionError, revisions
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Users:
 def prove(users: Users, name: str) -> tuple[str, ...]:
     """Return the revisions at which the database of the instance ``name`` is, which ``users`` lead to.
 
-    Raises ``WayBackError`` when one of them cannot log in, or a revision is not one of this checkout's.
+    Raises ``RollbackError`` when one of them cannot log in, or a revision is not one of this checkout's.
     """
     _, scripts = revisions.load(users.alembic)
     for address in (users.owner, users.application):
@@ -42,7 +42,7 @@ def prove(users: Users, name: str) -> tuple[str, ...]:
     with connection.session(users.owner, read_only=True, purpose="bmii-migrate rollback") as session:
         found = relations.revision(session, relations.tables(session, Scope()))
     if not found:
-        raise WayBackError(
+        raise RollbackError(
             "its database has no schema revision: it is not what the service worked with",
             subject=f"instance {name}",
             remedy="Name a moment after the migration.",
@@ -50,7 +50,7 @@ def prove(users: Users, name: str) -> tuple[str, ...]:
     try:
         revisions.pending(scripts, found, revisions.resolve_target(scripts, "head"))
     except RevisionError as error:
-        raise WayBackError(error.what, subject=f"instance {name}", remedy=error.remedy) from error
+        raise RollbackError(error.what, subject=f"instance {name}", remedy=error.remedy) from error
     return found
 
 
@@ -58,7 +58,7 @@ def _let_in(address: Address, name: str) -> None:
     try:
         look(address, must_work=True)
     except UnreachableError as error:
-        raise WayBackError(
+        raise RollbackError(
             f"{address} cannot log in: {error.what}",
             subject=f"instance {name}",
             remedy="Users are those of that moment, with the passwords of then. Give them those of now, as "

@@ -9,7 +9,7 @@ from engines.events import Emit
 from engines.postgres.session import Address
 from engines.schema import invalid_indexes, revisions
 from engines.schema.errors import SchemaError
-from engines.schema.executor import Apply, current
+from engines.schema.executor import Executor, current
 from engines.schema.model import Options, Result
 from engines.schema.offline_sql import sql_of
 from engines.schema.quiet import quiet
@@ -50,24 +50,24 @@ def upgrade(address: Address, options: Options, *, check: bool, emit: Emit) -> R
                 drops = "".join(f"{one.removal}\n" for one in in_the_way)
                 result = replace(result, after=(target,) if needed else before, sql=drops + text)
             else:
-                _work(Apply(connection, config, address, options, emit=emit), result, text)
+                _work(Executor(connection, config, address, options, emit=emit), result, text)
                 result = replace(result, after=current(connection))
         return replace(result, seconds=round(time.monotonic() - started, 3))
 
 
-def _work(apply: Apply, plan: Result, sql: str) -> None:
-    apply.drop(plan.dropped)
-    apply.all(plan.applied, sql)
+def _work(executor: Executor, plan: Result, sql: str) -> None:
+    executor.drop(plan.dropped)
+    executor.all(plan.applied, sql)
     left = (
-        [one for one in invalid_indexes.invalid(apply.connection) if one not in plan.invalid]
+        [one for one in invalid_indexes.invalid(executor.connection) if one not in plan.invalid]
         if plan.applied
         else []
     )
     if left:
         raise SchemaError(
-            f"is at {', '.join(current(apply.connection))}, but a revision left an index invalid: "
+            f"is at {', '.join(current(executor.connection))}, but a revision left an index invalid: "
             f"{', '.join(map(str, left))}",
-            subject=str(apply.address),
+            subject=str(executor.address),
             remedy=f"No query uses it. Remove it with `{left[0].removal}`, and build it anew.",
             details={"invalid_indexes": [str(one) for one in left]},
         )

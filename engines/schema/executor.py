@@ -31,7 +31,7 @@ class _Standing:
     invalid: tuple[Index, ...] = ()
 
 
-class Apply:
+class Executor:
     """Applies revisions in a session that holds the lock."""
 
     def __init__(

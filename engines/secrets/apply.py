@@ -9,10 +9,11 @@ from engines.aws import AwsError, client, translated
 from engines.errors import ConfigurationError
 from engines.events import emit
 from engines.references import resolve
-from engines.secrets.model import Action, SecretError, Stored, Wanted
+from engines.secrets.errors import SecretError
+from engines.secrets.model import Action, Stored, Wanted
 from engines.secrets.plan import absolute, plan, references
+from engines.secrets.results import diff
 
-_SHOWN = "(secret)"
 _BATCH = 10  # names that one GetParameters call takes
 
 
@@ -40,7 +41,7 @@ def ensure(
     return {
         "changed": any(action.kind != "unchanged" for action in actions),
         "parameters": [action.report() for action in done],
-        "diff": _diff(actions),
+        "diff": diff(actions),
     }
 
 
@@ -93,12 +94,3 @@ def _apply(ssm: Any, action: Action, tags: Mapping[str, str]) -> Action:
         ) from error
     emit(f"secret.{action.kind}", name=action.name)
     return Action(action.name, action.kind, action.type, answer["Version"])
-
-
-def _diff(actions: Sequence[Action]) -> dict[str, dict[str, str]]:
-    """Return what changes, by name; a value is never shown, neither the old one nor the new."""
-    changing = [action for action in actions if action.kind != "unchanged"]
-    return {
-        "before": {a.name: f"{_SHOWN} version {a.version}" if a.version else "absent" for a in changing},
-        "after": {a.name: f"{_SHOWN} version {a.version + 1}" for a in changing},
-    }

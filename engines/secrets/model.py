@@ -5,15 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from engines.errors import EngineError
-
 Kind = Literal["created", "updated", "unchanged"]
 
 SECURE = "SecureString"
-
-
-class SecretError(EngineError):
-    """A parameter cannot be brought to what is wanted; never holds a value."""
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from secrets import choice
 from urllib.parse import quote
 
-from engines.secrets.model import Action, SecretError, Stored, Wanted
+from engines.secrets.errors import SecretError
+from engines.secrets.model import Action, Stored, Wanted
 
 MINIMUM_LENGTH = 16
 # RDS takes no "/", "@", quotes or blanks in a password, and letters need no quoting anywhere else either.

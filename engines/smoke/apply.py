@@ -6,14 +6,15 @@ import hashlib
 import json
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from engines.errors import ConfigurationError
 from engines.events import Emit, emit
 from engines.references import resolve
 from engines.smoke.checks import Mismatch, difference, mismatches, shown
-from engines.smoke.http import Answer, Http, NoAnswerError, Request
+from engines.smoke.errors import NoAnswerError
+from engines.smoke.http import Answer, Http, Request
+from engines.smoke.model import Equality, SmokeTest
 from engines.smoke.results import Result, skipped
 
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -21,38 +22,6 @@ _BODY_SHOWN = 200
 # What these say is no secret, and blotting it out would make answers unreadable.
 _OPEN_HEADERS = frozenset({"accept", "accept-language", "content-type", "user-agent"})
 MASK = "********"
-
-
-@dataclass(frozen=True)
-class SmokeTest:
-    """One request and what must come back. ``headers`` hold references (``ssm:/…``, ``env:…``) or values.
-
-    ``latency_ms`` is the budget for the median over ``repeat`` requests; 0 is no budget.
-    """
-
-    name: str
-    path: str
-    method: str = "GET"
-    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
-    body: Any = None
-    status: Sequence[int] = (200,)
-    json: Mapping[str, Any] = field(default_factory=dict)
-    json_contains: Mapping[str, Sequence[Any]] = field(default_factory=dict)
-    latency_ms: float = 0
-    repeat: int = 1
-
-
-@dataclass(frozen=True)
-class Equality:
-    """Requests to both services, whose answers must be equal JSON but for the paths in ``ignore``."""
-
-    reference_url: str
-    path: str
-    method: str = "POST"
-    bodies: Sequence[Any] = ()
-    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
-    reference_headers: Mapping[str, str] = field(default_factory=dict, repr=False)
-    ignore: Sequence[str] = ()
 
 
 class Runner:

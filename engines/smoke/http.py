@@ -11,13 +11,11 @@ from typing import Any
 import urllib3
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError
 
+from engines.smoke.errors import NoAnswerError
+
 # Nothing was sent yet when one of these happens, so that sending again cannot do a thing twice.
 _NOT_SENT = (NewConnectionError, ConnectTimeoutError)
 _PAUSE = 0.25
-
-
-class NoAnswerError(Exception):
-    """There was no HTTP answer; the text says why, and holds no header."""
 
 
 @dataclass(frozen=True)

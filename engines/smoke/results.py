@@ -6,15 +6,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from engines.errors import EngineError
+from engines.smoke.errors import SmokeError
 from engines.table import table
-
-
-class SmokeError(EngineError):
-    """The service does not do what it must.
-
-    ``details`` is ``{"results": [...], "table": [...]}``: each ``Result``, and the lines for a person.
-    """
 
 
 @dataclass(frozen=True)

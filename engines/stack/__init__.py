@@ -1,1 +1,28 @@
-"""The CloudFormation stack: its template, from parts that each hold one concern."""
+"""The CloudFormation stack: its template from parts, its plan, its drift, and its end."""
+
+from engines.stack import lifecycle
+from engines.stack.bucket_import import adopt
+from engines.stack.drift import detect
+from engines.stack.errors import DriftError, StackError
+from engines.stack.inspection import read
+from engines.stack.model import DATA, Drift, Stack
+from engines.stack.plan import Plan, Wanted, make
+from engines.stack.results import as_result
+from engines.stack.template import merge
+
+__all__ = [
+    "DATA",
+    "Drift",
+    "DriftError",
+    "Plan",
+    "Stack",
+    "StackError",
+    "Wanted",
+    "adopt",
+    "as_result",
+    "detect",
+    "lifecycle",
+    "make",
+    "merge",
+    "read",
+]

@@ -9,27 +9,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from engines.aws import AwsError, client, translated
 from engines.errors import RefusedError
 from engines.events import emit
 from engines.stack import lifecycle
-from engines.stack.lifecycle import Stack, StackError
+from engines.stack.errors import StackError
+from engines.stack.model import Bucket, Stack
 
 CHANGE_SET = "adopt-kept-buckets"
 _IDLE = 600.0  # seconds without an event after which the wait for an import ends
 _ELSEWHERE = frozenset({"301", "PermanentRedirect", "IllegalLocationConstraintException"})
 _CLOSED = frozenset({"403", "AccessDenied", "Forbidden"})
-
-
-@dataclass(frozen=True)
-class Bucket:
-    """A bucket that exists, by the name it has in the template and by its own."""
-
-    logical_id: str
-    name: str
 
 
 def adopt(

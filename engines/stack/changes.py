@@ -4,50 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
 from functools import cache
 from importlib import resources as files
-from typing import Any, Literal
+from typing import Any
 
 from engines.stack.evaluate import Resource
+from engines.stack.model import Change
 
-Action = Literal["add", "change", "replace", "delete"]
-
-# What holds data of users: losing one of these loses data.
-DATA = frozenset(
-    {
-        "AWS::RDS::DBInstance", "AWS::RDS::DBCluster", "AWS::S3::Bucket", "AWS::DynamoDB::Table",
-        "AWS::EFS::FileSystem",
-    }
-)  # fmt: skip
 # What the policies of a template leave behind of a resource that goes.
 _LEFT = {"Retain": "kept", "RetainExceptOnCreate": "kept", "Snapshot": "a snapshot is kept"}
 _TAGS = "Tags"
-
-
-@dataclass(frozen=True)
-class Change:
-    """One resource that changes.
-
-    ``properties`` are those that differ. ``doubtful``: AWS decides while it works whether the resource is
-    only interrupted, or replaced. ``left`` is what stays of a resource that goes.
-    """
-
-    action: Action
-    logical_id: str
-    type: str
-    properties: tuple[str, ...] = ()
-    doubtful: bool = False
-    left: str = ""
-
-    @property
-    def endangers_data(self) -> bool:
-        """Whether data goes with it, or would without what is kept."""
-        return self.type in DATA and self.action in {"replace", "delete"}
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return it as a module's return value."""
-        return {**asdict(self), "properties": list(self.properties), "endangers_data": self.endangers_data}
 
 
 def compare(

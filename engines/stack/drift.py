@@ -4,76 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from engines import aws
 from engines.aws import translated
-from engines.errors import EngineError
-from engines.stack.inspection import SETTLED
+from engines.stack.errors import DriftError
+from engines.stack.model import SETTLED, Drift, Drifted
 
 _POLL = 2.0
 _DRIFTED = ("MODIFIED", "DELETED")
 _SHORT = 60
 _SECRET = ("Password", "Secret", "Token")
-
-
-class DriftError(EngineError):
-    """AWS could not look."""
-
-
-@dataclass(frozen=True)
-class Drifted:
-    """One resource that was changed or deleted beside CloudFormation."""
-
-    logical_id: str
-    type: str
-    status: str
-    differences: tuple[Mapping[str, str], ...] = ()
-
-
-@dataclass(frozen=True)
-class Drift:
-    """What was found; ``unchecked`` are resources of types that AWS does not look at."""
-
-    name: str
-    exists: bool
-    drifted: tuple[Drifted, ...] = ()
-    checked: int = 0
-    unchecked: tuple[str, ...] = ()
-
-    def lines(self) -> list[str]:
-        """Return it for a person."""
-        if not self.exists:
-            return [f"STACK  {self.name} does not exist (yet)"]
-        found = (
-            f"{len(self.drifted)} of {self.checked} resources have drifted" if self.drifted else "no drift"
-        )
-        lines = [f"STACK  {self.name}: {found} ({self.checked} looked at, {len(self.unchecked)} cannot be)"]
-        for one in self.drifted:
-            lines.append(f"  ! {one.type} {one.logical_id}: {one.status.lower()}")
-            lines += [
-                f"      {each['path']}: {each['before']} -> {each['after']}" for each in one.differences
-            ]
-        return lines
-
-    def as_result(self) -> dict[str, Any]:
-        """Return it as a module's return values."""
-        return {
-            "exists": self.exists,
-            "drifted": [
-                {
-                    "logical_id": one.logical_id,
-                    "type": one.type,
-                    "status": one.status,
-                    "differences": [dict(each) for each in one.differences],
-                }
-                for one in self.drifted
-            ],
-            "checked": self.checked,
-            "unchecked": list(self.unchecked),
-            "lines": self.lines(),
-        }
 
 
 def detect(name: str, region: str = "", timeout: float = 600) -> Drift:

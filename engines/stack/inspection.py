@@ -3,42 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
 
 from engines import aws
 from engines.aws import AwsError, translated
-
-# A stack in one of these takes an update, and its template is what stands.
-SETTLED = frozenset(
-    {
-        "CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "IMPORT_COMPLETE",
-        "IMPORT_ROLLBACK_COMPLETE",
-    }
-)  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Deployed:
-    """A stack as it stands. ``resources`` maps what it has, or had, to its status."""
-
-    status: str
-    template: Mapping[str, Any]
-    parameters: Mapping[str, str]
-    tags: Mapping[str, str]
-    outputs: Mapping[str, str]
-    termination_protection: bool = False
-    resources: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def settled(self) -> bool:
-        """Whether it is finished and may be updated."""
-        return self.status in SETTLED
-
-    @property
-    def busy(self) -> bool:
-        """Whether AWS is at work on it."""
-        return self.status.endswith("_IN_PROGRESS") and self.status != "REVIEW_IN_PROGRESS"
+from engines.stack.model import Deployed
 
 
 def read(name: str, region: str = "") -> Deployed | None:

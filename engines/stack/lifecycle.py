@@ -2,36 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from engines.aws import AwsError, client, translated
-from engines.errors import EngineError
+from engines.stack.errors import StackError
+from engines.stack.model import Stack
 from engines.waiting import wait
 
 GONE = "DELETE_COMPLETE"
-
-
-class StackError(EngineError):
-    """A stack cannot be brought to where it should be."""
-
-
-@dataclass(frozen=True)
-class Stack:
-    """What CloudFormation says of a stack that exists."""
-
-    id: str
-    name: str
-    status: str
-    reason: str = ""
-    protected: bool = False
-    tags: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def busy(self) -> bool:
-        """Whether AWS is at work on it; one in review is not, since nothing has begun."""
-        return self.status.endswith("_IN_PROGRESS") and self.status != "REVIEW_IN_PROGRESS"
 
 
 def find(name: str) -> Stack | None:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from typing import Any
 
 from engines.stack import lifecycle
-from engines.table import table
-from engines.teardown.executor import Hands
+from engines.teardown.errors import TeardownError
+from engines.teardown.executor import Executor
 from engines.teardown.inspection import survey
 from engines.teardown.leftovers import left
-from engines.teardown.model import Action, Found, Platform, TeardownError, Thing
+from engines.teardown.model import Action, Found, Platform, Thing
 from engines.teardown.plan import kept, plan
+from engines.teardown.results import as_result
 
 # What is written while the platform goes (a last line of a log) is taken away in a second round.
 _ROUNDS = 3
@@ -30,17 +30,17 @@ def teardown(
     """
     if check:
         found = survey(platform)
-        return _answer(plan(platform, found), kept(platform, found))
+        return as_result(plan(platform, found), kept(platform, found))
     done: list[Action] = []
-    hands = Hands(platform.name, timeout)
+    executor = Executor(platform.name, timeout)
     for _ in range(_ROUNDS):
         actions = plan(platform, _settled(platform, timeout))
         if not actions:
             break
         for action in actions:
-            hands.act(action)
+            executor.act(action)
         done += actions
-    return _answer(done, _proven(platform, patience))
+    return as_result(done, _proven(platform, patience))
 
 
 def _settled(platform: Platform, timeout: float) -> Found:
@@ -68,14 +68,3 @@ def _proven(platform: Platform, patience: float) -> list[Thing]:
                 details=[one.report() for one in unwanted],
             )
         time.sleep(1)
-
-
-def _answer(actions: Sequence[Action], things: Sequence[Thing]) -> dict[str, Any]:
-    rows: list[tuple[str, str, str]] = [(action.step, action.subject, action.text) for action in actions]
-    rows += [(thing.kind, thing.name, f"kept: {thing.kept}") for thing in things]
-    return {
-        "changed": bool(actions),
-        "actions": [action.report() for action in actions],
-        "things": [thing.report() for thing in things],
-        "table": table(("WHAT", "NAME", "WHAT IS DONE"), rows),
-    }

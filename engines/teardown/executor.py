@@ -10,12 +10,13 @@ from engines.aws import client, translated
 from engines.events import emit
 from engines.stack import lifecycle
 from engines.teardown import inspection
-from engines.teardown.model import Action, TeardownError
+from engines.teardown.errors import TeardownError
+from engines.teardown.model import Action
 from engines.waiting import wait
 
 
 @dataclass(frozen=True)
-class Hands:
+class Executor:
     """Does one thing at a time to the services of ``cluster``, and to what else an action names.
 
     A wait ends with ``TeardownError`` or ``StackError`` when nothing has moved for ``timeout`` seconds.

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from engines.aws import AwsError, client, translated
-from engines.rds.model import is_beside
+from engines.instance_names import is_made_by_rollback
 from engines.stack import lifecycle
 from engines.teardown.model import Found, Platform
 
@@ -101,7 +101,8 @@ def snapshots(instance: str) -> tuple[str, ...]:
     return tuple(
         one["DBSnapshotIdentifier"]
         for one in found
-        if one["DBInstanceIdentifier"] == instance or is_beside(one["DBInstanceIdentifier"], instance)
+        if one["DBInstanceIdentifier"] == instance
+        or is_made_by_rollback(one["DBInstanceIdentifier"], instance)
     )
 
 
@@ -111,7 +112,7 @@ def beside(instance: str) -> dict[str, dict[str, str]]:
     return {
         one["DBInstanceIdentifier"]: {tag["Key"]: tag["Value"] for tag in one.get("TagList", [])}
         for one in found
-        if is_beside(one["DBInstanceIdentifier"], instance)
+        if is_made_by_rollback(one["DBInstanceIdentifier"], instance)
     }
 
 
@@ -128,7 +129,8 @@ def log_groups(platform: Platform) -> tuple[str, ...]:
     return tuple(
         name
         for prefix, name in found
-        if name == prefix or is_beside(name.rpartition("/")[0].rpartition("/")[2], platform.database)
+        if name == prefix
+        or is_made_by_rollback(name.rpartition("/")[0].rpartition("/")[2], platform.database)
     )
 
 

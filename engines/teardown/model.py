@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from engines.errors import EngineError
-from engines.stack.lifecycle import Stack
+from engines.stack import Stack
 
 Step = Literal[
     "service",
@@ -23,10 +22,6 @@ Step = Literal[
     "bucket",
     "snapshots",
 ]
-
-
-class TeardownError(EngineError):
-    """A part of the platform cannot be taken down, or is still there."""
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from engines.errors import RefusedError
-from engines.stack.lifecycle import Stack
+from engines.stack import Stack
 from engines.teardown.model import Action, Found, Platform, Thing
 
 

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from engines.policy.compose import RECORDED
+from engines.policy import RECORDED
 from rehearsal.operator_jobs.jobs import JOBS
 from rehearsal.operator_jobs.rehearsal import Rehearsal
 from rehearsal.recording import Call, Recorder, recording

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from engines.policy.document import Document, fill, split
+from engines.policy import Document, fill, split
 from rehearsal.errors import RehearsalError
 from rehearsal.servers import ACCOUNT_ID, REGION, Emulator
 

@@ -1,6 +1,6 @@
 """rds_rollback: rows of a moment come back, later ones are gone, and forward again they are there.
 
-The instances are the emulator's, the servers behind them real. One world serves the tests, in their order.
+The instances are the emulator's, the servers behind them real. One world serves the tests, in their request.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from ansible.errors import AnsibleFilterError
 
 from engines.errors import EngineError
-from engines.stack.template import merge
+from engines.stack import merge
 
 
 def stack_template(paths: Sequence[str]) -> str:

@@ -22,7 +22,8 @@ from engines.errors import ConfigurationError
 from engines.images import layers
 from engines.images.build import build
 from engines.images.cache import Cache, ImageFolder
-from engines.images.model import ImageError, Platform, digest_of
+from engines.images.errors import ImageError
+from engines.images.model import Platform, digest_of
 from engines.images.recipe import Package
 from engines.images.wheels import index_environment
 

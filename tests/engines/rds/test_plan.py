@@ -8,13 +8,13 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from engines.errors import ConfigurationError
-from engines.rds.model import Found, Instance, Order, is_beside, read
+from engines.rds.model import Found, Instance, RollbackRequest, read
 from engines.rds.plan import plan
 
 MOMENT = datetime(2026, 11, 26, 3, 55, tzinfo=UTC)
 NOW = datetime(2026, 11, 26, 4, 10, tzinfo=UTC)
 PIT, BEFORE = "db-pit-261126-035500", "db-before-261126-041000"
-TO_MOMENT = Order("db", moment=MOMENT)
+TO_MOMENT = RollbackRequest("db", moment=MOMENT)
 AFTER = {"BackupRetentionPeriod": 7, "EnablePerformanceInsights": True}
 
 
@@ -88,7 +88,7 @@ def test_what_was_cut_off_between_the_two_renamings_is_finished():
     between = Found(None, (_instance(BEFORE), _instance(PIT)))
 
     assert _steps(between) == ([], [("rename", PIT, "db")])
-    kept = Order("db", kept=BEFORE)
+    kept = RollbackRequest("db", kept=BEFORE)
     assert _steps(between, kept)[1] == [("tag", BEFORE, None), ("rename", BEFORE, "db")]
 
 
@@ -97,7 +97,7 @@ def test_nothing_is_left_to_do_when_the_one_in_use_is_what_is_asked_for():
     forward = replace(MAIN, tags={"SwitchedFrom": BEFORE})
 
     assert plan(TO_MOMENT, replace(WHOLE, main=back), NOW).done
-    assert plan(Order("db", kept=BEFORE), replace(WHOLE, main=forward), NOW).done
+    assert plan(RollbackRequest("db", kept=BEFORE), replace(WHOLE, main=forward), NOW).done
     assert not plan(TO_MOMENT, replace(WHOLE, main=forward), NOW).done
 
 
@@ -105,14 +105,14 @@ def test_the_way_forward_is_the_same_switch_to_the_kept_one_and_changes_nothing_
     old = _instance(BEFORE, {"SwitchedFrom": "db-before-261125-000000"}, after={"BackupRetentionPeriod": 1})
     found = replace(WHOLE, beside=(old,))
 
-    assert _steps(found, Order("db", kept=BEFORE)) == (
+    assert _steps(found, RollbackRequest("db", kept=BEFORE)) == (
         [],
         [("tag", BEFORE, None), ("rename", "db", BEFORE), ("rename", BEFORE, "db")],
     )
 
 
 def test_latest_is_the_latest_second_and_goes_on_with_what_was_begun():
-    latest = Order("db", latest=True)
+    latest = RollbackRequest("db", latest=True)
     [restore] = plan(latest, WHOLE, NOW).beside
     assert restore.request["RestoreTime"] == MAIN.latest
     assert {"Key": "RestoredAsLatest", "Value": "yes"} in restore.request["Tags"]
@@ -127,15 +127,27 @@ def test_latest_is_the_latest_second_and_goes_on_with_what_was_begun():
 @pytest.mark.parametrize(
     ("found", "order", "says"),
     [
-        (WHOLE, Order("db", moment=NOW), "any second from 2026-11-19T03:55:00Z to 2026-11-26T04:05:00Z"),
-        (WHOLE, Order("db", moment=MOMENT - timedelta(days=8)), "any second from 2026-11-19T03:55:00Z"),
+        (
+            WHOLE,
+            RollbackRequest("db", moment=NOW),
+            "any second from 2026-11-19T03:55:00Z to 2026-11-26T04:05:00Z",
+        ),
+        (
+            WHOLE,
+            RollbackRequest("db", moment=MOMENT - timedelta(days=8)),
+            "any second from 2026-11-19T03:55:00Z",
+        ),
         (replace(WHOLE, earliest=None), TO_MOMENT, "has no backup to restore from"),
-        (WHOLE, Order("db", kept=BEFORE), "does not exist. No instance is beside it"),
-        (replace(WHOLE, beside=(_instance(PIT),)), Order("db", kept=BEFORE), f"are beside it: {PIT}"),
+        (WHOLE, RollbackRequest("db", kept=BEFORE), "does not exist. No instance is beside it"),
+        (
+            replace(WHOLE, beside=(_instance(PIT),)),
+            RollbackRequest("db", kept=BEFORE),
+            f"are beside it: {PIT}",
+        ),
         (Found(None, (_instance(BEFORE),)), TO_MOMENT, "nothing was restored to take its place"),
     ],
 )
-def test_what_cannot_be_is_told_with_what_can(found, order, says):
+def test_what_cannot_be_is_reported_with_what_can(found, order, says):
     with pytest.raises(ConfigurationError) as refused:
         plan(order, found, NOW)
     assert says in str(refused.value)
@@ -145,8 +157,8 @@ def test_a_moment_is_read_with_its_time_zone_and_to_the_second():
     assert read("2026-11-26T03:55:00.9Z", "db") == TO_MOMENT
     there = datetime(2026, 11, 26, 4, 55, tzinfo=timezone(timedelta(hours=1)))
     assert read(there.isoformat(), "db") == TO_MOMENT
-    assert read("latest", "db") == Order("db", latest=True)
-    assert read(BEFORE, "db") == Order("db", kept=BEFORE)
+    assert read("latest", "db") == RollbackRequest("db", latest=True)
+    assert read(BEFORE, "db") == RollbackRequest("db", kept=BEFORE)
 
 
 @pytest.mark.parametrize("to", ["", "2026-11-26T03:55:00", "yesterday", "another-before-261126-041000", "db"])
@@ -159,30 +171,3 @@ def test_a_name_that_leaves_no_room_is_refused():
     assert read("latest", "n" * 41)
     with pytest.raises(ConfigurationError, match="63 letters"):
         read("latest", "n" * 43)
-
-
-def test_only_what_a_way_back_makes_is_beside():
-    assert is_beside(PIT, "db")
-    assert is_beside(BEFORE, "db")
-    assert not any(is_beside(name, "db") for name in ("db", "db-2", "db-2-pit-261126-035500", "db-pit-1"))
-
-
-def test_what_an_earlier_way_back_has_noted_is_not_handed_on():
-    main = _instance(
-        "db", {"RestoredAsLatest": "yes", "RestoredTo": "2026-11-20T00:00:00Z", "Project": "bmii"}
-    )
-    [restore] = plan(TO_MOMENT, replace(WHOLE, main=main), NOW).beside
-    assert {tag["Key"]: tag["Value"] for tag in restore.request["Tags"]} == {
-        "Project": "bmii",
-        "RestoredTo": "2026-11-26T03:55:00Z",
-    }
-
-
-def test_what_was_the_latest_moment_days_ago_is_not_taken_for_it():
-    tags = {"RestoredAsLatest": "yes", "RestoredTo": "2026-11-22T03:55:00Z"}
-    left = _instance("db-pit-261122-035500", tags)
-    with pytest.raises(ConfigurationError, match="is not any more") as refused:
-        plan(Order("db", latest=True), replace(WHOLE, beside=(left,)), NOW)
-    assert "rollback_to=2026-11-22T03:55:00Z" in refused.value.remedy
-    # A switch that was cut off between its renamings is finished all the same.
-    assert plan(Order("db", latest=True), Found(None, beside=(left,)), NOW).chosen == left.name

@@ -6,7 +6,7 @@ import pytest
 
 from engines.aws import client
 from engines.secrets.apply import ensure, wanted_from
-from engines.secrets.model import SecretError
+from engines.secrets.errors import SecretError
 
 URL = "postgresql+psycopg2://u:{password|url}@127.0.0.1:5432/db"
 

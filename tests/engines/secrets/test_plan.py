@@ -2,7 +2,8 @@
 
 import pytest
 
-from engines.secrets.model import SecretError, Stored, Wanted
+from engines.secrets.errors import SecretError
+from engines.secrets.model import Stored, Wanted
 from engines.secrets.plan import generated, plan
 
 

@@ -4,7 +4,8 @@ import socket
 
 import pytest
 
-from engines.smoke.http import Answer, Http, NoAnswerError, Request
+from engines.smoke.errors import NoAnswerError
+from engines.smoke.http import Answer, Http, Request
 
 
 def free_port():

@@ -11,7 +11,8 @@ from engines.aws import client
 from engines.errors import RefusedError
 from engines.stack import bucket_import as engine
 from engines.stack import lifecycle
-from engines.stack.bucket_import import Bucket, adopt, template
+from engines.stack.bucket_import import adopt, template
+from engines.stack.model import Bucket
 
 TAGS = {"Project": "adopting", "Environment": "test"}
 BUCKETS = {"RawBucket": "adopting-raw", "FeaturesBucket": "adopting-features"}

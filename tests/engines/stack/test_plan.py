@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from engines.stack.inspection import Deployed
-from engines.stack.plan import Wanted, as_result, make
+from engines.stack.model import Deployed
+from engines.stack.plan import Wanted, make
+from engines.stack.results import as_result
 
 TEMPLATE = {
     "Parameters": {"Days": {"Type": "Number", "Default": 30}},

@@ -12,8 +12,9 @@ from engines.aws import client
 from engines.stack import lifecycle
 from engines.teardown import apply
 from engines.teardown.apply import teardown
+from engines.teardown.errors import TeardownError
 from engines.teardown.inspection import survey
-from engines.teardown.model import TeardownError, Thing
+from engines.teardown.model import Thing
 from tests.engines.teardown.world import World
 
 NAME = "goes"

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from engines.errors import RefusedError
-from engines.stack.lifecycle import Stack
+from engines.stack.model import Stack
 from engines.teardown.model import Found, Platform, Thing
 from engines.teardown.plan import kept, plan
 

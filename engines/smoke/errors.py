@@ -1,0 +1,16 @@
+"""What can go wrong in a smoke test."""
+
+from __future__ import annotations
+
+from engines.errors import EngineError
+
+
+class SmokeError(EngineError):
+    """The service does not do what it must.
+
+    ``details`` is ``{"results": [...], "table": [...]}``: each ``Result``, and the lines for a person.
+    """
+
+
+class NoAnswerError(Exception):
+    """There was no HTTP answer; the text says why, and holds no header."""

@@ -1,0 +1,39 @@
+"""What is sent to a service, and what must come back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class SmokeTest:
+    """One request and what must come back. ``headers`` hold references (``ssm:/…``, ``env:…``) or values.
+
+    ``latency_ms`` is the budget for the median over ``repeat`` requests; 0 is no budget.
+    """
+
+    name: str
+    path: str
+    method: str = "GET"
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    body: Any = None
+    status: Sequence[int] = (200,)
+    json: Mapping[str, Any] = field(default_factory=dict)
+    json_contains: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    latency_ms: float = 0
+    repeat: int = 1
+
+
+@dataclass(frozen=True)
+class Equality:
+    """Requests to both services, whose answers must be equal JSON but for the paths in ``ignore``."""
+
+    reference_url: str
+    path: str
+    method: str = "POST"
+    bodies: Sequence[Any] = ()
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    reference_headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    ignore: Sequence[str] = ()
