@@ -1,8 +1,8 @@
 """Releases on ECS: a task definition by digest, a service, a rollout that is waited for, and a rollback.
 
 ``task_definition`` and ``plan`` are pure; ``inspection`` reads what is there; ``apply`` changes it and waits
-with ``watch``, after a ``trial`` if there is to be one; ``explain`` says why it failed, ``recovery`` restores
-what ran before. ``rollback`` brings back an earlier revision; ``scaling`` lets AWS choose how many tasks run.
+in ``rollout`` for what users see. ``rollback`` brings back an earlier revision, ``scaling`` lets AWS choose
+how many tasks run, and ``traffic`` tells whether a deployment has served users.
 """
 
 from engines.ecs import traffic

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from engines.aws import AwsError, translated
-from engines.ecs import inspection, plan, recovery, scaling, trial
+from engines.ecs import inspection, plan, scaling
 from engines.ecs.errors import ReleaseConfigurationError
 from engines.ecs.inspection import Clients
 from engines.ecs.model import (
@@ -19,9 +19,8 @@ from engines.ecs.model import (
     Steps,
 )
 from engines.ecs.plan import Plan
-from engines.ecs.recovery import FailedRelease
 from engines.ecs.results import Outcome
-from engines.ecs.watch import Goal, Observer, short
+from engines.ecs.rollout import FailedRelease, Goal, Observer, failure, short, trial
 from engines.events import Emit, emit
 from engines.smoke import Http
 
@@ -110,7 +109,7 @@ def execute(request: DeployRequest, steps: Plan, current: Current, clients: Clie
             raise _unwatched(error, arn) from error
         if verdict.state != "done":
             lost = FailedRelease(request.release, request.service, goal, verdict, current, began)
-            raise recovery.failure(lost, observer)
+            raise failure(lost, observer)
     return Outcome(
         plan=steps,
         definition_arn=arn,

@@ -13,7 +13,7 @@ from engines.ecs.inspection import Clients
 from engines.ecs.model import Action, Current, DeployRequest, Release, Wait, WantedService
 from engines.ecs.plan import Plan
 from engines.ecs.results import Outcome
-from engines.ecs.watch import short
+from engines.ecs.rollout import short
 from engines.events import Emit, emit
 
 _REVISION = re.compile(r"(?:arn:\S+:task-definition/)?([\w-]+):(\d+)")

@@ -5,10 +5,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from engines.aws import AwsError
-from engines.ecs import explain
-from engines.ecs.explain import Explanation, StoppedTask, _telling, ended, health, redact, unhealthy
 from engines.ecs.inspection import Clients, Target
 from engines.ecs.model import Release
+from engines.ecs.rollout import explain
+from engines.ecs.rollout.explain import Explanation, StoppedTask, _telling, ended, health, redact, unhealthy
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
-from engines.ecs import trial
 from engines.ecs.model import Wait
+from engines.ecs.rollout import trial
 
 
 def test_a_long_trial_tells_that_it_is_alive(monkeypatch):

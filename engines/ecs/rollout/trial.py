@@ -11,12 +11,13 @@ from dataclasses import asdict
 from typing import Any
 
 from engines.aws import translated
-from engines.ecs import explain, plan
+from engines.ecs import plan
 from engines.ecs.errors import RolloutError
-from engines.ecs.explain import Explanation
 from engines.ecs.inspection import Clients
 from engines.ecs.model import Release, Wait, WantedService
-from engines.ecs.watch import short
+from engines.ecs.rollout import explain
+from engines.ecs.rollout.explain import Explanation
+from engines.ecs.rollout.watch import short
 from engines.events import Emit
 
 _PAUSE = 0.5

@@ -8,7 +8,7 @@ from engines.aws import AwsError
 from engines.ecs import inspection
 from engines.ecs.inspection import Clients
 from engines.ecs.model import Wait
-from engines.ecs.watch import Goal, Observer, Seen, StabilityCheck, Verdict, judge, progress, short
+from engines.ecs.rollout.watch import Goal, Observer, Seen, StabilityCheck, Verdict, judge, progress, short
 
 NEW = "arn:aws:ecs:us-east-1:000000000000:task-definition/bmii:7"
 OLD = "arn:aws:ecs:us-east-1:000000000000:task-definition/bmii:6"

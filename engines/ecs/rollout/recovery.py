@@ -9,10 +9,11 @@ from datetime import datetime
 from typing import Any
 
 from engines.aws import AwsError, translated
-from engines.ecs import explain, inspection, plan
+from engines.ecs import inspection, plan
 from engines.ecs.errors import RolloutError
 from engines.ecs.model import Current, Release, WantedService
-from engines.ecs.watch import Goal, Observer, Verdict, short
+from engines.ecs.rollout import explain
+from engines.ecs.rollout.watch import Goal, Observer, Verdict, short
 
 # ECS takes its time between giving a rollout up and moving the service back.
 _BREAKER_ACTS = 15.0
