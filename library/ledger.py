@@ -45,7 +45,7 @@ options:
     choices: [succeeded, failed]
     default: failed
   outputs:
-    description: What the phase hands on to later phases. Must not hold secrets.
+    description: What later phases need of this one. Must not hold secrets.
     type: dict
     default: {}
   evidence:
@@ -131,7 +131,7 @@ phases:
   returned: always
   type: dict
 outputs:
-  description: What the phases handed on, merged.
+  description: The outputs of all phases, merged.
   returned: always
   type: dict
 live_since:
