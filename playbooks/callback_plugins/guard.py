@@ -22,6 +22,7 @@ from typing import Any, NoReturn
 
 import yaml
 from ansible import constants, context
+from ansible.executor.stats import AggregateStats
 from ansible.playbook import Playbook
 from ansible.playbook.block import Block
 from ansible.playbook.play import Play
@@ -160,7 +161,6 @@ class CallbackModule(CallbackBase):
     def __init__(self) -> None:
         super().__init__()
         self._play: Play | None = None
-        self._tasks = 0
 
     def v2_playbook_on_start(self, playbook: Playbook) -> None:
         """Refuse what is wrong with the command whatever the hosts are."""
@@ -175,10 +175,6 @@ class CallbackModule(CallbackBase):
     def v2_playbook_on_play_start(self, play: Play) -> None:
         """Keep which play it is."""
         self._play = play
-
-    def v2_playbook_on_task_start(self, *_: Any) -> None:
-        """Count what is done."""
-        self._tasks += 1
 
     def v2_playbook_on_no_hosts_matched(self) -> None:
         """Refuse to skip a play for want of hosts."""
@@ -195,9 +191,9 @@ class CallbackModule(CallbackBase):
             )
         self._refuse([text])
 
-    def v2_playbook_on_stats(self, *_: Any) -> None:
-        """Refuse to call it a success that no task has run."""
-        if not self._tasks:
+    def v2_playbook_on_stats(self, stats: AggregateStats) -> None:
+        """Refuse to call it a success that no host has run a task."""
+        if not stats.processed:
             self._refuse(["no task was chosen by --tags, --skip-tags, --limit and --start-at-task together."])
 
     def _refuse_other_places(self) -> None:

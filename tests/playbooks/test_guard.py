@@ -121,6 +121,32 @@ def test_an_environment_without_the_project_is_refused(tmp_path: Path) -> None:
     assert f"pip install {tmp_path}" in text
 
 
+@pytest.mark.parametrize(
+    "arguments", [["--tags", "one"], ["--start-at-task", "Show tw*"], ["-e", "platform_name=x"], []]
+)
+def test_a_command_that_does_something_is_let_through(tmp_path: Path, arguments: list[str]) -> None:
+    plugins = tmp_path / "callback_plugins"
+    plugins.mkdir()
+    (plugins / "guard.py").symlink_to(GUARD)
+    play = """\
+    - hosts: platform
+      gather_facts: false
+      tasks:
+        - {name: Show one, ansible.builtin.debug: {msg: one}, tags: [one]}
+        - {name: Show two, ansible.builtin.debug: {msg: two}}
+    """
+    (tmp_path / "play.yml").write_text(play, encoding="utf-8")
+    done = subprocess.run(
+        [PROGRAM, str(tmp_path / "play.yml"), *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "guard" not in done.stdout + done.stderr
+
+
 def test_collections_of_other_versions_are_named(tmp_path: Path) -> None:
     wanted = {
         "collections": [{"name": "amazon.aws", "version": ">=99"}, {"name": "no.body", "version": ">=1"}]
