@@ -11,8 +11,9 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.complete
 ANSIBLE ?=
 PYTEST ?=
-# Most tests wait for servers, so two at once take little more than half the time. Each worker has servers of its own.
+# Each worker has servers of its own. A file's tests stay on one worker, since they may share what they build.
 WORKERS ?= 2
+UNITS := pytest --dist loadfile --no-loadscope-reorder --durations 30
 BENCH ?=
 
 export PATH := $(CURDIR)/$(BIN):$(PATH)
@@ -52,9 +53,20 @@ lint: setup ## ansible-lint (production profile), yamllint, ruff, mypy --strict,
 audit: setup ## checkov over the stack's template, in an environment of its own (downloads it the first time)
 	@scripts/audit
 
+.PHONY: check
+check: setup ## Linters, types and the tests without servers: what to run while working (2 minutes)
+	@scripts/stages lint pure
+
+.PHONY: pure
+pure: setup ## The tests that need no server
+	@$(UNITS) --pure -n auto $(PYTEST)
+
 .PHONY: unit
-unit: setup ## pytest without the journey
-	pytest -n $(WORKERS) --dist loadfile -m 'not journey and not containers' $(PYTEST)
+unit: setup ## pytest without the journey, with a sample of each sweep
+	@mkdir -p .cache
+	@$(UNITS) -n $(WORKERS) -m 'not journey and not containers' --cov --cov-report= $(PYTEST)
+	@printf 'Of engines and rehearsal, the tests run %s %% (what modules do in processes of their own is not counted).\n' \
+	  "$$(coverage report --format total)"
 
 .PHONY: molecule
 molecule: setup ## Every Molecule scenario, on a stack of its own
@@ -62,14 +74,19 @@ molecule: setup ## Every Molecule scenario, on a stack of its own
 
 .PHONY: journey
 journey: setup ## The README's commands in a fresh clone, end to end
-	pytest -m journey $(PYTEST)
+	@pytest -m journey --durations 30 $(PYTEST)
 
 .PHONY: journey-docker
 journey-docker: setup ## The journey in containers; BMII_INSTALL_DOCKER=1 installs an engine for it, as root
-	pytest -m containers $(PYTEST)
+	@pytest -m containers --durations 30 $(PYTEST)
 
 .PHONY: test
-test: lint unit molecule journey journey-docker ## Everything that CI runs
+test: setup ## Everything that CI runs: the stages side by side, and what each has cost (25 minutes)
+	@scripts/stages unit "lint molecule journey-docker" journey
+
+.PHONY: stress
+stress: setup ## Every sweep in full, with a seed of its own; STRESS_SEED=20 repeats one (hours)
+	@STRESS=1 STRESS_SEED=$${STRESS_SEED:-$$RANDOM} $(UNITS) -n $(WORKERS) -m sweep tests tests/sweeps/operator_policy.py $(PYTEST)
 
 .PHONY: docs
 docs: setup ## Write the generated parts of the documentation anew, and build the site in build/site
@@ -85,10 +102,6 @@ record-policy: setup ## Record the operator's calls in a rehearsal of its own, t
 	python -m rehearsal.operator_jobs
 	@scripts/policy
 
-.PHONY: sweep-policy
-sweep-policy: setup ## Rehearse without each recorded action in turn: something has to fail each time (20 minutes)
-	pytest tests/sweeps/operator_policy.py $(PYTEST)
-
 .PHONY: bench-postgres
 bench-postgres: setup ## How long a database takes to copy, next to its peers (BENCH_SIZE=1.25 GB, BENCH='--rounds 3')
 	python -m bench.postgres $(BENCH)
@@ -100,6 +113,10 @@ bench-objects: setup ## How long buckets take to copy, next to rclone and boto3 
 .PHONY: bench-deploy
 bench-deploy: setup ## How long image build and push take, next to Docker's (needs an engine; BENCH='--rounds 1')
 	python -m bench.deploy $(BENCH)
+
+.PHONY: hooks
+hooks: setup ## Let git run the checks before a commit and a push (.pre-commit-config.yaml)
+	@pre-commit install
 
 .PHONY: lock
 lock: setup ## Resolve requirements.lock and service/requirements.lock anew

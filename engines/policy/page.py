@@ -18,7 +18,7 @@ to use it: [Credentials](../guides/credentials.md#the-operators-policy).
 Each statement has one source, by which its `Sid` begins:
 
 - `Run…`: the calls that were recorded in the rehearsal. Without any one of these actions something in it
-  fails (`make sweep-policy`).
+  fails (`make stress`).
 - `Also…`: what AWS asks besides, where the rehearsal's account does not.
 - `Stack…`: what CloudFormation needs for the template's types, as their schemas say. It acts with the
   operator's credentials, and by `aws:CalledVia` nobody has these permissions without it.

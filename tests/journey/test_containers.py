@@ -50,7 +50,7 @@ def answers(environment: dict[str, str]) -> bool:
 
 
 @pytest.fixture(scope="module")
-def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+def engine(servers: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """Yield the environment in which an engine answers."""
     environment = dict(os.environ)
     if answers(environment):

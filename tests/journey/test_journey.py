@@ -48,7 +48,7 @@ def recap(output: str) -> dict[str, int]:
 
 
 @pytest.fixture(scope="module")
-def clone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clone]:
+def clone(servers: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clone]:
     folder = tmp_path_factory.mktemp("journey") / "bmii-migrate"
     subprocess.run(["git", "clone", "--quiet", ROOT, folder], check=True)
     kept = ("PIP_", "UV_", "SSL_", "REQUESTS_", "http", "HTTP", "LANG", "LC_")

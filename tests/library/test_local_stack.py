@@ -51,7 +51,7 @@ def test_status_of_nothing(call):
     assert set(answer["programs"].values()) == {"STOPPED"}
 
 
-def test_up_again_down_again(call, tmp_path):
+def test_up_again_down_again(servers, call, tmp_path):
     first, second = call(), call()
     assert (first["changed"], second["changed"]) == (True, False)
     assert set(second["programs"].values()) == {"RUNNING"}

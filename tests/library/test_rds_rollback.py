@@ -22,7 +22,7 @@ from tests.library.rds_world import APPLICATION, NAME, OWNER, ROOT, a_moment, be
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory):
+def world(servers, tmp_path_factory):
     with begun(tmp_path_factory.mktemp("way")) as world:
         world.write(1, "one")
         world.write(2, "two")

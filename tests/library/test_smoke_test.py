@@ -68,7 +68,7 @@ class Handler(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def serve():
+def serve(servers):
     """Return a function that starts a service."""
     started = []
 
@@ -289,7 +289,7 @@ def test_a_service_that_is_starting_is_waited_for(serve, call):
     assert answer["results"][0]["ok"]
 
 
-def test_nobody_there_is_a_failure(call):
+def test_nobody_there_is_a_failure(servers, call):
     service = Service()
     service.server_close()
     answer = call(service.url, [{"name": "health", "path": "/health"}])

@@ -54,7 +54,7 @@ class Shell:
 
 
 @pytest.fixture
-def shell(tmp_path):
+def shell(servers, tmp_path):
     (tmp_path / "aws").write_text(AWS_CONFIG, encoding="utf-8")
     reached: list[tuple[str, int]] = []
     with socket.create_server(("127.0.0.1", 0)) as server:

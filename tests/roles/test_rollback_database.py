@@ -26,7 +26,7 @@ PLAY = """
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory):
+def world(servers, tmp_path_factory):
     with begun(tmp_path_factory.mktemp("way")) as world:
         world.write(1, "one")
         world.moment = a_moment()

@@ -14,7 +14,7 @@ from bmii.settings import Settings
 
 
 @pytest.fixture
-def collector():
+def collector(servers):
     """Return a list of the paths that an OTLP collector was asked for, and its URL."""
     asked: list[str] = []
 

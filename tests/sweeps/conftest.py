@@ -54,3 +54,8 @@ def new_buckets(aws, object_clients):
 def object_pair(old_buckets, new_buckets, tmp_path):
     """Return a source on SeaweedFS and a target on MiniStack."""
     return BucketPair(old_buckets(), new_buckets(), tmp_path)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _servers(servers):
+    """Sweeps are of servers, each of which starts its own or restarts it."""

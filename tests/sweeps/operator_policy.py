@@ -1,4 +1,4 @@
-"""Each recorded action is taken out of the operator's policy, and something fails: `make sweep-policy`.
+"""Each recorded action is taken out of the operator's policy, and something fails: `make stress`.
 
 Every job of a rehearsal under enforcement is run once without each of the actions that are tried in it, in
 the order in which it makes the calls, and then with all of them. An action is tried in the cheapest job that

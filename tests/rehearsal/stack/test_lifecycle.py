@@ -31,7 +31,7 @@ stack.up(stack.read_config(**json.loads(sys.argv[1]), database={}, buckets=["raw
 
 
 @pytest.fixture(scope="module")
-def config(tmp_path_factory):
+def config(servers, tmp_path_factory):
     ports = asdict(stack.free_stack_ports())
     folder = tmp_path_factory.mktemp("stack") / "here"
     config = stack.read_config(str(folder), ports, {}, ["raw", "processed", "artifacts", "features"])

@@ -45,7 +45,7 @@ MIB = 1 << 20
 
 
 @pytest.fixture
-def server(monkeypatch):
+def server(servers, monkeypatch):
     """Return a server: ``script`` is what it does next, ``otherwise`` what then, ``seen`` what it got."""
     monkeypatch.setattr(module, "_FIRST_PAUSE", 0.001)
     monkeypatch.setattr(module, "_LONGEST_PAUSE", 0.01)
@@ -365,7 +365,7 @@ def test_a_store_that_is_not_there_is_told(monkeypatch):
         gone.read("GetObject", key="k")
 
 
-def test_a_proxy_that_does_not_speak_http_is_told(monkeypatch):
+def test_a_proxy_that_does_not_speak_http_is_told(servers, monkeypatch):
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port = listening.getsockname()[1]
 

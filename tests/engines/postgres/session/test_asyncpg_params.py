@@ -39,7 +39,7 @@ def authority(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def tls_server(authority, tmp_path_factory):
+def tls_server(servers, authority, tmp_path_factory):
     """Return a server that takes connections over TLS alone."""
     with postgres.server(tmp_path_factory.mktemp("tls-postgres")) as server:
         with psycopg.connect(server.url()) as session:

@@ -43,7 +43,7 @@ def _models():
 
 
 @pytest.fixture
-def fake(monkeypatch, tmp_path):
+def fake(servers, monkeypatch, tmp_path):
     server = FakeAws()
     for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN"):
         monkeypatch.delenv(name, raising=False)

@@ -93,14 +93,14 @@ def account(tmp_path_factory, kind):
 
 
 @pytest.fixture(scope="module")
-def enforcing(tmp_path_factory):
+def enforcing(servers, tmp_path_factory):
     server, folder = account(tmp_path_factory, ministack.Emulator)
     with running(server.program(), folder / "aws.log"):
         yield Account(server, folder)
 
 
 @pytest.fixture(scope="module")
-def unpatched(tmp_path_factory):
+def unpatched(servers, tmp_path_factory):
     server, folder = account(tmp_path_factory, _Unpatched)
     with running(server.program(), folder / "aws.log"):
         yield Account(server, folder)

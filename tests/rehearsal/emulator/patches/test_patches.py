@@ -34,7 +34,7 @@ def _clients(server):
 
 
 @pytest.fixture(scope="module")
-def unpatched(tmp_path_factory):
+def unpatched(servers, tmp_path_factory):
     folder = tmp_path_factory.mktemp("unpatched")
     server = _Unpatched(free_ports(1)[0], folder / "data")
     server.initialise()
@@ -205,14 +205,14 @@ def _crash_and_restart(server, log, between):
         return _clients(server)("ssm").get_parameters(Names=["/kept"])["Parameters"]
 
 
-def test_a_crash_empties_the_account(tmp_path):
+def test_a_crash_empties_the_account(servers, tmp_path):
     server = _Unpatched(free_ports(1)[0], tmp_path / "data")
     server.initialise()
     found = _crash_and_restart(server, tmp_path / "log", lambda: time.sleep(3))
     assert found == [], f"save_always: {GO}"
 
 
-def test_the_patched_account_outlives_a_crash(tmp_path, eventually):
+def test_the_patched_account_outlives_a_crash(servers, tmp_path, eventually):
     server = ministack.Emulator(free_ports(1)[0], tmp_path / "data")
     server.initialise()
     state = server.folder / "state" / "ssm.json"
@@ -224,7 +224,7 @@ def test_the_patched_account_outlives_a_crash(tmp_path, eventually):
     assert found["Value"] == "yes"
 
 
-def test_services_come_back_after_a_crash(tmp_path, registry_of, platform_of, eventually):
+def test_services_come_back_after_a_crash(servers, tmp_path, registry_of, platform_of, eventually):
     """Also: no task outlives the emulator that ran it."""
     server = ministack.Emulator(free_ports(1)[0], tmp_path / "data")
     server.initialise()
