@@ -1,0 +1,95 @@
+"""The fence as data: on which terms it is held, and what of it is found in a database."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+SCHEMA = "bmii_migrate_fence"
+FUNCTION = "refuse"
+TRIGGER = "bmii_migrate_fence"
+# "bmii" and "fenc" as numbers. While a session holds this lock, the triggers refuse.
+KEY = (0x626D6969, 0x66656E63)
+# What PostgreSQL answers to a write in a read-only transaction: clients know what to make of it.
+SQLSTATE = "25006"
+
+Name = tuple[str, str]  # schema and table
+Mode = Literal["absent", "held", "lasting", "open"]
+"""``held`` refuses while its holder lives, ``lasting`` until it is lifted; ``open`` lets all pass."""
+
+
+@dataclass(frozen=True)
+class Terms:
+    """Who puts the fence up, and for how long; all times in seconds.
+
+    ``lease`` is how long it outlives a holder that shows no sign of life, ``limit`` how long it is held at
+    most, ``patience`` how long writers are waited for. ``end_idle``: sessions that are idle in a transaction
+    may be ended after that. ``schemas`` and ``exclude_tables`` are those of the copy.
+    """
+
+    run_id: str
+    environment: str = ""
+    lease: float = 60.0
+    limit: float = 3600.0
+    patience: float = 30.0
+    end_idle: bool = False
+    schemas: tuple[str, ...] = ()
+    exclude_tables: tuple[str, ...] = ()
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Terms:
+        """Read what ``to_dict`` wrote."""
+        lists = {name: tuple(data[name]) for name in ("schemas", "exclude_tables")}
+        return cls(**{**data, **lists})
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields as JSON-able data."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Writer:
+    """A session that holds what the fence waits for."""
+
+    pid: int
+    user: str
+    application: str
+    client: str
+    state: str
+    since: str
+
+    def __str__(self) -> str:
+        """Name the session to a person."""
+        who = f"{self.application or 'a session'} of {self.user} from {self.client or 'the server itself'}"
+        return f"process {self.pid} ({who}), {self.state} since {self.since}"
+
+
+@dataclass(frozen=True)
+class Found:
+    """What of a fence is in a database.
+
+    ``run_id``, ``environment`` and ``since`` are those of who put it up. ``tables`` are those that it has to
+    cover, ``bare`` those of them without its trigger, ``covered`` all with it. ``holder`` is the server's
+    process that holds its lock; 0 for none. ``prepared`` are prepared transactions, ``subscriptions`` those
+    that bring rows from elsewhere, ``foreign`` tables whose owner the user is not.
+    """
+
+    mode: Mode = "absent"
+    run_id: str = ""
+    environment: str = ""
+    since: str = ""
+    tables: tuple[Name, ...] = ()
+    bare: tuple[Name, ...] = ()
+    covered: tuple[Name, ...] = ()
+    holder: int = 0
+    prepared: tuple[str, ...] = ()
+    subscriptions: tuple[str, ...] = ()
+    foreign: tuple[Name, ...] = ()
+    may_create: bool = True
+    database: str = ""
+
+    @property
+    def refuses(self) -> bool:
+        """Whether writers are refused now."""
+        return self.mode == "lasting" or (self.mode == "held" and bool(self.holder))

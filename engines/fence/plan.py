@@ -1,0 +1,74 @@
+"""What putting the fence up takes, and what makes it impossible. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from engines.fence.errors import FenceForeignError, FenceImpossibleError
+from engines.fence.model import Found, Name, Terms
+
+_SHOWN = 10
+ALTERNATIVE = (
+    "Or set migrate_source_fence=none, stop whatever writes to the source, and keep it from writing: "
+    "ALTER DATABASE … SET default_transaction_read_only = on. The last comparison is made all the same."
+)
+
+
+def lines(found: Found, terms: Terms) -> list[str]:
+    """Return in words what putting the fence up would do; nothing is refused."""
+    told = [
+        f"make schema bmii_migrate_fence and its triggers on {len(found.bare)} tables of {found.database}, "
+        f"which refuse every write for at most {terms.limit:g} s while users are moved"
+    ]
+    if found.mode == "lasting":
+        told = [f"hold the fence that run {found.run_id} has left around {found.database}"]
+    if terms.end_idle:
+        told.append(f"end sessions that are idle in a transaction for longer than {terms.patience:g} s")
+    return [*told, *obstacles(found)]
+
+
+def obstacles(found: Found) -> list[str]:
+    """Return what keeps a fence from being put up, or from seeing every write."""
+    told = [
+        f"prepared transaction {gid} is open: COMMIT PREPARED or ROLLBACK PREPARED it"
+        for gid in found.prepared
+    ]
+    told += [
+        f"subscription {name} brings rows that no trigger sees: ALTER SUBSCRIPTION … DISABLE it"
+        for name in found.subscriptions
+    ]
+    if found.foreign:
+        told.append(f"the user does not own {shorten(found.foreign)}: name the owner in the address")
+    if not found.may_create:
+        told.append(f"the user may not create a schema: GRANT CREATE ON DATABASE {found.database}")
+    return told
+
+
+def require_possible(found: Found, terms: Terms) -> None:
+    """Raise ``FenceImpossibleError`` or ``FenceForeignError`` unless this run may put the fence up."""
+    if found.holder:
+        raise FenceForeignError(
+            f"run {found.run_id or 'without a name'} holds its fence (process {found.holder} of the server)",
+            subject=found.database,
+            remedy="Wait until that run has ended: its fence opens then.",
+        )
+    if found.mode == "lasting" and found.environment != terms.environment:
+        raise FenceForeignError(
+            f"it was moved to {found.environment or 'another place'} by run {found.run_id}, and is closed",
+            subject=found.database,
+            remedy="If it is to be moved again, open it first: playbooks/unfence.yml of that environment.",
+        )
+    told = obstacles(found)
+    if told:
+        raise FenceImpossibleError(
+            f"no fence can be put around it: {'; '.join(told)}",
+            subject=found.database,
+            remedy=ALTERNATIVE,
+            details=told,
+        )
+
+
+def shorten(tables: Sequence[Name]) -> str:
+    """Return the first names, and how many more there are."""
+    more = f" and {len(tables) - _SHOWN} more" if len(tables) > _SHOWN else ""
+    return ", ".join(".".join(name) for name in tables[:_SHOWN]) + more

@@ -1,0 +1,314 @@
+"""The fence around a real database: what it refuses, whom it waits for, and when it opens."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from engines import fence
+from engines.fence import (
+    FenceBusyError,
+    FenceForeignError,
+    FenceImpossibleError,
+    FenceLapsedError,
+    Found,
+    plan,
+)
+from engines.postgres.session import parse
+from engines.runs import processes
+from tests.engines.fence.conftest import WRITES, Source, holders, wait_until
+
+REFUSED = "25006"
+
+
+def holder_of(source: Source) -> int:
+    """Return the process of this machine that holds the fence around a source."""
+    with source.session() as session:
+        query = "SELECT client_port FROM pg_stat_activity WHERE pid = ANY (%s)"
+        ports = {row[0] for row in session.execute(query, [holders(source)])}
+    for path in Path("/proc").glob("[0-9]*"):
+        if "engines.fence.holder" in processes.command(int(path.name)) and ports & local_ports(path):
+            return int(path.name)
+    raise AssertionError("nobody holds it")
+
+
+def local_ports(process: Path) -> set[int]:
+    """Return the ports from which a process is connected."""
+    inodes = {str(file.readlink()) for file in (process / "fd").iterdir()}
+    lines = Path("/proc/net/tcp").read_text(encoding="utf-8").splitlines()[1:]
+    fields = [line.split() for line in lines]
+    return {int(field[1].partition(":")[2], 16) for field in fields if f"socket:[{field[9]}]" in inodes}
+
+
+def test_every_write_is_refused_and_nothing_else(source: Source) -> None:
+    before = source.rows()
+    found = fence.put_up(source.address, source.terms(), source.owner)
+    assert (found.mode, found.refuses, found.bare) == ("held", True, ())
+    assert len(found.tables) == 9
+    assert {statement: source.write(statement) for statement in WRITES} == dict.fromkeys(WRITES, REFUSED)
+    assert source.write("SELECT * FROM plain FOR UPDATE") == "", "it reads"
+    assert source.rows() == before
+
+
+@pytest.mark.parametrize("statement", ["INSERT INTO plain (v) VALUES ('late')", "TRUNCATE parts_2"])
+def test_the_role_of_a_replica_does_not_pass_either(source: Source, statement: str) -> None:
+    fence.put_up(source.address, source.terms(), source.owner)
+    assert source.write(statement, "SET session_replication_role = replica") == REFUSED
+
+
+def test_a_foreign_search_path_and_operator_change_nothing(source: Source) -> None:
+    with source.session() as session:
+        arguments = "timestamptz, timestamptz"
+        session.execute(f"CREATE FUNCTION never({arguments}) RETURNS bool LANGUAGE sql AS 'SELECT false'")
+        session.execute("CREATE OPERATOR < (LEFTARG = timestamptz, RIGHTARG = timestamptz, FUNCTION = never)")
+    fence.put_up(source.address, source.terms(), source.owner)
+    assert source.write(WRITES[0], "SET search_path = public, pg_catalog") == REFUSED
+
+
+def test_a_transaction_that_began_before_is_refused_at_its_first_write(source: Source) -> None:
+    with source.session() as session:
+        session.execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
+        session.execute("SELECT count(*) FROM plain")
+        fence.put_up(source.address, source.terms(), source.owner)
+        with pytest.raises(
+            psycopg.errors.ReadOnlySqlTransaction, match=r"closed for writing.*it moves to staging"
+        ):
+            session.execute("INSERT INTO plain (v) VALUES ('late')")
+
+
+def test_it_is_taken_away_when_the_users_are_not_moved(source: Source) -> None:
+    terms = source.terms()
+    fence.put_up(source.address, terms, source.owner)
+    assert fence.is_held(terms.run_id)
+    assert fence.let_go(terms.run_id) == []
+    assert not fence.is_held(terms.run_id)
+    assert (source.leftovers(), source.write(WRITES[0])) == ([], "")
+    assert fence.let_go(terms.run_id) is None
+
+
+def test_it_is_put_up_once_in_a_run(source: Source) -> None:
+    terms = source.terms()
+    fence.put_up(source.address, terms, source.owner)
+    held = holders(source)
+    fence.put_up(source.address, terms, source.owner)
+    assert holders(source) == held
+    with pytest.raises(FenceForeignError, match=f"run {terms.run_id} holds its fence"):
+        fence.put_up(source.address, source.terms(), source.owner)
+    with pytest.raises(FenceForeignError, match="End that run"):
+        fence.lift(source.address, source.terms())
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
+def test_the_fence_of_a_run_that_is_killed_goes_with_it(source: Source, how: int) -> None:
+    fence.put_up(source.address, source.terms(), source.owner)
+    source.run.send_signal(how)
+    source.run.wait()
+    wait_until(lambda: source.write(WRITES[0]) == "", 10)
+    wait_until(lambda: source.leftovers() == [], 10)
+
+
+def test_the_fence_of_a_holder_that_is_killed_refuses_nobody(source: Source) -> None:
+    terms = source.terms()
+    fence.put_up(source.address, terms, source.owner)
+    os.kill(holder_of(source), signal.SIGKILL)
+    wait_until(lambda: source.write(WRITES[0]) == "", 10)
+    assert source.leftovers(), "this test has lost its reason"
+    with pytest.raises(FenceLapsedError, match="has opened meanwhile"):
+        fence.keep(terms.run_id)
+    assert not fence.inspect(source.address, terms).refuses
+    # The next run takes over what is left of it.
+    again = source.terms()
+    fence.put_up(source.address, again, source.owner)
+    assert source.write(WRITES[0]) == REFUSED
+    fence.let_go(again.run_id)
+    assert source.leftovers() == []
+
+
+@pytest.mark.parametrize("frozen", ["run", "holder"])
+def test_the_fence_of_who_shows_no_sign_of_life_opens_at_its_deadline(source: Source, frozen: str) -> None:
+    terms = source.terms(lease=4)
+    fence.put_up(source.address, terms, source.owner)
+    pid = source.run.pid if frozen == "run" else holder_of(source)
+    os.kill(pid, signal.SIGSTOP)
+    begun = time.monotonic()
+    assert source.write(WRITES[0]) == REFUSED
+    wait_until(lambda: source.write(WRITES[0]) == "", 20)
+    assert time.monotonic() - begun < 12
+    os.kill(pid, signal.SIGCONT)
+    with pytest.raises(FenceLapsedError):
+        fence.keep(terms.run_id)
+
+
+def test_it_stands_for_longer_than_its_lease_and_not_for_longer_than_its_limit(source: Source) -> None:
+    terms = source.terms(lease=3, limit=6)
+    fence.put_up(source.address, terms, source.owner)
+    time.sleep(4.5)
+    assert source.write(WRITES[0]) == REFUSED
+    wait_until(lambda: source.leftovers() == [], 20)
+    assert source.write(WRITES[0]) == ""
+
+
+def test_who_writes_already_is_waited_for_and_counted_in(source: Source) -> None:
+    with source.session() as session:
+        session.execute("BEGIN")
+        session.execute("INSERT INTO plain (v) VALUES ('in time')")
+        ends = threading.Timer(1.5, lambda: session.execute("COMMIT"))
+        ends.start()
+        fence.put_up(source.address, source.terms(patience=20), source.owner)
+        ends.join()
+    assert source.rows()[0] == 2, "its row was not waited for"
+    assert source.write(WRITES[0]) == REFUSED
+
+
+def test_who_does_not_end_is_reported_by_name_and_the_fence_taken_away(source: Source) -> None:
+    with source.session() as session:
+        session.execute("SET application_name = 'nightly job'")
+        session.execute("BEGIN")
+        session.execute("INSERT INTO parts_2 VALUES (7, 70)")
+        with pytest.raises(
+            FenceBusyError, match=r"parts_2.*nightly job of postgres.*idle in transaction"
+        ) as refused:
+            fence.put_up(source.address, source.terms(patience=1), source.owner)
+        assert str(session.info.backend_pid) in refused.value.details[0]
+        # Of a table that is in use the trigger cannot be dropped; it lets everything pass.
+        assert [source.write(each) for each in WRITES[:3]] == ["", "", ""]
+        session.execute("COMMIT")
+    assert fence.lift(source.address, source.terms()) == []
+    assert source.leftovers() == []
+
+
+def test_who_is_idle_is_ended_only_by_consent(source: Source) -> None:
+    with source.session() as session:
+        session.execute("BEGIN")
+        session.execute("INSERT INTO plain (v) VALUES ('idle')")
+        fence.put_up(source.address, source.terms(patience=1, end_idle=True), source.owner)
+        with pytest.raises(psycopg.OperationalError):
+            session.execute("COMMIT")
+    assert source.write(WRITES[0]) == REFUSED
+    assert source.rows()[0] == 1
+
+
+def test_a_writer_that_passed_when_the_lock_is_asked_for_is_waited_for(source: Source) -> None:
+    """Its trigger let it pass, since nobody held the fence yet: its transaction is what is waited for."""
+    terms = source.terms()
+    fence.put_up(source.address, terms, source.owner)
+    os.kill(holder_of(source), signal.SIGKILL)
+    wait_until(lambda: source.write(WRITES[0]) == "", 10)
+    with source.session() as session:
+        session.execute("BEGIN")
+        session.execute(WRITES[0])
+        with pytest.raises(FenceBusyError, match=r"database fenced_\d+"):
+            fence.put_up(source.address, source.terms(patience=1), source.owner)
+        session.execute("COMMIT")
+
+
+def test_lasting_it_needs_no_session_and_is_lifted_by_name(source: Source) -> None:
+    terms = source.terms()
+    fence.put_up(source.address, terms, source.owner)
+    fence.keep(terms.run_id)
+    wait_until(lambda: not holders(source))
+    source.run.kill()
+    source.run.wait()
+    assert source.write(WRITES[0], "SET session_replication_role = replica") == REFUSED
+    found = fence.inspect(source.address, terms)
+    assert (found.mode, found.environment, found.refuses) == ("lasting", "staging", True)
+    with (
+        source.session() as session,
+        pytest.raises(psycopg.Error, match=r"it was moved to staging") as refused,
+    ):
+        session.execute(WRITES[0])
+    assert "playbooks/unfence.yml" in refused.value.diag.message_hint
+    assert fence.lift(source.address, terms) == []
+    assert (source.leftovers(), source.write(WRITES[0])) == ([], "")
+    assert fence.lift(source.address, terms) == []
+
+
+def test_a_lasting_one_is_taken_over_without_a_gap_by_its_own_environment(source: Source) -> None:
+    first = source.terms()
+    fence.put_up(source.address, first, source.owner)
+    fence.keep(first.run_id)
+    with pytest.raises(FenceForeignError, match=r"moved to staging by run"):
+        fence.put_up(source.address, source.terms(environment="production"), source.owner)
+    assert source.write(WRITES[0]) == REFUSED
+    again = source.terms()
+    assert fence.put_up(source.address, again, source.owner).mode == "held"
+    assert source.write(WRITES[0]) == REFUSED
+    assert fence.let_go(again.run_id) == []
+    assert source.write(WRITES[0]) == ""
+
+
+def test_a_trigger_that_somebody_has_disabled_is_put_up_anew(source: Source) -> None:
+    first = source.terms()
+    fence.put_up(source.address, first, source.owner)
+    fence.keep(first.run_id)
+    with source.session() as session:
+        session.execute("ALTER TABLE plain DISABLE TRIGGER bmii_migrate_fence")
+    assert fence.inspect(source.address, first).bare == (("public", "plain"),)
+    fence.put_up(source.address, source.terms(), source.owner)
+    assert source.write(WRITES[0]) == REFUSED
+
+
+def test_an_open_prepared_transaction_is_refused_by_name(source: Source) -> None:
+    with source.session() as session:
+        if session.execute("SHOW max_prepared_transactions").fetchone()[0] == "0":
+            told = Found(prepared=("orders-42",), database="d")
+            with pytest.raises(FenceImpossibleError, match="prepared transaction orders-42 is open"):
+                plan.require_possible(told, source.terms())
+            return
+        session.execute("BEGIN")
+        session.execute(WRITES[0])
+        session.execute("PREPARE TRANSACTION 'orders-42'")
+    with pytest.raises(FenceImpossibleError, match="prepared transaction orders-42 is open"):
+        fence.put_up(source.address, source.terms(), source.owner)
+
+
+def test_without_the_right_to_make_triggers_the_other_way_is_named(source: Source) -> None:
+    source.server.create_role("only_reads", "canary-42f0")
+    with source.session() as session:
+        session.execute("GRANT pg_read_all_data TO only_reads")
+    address = parse(source.server.url(source.name, "only_reads", "canary-42f0"))
+    with pytest.raises(FenceImpossibleError, match=r"does not own.*default_transaction_read_only = on"):
+        fence.put_up(address, source.terms(), source.owner)
+    assert source.leftovers() == []
+
+
+def test_no_password_is_in_a_command_line(source: Source) -> None:
+    source.server.create_role("owner_of_all", "canary-42f0")
+    with source.session() as session:
+        session.execute("ALTER ROLE owner_of_all SUPERUSER")
+    address = parse(source.server.url(source.name, "owner_of_all", "canary-42f0"))
+    terms = source.terms()
+    fence.put_up(address, terms, source.owner)
+    assert "canary-42f0" not in " ".join(processes.command(holder_of(source)))
+
+
+def test_acknowledged_writes_are_all_counted_and_none_comes_after(source: Source) -> None:
+    """Writers under load: what was acknowledged is in the count that is taken once the fence stands."""
+    acknowledged, stop = [], threading.Event()
+
+    def writer() -> None:
+        with source.session() as session:
+            while not stop.is_set():
+                try:
+                    session.execute("INSERT INTO plain (v) VALUES ('load')")
+                except psycopg.Error:
+                    return
+                acknowledged.append(1)
+
+    writers = [threading.Thread(target=writer) for _ in range(4)]
+    for each in writers:
+        each.start()
+    time.sleep(0.5)
+    fence.put_up(source.address, source.terms(patience=30), source.owner)
+    counted = source.rows()[0]
+    time.sleep(0.5)
+    stop.set()
+    for each in writers:
+        each.join()
+    assert source.rows()[0] == counted == len(acknowledged) + 1
