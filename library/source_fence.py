@@ -179,8 +179,7 @@ def _run(given: dict[str, Any], *, check: bool) -> dict[str, Any]:
     address = parse(resolve(given["source"]), name="source")
     before = fence.inspect(address, terms)
     state = given["state"]
-    stands = {"read": True, "held": fence.is_held, "kept": "lasting", "lifted": "absent"}[state]
-    there = stands(terms.run_id) if callable(stands) else stands in (True, before.mode)
+    there = _stands(state, terms, before)
     result: dict[str, Any] = {"changed": not there, "left": []}
     if there or check:
         return {**fence.as_result(before, terms), **result}
@@ -191,6 +190,13 @@ def _run(given: dict[str, Any], *, check: bool) -> dict[str, Any]:
     else:
         fence.put_up(address, terms, Owner.of_this_run())
     return {**fence.as_result(fence.inspect(address, terms), terms), **result}
+
+
+def _stands(state: str, terms: Terms, found: fence.Found) -> bool:
+    """Return whether there is nothing to do."""
+    if state == "held":
+        return fence.is_held(terms.run_id)
+    return state == "read" or found.mode == {"kept": "lasting", "lifted": "absent"}[state]
 
 
 def _lifted(address: Address, terms: Terms) -> list[str]:

@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-SCHEMA = "bmii_migrate_fence"
+from engines.postgres.catalog import FENCE
+
+SCHEMA = FENCE
 FUNCTION = "refuse"
-TRIGGER = "bmii_migrate_fence"
+TRIGGER = FENCE
 # "bmii" and "fenc" as numbers. While a session holds this lock, the triggers refuse.
 KEY = (0x626D6969, 0x66656E63)
 # What PostgreSQL answers to a write in a read-only transaction: clients know what to make of it.

@@ -18,6 +18,7 @@ from engines.postgres.catalog.chunks import WHOLE, Chunk
 from engines.postgres.catalog.database import Database
 from engines.postgres.catalog.dependencies import Dependencies, Index
 from engines.postgres.catalog.relations import (
+    FENCE,
     OWN,
     RECORD_SCHEMA,
     REVISION_TABLE,
@@ -34,6 +35,7 @@ from engines.postgres.catalog.schema_queries import FIRST_OWN, FORCED
 from engines.postgres.catalog.sequences import raised
 
 __all__ = [
+    "FENCE",
     "FIRST_OWN",
     "FORCED",
     "OWN",

@@ -19,6 +19,9 @@ REVISION_TABLE = "alembic_version"
 # Where an unfinished copy keeps its notes on the target. It is no part of what is copied or compared.
 RECORD_SCHEMA = "bmii_migrate_copy"
 
+# Schema and triggers of a fence around the source (``engines.fence``). Not copied or compared either.
+FENCE = "bmii_migrate_fence"
+
 _NAME = re.compile(r'^(?:(?:"((?:[^"]|"")+)"|([^".]+))\.)?(?:"((?:[^"]|"")+)"|([^".]+))$')
 _BATCH = 200
 
@@ -139,7 +142,7 @@ class Scope:
 
     def covers(self, schema: str, relation: str = "") -> bool:
         """Return whether an object of ``schema`` (empty: of none), belonging to ``relation``, is moved."""
-        if schema == RECORD_SCHEMA or (schema, relation) in self.excluded:
+        if schema in {RECORD_SCHEMA, FENCE} or (schema, relation) in self.excluded:
             return False
         return not self.schemas or schema in self.schemas
 

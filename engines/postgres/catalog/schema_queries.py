@@ -6,7 +6,7 @@ number of the catalog and of the object in it that tell what stands or falls tog
 
 from __future__ import annotations
 
-from engines.postgres.catalog.relations import OWN
+from engines.postgres.catalog.relations import FENCE, OWN
 
 _RELATION = OWN.format(catalog="pg_class", oid="c.oid")
 _TYPE = OWN.format(catalog="pg_type", oid="t.oid")
@@ -134,7 +134,7 @@ _TRIGGERS = f"""
 SELECT 'trigger', n.nspname, c.relname, {_PART.format("g.tgname")},
        pg_get_triggerdef(g.oid) || ' enabled ' || g.tgenabled::text, {_NUMBER.format("pg_trigger", "g.oid")}
 FROM pg_trigger g JOIN pg_class c ON c.oid = g.tgrelid {_JOIN}
-WHERE NOT g.tgisinternal {{own}} AND {_RELATION}"""
+WHERE NOT g.tgisinternal AND g.tgname <> '{FENCE}' {{own}} AND {_RELATION}"""
 
 _RULES = f"""
 SELECT 'rule', n.nspname, c.relname, {_PART.format("r.rulename")},

@@ -14,7 +14,7 @@ from collections.abc import Callable, Container, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from engines.postgres.catalog import RECORD_SCHEMA
+from engines.postgres.catalog import FENCE, RECORD_SCHEMA
 from engines.postgres.session import Address, PostgresError, Programs, environment
 
 Section = Literal["pre-data", "post-data"]
@@ -195,7 +195,7 @@ def dump(
         "--no-security-labels",
         "--no-password",
         f"--snapshot={snapshot}",
-        f"--exclude-schema={_pattern(RECORD_SCHEMA)}",
+        *(f"--exclude-schema={_pattern(schema)}" for schema in (RECORD_SCHEMA, FENCE)),
         *([] if compressions or programs.major < _KNOWS_COMPRESSION else ["--no-toast-compression"]),
         *(f"--schema={_pattern(schema)}" for schema in schemas),
         *(f"--exclude-table={_pattern(schema)}.{_pattern(name)}" for schema, name in excluded),

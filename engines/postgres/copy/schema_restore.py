@@ -9,7 +9,17 @@ from psycopg import sql
 
 from engines.errors import RefusedError
 from engines.events import Emit
-from engines.postgres.catalog import Database, ForeignKey, Name, Scope, Sequence, Table, checkpoint, database
+from engines.postgres.catalog import (
+    FENCE,
+    Database,
+    ForeignKey,
+    Name,
+    Scope,
+    Sequence,
+    Table,
+    checkpoint,
+    database,
+)
 from engines.postgres.checksum import is_empty
 from engines.postgres.copy.dump_archive import Archive, Entry, choose
 from engines.postgres.copy.task_graph import RunScript
@@ -70,6 +80,8 @@ def entries_after(stored: Archive, inspection: Inspection) -> list[tuple[Entry, 
 
     def skip(entry: Entry) -> bool:
         if entry.what.startswith(_NEVER) or entry.line in without:
+            return True
+        if entry.what.startswith("TRIGGER ") and f" {FENCE} " in entry.what:
             return True
         return any(entry.is_(name) for name in dropped)
 
