@@ -57,6 +57,10 @@ options:
         over the source's columns, and C(alembic_version) is left out.
     type: bool
     default: true
+  baseline:
+    description: Whether RV(baseline) is returned.
+    type: bool
+    default: false
   require_equal:
     description: Fail on any difference; C(details) lists them.
     type: bool
@@ -154,6 +158,10 @@ counts:
   description: How many C(tables), C(tables_equal), C(rows), C(sequences) and C(objects) the source has.
   returned: success
   type: dict
+baseline:
+  description: What the source held at the moment of the comparison, for M(pg_baseline).
+  returned: O(baseline) is true
+  type: dict
 evidence:
   description: What to keep of this comparison, with both addresses (without passwords), versions, snapshots,
     revisions and times, the algorithm, of each table its rows and checksum (and where it differs), and what
@@ -186,6 +194,7 @@ def main() -> None:
             "jobs": {"type": "int", "default": 2},
             "examples": {"type": "int", "default": 10},
             "expect_upgraded": {"type": "bool", "default": True},
+            "baseline": {"type": "bool", "default": False},
             "require_equal": {"type": "bool", "default": True},
         },
         supports_check_mode=True,
@@ -204,6 +213,7 @@ def _run(given: dict[str, Any]) -> dict[str, Any]:
         jobs=given["jobs"],
         examples=given["examples"],
         expect_upgraded=given["expect_upgraded"],
+        with_baseline=given["baseline"],
     )
     if given["require_equal"]:
         require_equal(found, target)

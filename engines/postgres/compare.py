@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from psycopg import sql
 
 from engines.errors import ConfigurationError
-from engines.postgres import large_objects
+from engines.postgres import baseline, large_objects
 from engines.postgres.catalog import (
     REVISION_TABLE,
     Database,
@@ -74,18 +74,25 @@ def compare_databases(
     jobs: int = 2,
     expect_upgraded: bool = True,
     examples: int = _SHOWN,
+    with_baseline: bool = False,
 ) -> Comparison:
     """Compare both databases, each in one snapshot, over the tables and columns that the source has.
 
     ``expect_upgraded`` sets what Alembic revisions changed apart, when the target is at another revision.
     ``examples`` are how many differing ranges and rows are named of each table; 0 does not look for any.
+    ``with_baseline`` reads from the same snapshot what the source is held against before users are moved.
     """
     started, clock = datetime.now(UTC), time.monotonic()
     with _open_sessions(source, target) as sessions:
         chosen = _choose(sessions, schemas, exclude_tables, expect_upgraded=expect_upgraded)
-        tables, views = _rows(sessions, chosen, jobs=jobs, examples=examples)
+        tables, views, own = _rows(sessions, chosen, jobs=jobs, examples=examples)
         objects = _large_objects(sessions, chosen.found.scope)
         snapshots = (_snapshot(sessions.source), _snapshot(sessions.target))
+        proven = (
+            baseline.read(sessions.source, sessions.source_snapshot, chosen.found.scope, jobs=jobs, known=own)
+            if with_baseline
+            else None
+        )
     found = clone_plan.compare_objects(chosen.source, chosen.target)
     return Comparison(
         source=chosen.source,
@@ -99,6 +106,7 @@ def compare_databases(
         upgraded=chosen.upgraded,
         not_compared=chosen.not_compared,
         snapshots=snapshots,
+        baseline=proven,
         started=started.isoformat(timespec="seconds"),
         seconds=round(time.monotonic() - clock, 3),
     )
@@ -163,8 +171,11 @@ def _choose(
 
 def _rows(
     sessions: _Sessions, chosen: _Chosen, *, jobs: int, examples: int
-) -> tuple[tuple[TableResult, ...], tuple[TableResult, ...]]:
-    """Compare the rows of tables and of materialised views."""
+) -> tuple[tuple[TableResult, ...], tuple[TableResult, ...], dict[Name, Fingerprint]]:
+    """Compare the rows of tables and of materialised views.
+
+    The last value holds the source's fingerprints that do not depend on what the target is like.
+    """
     shared = parallel_scan.shared(chosen.source.tables, chosen.target.tables)
     filled = [view.table for view in chosen.views.values()]
     known = parallel_scan.comparable_tables(
@@ -186,7 +197,13 @@ def _rows(
         _view(sessions.source_snapshot, known[key], view, (source_sums[key], target_sums[key]))
         for key, view in chosen.views.items()
     )
-    return tuple(tables.values()), tuple(views)
+    own = {key: source_sums[key] for key, table in known.items() if key in shared and _is_own(table)}
+    return tuple(tables.values()), tuple(views), own | source_only
+
+
+def _is_own(table: ComparableTable) -> bool:
+    """Return whether rows are encoded as they are without a target."""
+    return all(form == table.source.forms[name] for name, form in table.columns)
 
 
 def _view(

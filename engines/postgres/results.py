@@ -51,6 +51,7 @@ def compare_result(found: Comparison, source: Address, target: Address) -> dict[
             "sequences": len(found.sequences),
             "objects": len(found.source.objects),
         },
+        "baseline": found.baseline.to_dict() if found.baseline else {},
         "evidence": report.evidence(found, source, target),
         "seconds": found.seconds,
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from engines.postgres.baseline import Baseline
 from engines.postgres.catalog import Database, SchemaDifference
 from engines.postgres.checksum import Fingerprint
 from engines.postgres.diff.row_diff import RowDifferences
@@ -121,7 +122,7 @@ class Comparison:
 
     ``by_upgrade`` holds the schema differences then, and ``schema`` is empty. ``snapshots`` are the
     transactions that the source and the target were read at. ``large_objects`` is None where only some
-    schemas are compared.
+    schemas are compared. ``baseline`` is the source's at this moment, if it was asked for.
     """
 
     source: Database
@@ -137,6 +138,7 @@ class Comparison:
     snapshots: tuple[str, str]
     started: str
     seconds: float
+    baseline: Baseline | None = None
 
     @property
     def equal(self) -> bool:
