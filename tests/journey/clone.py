@@ -35,7 +35,7 @@ VAULT_PASSWORD = f"canary-of-the-vault-{secrets.token_hex(8)}"
 
 @dataclass(frozen=True)
 class Built:
-    """What stands in the new world.
+    """What stands in the target.
 
     ``objects`` are number and bytes by bucket, ``service`` is revision, CPU, memory and number of tasks.
     """
@@ -104,7 +104,7 @@ class Clone:
     def left_behind(self) -> list[str]:
         """Return the secrets that a file holds which is not one of the worlds' own."""
         worlds = self.folder / ".rehearsal"
-        # The old service's settings, its store's keys, the emulated account with its Parameter Store, and the
+        # The source service's settings, its store's keys, the emulated account with its Parameter Store, and the
         # operator's keys to it.
         own = [worlds / name for name in ("supervisor.conf", ".env", "object_store", "aws", "operator.cfg")]
         folders = (self.folder, self.temporary, self.home, Path(f"/dev/shm/bmii-migrate-{os.geteuid()}"))
@@ -229,7 +229,7 @@ class Clone:
         )
 
     def built(self) -> Built:
-        """Return what stands in the new world."""
+        """Return what stands in the target."""
         resources = self.client("cloudformation").describe_stack_resources(StackName="bmii")
         parameters = self.client("ssm").get_parameters_by_path(Path="/bmii/local")
         ecs = self.client("ecs")
@@ -254,7 +254,7 @@ class Clone:
         self.client("ecs").delete_service(cluster="bmii", service="bmii", force=True)
 
     def _rows(self) -> tuple[dict[str, int], str]:
-        """Return how many rows each table of the new database has, and the schema's revision."""
+        """Return how many rows each table of the target database has, and the schema's revision."""
         rows = {}
         with psycopg.connect(self._address("target_postgres", "bmii_admin")) as session:
             names = session.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
@@ -265,7 +265,7 @@ class Clone:
         return rows, revision
 
     def _objects(self) -> dict[str, tuple[int, int]]:
-        """Return how many objects, and of how many bytes, each new bucket holds."""
+        """Return how many objects, and of how many bytes, each target bucket holds."""
         found = {}
         for bucket in ("bmii-raw", "bmii-processed", "bmii-artifacts", "bmii-features"):
             entries = self.client("s3").list_objects_v2(Bucket=bucket).get("Contents", [])

@@ -42,7 +42,7 @@ class Lookout:
         """Return each secret that was where it must not be, and where.
 
         It may be in the environment of what belongs to the worlds themselves (``world`` is the variable that
-        marks them: the old service, tasks of Fargate), and of PostgreSQL's client programs, which take a
+        marks them: the source service, tasks of Fargate), and of PostgreSQL's client programs, which take a
         password in no better way. Only the same user can read either.
         """
         found = set()

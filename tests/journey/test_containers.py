@@ -1,4 +1,4 @@
-"""The whole journey with real containers: the old world, the service on ECS and the database instance.
+"""The whole journey with real containers: the source, the service on ECS and the database instance.
 
 It uses the engine that answers. Where none does, ``BMII_INSTALL_DOCKER=1`` lets root install one, which runs
 for the length of the test in a folder of its own.
@@ -189,7 +189,7 @@ def test_the_service_runs_from_the_digest_that_the_registry_has(world):
 def test_both_worlds_are_containers_and_answer_alike(world):
     images = world.docker("ps", "--format", "{{.Image}}", "--filter", f"network={world.project}")
     images += world.docker("ps", "--format", "{{.Image}}", "--filter", f"network={world.project}_default")
-    assert images.count("bmii-rehearsal/postgres") == 2  # the old database, and the database instance
+    assert images.count("bmii-rehearsal/postgres") == 2  # the source database, and the database instance
     assert {"bmii-rehearsal/bmii", "bmii-rehearsal/store"} <= set(images)
     instance = world.client("rds").describe_db_instances()["DBInstances"][0]
     assert instance["Endpoint"]["Address"].startswith("10.213.")
@@ -207,7 +207,7 @@ def test_a_second_run_changes_nothing(world):
 
 def test_the_way_out_leaves_no_container_volume_or_network(world):
     volumes = [name for name in world.docker("volume", "ls", "--quiet") if world.project in name]
-    assert len(volumes) == 3  # of the old database, the old store, and the database instance
+    assert len(volumes) == 3  # of the source database, the source store, and the database instance
     world.playbook("stack_down")
     stack = f"label=bmii.rehearsal={world.folder}/stack"
     assert world.docker("ps", "--all", "--quiet", "--filter", stack) == []

@@ -186,13 +186,13 @@ def test_without_the_key_it_does_not_answer(clone: Clone, first_run: str) -> Non
 
 
 def test_what_users_write_after_going_live_is_left_alone(clone: Clone, first_run: str) -> None:
-    assert clone.rankings("source_postgres", "postgres") == 0, "the checks have written to the old world"
+    assert clone.rankings("source_postgres", "postgres") == 0, "the checks have written to the source"
     for _ in range(2):
         assert clone.rank(clone.new_url, clone.api_key(), record=True)[0] == 200
     assert clone.rank(clone.old_url, record=True)[0] == 200
     output = clone.make("migrate")
     assert (recap(output)["changed"], recap(output)["failed"]) == (0, 0)
-    assert "The new database serves users, so its rows are left as they are." in output
+    assert "The target database serves users, so its rows are left as they are." in output
     assert clone.rankings("target_postgres", "bmii_admin") == 2
     assert clone.rankings("source_postgres", "postgres") == 1
 
@@ -210,8 +210,8 @@ def test_after_going_live_the_new_world_stays_byte_for_byte(
     assert sum(len(part) for part in before) > 10
     output = clone.make("migrate")
     assert (recap(output)["changed"], recap(output)["failed"]) == (0, 0)
-    assert "The new database serves users, so its rows are left as they are." in output
-    assert "old objects must not be put over new ones, so nothing is copied." in " ".join(output.split())
+    assert "The target database serves users, so its rows are left as they are." in output
+    assert "source objects must not be put over new ones, so nothing is copied." in " ".join(output.split())
     assert clone.new_world() == before
 
 

@@ -1,4 +1,4 @@
-"""Who writes, and where: AWS and the old store behind recording proxies, both databases by their counters."""
+"""Who writes, and where: AWS and the source store behind recording proxies, both databases by their counters."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Watch:
 
 @contextmanager
 def watched(ports: Mapping[str, int], passwords: Mapping[str, str], manifests: Path) -> Iterator[Watch]:
-    """Record what is asked of the new world and of the old store, for the length of a ``with`` block."""
+    """Record what is asked of the target and of the source store, for the length of a ``with`` block."""
     for server in SERVERS:
         _quieten(_superuser(ports, passwords, server))
     with (
@@ -78,6 +78,6 @@ def _quieten(address: str) -> None:
 
 
 def _superuser(ports: Mapping[str, int], passwords: Mapping[str, str], server: str) -> str:
-    # In the new world the password that is given is the owner's, as on RDS, where nobody is superuser.
+    # In the target the password that is given is the owner's, as on RDS, where nobody is superuser.
     password = passwords["source_database"] if server == "source_postgres" else "postgres"
     return f"postgresql://postgres:{password}@127.0.0.1:{ports[server]}/postgres"
