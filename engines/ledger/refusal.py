@@ -19,9 +19,9 @@ def held(store: Store, lock: Lock, document: Document, consent: str) -> LockedEr
         remedy = f"Wait for that run to end. If it is dead, its lease ends in {left} s and can be broken then"
     else:
         remedy = f"Its lease ended {-left} s ago. If that run is dead, break its lock"
-    remedy += f": -e ledger_break={lock.run_id}"
+    remedy += f": -e ledger_break_lock={lock.run_id}"
     if consent and consent not in {lock.run_id, lock.owner.name}:
-        remedy += f" (ledger_break is {consent}, which does not hold it)"
+        remedy += f" (ledger_break_lock is {consent}, which does not hold it)"
     return LockedError(
         f"run {lock.run_id} of {lock.owner} has held the lock for {age} s",
         subject=_subject(store),

@@ -75,7 +75,7 @@ def test_a_refusal_names_the_owner_the_age_and_the_remedy(bucket) -> None:
     refused = _run(bucket=bucket, state="opened", phase="provision")
     assert refused["failed"]
     assert "run run-1 of ada@another-host (process 4711) has held the lock for" in refused["msg"]
-    assert "-e ledger_break=run-1" in refused["remedy"]
+    assert "-e ledger_break_lock=run-1" in refused["remedy"]
     assert refused["details"]["owner"] == "ada@another-host"
 
 

@@ -31,7 +31,7 @@ def test_the_plan_shows_rows_and_revisions_and_changes_nothing(world):
 def test_the_run_copies_compares_and_upgrades(world):
     text, changed, failed = world.runs["first"]
     assert (changed, failed) == (3, 0)
-    assert "Moved 101 rows of 2 tables" in text
+    assert "Copied 101 rows of 2 tables" in text
     assert world.on("role_target", "SELECT count(*), count(added) FROM t") == [(100, 0)]
     found = world.on("role_target", "SELECT extname FROM pg_extension WHERE extname <> 'plpgsql' ORDER BY 1")
     assert found == [("citext",), ("pg_trgm",)]

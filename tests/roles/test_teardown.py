@@ -63,7 +63,7 @@ def test_without_consent_the_list_is_shown_and_nothing_else_happens(play):
 
     assert code != 0
     assert "parameters /bmii/local delete 1 parameters" in text
-    assert "This takes local down, and teardown_consent names nothing. Nothing was changed." in text
+    assert "This deletes local, and teardown_consent names nothing. Nothing was changed." in text
     assert _untouched()
 
 

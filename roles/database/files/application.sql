@@ -1,6 +1,6 @@
 -- What the application's role may not do yet and should, or may do and should not: as statements, and in words.
 -- Reads catalogues only. Parameters: role; schemas, and read_only (schema.table), a line for each.
--- Only what belongs to the user who asks is looked at: nothing else is ours to grant.
+-- Only what belongs to the user who asks is looked at: nothing else can be granted here.
 WITH app AS (
   SELECT r.* FROM pg_roles r WHERE r.rolname = %(role)s
 ), grantee AS (

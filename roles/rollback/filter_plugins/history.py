@@ -1,4 +1,4 @@
-"""Filters for this role alone: what the ledger's journals say one can go back to."""
+"""Filters for this role alone: the revisions and templates of the ledger's journals that can be rolled back to."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ def test_a_second_run_is_refused_with_the_owner_and_the_age(store: Store) -> Non
         LockedError, match=r"run-1 of ada@another-host \(process 4711\) has held the lock for 4\d s"
     ) as refused:
         lock.acquire(store, US, "run-2", lease=600)
-    assert "-e ledger_break=run-1" in refused.value.remedy
+    assert "-e ledger_break_lock=run-1" in refused.value.remedy
 
 
 def test_the_lock_can_be_taken_after_it_is_released_and_its_token_grows(store: Store) -> None:
@@ -61,7 +61,7 @@ def test_a_stale_lock_is_broken_only_by_consent_that_names_it(store: Store) -> N
     time.sleep(2.5)
     with pytest.raises(LockedError, match="Its lease ended"):
         lock.acquire(store, US, "run-2", lease=600)
-    with pytest.raises(LockedError, match="ledger_break is run-0, which does not hold it"):
+    with pytest.raises(LockedError, match="ledger_break_lock is run-0, which does not hold it"):
         lock.acquire(store, US, "run-2", lease=600, consent="run-0")
     mine, broken = lock.acquire(store, US, "run-2", lease=600, consent="ada@another-host")
     assert broken is not None
