@@ -324,7 +324,7 @@ def test_a_killed_run_is_finished_by_the_same_command(clone: Clone, first_run: s
         clone.kill_during(task)
     unfinished = clone.playbook("migrate", "--check", "--diff")
     assert "A run in local (account 000000000000, us-east-1) would bring:" in unfinished
-    clone.kill_during("Deploy the image")
+    clone.kill_during("Deploy the image and wait")
     finished = recap(clone.make("migrate"))
     assert finished["failed"] == 0
     assert clone.rank(clone.new_url, clone.api_key()) == clone.rank(clone.old_url)
