@@ -104,7 +104,7 @@ class Clone:
     def left_behind(self) -> list[str]:
         """Return the secrets that a file holds which is not one of the worlds' own."""
         worlds = self.folder / ".rehearsal"
-        # The source service's settings, its store's keys, the emulated account with its Parameter Store, and the
+        # The source's settings, its store's keys, the emulated account with its Parameter Store, and the
         # operator's keys to it.
         own = [worlds / name for name in ("supervisor.conf", ".env", "object_store", "aws", "operator.cfg")]
         folders = (self.folder, self.temporary, self.home, Path(f"/dev/shm/bmii-migrate-{os.geteuid()}"))

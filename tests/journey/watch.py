@@ -1,4 +1,4 @@
-"""Who writes, and where: AWS and the source store behind recording proxies, both databases by their counters."""
+"""Who writes, and where: recording proxies for AWS and the source store, counters for both databases."""
 
 from __future__ import annotations
 

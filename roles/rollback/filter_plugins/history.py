@@ -1,4 +1,4 @@
-"""Filters for this role alone: the revisions and templates of the ledger's journals that can be rolled back to."""
+"""Filters for this role: revisions and templates that the ledger allows to roll back to."""
 
 from __future__ import annotations
 
