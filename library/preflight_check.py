@@ -267,7 +267,7 @@ import os
 from ansible.module_utils.basic import AnsibleModule
 
 from engines.contract import finish
-from engines.preflight import Settings, configuration
+from engines.preflight import Settings, configuration, prerequisites
 
 _STRINGS = (
     *(
@@ -346,11 +346,11 @@ def main() -> None:
     def check() -> dict[str, object]:
         settings = Settings.from_options(module.params)
         if module.params["scope"] == "prerequisites":
-            facts = check.check(settings, os.environ, names)
+            facts = prerequisites.check(settings, os.environ, names)
             for one in facts["not_asked"] if settings.real_account else ():
                 module.warn(f"AWS did not say {one}")
             return {"changed": False, "facts": facts}
-        check.check(settings, os.environ, names, module.misshapen)
+        configuration.check(settings, os.environ, names, module.misshapen)
         return {"changed": False, "facts": {}}
 
     finish(module, check)
