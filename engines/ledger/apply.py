@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from engines.errors import RefusedError
-from engines.ledger import lock, refusal
+from engines.ledger import lock
 from engines.ledger.errors import LedgerError
 from engines.ledger.fingerprint import fingerprint
 from engines.ledger.lock import Lock
@@ -162,7 +162,7 @@ def _update(store: Store, held: Lock, change: Callable[[State], State]) -> State
         document = store.read(STATE_KEY)
         state = State.from_body(document.body)
         if state.token > held.token:
-            raise refusal.lost(store, Lock.from_document(store.read(lock.LOCK_KEY)), held.run_id)
+            raise lock.lost_error(store, Lock.from_document(store.read(lock.LOCK_KEY)), held.run_id)
         body = {**change(state).to_dict(), "token": held.token}
         if store.write(STATE_KEY, body, replacing=document) is not None:
             return State.from_body(body)

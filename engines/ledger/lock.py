@@ -10,7 +10,7 @@ import time
 from dataclasses import dataclass, replace
 from typing import Any
 
-from engines.ledger import refusal
+from engines.ledger.errors import FencedError, LockedError
 from engines.ledger.store import Document, Store
 from engines.runs import Owner, processes
 
@@ -96,14 +96,14 @@ def acquire(
     held = store.read(LOCK_KEY)
     lock = Lock.from_document(held)
     if token and (lock is None or lock.token != token):
-        raise refusal.lost(store, lock, run_id)
+        raise lost_error(store, lock, run_id)
     if lock is None:
         mine, claim = Lock(1, owner, run_id, held.now, lease), FREE
     else:
         dead = lock.held and lock.owner.is_known_dead()
         claim = lock.claim(owner, run_id, age=held.age, dead=dead, consent=consent)
         if claim == HELD:
-            raise refusal.held(store, lock, held, consent)
+            raise _held_error(store, lock, held, consent)
         if claim == DEAD:
             _wait_for_workers(store, lock, wait)
         fresh = Lock(lock.token + 1, owner, run_id, held.now, lease)
@@ -132,7 +132,7 @@ def verify(store: Store, owner: Owner, run_id: str) -> Lock:
     document = store.read(LOCK_KEY)
     lock = Lock.from_document(document)
     if lock is None or not lock.is_of(owner, run_id):
-        raise refusal.lost(store, lock, run_id)
+        raise lost_error(store, lock, run_id)
     return lock
 
 
@@ -153,5 +153,49 @@ def _wait_for_workers(store: Store, lock: Lock, wait: float) -> None:
     deadline = time.monotonic() + wait
     while workers := processes.workers_of(lock.run_id):
         if time.monotonic() >= deadline:
-            raise refusal.still_working(store, lock, workers)
+            raise _still_working_error(store, lock, workers)
         time.sleep(0.5)
+
+
+def _held_error(store: Store, lock: Lock, document: Document, consent: str) -> LockedError:
+    """Another run holds the lock, and may still work."""
+    age = max(0, round(document.now - lock.taken))
+    left = round(lock.lease - document.age)
+    if left >= 0:
+        remedy = f"Wait for that run to end. If it is dead, its lease ends in {left} s and can be broken then"
+    else:
+        remedy = f"Its lease ended {-left} s ago. If that run is dead, break its lock"
+    remedy += f": -e ledger_break_lock={lock.run_id}"
+    if consent and consent not in {lock.run_id, lock.owner.name}:
+        remedy += f" (ledger_break_lock is {consent}, which does not hold it)"
+    return LockedError(
+        f"run {lock.run_id} of {lock.owner} has held the lock for {age} s",
+        subject=_subject(store),
+        remedy=remedy,
+        details={"run_id": lock.run_id, "owner": lock.owner.name, "age": age, "lease_left": left},
+    )
+
+
+def _still_working_error(store: Store, lock: Lock, workers: list[int]) -> LockedError:
+    """The run was killed, but not what it had started."""
+    pids = " ".join(str(pid) for pid in workers)
+    return LockedError(
+        f"run {lock.run_id} of {lock.owner} was killed, but what it started still works (processes {pids})",
+        subject=_subject(store),
+        remedy=f"Wait until they have ended, or end them: kill {pids}",
+        details={"run_id": lock.run_id, "owner": lock.owner.name, "workers": workers},
+    )
+
+
+def lost_error(store: Store, lock: Lock | None, run_id: str) -> FencedError:
+    """The run was suspended for longer than its lease, and another one took the lock."""
+    by = f"run {lock.run_id} of {lock.owner}" if lock is not None and lock.run_id != run_id else "another run"
+    return FencedError(
+        f"run {run_id} has lost the lock to {by}, and records nothing more",
+        subject=_subject(store),
+        remedy="Its lease ended while it was suspended. Let the other run end, then start a new one.",
+    )
+
+
+def _subject(store: Store) -> str:
+    return f"s3://{store.bucket}/lock.json"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engines.postgres.session.errors import (
+from engines.postgres.session import (
     AbsentError,
     BusyError,
     NotEqualError,

@@ -2,3 +2,5 @@
 
 ``python -m rehearsal.emulator`` serves it in the foreground; its settings come from the environment.
 """
+
+__all__: list[str] = []
