@@ -104,9 +104,10 @@ def _abort_unfinished_uploads(target: Store, state: MirrorState) -> None:
 def _note_versions(source: Store, plan: CopyPlan) -> None:
     older = older_versions(source)
     if older is None:
-        plan.not_copied.add("older versions (their number may not be asked for)", "", 0)
-    elif older:
-        plan.not_copied.objects["older versions"] = older
+        plan.not_copied.add("older versions (their number cannot be found out)", "", 0)
+        return
+    plan.not_copied.add_all("older versions", older.versions, 0)
+    plan.not_copied.add_all("delete markers", older.delete_markers, 0)
 
 
 def _apply(executor: Executor, plan: CopyPlan, options: Options, result: MirrorResult) -> None:

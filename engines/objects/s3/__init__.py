@@ -4,10 +4,11 @@ from engines.objects.s3.attributes import Attributes, tags_as_xml
 from engines.objects.s3.client import Address, Store, element, refusal
 from engines.objects.s3.endpoint import Endpoint
 from engines.objects.s3.external_sort import Sorted, Spool, merge_join
-from engines.objects.s3.listing import Entry, entry, listed, older_versions
+from engines.objects.s3.listing import Entry, entry, listed, strong
 from engines.objects.s3.object_reader import Body, Found, open_object, read, tags
 from engines.objects.s3.sigv4 import UNSIGNED
 from engines.objects.s3.threads import parallel_map
+from engines.objects.s3.versions import OlderVersions, older_versions
 
 __all__ = [
     "UNSIGNED",
@@ -17,6 +18,7 @@ __all__ = [
     "Endpoint",
     "Entry",
     "Found",
+    "OlderVersions",
     "Sorted",
     "Spool",
     "Store",
@@ -29,6 +31,7 @@ __all__ = [
     "parallel_map",
     "read",
     "refusal",
+    "strong",
     "tags",
     "tags_as_xml",
 ]

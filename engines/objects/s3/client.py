@@ -18,6 +18,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from engines.objects.errors import code_of, is_transient
 from engines.objects.s3.http import ConnectError, ConnectionPool, Response
+from engines.objects.s3.key_encoding import KeyEncoding
 from engines.objects.s3.sigv4 import EMPTY, Signer, encoded, query_of
 
 # With the pauses between them, a store may be away for half a minute before an object is given up.
@@ -89,6 +90,7 @@ class Store:
     connections: ConnectionPool = field(repr=False)
     signer: Signer = field(repr=False)
     pace: Pace = field(default_factory=Pace, repr=False)
+    key_encoding: KeyEncoding = field(default_factory=KeyEncoding, repr=False)
 
     def __enter__(self) -> Store:
         return self

@@ -85,12 +85,17 @@ class Spool(Generic[T]):
 class Sorted(Generic[T]):
     """Items in the order of their keys, whatever order they come in; of items with one key, the last one.
 
+    With ``twice``, a second item of one key is an error: the one that ``twice`` makes.
+
     Not every store lists in the order that S3 promises (SeaweedFS lists ``a/b`` before ``a-b``). Up to
     ``held`` items are sorted in memory and written as a run; runs that follow each other are read one after
     the other, others are merged.
     """
 
-    def __init__(self, load: Callable[[Any], T], held: int = HELD) -> None:
+    def __init__(
+        self, load: Callable[[Any], T], held: int = HELD, twice: Callable[[str], Exception] | None = None
+    ) -> None:
+        self._twice = twice
         # Whole blocks, so that each run begins one.
         self._held = -(-held // _BLOCK) * _BLOCK
         self._spool = Spool(load)
@@ -128,17 +133,19 @@ class Sorted(Generic[T]):
         ends = [*self._runs, *([(self._open[0][0], self._open[-1][0])] if self._open else [])]
         runs.append(self._open)
         in_order = all(before[1] <= after[0] for before, after in pairwise(ends))
-        return _latest(chain.from_iterable(runs) if in_order else heapq.merge(*runs, key=_key))
+        return self._latest(chain.from_iterable(runs) if in_order else heapq.merge(*runs, key=_key))
 
-
-def _latest(items: Iterable[T]) -> Iterator[T]:
-    held: T | None = None
-    for item in items:
-        if held is not None and held[0] != item[0]:
+    def _latest(self, items: Iterable[T]) -> Iterator[T]:
+        held: T | None = None
+        for item in items:
+            if held is not None:
+                if held[0] != item[0]:
+                    yield held
+                elif self._twice is not None:
+                    raise self._twice(held[0])
+            held = item
+        if held is not None:
             yield held
-        held = item
-    if held is not None:
-        yield held
 
 
 def merge_join(

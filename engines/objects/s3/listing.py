@@ -1,30 +1,34 @@
-"""Listing a bucket."""
+"""Listing a bucket: page after page, each checked; that it is empty is asked a second time, otherwise."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from datetime import UTC
 from email.utils import parsedate_to_datetime
-from html import unescape
-from operator import itemgetter
-from typing import Any, NamedTuple
-from urllib.parse import unquote_plus
-from xml.etree import ElementTree
+from typing import NamedTuple
 
 from botocore.exceptions import ClientError
 
 from engines.aws import translated
 from engines.objects.errors import ObjectsError, code_of
-from engines.objects.s3.client import Store, element
+from engines.objects.s3.client import Store
 from engines.objects.s3.external_sort import Sorted
+from engines.objects.s3.list_page import Page, PageError, PageReader
 
-_FIELDS = ("Key", "Size", "ETag", "LastModified", "StorageClass")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _STANDARD = "STANDARD"
 # 2026-11-22T20:13:14: what is left of a time when its fraction and zone are cut off.
 _SECONDS = 19
-_QUOTES = '"'
+# A bucket full of delete markers has empty pages; more than so many in a row lead nowhere.
+_EMPTY_PAGES = 10_000
+_NOT_FOUND = frozenset({"NoSuchKey", "NotFound", "404"})
+# The second question is not answered: the store does not know it, or does not let us ask.
+_NO_ANSWER = frozenset(
+    {"NotImplemented", "501", "MethodNotAllowed", "405", "InvalidRequest", "InvalidArgument", "400"}
+    | {"AccessDenied", "403"}
+)
+
+Query = list[tuple[str, str]]
 
 
 class Entry(NamedTuple):
@@ -58,14 +62,23 @@ def listed(
     """List every object under the store's prefix: ordered by key, each once, and re-readable. Close it.
 
     ``missing_is_empty``: a bucket that does not exist yet holds nothing (for a plan before it is created).
-    ``seen`` is called with how many objects each page has. Raises ``AwsError``.
+    ``seen`` is called with how many objects each page has. Raises ``AwsError``, and ``ObjectsError`` for a
+    store whose answers do not fit together (that a key is listed twice shows when the entries are read).
     """
-    entries = Sorted(Entry._make)
+
+    def twice(key: str) -> ObjectsError:
+        return _odd(store, f"{key!r} is listed twice, so that others may be missing")
+
+    entries = Sorted(Entry._make, twice=twice)
     try:
         with translated(f"listing of {store.name}"):
-            for page in _pages(store, missing_is_empty):
+            is_empty = True
+            for page in _Pages(store, missing_is_empty):
+                is_empty = is_empty and not page
                 entries.extend(page)
                 seen(len(page))
+            if is_empty:
+                _confirm_empty(store, missing_is_empty)
     except BaseException:
         entries.close()
         raise
@@ -74,127 +87,136 @@ def listed(
 
 def entry(store: Store, key: str) -> Entry | None:
     """Return how the store lists ``key``, None if it does not. Raises botocore's errors."""
-    prefix = store.address.prefix
-    query = [("encoding-type", "url"), ("list-type", "2"), ("prefix", prefix + key)]
-    text = store.read("ListObjectsV2", query=query).decode("utf-8", "surrogateescape")
-    return next((one for one in _Reader(len(prefix)).page(text) if one.key == key), None)
+    query = [*_PLAIN, ("list-type", "2"), ("prefix", store.address.prefix + key)]
+    page = _page(store, PageReader(), store.read("ListObjectsV2", query=query), 1)
+    return next((one for one in _entries(store, page, 1) if one.key == key), None)
 
 
-def _pages(store: Store, missing_is_empty: bool) -> Iterator[list[Entry]]:
-    query = [("encoding-type", "url"), ("list-type", "2"), ("prefix", store.address.prefix)]
-    token: list[tuple[str, str]] = []
-    read = _Reader(len(store.address.prefix))
-    while True:
-        try:
-            text = store.read("ListObjectsV2", query=query + token).decode("utf-8", "surrogateescape")
-        except ClientError as error:
-            if missing_is_empty and code_of(error) == "NoSuchBucket":
+_PLAIN: Query = [("encoding-type", "url")]
+
+
+class _Pages:
+    """The pages of one listing, by ListObjectsV2, or by ListObjects where a store knows nothing else."""
+
+    def __init__(self, store: Store, missing_is_empty: bool) -> None:
+        self._store, self._missing_is_empty = store, missing_is_empty
+        self._base: Query = [*_PLAIN, ("prefix", store.address.prefix)]
+        self._next: Query = [("list-type", "2")]
+        self._tokens: set[str] = set()
+        self._firsts: set[str] = set()
+        self._number = self._empty = 0
+
+    def __iter__(self) -> Iterator[list[Entry]]:
+        reader = PageReader()
+        while True:
+            self._number += 1
+            try:
+                body = self._store.read("ListObjectsV2", query=sorted(self._base + self._next))
+            except ClientError as error:
+                if self._missing_is_empty and code_of(error) == "NoSuchBucket":
+                    return
+                raise
+            page = _page(self._store, reader, body, self._number)
+            entries = _entries(self._store, page, self._number)
+            self._check_progress(entries)
+            yield entries
+            if not page.is_truncated:
                 return
-            raise
-        # A page that was cut short, or is none at all, must never pass for the end of a bucket.
-        _check(text.rstrip().endswith("</ListBucketResult>"), store)
-        try:
-            entries = read.page(text)
-        except (ElementTree.ParseError, ValueError) as error:
-            raise _not_a_listing(store) from error
-        yield entries
-        # No key can imitate these elements: keys are encoded.
-        if element(text, "IsTruncated") != "true":
-            return
-        following = element(text, "NextContinuationToken")
-        _check(bool(following), store)
-        token = [("continuation-token", following)]
+            self._next = self._following(page, entries)
+
+    def _check_progress(self, entries: list[Entry]) -> None:
+        self._empty = 0 if entries else self._empty + 1
+        if self._empty > _EMPTY_PAGES:
+            raise _odd(self._store, f"page {self._number} is empty, as {_EMPTY_PAGES} before it")
+        if entries and entries[0].key in self._firsts:
+            raise _odd(self._store, f"page {self._number} is one that was listed before")
+        self._firsts.update(one.key for one in entries[:1])
+
+    def _following(self, page: Page, entries: list[Entry]) -> Query:
+        """Return how the next page is asked for."""
+        if page.token:
+            if page.token in self._tokens:
+                raise _odd(self._store, f"page {self._number} leads back to one that was listed before")
+            self._tokens.add(page.token)
+            return [("continuation-token", page.token), ("list-type", "2")]
+        # A store that knows only the first version goes on after the last key of a page.
+        if not entries or self._tokens:
+            raise _odd(self._store, f"page {self._number} is not the last, and names no next one")
+        return [("marker", self._store.address.prefix + entries[-1].key)]
 
 
-def _check(is_whole: bool, store: Store) -> None:
-    if not is_whole:
-        raise _not_a_listing(store)
-
-
-def _not_a_listing(store: Store) -> ObjectsError:
-    return ObjectsError(
-        "answers a listing with something else, or with a part of it",
-        subject=store.name,
-        remedy="Check that the endpoint is an S3 store that knows ListObjectsV2.",
-    )
-
-
-class _Reader:
-    """Reads pages of XML by the shape of their first object, which is ten times as fast as a parser.
-
-    A page that has another shape anywhere is given to a parser.
-    """
-
-    def __init__(self, prefix_length: int) -> None:
-        self._prefix = prefix_length
-        self._shape: re.Pattern[str] | None = None
-        self._take: Callable[[Any], Any] = tuple
-
-    def page(self, text: str) -> list[Entry]:
-        expected = text.count("<Contents>")
-        if not expected:
-            return []
-        for attempt in range(2):
-            if self._shape is None or attempt:
-                self._learn(text)
-            if self._shape is None:
-                break
-            rows = self._shape.findall(text)
-            if len(rows) == expected:
-                return [self._entry(*self._take(row)) for row in rows]
-        return [self._entry(*row) for row in _parsed(text)]
-
-    def _learn(self, text: str) -> None:
-        first = text[text.index("<Contents>") + 10 : text.find("</Contents>")]
-        names = re.findall(r"<(\w+)>[^<]*</\1>", first)
-        fields = [name for name in _FIELDS if name in names]
-        self._shape = None
-        if len(set(names)) == len(names) and len(fields) == len(_FIELDS):
-            inner = "".join(f"<{name}>([^<]*)</{name}>" for name in names)
-            self._shape = re.compile(f"<Contents>{inner}</Contents>")
-            self._take = itemgetter(*(names.index(name) for name in _FIELDS))
-
-    def _entry(self, key: str, size: str, etag: str, modified: str, storage: str) -> Entry:
-        if "&" in key:
-            key = unescape(key)
-        if "%" in key or "+" in key:
-            key = unquote_plus(key, errors="surrogateescape")
-        # Quotes are all that has to be escaped in an ETag; unescape() takes longer than all the rest.
-        etag = etag.replace("&#34;", "").replace("&quot;", "").strip(_QUOTES)
-        key = key[self._prefix :]
-        return Entry(key, int(size), etag, modified[:_SECONDS], storage or _STANDARD)
-
-
-def _parsed(text: str) -> Iterator[tuple[str, str, str, str, str]]:
-    for content in ElementTree.fromstring(text):  # noqa: S314 - expat expands no external entities; our own store
-        if content.tag.rpartition("}")[2] == "Contents":
-            found = {part.tag.rpartition("}")[2]: part.text or "" for part in content}
-            key, size, etag, modified, storage = (found.get(name, "") for name in _FIELDS)
-            yield key, size, etag, modified, storage
-
-
-def older_versions(store: Store) -> int | None:
-    """Return how many older versions and delete markers the bucket keeps; they are not copied.
-
-    None when the store does not let us ask. A store that does not know versions has none.
-    """
+def _page(store: Store, reader: PageReader, body: bytes, number: int) -> Page:
+    text = body.decode("utf-8", "surrogateescape")
     try:
-        status = element(store.read("GetBucketVersioning", query=[("versioning", "")]).decode(), "Status")
-        return _count_versions(store) if status else 0
-    except ClientError as error:
-        return 0 if code_of(error) in {"NotImplemented", "MethodNotAllowed", "501", "405"} else None
+        # A page that was cut short, or is none at all, must never pass for the end of a bucket.
+        return reader.read(text)
+    except PageError as error:
+        raise _odd(store, f"page {number}: {error}") from error
 
 
-def _count_versions(store: Store) -> int:
-    older, marker = 0, [("prefix", store.address.prefix)]
-    while True:
-        query = [("versions", ""), ("encoding-type", "url"), *marker]
-        text = store.read("ListObjectVersions", query=query).decode("utf-8", "replace")
-        older += text.count("<IsLatest>false</IsLatest>")
-        if element(text, "IsTruncated") != "true":
-            return older
-        marker = [
-            ("prefix", store.address.prefix),
-            ("key-marker", unquote_plus(element(text, "NextKeyMarker"))),
-            ("version-id-marker", element(text, "NextVersionIdMarker")),
+def _entries(store: Store, page: Page, number: int) -> list[Entry]:
+    """Return the objects of a page, their keys relative to the prefix."""
+    prefix = store.address.prefix
+    try:
+        keys = store.key_encoding.decode(
+            page.keys, prefix, lambda key: _exists(store, key), is_encoded=page.is_encoded
+        )
+    except ValueError as error:
+        raise _odd(store, f"page {number}: {error}") from error
+    if prefix and not all(key.startswith(prefix) for key in keys):
+        raise _odd(store, f"page {number}: it has keys that do not begin with {prefix!r}")
+    cut = len(prefix)
+    try:
+        entries = [
+            Entry(key[cut:], int(size), _etag(etag), modified[:_SECONDS], storage or _STANDARD)
+            for key, (_, size, etag, modified, storage) in zip(keys, page.rows, strict=True)
         ]
+    except ValueError as error:
+        raise _odd(store, f"page {number}: an object has no size that is a number") from error
+    if any(one.size < 0 for one in entries):
+        raise _odd(store, f"page {number}: an object has a size below 0")
+    return entries
+
+
+def _etag(text: str) -> str:
+    # Quotes are all that has to be escaped; a general unescape takes longer than all the rest.
+    return strong(text.replace("&#34;", '"').replace("&quot;", '"'))
+
+
+def strong(etag: str) -> str:
+    """Return an ETag without quotes, and without the mark that a proxy on the way gives it (``W/``)."""
+    return etag.strip('"') if etag[:2] != "W/" else etag[2:].strip('"')
+
+
+def _exists(store: Store, key: str) -> bool | None:
+    """Return whether there is an object of this whole name; None if it cannot be known."""
+    try:
+        store.call("HeadObject", "HEAD", key[len(store.address.prefix) :]).close()
+    except ClientError as error:
+        return False if code_of(error) in _NOT_FOUND else None
+    return True
+
+
+def _confirm_empty(store: Store, missing_is_empty: bool) -> None:
+    """Ask for one object by the first version of the operation; where that has no answer, for the bucket."""
+    query = [*_PLAIN, ("max-keys", "1"), ("prefix", store.address.prefix)]
+    try:
+        page = _page(store, PageReader(), store.read("ListObjects", query=query), 1)
+    except ClientError as error:
+        if missing_is_empty and code_of(error) == "NoSuchBucket":
+            return
+        if code_of(error) not in _NO_ANSWER:
+            raise
+        store.call("HeadBucket", "HEAD").close()
+        return
+    if page.rows:
+        raise _odd(store, "by ListObjectsV2 the bucket is empty, by ListObjects it is not")
+
+
+def _odd(store: Store, what: str) -> ObjectsError:
+    return ObjectsError(
+        f"answers a listing with something else, or with a part of it ({what})",
+        subject=store.name,
+        remedy="Check that the endpoint is an S3 store, and that nothing between it and this machine"
+        " changes its answers; then run this again.",
+    )

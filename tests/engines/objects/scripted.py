@@ -26,6 +26,7 @@ class Handler(BaseHTTPRequestHandler):
     def respond(self):
         body = self.rfile.read(int(self.headers.get("content-length", 0)))
         asked = SimpleNamespace(command=self.command, path=self.path, headers=self.headers, body=body)
+        self.asked = asked
         self.server.seen.append(asked)
         with self.server.lock:
             step = self.server.script.pop(0) if self.server.script else self.server.otherwise
@@ -39,12 +40,13 @@ class Handler(BaseHTTPRequestHandler):
 
 def answer(status=200, body=b"", **headers):
     def step(handler):
-        handler.send_response(status)
+        handler.send_response_only(status)
         for name, value in headers.items():
             handler.send_header(name, value)
         handler.send_header("Content-Length", str(len(body)))
         handler.end_headers()
-        handler.wfile.write(body)
+        if handler.command != "HEAD":
+            handler.wfile.write(body)
 
     return step
 
