@@ -94,7 +94,6 @@ from ansible.module_utils.basic import AnsibleModule
 
 from engines.contract import finish
 from engines.postgres import baseline
-from engines.postgres.baseline import Baseline
 from engines.postgres.session import parse
 from engines.references import resolve
 
@@ -120,7 +119,7 @@ def _run(given: dict[str, Any]) -> dict[str, Any]:
     result: dict[str, Any] = {"changed": False, "baseline": now.to_dict()}
     if not given["expected"]:
         return result
-    found = baseline.changes(Baseline.from_dict(given["expected"]), now)
+    found = baseline.changes(baseline.Baseline.from_dict(given["expected"]), now)
     return {
         **result,
         "equal": not found,

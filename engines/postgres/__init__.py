@@ -12,12 +12,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from engines.postgres import baseline
     from engines.postgres.clone import CloneResult, clone_database, plan_for_absent_target
     from engines.postgres.compare import compare_databases, require_equal
     from engines.postgres.results import clone_result, compare_result
 
 __all__ = [
     "CloneResult",
+    "baseline",
     "clone_database",
     "clone_result",
     "compare_databases",
@@ -30,6 +32,8 @@ if not TYPE_CHECKING:
 
     def __getattr__(name: str) -> object:
         """Load what a clone or a comparison needs when it is asked for: most callers only want a session."""
+        if name == "baseline":
+            return import_module(f"{__name__}.{name}")
         if name in __all__:
             for module in ("clone", "compare", "results"):
                 found = getattr(import_module(f"{__name__}.{module}"), name, None)
