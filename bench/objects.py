@@ -209,7 +209,7 @@ def _is_ours(contender: str) -> bool:
 
 
 def contenders(stage: Stage, name: str, sets: dict[str, DataSet]) -> list[Contender]:
-    """Fill the old store for the benchmark called ``name``, and return who takes part."""
+    """Fill the source store for the benchmark called ``name``, and return who takes part."""
     if name == "memory":
         few, many = sets["keys-20000"], sets["keys-100000"]
         stage.old.filled(few)

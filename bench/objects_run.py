@@ -43,7 +43,7 @@ def _audit(order: Order) -> None:
 
 
 def _boto3(order: Order) -> None:
-    """Copy with boto3's managed transfers, in threads: a body is handed on while it is read."""
+    """Copy with boto3's managed transfers, in threads: a body is written while it is read."""
     source, target = _client(order["source"]), _client(order["target"])
     here, there = order["source"]["bucket"], order["target"]["bucket"]
 

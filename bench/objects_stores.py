@@ -73,7 +73,7 @@ def _put(target: Store, item: Item) -> None:
 
 @contextlib.contextmanager
 def servers(folder: Path) -> Iterator[tuple[Server, Server]]:
-    """Run the old store and the new one, with their files under ``folder``, on free ports."""
+    """Run the source store and the target store, with their files under ``folder``, on free ports."""
     with contextlib.ExitStack() as stack:
         yield (stack.enter_context(_server(folder / "old")), stack.enter_context(_server(folder / "new")))
 

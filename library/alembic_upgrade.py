@@ -16,7 +16,7 @@ description:
   - A revision that fails leaves the database at the one before, and the message says so. One that commits on
     its way, as it has to for C(CREATE INDEX CONCURRENTLY), may be half-done then; the message says that too.
   - An invalid index, which a concurrent build that failed or was killed leaves, is dropped when a pending
-    revision builds it. Any other one is named in a warning and left alone.
+    revision builds it. Any other one is named in a warning and unchanged.
   - The project's C(env.py) has to use C(config.attributes["connection"]) when it is given.
 options:
   database_url:

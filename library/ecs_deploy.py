@@ -358,7 +358,7 @@ def _run(options: dict[str, Any], check: bool) -> dict[str, Any]:
     }
 
 
-# What earlier phases hand over, and a dry run on an empty account does not have.
+# Outputs of earlier phases, which a dry run on an empty account does not have.
 _LATER = frozenset({"cluster", "image", "execution_role_arn", "task_role_arn", "log_group"})
 
 

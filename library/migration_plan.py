@@ -11,12 +11,12 @@ short_description: One plan of the whole migration, from what each phase would d
 version_added: "0.1.0"
 author: BMII Migrate contributors (@bmii-migrate)
 description:
-  - Puts together what the roles hand over in check mode, and adds what the one who signs has to know - what
+  - Merges the plans that roles set in check mode, and adds what the one who signs has to know - what
     cannot be taken back, what it costs by the month and how long the copying takes.
   - Prices are of a dated table, C(engines/migration_plan/prices.yml). Nothing is asked of AWS.
 options:
   phases:
-    description: What each phase hands over of its plan, by the phase's name. One that is empty was not
+    description: The plan of each phase, by the phase's name. One that is empty was not
       planned, and is left out.
     type: dict
     required: true

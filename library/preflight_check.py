@@ -94,7 +94,7 @@ options:
     description: The range of the target's network.
     type: str
   operator_cidr:
-    description: The range from which the new database may be reached.
+    description: The range from which the target database may be reached.
     type: str
   connected_cidrs:
     description: Ranges to which that network will be connected, and which it must not overlap.

@@ -13,7 +13,7 @@ author: BMII Migrate contributors (@bmii-migrate)
 description:
   - Sends requests and compares the answers with what is expected. Every test is run, and the message names
     each one that failed, with what was expected and what came.
-  - Asks an old and a new service the same questions, and compares their answers as JSON, numbers exactly.
+  - Sends source and target the same requests, and compares their answers as JSON, numbers exactly.
   - A connection that is not accepted is tried again for O(connect_window) seconds. Nothing else is tried
     again.
   - It never reports a change. What the requests do is their own affair, so choose ones that write nothing.
@@ -74,11 +74,11 @@ options:
         type: int
         default: 1
   equality:
-    description: Requests whose answers must be the same from the old service and from the new one.
+    description: Requests whose answers must be the same from source and target.
     type: dict
     suboptions:
       reference_url:
-        description: Where the old service is. When it is empty, nothing is compared.
+        description: The URL of the source service. When it is empty, nothing is compared.
         type: str
         required: true
       path:
@@ -96,11 +96,11 @@ options:
         elements: raw
         required: true
       headers:
-        description: Headers for the new service, as in O(tests[].headers).
+        description: Headers for the target, as in O(tests[].headers).
         type: dict
         default: {}
       reference_headers:
-        description: Headers for the old service, as in O(tests[].headers).
+        description: Headers for the source, as in O(tests[].headers).
         type: dict
         default: {}
       ignore:

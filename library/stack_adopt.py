@@ -14,7 +14,7 @@ description:
     module begins it with an import of those of O(buckets) that do; an update builds the rest, and brings the
     buckets to what its template says. What is in them stays as it is.
   - A bucket of another account, in another region, or without O(tags) is refused.
-  - A stack that exists is left alone; one that a killed run has left with a change set alone is removed.
+  - A stack that exists is unchanged; one that a killed run has left with a change set alone is removed.
   - Endpoint, region and credentials come from the environment (C(AWS_REGION), C(AWS_PROFILE) ...).
 options:
   stack_name:
@@ -31,7 +31,7 @@ options:
     default: {}
 attributes:
   check_mode:
-    description: Says which buckets would be taken in, and changes nothing.
+    description: Returns which buckets would be imported, and changes nothing.
     support: full
   diff_mode:
     description: There is nothing to compare.
@@ -39,7 +39,7 @@ attributes:
 """
 
 EXAMPLES = r"""
-- name: Take in the buckets that an earlier stack has left
+- name: Import existing buckets
   stack_adopt:
     stack_name: bmii
     buckets:
@@ -52,7 +52,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 adopted:
-  description: The buckets that were taken in; in check mode, that would be.
+  description: The buckets that were imported; in check mode, that would be.
   returned: success
   type: list
   elements: str

@@ -10,7 +10,7 @@ module: teardown
 short_description: Take a platform down, and prove that nothing is left of it
 author: BMII Migrate contributors (@bmii-migrate)
 description:
-  - Ends the service, deletes images and task definitions, and databases that a way back has left (after a
+  - Ends the service, deletes images and task definitions, and databases that a rollback has left (after a
     final snapshot of each), takes off protections, deletes the CloudFormation stack after a final snapshot of
     the database, and deletes the parameters. Then asks AWS for each kind of
     thing again, and fails when anything is there that is not kept on purpose.

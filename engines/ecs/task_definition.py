@@ -206,7 +206,7 @@ def _normal_container(container: Mapping[str, Any]) -> dict[str, Any]:
 def _without_empty(value: Any) -> Any:
     """Drop what says nothing: None, False, empty text and collections (``essential`` is filled in before).
 
-    The text of an environment variable may well be empty, so that level is left alone.
+    The text of an environment variable may well be empty, so that level is not changed.
     """
     if not isinstance(value, Mapping):
         return value

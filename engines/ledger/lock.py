@@ -137,7 +137,7 @@ def verify(store: Store, owner: Owner, run_id: str) -> Lock:
 
 
 def release(store: Store, owner: Owner, run_id: str) -> bool:
-    """Give the lock back if it is still ours; someone else's lock is left alone."""
+    """Release the lock if this run still holds it; that of another run is not changed."""
     document = store.read(LOCK_KEY)
     lock = Lock.from_document(document)
     if lock is None or not lock.is_of(owner, run_id):

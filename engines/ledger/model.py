@@ -14,7 +14,7 @@ from engines.ledger.standing import Event, Standing
 SUCCEEDED, FAILED, RUNNING, INTERRUPTED = "succeeded", "failed", "running", "interrupted"
 # The phase that lets users in. When they are, the data phases leave the target alone: see ``standing``.
 GOING_LIVE = "deploy"
-# What ends all that: afterwards the new world is empty again, and no phase has been run.
+# What ends all that: afterwards the target is empty again, and no phase has been run.
 TEARDOWN = "teardown"
 PHASES = ("provision", "database", "storage", "container", "deploy")
 # A service without its rows would go live, and freeze, an empty world.
@@ -41,7 +41,7 @@ class State:
 
     @property
     def outputs(self) -> dict[str, Any]:
-        """What the phases handed on, merged."""
+        """The outputs of the phases, merged."""
         merged: dict[str, Any] = {}
         for record in self.phases.values():
             merged.update(record.get("outputs") or {})
@@ -88,7 +88,7 @@ class State:
         }
 
     def started(self, phase: str, run_id: str, now: str) -> State:
-        """Return the state with ``phase`` running; what it handed on earlier stays until it succeeds anew."""
+        """Return the state with ``phase`` running; its earlier outputs stay until it succeeds again."""
         before = self.phases.get(phase, {})
         return self._with(
             phase, {**before, "outcome": RUNNING, "run_id": run_id, "started": now, "ended": ""}

@@ -1,4 +1,4 @@
-"""What the new world costs by the month, from a dated table of list prices."""
+"""What the target costs a month, from a dated table of list prices."""
 
 from __future__ import annotations
 

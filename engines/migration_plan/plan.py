@@ -32,7 +32,7 @@ class Place:
 
 
 def summarise(phases: Mapping[str, Mapping[str, Any]], place: Place) -> dict[str, Any]:
-    """Return the plan of ``phases``, each what its role hands over; a phase that is empty was not planned."""
+    """Return the plan of ``phases``, each as its role sets it; a phase that is empty was not planned."""
     plan: dict[str, Any] = {
         name: build(phases[phase]) for name, (phase, build) in _SECTIONS.items() if phases.get(phase)
     }
@@ -91,15 +91,15 @@ def _irreversible(plan: Mapping[str, Any]) -> Iterator[str]:
     if database:
         replaced = [one["name"] for one in database["tables"] if one["action"] == "replace"]
         if replaced:
-            yield f"DATA: rows of the new database would be deleted and copied anew: {', '.join(replaced)}"
+            yield f"DATA: rows of the target would be deleted and copied again: {', '.join(replaced)}"
         if database["revisions"]:
             yield f"{len(database['revisions'])} schema revision(s): they go forward only"
     gone = plan.get("storage", {"gone": 0})["gone"]
     if gone:
-        yield f"DATA: {gone} object(s) of the new store would be overwritten or deleted"
+        yield f"DATA: {gone} object(s) of the target store would be overwritten or deleted"
     if any(action.startswith("create service") for action in plan.get("service", {"actions": []})["actions"]):
         yield (
-            "the service goes live: from then on no run overwrites rows or objects of the new world, and "
+            "the service goes live: from then on no run overwrites rows or objects of the target, and "
             "what users write there is not in the old one"
         )
 

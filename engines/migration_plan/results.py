@@ -64,7 +64,7 @@ def _infrastructure(part: Plan) -> Iterator[str]:
         yield f"  * {part['note']}"
     for setting in part["settings"]:
         yield f"  ~ {setting}"
-    yield from (f"  = bucket {name} is taken in with its objects" for name in part["adopted"])
+    yield from (f"  = bucket {name} is imported with its objects" for name in part["adopted"])
     yield from _added([one for one in part["changes"] if one["action"] == "add"])
     for one in part["changes"]:
         if one["action"] != "add":

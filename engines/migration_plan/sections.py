@@ -1,6 +1,6 @@
-"""What each phase hands over of its plan, brought to the one form that is shown and kept.
+"""The plan of each phase, in the one form that is shown and kept.
 
-A phase that was not asked has handed over nothing, and has no section.
+A phase that was not planned has no section.
 """
 
 from __future__ import annotations

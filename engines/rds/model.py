@@ -115,7 +115,7 @@ def read(to: str, name: str) -> RollbackRequest:
         raise ConfigurationError(
             f"is no moment with its time zone, not `latest`, and no instance that was kept of {name}",
             subject=f"rollback_to {to or '(empty)'}",
-            remedy="Write it as 2026-11-26T03:55:00Z, or name an instance that a way back has kept.",
+            remedy="Write it as 2026-11-26T03:55:00Z, or name an instance that a rollback has kept.",
         )
     return RollbackRequest(name, moment=moment.astimezone(UTC).replace(microsecond=0))
 

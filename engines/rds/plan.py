@@ -75,7 +75,7 @@ def _insist_on_recent(begun: Instance, now: datetime) -> None:
 def _restore(request: RollbackRequest, found: Found, main: Instance) -> Action:
     moment = _within(request, found, main)
     name = restored_name(request.name, moment)
-    # What the tags of an earlier way back say is of the instance in use, not of this one.
+    # Tags of an earlier rollback are about the instance in use, not this one.
     own = {key: value for key, value in main.tags.items() if key not in {NAME, LATEST}}
     tags = {**own, MOMENT: text(moment), **({LATEST: "yes"} if request.latest else {})}
     arguments = {

@@ -28,7 +28,7 @@ _CONCURRENTLY = re.compile(
 @contextlib.contextmanager
 def opened(address: Address, options: Options, *, read_only: bool) -> Iterator[sa.Connection]:
     """Open the session for the length of a ``with`` block; SQLAlchemy's errors are translated."""
-    # Handing over a ready connection, rather than a URL, keeps the password out of the engine's messages.
+    # Passing a ready connection, rather than a URL, keeps the password out of the engine's messages.
     engine = sa.create_engine(
         "postgresql+psycopg2://", creator=lambda: _connect(address), poolclass=NullPool, hide_parameters=True
     )

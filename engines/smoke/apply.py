@@ -1,4 +1,4 @@
-"""Running smoke tests, and asking the old and the new service the same questions."""
+"""Running smoke tests, and sending source and target the same requests."""
 
 from __future__ import annotations
 
@@ -81,8 +81,8 @@ class Runner:
         return Result(test.name, fast, False, status, latency, expected, f"{status} in {latency:g} ms")
 
     def _equal(self, equality: Equality, body: Any, number: int) -> Result:
-        name = f"same answer as the old service, {number}: {shown(body)}"
-        expected = f"{equality.method} {equality.path} to answer as the old service does"
+        name = f"same answer as the source, {number}: {shown(body)}"
+        expected = f"{equality.method} {equality.path} to answer as the source does"
         if self._only_safe and equality.method not in _SAFE_METHODS:
             return skipped(name, expected, f"{equality.method} is not sent in a dry run")
         old_url = equality.reference_url.rstrip("/") + equality.path
@@ -156,7 +156,7 @@ def _wrong(test: SmokeTest, answer: Answer) -> str:
 def _unequal(old: Answer, new: Answer, ignore: Sequence[str]) -> str:
     """Say how two answers differ, or an empty text. Two refusals are not an equal answer."""
     if not 200 <= old.status < 300:  # noqa: PLR2004 - HTTP's own range for success
-        return f"{old.status} from the old service: {old.text[:_BODY_SHOWN]}"
+        return f"{old.status} from the source: {old.text[:_BODY_SHOWN]}"
     if new.status != old.status:
         return f"{new.status} instead of {old.status}: {new.text[:_BODY_SHOWN]}"
     try:

@@ -29,7 +29,7 @@ def adopt(
 ) -> dict[str, Any]:
     """Begin the stack with those of ``buckets`` (logical id → name) that exist, unless it exists itself.
 
-    Returns ``{changed, adopted}``: the names taken in.
+    Returns ``{changed, adopted}``: the names of imported buckets.
     A bucket that belongs to another account, is in another region, or does not carry ``tags`` is refused.
     With ``check`` nothing is changed. Raises ``RefusedError``, ``StackError`` and ``AwsError``.
     """

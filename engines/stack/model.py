@@ -68,7 +68,7 @@ class Deployed:
 
 @dataclass(frozen=True)
 class Drifted:
-    """One resource that was changed or deleted beside CloudFormation."""
+    """One resource that was changed or deleted outside CloudFormation."""
 
     logical_id: str
     type: str

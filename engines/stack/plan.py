@@ -69,7 +69,7 @@ class Plan:
         if self.deployed.status == _SHELL:
             return "it is a change set that was never executed; a run begins it anew"
         remedy = (
-            "delete it first" if self.deployed.status in _NEVER_WAS else "mend it in CloudFormation first"
+            "delete it first" if self.deployed.status in _NEVER_WAS else "repair it in CloudFormation first"
         )
         return f"it is in {self.deployed.status}, in which AWS takes no update: {remedy}"
 

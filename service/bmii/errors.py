@@ -60,6 +60,6 @@ class ModelError(BmiiError):
 
 
 class IngestError(BmiiError):
-    """A file cannot be taken in. Nothing of it was kept."""
+    """A file cannot be ingested. Nothing of it was kept."""
 
     code = "ingest"

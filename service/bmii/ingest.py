@@ -28,13 +28,13 @@ from bmii.search import build_index
 from bmii.storage import S3StorageProvider
 from bmii.tabular import Interaction, Table, read_table
 
-_LOCK = 0x626D6969  # "bmii": one file is taken in at a time
+_LOCK = 0x626D6969  # "bmii": one file is ingested at a time
 _log = structlog.stdlib.get_logger("bmii.ingest")
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a file. ``changed`` is false when it had been taken in before."""
+    """What became of a file. ``changed`` is false when it had been ingested before."""
 
     changed: bool
     sha256: str
@@ -94,7 +94,7 @@ def _take_in(
     statement = insert(Ingest).values(file_name=name, **known).returning(Ingest.id)
     _insert_rows(connection, table.accepted, connection.execute(statement).scalar_one())
     _put_objects(store, name, data, digest, table)
-    _log.info("file taken in", file=name, accepted=len(table.accepted), rejected=len(table.rejected))
+    _log.info("file ingested", file=name, accepted=len(table.accepted), rejected=len(table.rejected))
     return known
 
 

@@ -74,7 +74,7 @@ class Target(Base):
 
 
 class Ingest(Base):
-    """One file that was taken in, by the SHA-256 of its bytes."""
+    """One file that was ingested, by the SHA-256 of its bytes."""
 
     __tablename__ = "ingests"
     __table_args__ = {"comment": "Files that were taken in, by SHA-256"}  # noqa: RUF012 - as above

@@ -80,15 +80,6 @@ def test_make_targets_that_are_named_exist() -> None:
         assert named - targets == set(), f"{name} names targets that make does not have"
 
 
-def test_source_and_target_have_one_pair_of_names() -> None:
-    words = re.compile(r"\b(?:old|new) world|told by name|\bhand(?:s|ed)? on\b|\bmends?\b", re.IGNORECASE)
-    for name in PAGES:
-        if name == "CHANGELOG.md" or name.startswith("roles/"):
-            continue
-        found = words.search((ROOT / name).read_text(encoding="utf-8"))
-        assert not found, f"{name} says {found.group(0)!r}"
-
-
 def test_the_execution_environment_has_what_the_playbooks_need() -> None:
     wanted = yaml.safe_load((ROOT / "execution-environment.yml").read_text(encoding="utf-8"))
     assert wanted["version"] == 3

@@ -165,7 +165,7 @@ class Clone:
         return int(row[0])
 
     def ingest(self, file: Path, **environment: str) -> None:
-        """Let the platform of one world take in a file: rows in its database, objects in its store."""
+        """Let the source or the target ingest a file: rows in its database, objects in its store."""
         ours = {
             name: value for name, value in self.environment.items() if not name.startswith("AWS_")
         } | environment

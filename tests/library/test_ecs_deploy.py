@@ -114,7 +114,7 @@ def test_what_ecs_takes_for_a_success_is_undone_when_another_image_answers(world
 def test_settings_that_fail_are_undone_where_the_revision_stays(world):
     image = world.image("good")
     world.call(image=image)
-    # Nothing can be reached in so little time: what is asked for is the way back.
+    # Nothing can be reached in so little time: what is tested is the rollback.
     failed = world.call(image=image, subnet_ids=["subnet-2"], desired_count=2, timeout=0)
     assert failed["details"]["reason"] == "timeout"
     network = world.service()["networkConfiguration"]["awsvpcConfiguration"]
@@ -158,8 +158,8 @@ def test_a_first_release_that_failed_succeeds_once_its_secret_is_there(world):
     assert f"/{world.name}/API_KEY" in failed["msg"]
     assert "There is no earlier good revision to go back to." in failed["msg"]
     world.ssm.put_parameter(Name=f"/{world.name}/API_KEY", Value=CANARY, Type="SecureString")
-    mended = world.call(image=image)
-    assert mended["actions"] == [f"update service {world.name}: forceNewDeployment"]
+    repaired = world.call(image=image)
+    assert repaired["actions"] == [f"update service {world.name}: forceNewDeployment"]
     assert world.running() == digest(image)
 
 

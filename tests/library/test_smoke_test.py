@@ -229,7 +229,7 @@ def test_old_and_new_must_answer_alike(serve, call):
 def test_two_refusals_are_not_an_equal_answer(serve, call):
     old, new = serve(key=CANARY), serve(key=CANARY)
     equality = {"reference_url": old.url, "path": "/rank", "bodies": [ASPIRIN]}
-    assert "401 from the old service" in call(new.url, equality=equality)["msg"]
+    assert "401 from the source" in call(new.url, equality=equality)["msg"]
     equality["reference_headers"] = KEY
     assert "got 401 instead of 200" in call(new.url, equality=equality)["msg"]
 

@@ -1,4 +1,4 @@
-"""A world for the role `database`: two databases, a project, and a playbook."""
+"""Databases for the role `database`: two databases, a project, and a playbook."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ PLAY = """
     - name: Move the database
       ansible.builtin.include_role:
         name: database
-    - name: Keep what the role hands over
+    - name: Write the outputs and evidence
       ansible.builtin.copy:
         content: "{{ {'outputs': database_outputs, 'evidence': database_evidence} | to_json }}"
         dest: "{{ playbook_dir }}/facts.json"

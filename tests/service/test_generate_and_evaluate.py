@@ -1,4 +1,4 @@
-"""Made-up data of any size that the platform takes in whole; and recall, on data where it is known."""
+"""Made-up data of any size that the platform ingests whole; and recall, on data where it is known."""
 
 from __future__ import annotations
 

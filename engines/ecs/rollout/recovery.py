@@ -65,7 +65,7 @@ def failure(lost: FailedRelease, observer: Observer) -> RolloutError:
         + (f"\n{found}\n" if found else ". ")
         + restored.text,
         subject=f"service {goal.service}",
-        remedy="Mend what is named above and run the same command again.",
+        remedy="Correct what is named above and run the same command again.",
         details={"reason": verdict.state, "explanation": why.as_dict(), "restored": asdict(restored)},
     )
 

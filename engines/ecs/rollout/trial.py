@@ -114,7 +114,7 @@ def _refusal(
     return RolloutError(
         f"release {short(arn)} did not stand its trial, and the service was not touched.\n{why.text()}",
         subject=f"service {service.name}",
-        remedy="Mend what is named above and run the same command again.",
+        remedy="Correct what is named above and run the same command again.",
         details={"reason": "trial", "explanation": asdict(why), "restored": {}},
     )
 

@@ -42,7 +42,7 @@ class Source(Protocol):
 
 
 def encoded(key: str) -> str:
-    """Return a key as it is written in a URL: its UTF-8 bytes, slashes and dots left alone."""
+    """Return a key as it is written in a URL: its UTF-8 bytes, slashes and dots unchanged."""
     return quote(key.encode("utf-8", "surrogateescape"), safe=_SAFE)
 
 

@@ -1,6 +1,6 @@
 """Rows from server to server as they come off the wire: a session with each, and nothing is kept.
 
-libpq hands over one row at a time, which costs four times the processor's. asyncpg opens the sessions; its
+libpq returns one row at a time, which costs four times the processor's. asyncpg opens the sessions; its
 loop is hidden here: to the outside a stream is an object of one thread.
 """
 

@@ -29,7 +29,7 @@ def find(environment: Mapping[str, str]) -> Iterator[Finding]:
     try:
         there = botocore.session.Session().full_config.get("profiles", {})
     except BotoCoreError as error:
-        yield Finding("AWS_CONFIG_FILE", str(error), "Mend the file, or name another.")
+        yield Finding("AWS_CONFIG_FILE", str(error), "Correct the file, or name another.")
         return
     if chosen and chosen not in there:
         known = f"it has {', '.join(sorted(there))}" if there else "it has none"

@@ -31,7 +31,7 @@ def place(address: str, port: int = _POSTGRES) -> tuple[str, int]:
 
 
 def source_place(settings: Settings) -> tuple[str, int]:
-    """Return host and port of the old database; ``("", 0)`` when they cannot be told here."""
+    """Return host and port of the source database; ``("", 0)`` when they are not known here."""
     if not settings.source_database or is_reference(settings.source_database):
         return "", 0
     try:
@@ -48,8 +48,8 @@ def _database(settings: Settings) -> Iterator[Finding]:
     if source[0] and (source == target or on_rds):
         yield Finding(
             "preflight_source_database",
-            f"{source[0]}:{source[1]} is the new database's server as well",
-            "Name the old database: a migration from a server onto itself would overwrite what it reads.",
+            f"{source[0]}:{source[1]} is the target database's server as well",
+            "Name the source database: a migration from a server onto itself would overwrite what it reads.",
         )
 
 
@@ -60,6 +60,6 @@ def _buckets(settings: Settings, aws: str) -> Iterator[Finding]:
     for name in sorted(set(settings.source_buckets) & set(settings.target_buckets)):
         yield Finding(
             "preflight_target_buckets",
-            f"{name!r} would be copied onto itself: it is a bucket of the old store and of the new one",
+            f"{name!r} would be copied onto itself: it is a bucket of source and target",
             "Name another bucket as its target.",
         )

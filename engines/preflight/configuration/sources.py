@@ -33,7 +33,7 @@ def _source_store(settings: Settings) -> Iterator[Finding]:
     store: Mapping[str, Any] = settings.source_store
     for key in ("endpoint", "access_key", "secret_key", "region"):
         if not store.get(key):
-            yield Finding(f"preflight_source_store.{key}", "is not set", "Set that of the old store.")
+            yield Finding(f"preflight_source_store.{key}", "is not set", "Set that of the source store.")
     endpoint = str(store.get("endpoint") or "")
     if endpoint and not (re.fullmatch(r"https?://[^/@\s]+/?", endpoint) and place(endpoint)[0]):
         yield Finding(
@@ -44,7 +44,7 @@ def _source_store(settings: Settings) -> Iterator[Finding]:
 def _buckets(settings: Settings) -> Iterator[Finding]:
     sources, targets = list(settings.source_buckets), list(settings.target_buckets)
     if not sources:
-        yield Finding("preflight_source_buckets", "is empty", "List the old store's buckets.")
+        yield Finding("preflight_source_buckets", "is empty", "List the source's buckets.")
     if "" in sources:
         yield Finding(
             "preflight_source_buckets", "has an entry without a source", "Give each name, source and target."
@@ -54,8 +54,8 @@ def _buckets(settings: Settings) -> Iterator[Finding]:
     if len(sources) != len(targets):
         yield Finding(
             "preflight_target_buckets",
-            f"names {len(targets)} buckets for {len(sources)} of the old store",
-            "Name one new bucket for each old one.",
+            f"names {len(targets)} buckets for {len(sources)} of the source",
+            "Name one target bucket for each source bucket.",
         )
     for name in targets:
         yield from _bucket("preflight_target_buckets", name)

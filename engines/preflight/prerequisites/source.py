@@ -43,7 +43,7 @@ def answering(settings: Settings) -> Iterator[Finding]:
 
 
 def database(settings: Settings, facts: dict[str, Any]) -> Iterator[Finding]:
-    """Whether the old database answers, and there are programs that can read it."""
+    """Whether the source database answers, and there are programs that can read it."""
     try:
         address = parse(resolve(settings.source_database), name="preflight_source_database")
         patient = Address({"connect_timeout": str(PATIENCE), **address.parameters})
@@ -65,7 +65,7 @@ def database(settings: Settings, facts: dict[str, Any]) -> Iterator[Finding]:
     if major > target:
         yield Finding(
             "preflight_source_database",
-            f"is PostgreSQL {major}, newer than the new database's {target}",
+            f"is PostgreSQL {major}, newer than the target's {target}",
             "A database cannot be moved to an older version.",
         )
         return
@@ -76,7 +76,7 @@ def database(settings: Settings, facts: dict[str, Any]) -> Iterator[Finding]:
 
 
 def store(settings: Settings) -> Iterator[Finding]:
-    """Whether the old store answers, and has the buckets."""
+    """Whether the source store answers, and has the buckets."""
     store = settings.source_store
     try:
         s3 = client(
@@ -104,7 +104,9 @@ def store(settings: Settings) -> Iterator[Finding]:
         except AwsError as error:
             if error.code in _NOT_THERE:
                 yield Finding(
-                    "preflight_source_buckets", f"the old store has no bucket {name!r}", "Correct the name."
+                    "preflight_source_buckets",
+                    f"the source has no bucket {name!r}",
+                    "Correct the name.",
                 )
                 continue
             remedy = "Check the two keys." if error.code else _START[settings.target]

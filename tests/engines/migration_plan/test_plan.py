@@ -1,4 +1,4 @@
-"""The page that is signed: from what the phases hand over, to data, to lines."""
+"""The page that is signed: from the plans of the phases, to data, to lines."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def test_on_an_empty_account_everything_is_named():
         "resources 2 to add; 1 secret; 1 table; 1 revision; 3 objects; an image; a release",
         "stack bmii (does not exist yet): 2 to add",
         "+ AWS::S3::Bucket  RawBucket",
-        "= bucket bmii-raw is taken in with its objects",
+        "= bucket bmii-raw is imported with its objects",
         "+ /bmii/local/API_KEY",
         "1 table, 1,500 rows (2.0 KiB) to copy",
         "revision 0004  Rankings by time",

@@ -1,4 +1,4 @@
-"""Two real stores (SeaweedFS is the old world, MiniStack the new), and fresh buckets for each test."""
+"""Two real stores (SeaweedFS is the source, MiniStack the target), and fresh buckets for each test."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The plan for parameters: what is created, updated and left alone, from literal values."""
+"""The plan for parameters: what is created, updated and unchanged, from literal values."""
 
 import pytest
 

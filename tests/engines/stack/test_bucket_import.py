@@ -1,4 +1,4 @@
-"""Buckets that an earlier stack has left: taken in with what is in them, if they are ours."""
+"""Buckets that an earlier stack has left: imported with their content, if they are the platform's."""
 
 from __future__ import annotations
 

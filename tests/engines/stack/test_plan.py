@@ -56,7 +56,7 @@ def test_a_stack_that_aws_works_on_lacks_what_is_not_finished():
     ("status", "remedy"),
     [
         ("ROLLBACK_COMPLETE", "delete it first"),
-        ("UPDATE_ROLLBACK_FAILED", "mend it in CloudFormation first"),
+        ("UPDATE_ROLLBACK_FAILED", "repair it in CloudFormation first"),
     ],
 )
 def test_a_stack_that_is_stuck_is_told(status, remedy):

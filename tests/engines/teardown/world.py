@@ -44,7 +44,7 @@ class World:
         )
 
     def provision(self):
-        """Secrets, kept buckets, the stack: as often as you like. Returns the names that were taken in."""
+        """Secrets, kept buckets, the stack: as often as you like. Returns the names of imported buckets."""
         for name in ("db_password", "API_KEY"):
             client("ssm").put_parameter(
                 Name=f"{self.path}/{name}", Value="Sesame1234567890", Type="SecureString", Overwrite=True
@@ -87,11 +87,11 @@ class World:
 
     @property
     def kept_database(self):
-        """The name of the instance that a way back has left."""
+        """The name of the instance that a rollback has left."""
         return f"{self.name}-postgres-before-261126-041000"
 
     def leave_a_database(self):
-        """What a way back in time leaves: an instance that the stack does not know, and its log."""
+        """What a rollback in time leaves: an instance that the stack does not know, and its log."""
         rds, logs = client("rds"), client("logs")
         if self.kept_database not in {
             one["DBInstanceIdentifier"] for one in rds.describe_db_instances()["DBInstances"]
