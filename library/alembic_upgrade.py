@@ -11,7 +11,7 @@ short_description: Bring a database to a revision of the code with Alembic
 version_added: "0.1.0"
 author: BMII Migrate contributors (@bmii-migrate)
 description:
-  - Applies the pending revisions, each in a transaction of its own. One upgrade (or M(pg_clone)) at a
+  - Applies the pending revisions, each in a transaction of its own. One upgrade (or C(pg_clone)) at a
     time works on a database; others wait, and find nothing to do.
   - A revision that fails leaves the database at the one before, and the message says so. One that commits on
     its way, as it has to for C(CREATE INDEX CONCURRENTLY), may be half-done then; the message says that too.

@@ -31,15 +31,6 @@ options:
     type: str
     choices: [released, tried]
     default: released
-  cluster:
-    description: The ECS cluster's name. In check mode, this and the other options may be empty where an
-      earlier phase has yet to make what they name.
-    type: str
-    required: true
-  service:
-    description: The service's name.
-    type: str
-    required: true
   family:
     description: The task definition's family, and the container's name.
     type: str
@@ -158,19 +149,6 @@ options:
     type: list
     elements: str
     default: []
-  url:
-    description: Where users reach the service. When it is empty, that the service answers is not checked.
-    type: str
-    default: ""
-  health_path:
-    description: The path below O(url) that answers 200 and a JSON object with the running image's digest as
-      C(image).
-    type: str
-    default: /health
-  timeout:
-    description: For how many seconds the rollout may make no progress before it is given up.
-    type: int
-    default: 600
   steady_seconds:
     description: For how many seconds a changed release has to stay as it should be before it counts. A task
       can crash after it was found healthy. Users meet such a crash; O(trial_seconds) is there to spare them.
@@ -189,9 +167,12 @@ options:
     description: Tags for the service and its tasks. Other tags stay.
     type: dict
     default: {}
+extends_documentation_fragment:
+  - ecs_service
 attributes:
   check_mode:
-    description: Compares, says what would be done, and only reads. It does not look at O(url).
+    description: Compares, says what would be done, and only reads. It does not look at O(url). Options may be
+      empty where an earlier phase has yet to make what they name.
     support: full
   diff_mode:
     description: Shows task definition and service before and after; secrets only by the place they are in.

@@ -12,21 +12,13 @@ version_added: "0.1.0"
 author: BMII Migrate contributors (@bmii-migrate)
 description:
   - Moves the service to the revision that is named, or to the newest good one before the one that runs.
-  - It is the same rollout as that of M(ecs_deploy). It waits until the tasks run, are healthy targets, and
+  - It is the same rollout as that of C(ecs_deploy). It waits until the tasks run, are healthy targets, and
     O(url) answers from the revision's image; a revision that does not get there is explained, and the service
     goes back to where it was.
   - Nothing but the revision changes. Rows and objects stay as they are, so the earlier program has to be able
     to work with today's schema.
   - Endpoint, region and credentials come from the environment (C(AWS_REGION), C(AWS_PROFILE) ...).
 options:
-  cluster:
-    description: The ECS cluster's name.
-    type: str
-    required: true
-  service:
-    description: The service's name.
-    type: str
-    required: true
   to:
     description: The revision, C(bmii:3) or its ARN. When it is empty, the previous one of O(good).
     type: str
@@ -36,23 +28,8 @@ options:
     type: list
     elements: str
     default: []
-  url:
-    description: Where users reach the service. When it is empty, that the service answers is not checked.
-    type: str
-    default: ""
-  health_path:
-    description: The path below O(url) that answers 200 and a JSON object with the running image's digest as
-      C(image).
-    type: str
-    default: /health
-  timeout:
-    description: For how many seconds the rollout may make no progress before it is given up.
-    type: int
-    default: 600
-  steady_seconds:
-    description: For how many seconds the revision has to stay as it should be before it counts.
-    type: int
-    default: 0
+extends_documentation_fragment:
+  - ecs_service
 attributes:
   check_mode:
     description: Says where it would go, and only reads.
@@ -101,7 +78,7 @@ answer:
   returned: success
   type: str
 details:
-  description: Why it failed, as M(ecs_deploy) tells it.
+  description: Why it failed, as C(ecs_deploy) tells it.
   returned: failure
   type: dict
 """

@@ -13,8 +13,8 @@ author: BMII Migrate contributors (@bmii-migrate)
 description:
   - Reads of one database, in one snapshot, the number of rows and a checksum of each table, where each
     sequence stands, the large objects, and a digest of the definitions of each kind of object.
-  - With O(expected), a baseline that this module or M(pg_compare) has returned before, the two are compared.
-  - Nothing is written. A fence that M(source_fence) has put up is no difference.
+  - With O(expected), a baseline that this module or C(pg_compare) has returned before, the two are compared.
+  - Nothing is written. A fence that C(source_fence) has put up is no difference.
 options:
   database:
     description: The database, as libpq or SQLAlchemy URL or as keyword string, or where that is
@@ -25,20 +25,12 @@ options:
     description: What it held before. Empty compares nothing.
     type: dict
     default: {}
-  schemas:
-    description: Look at these schemas only, as M(pg_clone) copies them.
-    type: list
-    elements: str
-    default: []
-  exclude_tables:
-    description: Tables to leave out, as M(pg_clone) does.
-    type: list
-    elements: str
-    default: []
   jobs:
     description: How many tables are read at a time.
     type: int
     default: 2
+extends_documentation_fragment:
+  - database_scope
 attributes:
   check_mode:
     description: The module only reads.

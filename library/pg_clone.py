@@ -52,17 +52,6 @@ options:
       servers have cores gains nothing. V(0) means as many as this machine has cores, from 2 to 8.
     type: int
     default: 0
-  schemas:
-    description: Copy these schemas only. Extensions are not copied then.
-    type: list
-    elements: str
-    default: []
-  exclude_tables:
-    description: Tables to leave out, as C(schema.table), or C(table) in C(public); quoted as in SQL
-      where needed.
-    type: list
-    elements: str
-    default: []
   on_target_rows:
     description:
       - What to do with a table whose rows differ, and a sequence that is ahead, on the target.
@@ -78,6 +67,8 @@ options:
     description: Seconds to wait while another migration works on the target.
     type: int
     default: 15
+extends_documentation_fragment:
+  - database_scope
 attributes:
   check_mode:
     description: Plans and compares without changing anything.

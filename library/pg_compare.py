@@ -30,17 +30,6 @@ options:
     description: The database to check.
     type: str
     required: true
-  schemas:
-    description: Compare these schemas only.
-    type: list
-    elements: str
-    default: []
-  exclude_tables:
-    description: Tables to leave out, as C(schema.table), or C(table) in C(public); quoted as in SQL
-      where needed.
-    type: list
-    elements: str
-    default: []
   jobs:
     description: How many tables, or parts of one, are read at a time, on each side.
     type: int
@@ -65,6 +54,8 @@ options:
     description: Fail on any difference; C(details) lists them.
     type: bool
     default: true
+extends_documentation_fragment:
+  - database_scope
 attributes:
   check_mode:
     description: The module only reads.
@@ -159,7 +150,7 @@ counts:
   returned: success
   type: dict
 baseline:
-  description: What the source held at the moment of the comparison, for M(pg_baseline).
+  description: What the source held at the moment of the comparison, for C(pg_baseline).
   returned: O(baseline) is true
   type: dict
 evidence:

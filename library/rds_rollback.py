@@ -124,7 +124,7 @@ table:
   type: list
   elements: str
 comparison:
-  description: What is kept of the comparison, as M(pg_compare) has it (C(source) is now, C(target) is then).
+  description: What is kept of the comparison, as C(pg_compare) has it (C(source) is now, C(target) is then).
   returned: success
   type: dict
 """

@@ -13,73 +13,13 @@ author: BMII Migrate contributors (@bmii-migrate)
 description:
   - Checks that two buckets hold the same objects, by key, size, SHA-256, content type and other headers,
     user metadata and tags. Nothing is written.
-  - Without O(source), the manifest that M(s3_mirror) wrote stands in for it, so that the target can be
+  - Without O(source), the manifest that C(s3_mirror) wrote stands in for it, so that the target can be
     checked long after the source is gone.
   - Objects that are equal, that differ, that are missing on the target, that only the target has, and
     that could not be verified are counted apart.
 options:
-  source:
-    description: The bucket to compare with.
-    type: dict
-    suboptions: &side
-      bucket:
-        description: The bucket's name. Empty with O(buckets), and only then.
-        type: str
-        default: ""
-      prefix:
-        description: Only the objects whose keys begin with this; it is no part of an object's name on the
-          other side.
-        type: str
-        default: ""
-      endpoint:
-        description: The store's URL; empty for AWS, or for what C(AWS_ENDPOINT_URL) says.
-        type: str
-        default: ""
-      region:
-        description: The region; empty for the environment's.
-        type: str
-        default: ""
-      access_key:
-        description: The access key, or where it is (C(env:NAME), C(ssm:/name)); empty for the default
-          chain of credentials.
-        type: str
-        default: ""
-      secret_key:
-        description: The secret key, or where it is (C(env:NAME), C(ssm:/name)).
-        type: str
-        default: ""
-      session_token:
-        description: The token of temporary keys, or where it is (C(env:NAME), C(ssm:/name)).
-        type: str
-        default: ""
-  target:
-    description: The bucket to check.
-    type: dict
-    required: true
-    suboptions: *side
-  buckets:
-    description:
-      - Several buckets of the same two stores, one after the other, in one call.
-      - One that fails does not stop the others. What each returns is in RV(buckets); elsewhere, numbers are
-        added up and lists joined.
-    type: list
-    elements: dict
-    default: []
-    suboptions:
-      name:
-        description: What the pair is called in RV(buckets) and in the name of its manifest.
-        type: str
-        required: true
-      source:
-        description: The bucket of the source.
-        type: str
-        required: true
-      target:
-        description: The bucket of the target.
-        type: str
-        required: true
   manifest:
-    description: The file of proofs that M(s3_mirror) wrote, or with O(buckets) their folder. Needed without
+    description: The file of proofs that C(s3_mirror) wrote, or with O(buckets) their folder. Needed without
       O(source), and with O(mode=listing).
     type: path
   mode:
@@ -98,6 +38,9 @@ options:
     description: How many objects are read at a time.
     type: int
     default: 16
+extends_documentation_fragment:
+  - s3_buckets
+  - s3_buckets.optional_source
 attributes:
   check_mode:
     description: The module only reads. In check mode, a target bucket that does not exist counts as empty.

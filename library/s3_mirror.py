@@ -23,67 +23,6 @@ description:
   - An object that cannot be copied does not stop the others. It is tried again, then listed, and the module
     fails at the end.
 options:
-  source:
-    description: The bucket to read.
-    type: dict
-    required: true
-    suboptions: &side
-      bucket:
-        description: The bucket's name. Empty with O(buckets), and only then.
-        type: str
-        default: ""
-      prefix:
-        description: Only the objects whose keys begin with this; it is no part of an object's name on the
-          other side.
-        type: str
-        default: ""
-      endpoint:
-        description: The store's URL; empty for AWS, or for what C(AWS_ENDPOINT_URL) says.
-        type: str
-        default: ""
-      region:
-        description: The region; empty for the environment's.
-        type: str
-        default: ""
-      access_key:
-        description: The access key, or where it is (C(env:NAME), C(ssm:/name)); empty for the default
-          chain of credentials.
-        type: str
-        default: ""
-      secret_key:
-        description: The secret key, or where it is (C(env:NAME), C(ssm:/name)).
-        type: str
-        default: ""
-      session_token:
-        description: The token of temporary keys, or where it is (C(env:NAME), C(ssm:/name)).
-        type: str
-        default: ""
-  target:
-    description: The bucket to fill, which must exist. In check mode it may be missing, and counts as empty.
-    type: dict
-    required: true
-    suboptions: *side
-  buckets:
-    description:
-      - Several buckets of the same two stores, one after the other, in one call.
-      - One that fails does not stop the others. What each returns is in RV(buckets); elsewhere, numbers are
-        added up and lists joined.
-    type: list
-    elements: dict
-    default: []
-    suboptions:
-      name:
-        description: What the pair is called in RV(buckets) and in the name of its manifest.
-        type: str
-        required: true
-      source:
-        description: The bucket of the source.
-        type: str
-        required: true
-      target:
-        description: The bucket of the target.
-        type: str
-        required: true
   jobs:
     description: How many objects are moved at a time. However many, 96 MiB hold all that is on its way.
     type: int
@@ -122,6 +61,9 @@ options:
         journal and a lock are kept beside each. Only one mirror at a time can use it.
       - Without one nothing is remembered, and a second run reads all objects on both sides.
     type: path
+extends_documentation_fragment:
+  - s3_buckets
+  - s3_buckets.source
 attributes:
   check_mode:
     description: Plans without writing anything, on either side or here. What would be refused is a warning.

@@ -59,16 +59,8 @@ options:
     description: Whether sessions that are idle in a transaction are ended after O(patience).
     type: bool
     default: false
-  schemas:
-    description: Cover these schemas only, as M(pg_clone) copies them.
-    type: list
-    elements: str
-    default: []
-  exclude_tables:
-    description: Tables to leave out, as M(pg_clone) does.
-    type: list
-    elements: str
-    default: []
+extends_documentation_fragment:
+  - database_scope
 attributes:
   check_mode:
     description: Returns what would be done, and what stands against it. Nothing is made.

@@ -48,7 +48,7 @@ options:
     type: bool
 attributes:
   check_mode:
-    description: It only reads. In check mode RV(changed) says whether applying would change something.
+    description: It only reads. In check mode C(changed) says whether applying would change something.
     support: full
   diff_mode:
     description: Shows each resource that would change.
