@@ -76,5 +76,4 @@ def plan_for_absent_target(source: Address, options: CloneOptions) -> CloneResul
 def _result(plan: Plan, copied: tuple[CopiedTable, ...], started: float, source: Database) -> CloneResult:
     kinds = [key.kind for key in source.objects]
     counts = {kind: kinds.count(kind) for kind in sorted(set(kinds))}
-    counts["extension"] = len(source.extensions)
     return CloneResult(plan, copied, round(time.monotonic() - started, 3), counts)

@@ -12,8 +12,8 @@ from engines.postgres.session import Session
 
 # pg_get_viewdef writes names in another way since 16: comparing texts would raise false alarms.
 _VERSION_DEPENDENT = frozenset({"view definition", "rule"})
-# Says where objects are, and is not one: a managed server brings schemas of its own.
-_CONTAINER = "schema"
+# What a managed server brings of its own: that the target has more of it is no difference.
+_BROUGHT = frozenset({"schema", "extension"})
 
 # What pg_dump puts in place of a view that depends on a key, until the key is there.
 _STAND_IN = re.compile(r"\s*SELECT NULL::")
@@ -89,11 +89,14 @@ def without(objects: Objects, dropped: Iterable[ObjectKey]) -> Objects:
 
 
 def difference(source: Objects, target: Objects) -> SchemaDifference:
-    """Compare two sets of objects. A stand-in for a view is missing; an extra schema does not count."""
+    """Compare two sets of objects. A stand-in for a view is missing.
+
+    Schemas and extensions that only the target has do not count.
+    """
     missing = [key for key in source if key not in target or _is_stand_in(key, source, target)]
     return SchemaDifference(
         missing=tuple(sorted(missing)),
-        extra=tuple(sorted(key for key in target if key not in source and key.kind != _CONTAINER)),
+        extra=tuple(sorted(key for key in target if key not in source and key.kind not in _BROUGHT)),
         different=tuple(
             sorted(
                 key
@@ -105,8 +108,8 @@ def difference(source: Objects, target: Objects) -> SchemaDifference:
 
 
 def is_blank(objects: Objects) -> bool:
-    """Return whether a database holds nothing but schemas (and comments on them)."""
-    return all(key.kind in {_CONTAINER, "comment"} for key in objects)
+    """Return whether a database holds nothing but schemas and extensions (and comments on them)."""
+    return all(key.kind in {*_BROUGHT, "comment"} for key in objects)
 
 
 def is_unfinished(found: SchemaDifference) -> bool:

@@ -19,6 +19,8 @@ _NAME = "format('%I.%I', n.nspname, c.relname)"
 _PART = "format('%I.%I.%I', n.nspname, c.relname, {})"
 _NUMBER = "'{}'::regclass::oid::bigint, {}::bigint"
 _OF_RELATION = _NUMBER.format("pg_class", "c.oid")
+# Options have no order: pg_dump sorts them.
+_SORTED = "(SELECT array_agg(o ORDER BY o)::text FROM unnest({}) o)"
 
 # ruff: noqa: S608 - the parts of these queries are the constants above
 
@@ -29,14 +31,20 @@ WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' AND NOT EXISTS (
     SELECT FROM pg_depend e
     WHERE e.classid = 'pg_namespace'::regclass AND e.objid = n.oid AND e.deptype = 'e')"""
 
+# Its version is compared apart.
+_EXTENSIONS = f"""
+SELECT 'extension', '', '', x.extname, 'in schema ' || quote_ident(n.nspname),
+       {_NUMBER.format("pg_extension", "x.oid")}
+FROM pg_extension x JOIN pg_namespace n ON n.oid = x.extnamespace"""
+
 _RELATIONS = f"""
 SELECT CASE c.relkind WHEN 'r' THEN 'table' WHEN 'p' THEN 'partitioned table' WHEN 'v' THEN 'view'
            WHEN 'm' THEN 'materialized view' WHEN 'f' THEN 'foreign table' WHEN 'c' THEN 'composite type' END,
        n.nspname, c.relname, {_NAME},
-       concat_ws(' ', c.relpersistence, c.reloptions::text, pg_get_expr(c.relpartbound, c.oid),
+       concat_ws(' ', c.relpersistence, {_SORTED.format("c.reloptions")}, pg_get_expr(c.relpartbound, c.oid),
            pg_get_partkeydef(c.oid),
            CASE WHEN c.reloftype <> 0 THEN 'of ' || c.reloftype::regtype::text END,
-           (SELECT concat_ws(' ', v.srvname, f.ftoptions) FROM pg_foreign_table f
+           (SELECT concat_ws(' ', v.srvname, {_SORTED.format("f.ftoptions")}) FROM pg_foreign_table f
             JOIN pg_foreign_server v ON v.oid = f.ftserver WHERE f.ftrelid = c.oid),
            (SELECT string_agg(i.inhparent::regclass::text, ', ' ORDER BY i.inhseqno)
             FROM pg_inherits i WHERE i.inhrelid = c.oid)), {_OF_RELATION}
@@ -48,14 +56,15 @@ SELECT 'view definition', n.nspname, c.relname, {_NAME}, pg_get_viewdef(c.oid), 
 FROM pg_class c {_JOIN} WHERE c.relkind IN ('v', 'm') AND {_RELATION}"""
 
 # Since 15.20 (and its contemporaries) a server keeps a number of its own among a column's options.
-_OPTIONS = """nullif(ARRAY(SELECT o FROM unnest(a.attoptions) o WHERE o !~ '^pg_attver='), '{}')::text"""
+_OPTIONS = """nullif(ARRAY(SELECT o FROM unnest(a.attoptions) o
+                          WHERE o !~ '^pg_attver=' ORDER BY o), '{}')::text"""
 
 _COLUMNS = f"""
 SELECT 'column', n.nspname, c.relname, {_PART.format("a.attname")},
        concat_ws(' ', format_type(a.atttypid, a.atttypmod), CASE WHEN a.attnotnull THEN 'not null' END,
            CASE WHEN a.attidentity <> '' THEN 'identity ' || a.attidentity::text END,
            CASE WHEN a.attgenerated <> '' THEN 'generated ' || a.attgenerated::text END,
-           pg_get_expr(d.adbin, d.adrelid), {_OPTIONS}, a.attfdwoptions::text,
+           pg_get_expr(d.adbin, d.adrelid), {_OPTIONS}, {_SORTED.format("a.attfdwoptions")},
            CASE WHEN c.relkind IN ('r', 'p', 'm') THEN
                (SELECT 'storage ' || a.attstorage::text FROM pg_type t
                 WHERE t.oid = a.atttypid AND t.typstorage <> a.attstorage) END,
@@ -185,8 +194,8 @@ _FEW: tuple[tuple[str, str], ...] = (
         "CASE x.collprovider WHEN 'c' THEN concat_ws(' ', x.collcollate, x.collctype) END)",
     ),
     ("pg_conversion", "concat_ws(' ', x.conforencoding, x.contoencoding, x.conproc, x.condefault)"),
-    ("pg_foreign_data_wrapper", "x.fdwoptions::text"),
-    ("pg_foreign_server", "concat_ws(' ', x.srvtype, x.srvversion, x.srvoptions)"),
+    ("pg_foreign_data_wrapper", _SORTED.format("x.fdwoptions")),
+    ("pg_foreign_server", f"concat_ws(' ', x.srvtype, x.srvversion, {_SORTED.format('x.srvoptions')})"),
     ("pg_language", "x.lanpltrusted::text"),
     ("pg_opclass", "concat_ws(' ', x.opcintype::regtype, x.opcdefault, nullif(x.opckeytype, 0)::regtype)"),
     (
@@ -253,6 +262,7 @@ WHERE o.objoid >= {FIRST_OWN}
 
 _ALWAYS = (
     _SCHEMAS,
+    _EXTENSIONS,
     _RELATIONS,
     _VIEWS,
     _COLUMNS,

@@ -182,6 +182,7 @@ def dump(
     command = [
         programs.pg_dump,
         "--format=custom",
+        "--encoding=UTF8",
         "--compress=0",
         # Not --schema-only: it leaves out the refreshing of materialised views, which comes after the rows.
         "--section=pre-data",

@@ -143,7 +143,7 @@ class _Execution:
         found, target = self.inputs.inspection, self.sessions.target
         if self.plan.finish_schema:
             schema_restore.add_deferred_checks(target, found)
-            schema_restore.restore_rest(target, rest, found.adjustments.search_path, self.emit)
+            schema_restore.restore_rest(target, rest, found.adjustments, self.emit)
         if self.plan.sequences:
             names = {one.key for one in self.plan.sequences}
             now = inspection.current_sequences(self.sessions.source, found.scope)

@@ -102,6 +102,7 @@ def inspect(sessions: CloneSessions, options: CloneOptions) -> CloneInputs:
         depending, pages = dependencies.read(source), chunks.pages(source)
     found = inspection.read(source, target, scope)
     guards.servers(found.source, found.target, found.roles or {})
+    guards.extensions(found.source, found.target)
     with translated(str(sessions.source_address)):
         adjustments.require_all_rows(source, scope)
     unsupported.require_none_blocking(found.unsupported, found.target.server.database)

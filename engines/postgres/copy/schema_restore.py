@@ -31,6 +31,7 @@ from engines.postgres.session import (
     Session,
     primary,
     search_path,
+    settings,
     translated,
 )
 
@@ -42,6 +43,9 @@ _THERE_ALREADY = (
     psycopg.errors.InvalidTableDefinition,  # a second primary key
     psycopg.errors.ObjectNotInPrerequisiteState,  # an index that is a constraint's already
 )
+
+# Steps that compute rows.
+_FILLING = "MATERIALIZED VIEW DATA "
 
 # Steps that need a superuser or the owner of an extension; ``not_copied`` names the objects.
 _NEVER = (
@@ -159,6 +163,8 @@ def run_script(target: Session, work: RunScript, path: str = "") -> None:
 
 def _run(target: Session, work: RunScript, script: str) -> None:
     with target.transaction():
+        if work.settings:
+            target.execute(settings.local(work.settings))
         target.execute(script)
         if work.begins:
             checkpoint.note_incomplete(target, *work.begins)
@@ -178,12 +184,15 @@ def add_deferred_checks(target: Session, inspection: Inspection) -> None:
                 raise _failed(f"{one.key} could not be created", error, target) from error
 
 
-def restore_rest(target: Session, entries: list[tuple[Entry, str]], path: str, emit: Emit) -> None:
-    """Carry out what is left of the archive, one by one, where need be along the search ``path``."""
+def restore_rest(
+    target: Session, entries: list[tuple[Entry, str]], adjustments: Adjustments, emit: Emit
+) -> None:
+    """Carry out what is left of the archive, one by one, where need be along the source's search path."""
     for number, (entry, script) in enumerate(entries, 1):
         emit("schema.step", what=entry.what, number=number, of=len(entries))
         with translated(target.info.dbname):
-            run_script(target, RunScript(entry.what, script), path)
+            filling = adjustments.results if entry.what.startswith(_FILLING) else {}
+            run_script(target, RunScript(entry.what, script, filling), adjustments.search_path)
 
 
 def set_sequences(target: Session, sequences: Iterable[Sequence]) -> None:

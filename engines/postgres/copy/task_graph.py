@@ -35,11 +35,13 @@ class CopyRows:
 class RunScript:
     """Run a script in one transaction.
 
-    It may begin an object (kind, name) that is incomplete until another script completes it.
+    It may begin an object (kind, name) that is incomplete until another script completes it. ``settings``
+    hold while it runs.
     """
 
     what: str
     script: str
+    settings: Mapping[str, str] = field(default_factory=dict)
     begins: tuple[str, str] | None = None
     completes: tuple[str, str] | None = None
 

@@ -23,6 +23,7 @@ from engines.postgres.session import (
     asyncpg_params,
     connection,
     search_path,
+    settings,
     translated,
 )
 
@@ -142,13 +143,13 @@ class CopyWorker:
                 asyncpg_params.arguments(context.target, context.target_session, purpose=PURPOSE),
                 names=(str(context.source), str(context.target)),
                 start_source=(
-                    connection.settings(context.source_session, read_only=True),
+                    settings.statement(read_only=True),
                     "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY",
                     f"SET TRANSACTION SNAPSHOT '{context.snapshot}'",
                     search_path.setting(context.search_path),
                 ),
                 start_target=(
-                    connection.settings(context.target_session, read_only=False),
+                    settings.statement(read_only=False),
                     search_path.setting(context.search_path),
                     _QUICK,
                     *([_REPLICA] if context.replica else []),

@@ -18,7 +18,7 @@ from engines.postgres.checksum import (
     row_text,
 )
 from engines.postgres.diff.definition_aliases import alike
-from engines.postgres.session import PostgresError, Session
+from engines.postgres.session import PostgresError, Session, settings
 
 _OWN_RELATION = OWN.format(catalog="pg_class", oid="c.oid")
 
@@ -56,6 +56,8 @@ def refreshed(source: DatabaseSnapshot, table: ComparableTable, query: str) -> F
     """
     try:
         with reader(source) as session:
+            own = settings.results_of(session)
+            session.execute(settings.local({name: own[name] for name in settings.IN_COMPARISONS}))
             measured = sql.SQL("SELECT {} FROM ({}) AS t").format(
                 MEASURES.format(row_hash(row_text(table.columns))), sql.SQL(query.rstrip().rstrip(";"))
             )

@@ -6,14 +6,14 @@ where that would keep the copy from being read.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
 from psycopg import sql
 
 from engines.errors import ConfigurationError
 from engines.postgres.catalog import FIRST_OWN, FORCED, OWN, Name, ObjectKey, Scope
-from engines.postgres.session import Session, search_path
+from engines.postgres.session import Session, search_path, settings
 
 _RELATION = OWN.format(catalog="pg_class", oid="c.oid")
 
@@ -80,11 +80,15 @@ class ForcedRowSecurity:
 
 @dataclass(frozen=True)
 class Adjustments:
-    """``deferred_checks`` come after the rows; ``forced`` is left off; functions expect ``search_path``."""
+    """``deferred_checks`` come after the rows; ``forced`` is left off; functions expect ``search_path``.
+
+    ``results`` are the settings that a view is filled with, as the source's sessions have them.
+    """
 
     deferred_checks: tuple[DeferredCheck, ...] = ()
     forced: tuple[ForcedRowSecurity, ...] = ()
     search_path: str = ""
+    results: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def with_tables(self) -> tuple[sql.Composed, ...]:
@@ -103,7 +107,7 @@ def read(session: Session, scope: Scope, *, keep_forced: bool) -> Adjustments:
         if scope.covers(row[0], row[1])
     )
     forced = () if keep_forced else tuple(_forced(session, scope))
-    return Adjustments(conditions, forced, search_path.expected(session))
+    return Adjustments(conditions, forced, search_path.expected(session), settings.results_of(session))
 
 
 def _forced(session: Session, scope: Scope) -> Iterable[ForcedRowSecurity]:

@@ -38,7 +38,8 @@ _VERBS: Mapping[Action, str] = {
 }
 # What is there before the rows.
 _BEFORE = frozenset({
-    "schema", "table", "partitioned table", "column", "view", "view definition", "materialized view",
+    "schema", "extension", "table", "partitioned table", "column", "view", "view definition",
+    "materialized view",
     "composite type", "sequence", "enum", "domain", "range type", "function", "procedure", "aggregate",
     "foreign table", "comment", "check",
 })  # fmt: skip

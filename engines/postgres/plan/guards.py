@@ -40,6 +40,25 @@ def servers(source: Database, target: Database, roles: Mapping[str, str]) -> Non
         )
 
 
+def extensions(source: Database, target: Database) -> None:
+    """Raise ``ConfigurationError`` about extensions that the target has in other schemas.
+
+    What uses them names them with the schema that they have on the source.
+    """
+    lines = [
+        f"{key.name} is {target.objects[key]}, on the source {text}"
+        for key, text in source.objects.items()
+        if key.kind == "extension" and target.objects.get(key, text) != text
+    ]
+    if lines:
+        raise ConfigurationError(
+            f"it has extensions in other schemas than the source: {shorten(lines)}",
+            subject=target.server.database,
+            remedy="On the target: DROP EXTENSION, or ALTER EXTENSION … SET SCHEMA; or do so on the source.",
+            details=lines,
+        )
+
+
 def rows(foreign: Iterable[Table], ahead: Iterable[Sequence], database: str, *, agreed: bool) -> None:
     """Let pass only what belongs to the migration, or what the operator ``agreed`` to give up, by name.
 

@@ -21,6 +21,7 @@ from engines.postgres.plan.unsupported import Unsupported
 from engines.postgres.session import Session
 
 _RELATION = OWN.format(catalog="pg_class", oid="c.oid")
+_ROUTINE = OWN.format(catalog="pg_proc", oid="p.oid")
 
 # ruff: noqa: S608 - the parts of these queries are constants
 
@@ -68,7 +69,11 @@ FROM changed c, LATERAL (
 
 # (kind, query of names, reason): what no ordinary role can carry, or what is another tool's business.
 _LEFT_BEHIND: tuple[tuple[str, str, str], ...] = (
-    ("event trigger", "SELECT evtname FROM pg_event_trigger", "needs a superuser on the target"),
+    (
+        "event trigger",
+        "SELECT format('%s of %s', evtname, pg_get_userbyid(evtowner)) FROM pg_event_trigger",
+        "needs a superuser on the target",
+    ),
     ("publication", "SELECT pubname FROM pg_publication", "replication is set up anew on the target"),
     (
         "subscription",
@@ -104,6 +109,35 @@ _LEFT_BEHIND: tuple[tuple[str, str, str], ...] = (
         "CASE WHEN setrole <> 0 THEN 'for ' || pg_get_userbyid(setrole) END) FROM pg_db_role_setting "
         "WHERE setdatabase = (SELECT oid FROM pg_database WHERE datname = current_database())",
         "ALTER DATABASE … SET is not copied",
+    ),
+    (
+        "settings",
+        "SELECT 'of the role ' || pg_get_userbyid(setrole) FROM pg_db_role_setting "
+        "WHERE setdatabase = 0 AND setrole <> 0 ORDER BY 1",
+        "ALTER ROLE … SET is not copied",
+    ),
+    (
+        "connection limit",
+        "SELECT datconnlimit::text FROM pg_database "
+        "WHERE datname = current_database() AND datconnlimit <> -1",
+        "ALTER DATABASE … CONNECTION LIMIT is not copied",
+    ),
+    (
+        "prepared transaction",
+        "SELECT gid FROM pg_prepared_xacts WHERE database = current_database()",
+        "it is not committed, and its locks stay on the source: COMMIT PREPARED or ROLLBACK PREPARED",
+    ),
+    (
+        "replication slot",
+        "SELECT slot_name FROM pg_replication_slots WHERE database = current_database()",
+        "replication is set up anew on the target",
+    ),
+    (
+        "owner of a security definer function",
+        f"SELECT format('%I.%I(%s) of %s', n.nspname, p.proname, "
+        f"pg_get_function_identity_arguments(p.oid), pg_get_userbyid(p.proowner)) FROM pg_proc p "
+        f"JOIN pg_namespace n ON n.oid = p.pronamespace WHERE p.prosecdef AND {_ROUTINE}",
+        "it works with the privileges of whoever owns it on the target",
     ),
     (
         "comment",

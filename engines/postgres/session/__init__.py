@@ -46,5 +46,6 @@ __all__ = [
     "run_both",
     "search_path",
     "session",
+    "settings",
     "translated",
 ]

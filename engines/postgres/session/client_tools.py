@@ -66,8 +66,11 @@ def environment(address: Address) -> dict[str, str]:
         _VARIABLES.get(name, f"PG{name.replace('_', '').upper()}"): value
         for name, value in address.parameters.items()
     }
+    # pg_dump sets what it relies on, but not how the server writes names.
+    options = own.get("PGOPTIONS", os.environ.get("PGOPTIONS", ""))
+    own["PGOPTIONS"] = f"{options} -c quote_all_identifiers=off".strip()
     # English messages, because ours are made from them.
-    return {**os.environ, "LC_ALL": "C.UTF-8", **own}
+    return {**os.environ, "LC_ALL": "C.UTF-8", "PGCLIENTENCODING": "UTF8", **own}
 
 
 def _folders(target_major: int) -> Iterator[Path]:

@@ -9,41 +9,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import psycopg
-from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import TupleRow
 
 from engines.errors import ConfigurationError
+from engines.postgres.session import settings
 from engines.postgres.session.errors import connecting, translated
 
 Session = psycopg.Connection[TupleRow]
 
-# The first version (as libpq counts) whose backends can watch for a client that is gone.
-_CAN_WATCH_CLIENT = 140000
-
 _DRIVER = re.compile(r"^(postgres(?:ql)?)\+\w+://")
-
-# One text form of every value, and names always with their schema, whatever the server's defaults are.
-_SETTINGS: Mapping[str, str] = {
-    "search_path": "",
-    "datestyle": "ISO, MDY",
-    "intervalstyle": "postgres",
-    "timezone": "UTC",
-    "extra_float_digits": "1",
-    "bytea_output": "hex",
-    "lc_monetary": "C",
-    "xmloption": "content",
-    "statement_timeout": "0",
-    "lock_timeout": "0",
-    "idle_in_transaction_session_timeout": "0",
-    "client_min_messages": "warning",
-    # A client whose machine is gone sends no farewell: its session must not keep its locks for hours.
-    "tcp_keepalives_idle": "30",
-    "tcp_keepalives_interval": "10",
-    "tcp_keepalives_count": "3",
-    # Rows hidden by a policy must be an error: a copy without them would be incomplete in silence.
-    "row_security": "off",
-}
 
 
 @dataclass(frozen=True)
@@ -103,30 +78,26 @@ def connect(address: Address, *, read_only: bool = False, purpose: str = "bmii-m
         raise ConfigurationError("the address has an unknown option", subject=str(address)) from None
     try:
         with translated(str(address)):
-            _set_up(session, read_only=read_only)
+            _set_up(session, address, read_only=read_only)
     except BaseException:
         session.close()
         raise
     return session
 
 
-def settings(session: Session, *, read_only: bool) -> str:
-    """Return the statement that sets up any session of ours with the server behind ``session``."""
-    found = dict(_SETTINGS)
-    if read_only:
-        found["default_transaction_read_only"] = "on"
-    if session.info.server_version >= _CAN_WATCH_CLIENT:
-        # A server that works for a killed client must notice, and let go of its locks.
-        found["client_connection_check_interval"] = "1s"
-    pairs = (
-        sql.SQL("set_config({}, {}, false)").format(sql.Literal(name), sql.Literal(value))
-        for name, value in found.items()
-    )
-    return sql.SQL("SELECT {}").format(sql.SQL(", ").join(pairs)).as_string(session)
+def _set_up(session: Session, address: Address, *, read_only: bool) -> None:
+    """Set what our sessions rely on, if the server itself answers.
 
-
-def _set_up(session: Session, *, read_only: bool) -> None:
-    session.execute(settings(session, read_only=read_only))
+    Behind a pooler the settings would stay with a connection that others get next. Whoever greets a client
+    tells the number of the process that serves it; a pooler makes one up.
+    """
+    statement = settings.statement(read_only=read_only, backend=session.info.backend_pid)
+    if session.execute(statement).fetchone() is None:
+        raise ConfigurationError(
+            "a connection pooler answers at this address",
+            subject=str(address),
+            remedy="Name the server itself: sessions are needed that nobody else gets.",
+        )
 
 
 @contextmanager

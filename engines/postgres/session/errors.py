@@ -108,6 +108,8 @@ _LOST = "08"
 _STOPPED = ("57P01", "57P02", "57P03", "57014")
 _FORBIDDEN = "42501"
 _FULL = "53100"
+# A text that is none in the encoding of the client, which is UTF-8.
+_ENCODINGS = ("22021", "22P05")
 _UNKNOWN = "XX000"
 
 
@@ -120,6 +122,8 @@ def refusal(state: str, text: str, subject: str, remedy: str = "") -> PostgresEr
     if state == _FULL:
         # What the server itself says may be as odd as "wrote only 4096 of 8192 bytes".
         return PostgresError("the server's disk is full", subject=subject, remedy=f"Make room. {_AGAIN}")
+    if state in _ENCODINGS:
+        return not_utf8(subject)
     if state == _FORBIDDEN:
         remedy = remedy or "Grant it to the user in the address."
     return PostgresError(text, subject=subject, remedy=remedy)
@@ -137,6 +141,17 @@ def translated(subject: str, *, remedy: str = "") -> Iterator[None]:
         raise refusal(error.sqlstate or "", primary(error), subject, remedy) from error
     except psycopg.Error as error:
         raise refusal(error.sqlstate or _UNKNOWN, primary(error), subject, remedy) from error
+    except UnicodeError:
+        raise not_utf8(subject) from None
+
+
+def not_utf8(subject: str) -> PostgresError:
+    """Return the error for a database whose names or definitions cannot be read as text."""
+    return PostgresError(
+        "it holds texts that are not valid in UTF-8",
+        subject=subject,
+        remedy="Create it anew in the encoding that its texts have: one in SQL_ASCII does not say which.",
+    )
 
 
 def primary(error: psycopg.Error) -> str:
