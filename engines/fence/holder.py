@@ -115,7 +115,17 @@ def main() -> None:
     address, terms = Address(request["address"]), Terms.from_dict(request["terms"])
     listening = _listen(terms.run_id)
     if listening is None:
-        _report({"error": _told(FenceForeignError("this run holds a fence already", subject=terms.run_id))})
+        _report(
+            {
+                "error": _told(
+                    FenceForeignError(
+                        "this run holds a fence already",
+                        subject=terms.run_id,
+                        remedy="End the other process of this run, then run the same command again.",
+                    )
+                )
+            }
+        )
         return
     with listening:
         try:

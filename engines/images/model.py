@@ -139,7 +139,11 @@ class Manifest:
         """Read a manifest of one image (OCI or Docker); raises ``ImageError`` for a list of images."""
         document = json.loads(content)
         if "config" not in document:
-            raise ImageError("is a list of images, not an image", subject="manifest")
+            raise ImageError(
+                "is a list of images, not an image",
+                subject="manifest",
+                remedy="Name the image of one platform by its digest.",
+            )
         return cls(
             config=Descriptor.read(document["config"]),
             layers=tuple(Descriptor.read(layer) for layer in document["layers"]),

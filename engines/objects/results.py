@@ -149,6 +149,7 @@ def comparison_result(comparison: Comparison, *, require_equal: bool) -> dict[st
         raise DifferentError(
             "is not equal to the source: " + _in_words(tally, counts),
             subject=comparison.target,
+            remedy="If the source is written to, stop its writers; then run the storage phase again.",
             details=result,
         )
     return result

@@ -25,7 +25,9 @@ def write(address: Address) -> Path | None:
     if not password:
         return None
     if "\n" in password:
-        raise ConfigurationError("the password has a line break", subject=str(address))
+        raise ConfigurationError(
+            "the password has a line break", subject=str(address), remedy="Set a password without one."
+        )
     path = _path(address)
     _own_folder(path.parent)
     escaped = password.replace("\\", "\\\\").replace(":", "\\:")

@@ -39,7 +39,11 @@ def verifier_of(address: Address) -> str:
     """
     password = address.parameters.get("password", "")
     if not password:
-        raise ConfigurationError("names no password", subject=str(address))
+        raise ConfigurationError(
+            "names no password",
+            subject=str(address),
+            remedy="Give the address with its password, by reference.",
+        )
     # libpq prepares the password as the server would; it wants a connection, though not one that is open.
     nowhere = pq.PGconn.connect(b"host=/nonexistent")
     try:

@@ -100,7 +100,11 @@ def _looked(request: RollbackRequest, users: Users, now: Outcome, jobs: int) -> 
 def _of(now: Outcome) -> Any:
     chosen = now.found.named(now.plan.chosen)
     if chosen is None:  # pragma: no cover - it was waited for
-        raise RollbackError("is not there any more", subject=f"instance {now.plan.chosen}")
+        raise RollbackError(
+            "is not there any more",
+            subject=f"instance {now.plan.chosen}",
+            remedy="Somebody deleted it meanwhile: run the same command again.",
+        )
     return chosen
 
 

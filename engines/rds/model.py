@@ -102,6 +102,7 @@ def read(to: str, name: str) -> RollbackRequest:
         raise ConfigurationError(
             "is too long: a name that is made of it would have more than 63 letters",
             subject=f"instance {name}",
+            remedy="Take a shorter platform_database_instance.",
         )
     if is_made_by_rollback(to, name):
         return RollbackRequest(name, kept=to)

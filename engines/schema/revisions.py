@@ -40,7 +40,9 @@ def load(path: Path) -> tuple[Config, ScriptDirectory]:
         raise ConfigurationError(str(error), subject=str(path), remedy="Correct script_location.") from error
     except (Exception, SystemExit) as error:
         raise RevisionError(
-            f"a revision cannot be read: {type(error).__name__}: {error}", subject=str(path)
+            f"a revision cannot be read: {type(error).__name__}: {error}",
+            subject=str(path),
+            remedy="Correct the revision.",
         ) from error
     return config, scripts
 
@@ -59,7 +61,11 @@ def resolve_target(scripts: ScriptDirectory, target: str) -> str:
                 remedy="Merge them with `alembic merge heads`, or name one as the target.",
             )
         if not heads:
-            raise RevisionError("the code has no revision", subject=str(scripts.dir))
+            raise RevisionError(
+                "the code has no revision",
+                subject=str(scripts.dir),
+                remedy="Correct script_location, or create a first one: `alembic revision`.",
+            )
         return heads[0]
     return _known(scripts, target, "target").revision
 
@@ -106,5 +112,7 @@ def _known(scripts: ScriptDirectory, revision: str, what: str) -> Script:
             str(error), subject=what, remedy="`alembic history` lists the revisions."
         ) from error
     if found is None:
-        raise RevisionError(f"there is no revision {revision}", subject=what)
+        raise RevisionError(
+            f"there is no revision {revision}", subject=what, remedy="`alembic history` lists the revisions."
+        )
     return found

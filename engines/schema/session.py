@@ -115,7 +115,11 @@ def _connect(address: Address) -> Any:
     except psycopg2.OperationalError as error:
         raise connecting(str(error), str(address)) from None
     except psycopg2.ProgrammingError:
-        raise ConfigurationError("the address has an unknown option", subject=str(address)) from None
+        raise ConfigurationError(
+            "the address has an unknown option",
+            subject=str(address),
+            remedy="Use the options that libpq has.",
+        ) from None
 
 
 def _settings(connection: sa.Connection, options: Options, *, read_only: bool) -> dict[str, str]:

@@ -121,11 +121,17 @@ def check(tests: Sequence[SmokeTest]) -> None:
     names = [test.name for test in tests]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        raise ConfigurationError("has the same name as another test", subject=", ".join(twice))
+        raise ConfigurationError(
+            "has the same name as another test",
+            subject=", ".join(twice),
+            remedy="Give each test a name of its own.",
+        )
     for test in tests:
         if test.repeat < 1 or not test.path.startswith("/"):
             raise ConfigurationError(
-                "needs a path that starts with / and a repeat of at least 1", subject=f"test {test.name}"
+                "needs a path that starts with / and a repeat of at least 1",
+                subject=f"test {test.name}",
+                remedy="Correct it in deploy_smoke_tests.",
             )
 
 

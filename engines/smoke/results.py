@@ -35,6 +35,7 @@ def require(results: Sequence[Result], base_url: str) -> None:
             f"{len(failing)} of {len(results)} smoke tests failed:\n"
             + "\n".join(result.line() for result in failing),
             subject=base_url,
+            remedy="See the service's log; `playbooks/rollback.yml` returns to the revision before.",
             details={"results": [asdict(result) for result in results], "table": lines(results)},
         )
 

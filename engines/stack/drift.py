@@ -56,9 +56,17 @@ def _wait(cloudformation: Any, name: str, started: Mapping[str, Any], timeout: f
             return
         reason = answer.get("DetectionStatusReason", "")
         if answer["DetectionStatus"] == "DETECTION_FAILED":
-            raise DriftError(f"AWS could not look at every resource: {reason}", subject=f"stack {name}")
+            raise DriftError(
+                f"AWS could not look at every resource: {reason}",
+                subject=f"stack {name}",
+                remedy="Look at the stack's drift in the console, or run drift.yml again.",
+            )
         if time.monotonic() > deadline:
-            raise DriftError(f"AWS was not done after {timeout:.0f} s", subject=f"stack {name}")
+            raise DriftError(
+                f"AWS was not done after {timeout:.0f} s",
+                subject=f"stack {name}",
+                remedy="Run drift.yml again.",
+            )
         time.sleep(_POLL)
 
 

@@ -60,9 +60,13 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         part = yaml.load(path.read_text(encoding="utf-8"), Loader=_PartLoader)  # noqa: S506 - a SafeLoader
     except (OSError, yaml.YAMLError) as error:
-        raise ConfigurationError(f"cannot be read: {error}", subject=str(path)) from error
+        raise ConfigurationError(
+            f"cannot be read: {error}", subject=str(path), remedy="Correct the file."
+        ) from error
     if not isinstance(part, dict):
-        raise ConfigurationError("holds no template", subject=str(path))
+        raise ConfigurationError(
+            "holds no template", subject=str(path), remedy="Write sections such as Resources into it."
+        )
     return part
 
 

@@ -82,4 +82,8 @@ def flush(url: str, folder: Path) -> None:
 def _tar(*arguments: str | Path) -> None:
     done = subprocess.run(["tar", *map(str, arguments)], capture_output=True, text=True, check=False)
     if done.returncode:
-        raise RehearsalError(f"tar failed: {done.stderr.strip()[-300:]}", subject=str(arguments[1]))
+        raise RehearsalError(
+            f"tar failed: {done.stderr.strip()[-300:]}",
+            subject=str(arguments[1]),
+            remedy="Make room on the disk, or see what it says.",
+        )

@@ -215,7 +215,9 @@ def free_stack_ports() -> Ports:
                 object_store_filer=base + 6,
                 object_store=base + 7,
             )
-    raise ConfigurationError("no free ports were found", subject="local_stack_ports")
+    raise ConfigurationError(
+        "no free ports were found", subject="local_stack_ports", remedy="Set them to ports that are free."
+    )
 
 
 def grpc_port(port: int) -> int:
@@ -265,7 +267,9 @@ def _subnet(given: str) -> str:
     try:
         network = IPv4Network(given)
     except ValueError as error:
-        raise ConfigurationError(f"is not a range: {error}", subject="local_stack_subnet") from error
+        raise ConfigurationError(
+            f"is not a range: {error}", subject="local_stack_subnet", remedy="Set one such as 10.213.0.0/24."
+        ) from error
     if not network.is_private or network.prefixlen > _SMALLEST_SUBNET:
         raise ConfigurationError(
             f"{given} is not a private range with room for containers",
@@ -300,7 +304,11 @@ def _number(name: str, value: Any) -> int:
     except (TypeError, ValueError):
         number = 0
     if not 0 < number <= _HIGHEST_PORT:
-        raise ConfigurationError(f"is not a port: {value!r}", subject=f"local_stack_ports.{name}")
+        raise ConfigurationError(
+            f"is not a port: {value!r}",
+            subject=f"local_stack_ports.{name}",
+            remedy="Set a number from 1 to 65535.",
+        )
     return number
 
 

@@ -19,6 +19,15 @@ from pages.markdown import plain, table
 ROOT = Path(__file__).resolve().parents[2]
 # Packages in the order in which a run meets them; what is not here comes after, by name.
 ORDER = ["preflight", "ledger", "stack", "secrets", "postgres", "schema", "objects", "images", "ecs", "smoke"]
+# Errors that are never shown alone: what becomes of them.
+_STOPPED = "The task's stopped reason, as on ECS: correct image or task definition, then deploy again."
+OTHERS = {
+    "IntegrityError": "The object is tried again; if it fails again it is listed, for the same command to retry.",
+    "_StoppedError": "The first of the parts says why.",
+    "PullError": _STOPPED,
+    "StartError": _STOPPED,
+    "SecretError": "The text says it.",
+}
 # How far a name or a function is followed to the text that it stands for.
 DEPTH = 3
 
@@ -93,7 +102,8 @@ def raised(tree: ast.Module, errors: set[str]) -> Iterator[Message]:
                 given = {one.arg: one.value for one in options}
                 subject = texts.of(given.get("subject"))
                 text = texts.of(what)
-                yield Message(f"{subject}: {text}" if subject else text, texts.of(given.get("remedy")))
+                remedy = texts.of(given.get("remedy")) or OTHERS.get(name, "")
+                yield Message(f"{subject}: {text}" if subject else text, remedy)
             case ast.Call(func=ast.Name(id="Finding"), args=[variable, what, remedy]):
                 yield Message(f"{texts.of(variable)}: {texts.of(what)}", texts.of(remedy))
 

@@ -48,6 +48,14 @@ def test_generated_parts_are_current() -> None:
     assert done.returncode == 0, done.stderr
 
 
+def test_every_message_says_what_to_do() -> None:
+    rows = re.findall(
+        r"^\| (.*) \| (.*) \|$", text("docs/troubleshooting.md").partition("## Every message")[2], re.M
+    )
+    assert len(rows) > 200
+    assert [message for message, remedy in rows if not remedy.strip()] == []
+
+
 @pytest.mark.parametrize("name", PAGES)
 def test_links_lead_somewhere(name: str) -> None:
     for target, anchor in LINK.findall(text(name)):

@@ -69,7 +69,11 @@ async def copy(
         raise failed.exception() or RuntimeError
     read, written = reader.done.result(), writer.done.result()
     if read != written:
-        raise PostgresError(f"{read} rows were read, {written} written", subject=names[1])
+        raise PostgresError(
+            f"{read} rows were read, {written} written",
+            subject=names[1],
+            remedy="Nothing of them was kept. Look for rules or triggers on the target table.",
+        )
     for connection in (source, target):
         connection.transport.set_protocol(connection.protocol)
     return written, size

@@ -251,7 +251,11 @@ def _run(command: list[str], *, env: dict[str, str] | None, given: bytes | None,
             check=False,
         )
     except OSError as error:
-        raise PostgresError(f"{name} cannot be started: {error.strerror}", subject=subject) from error
+        raise PostgresError(
+            f"{name} cannot be started: {error.strerror}",
+            subject=subject,
+            remedy="Install the PostgreSQL client programs, or run `make setup`.",
+        ) from error
     if done.returncode == 0:
         return done.stdout
     lines = [line for line in done.stderr.decode(errors="replace").splitlines() if line.strip()]

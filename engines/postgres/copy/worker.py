@@ -159,7 +159,11 @@ class CopyWorker:
 
     def _check(self) -> None:
         if self._stopped:
-            raise UnreachableError("the work was broken off", subject=str(self._context.target))
+            raise UnreachableError(
+                "the work was broken off",
+                subject=str(self._context.target),
+                remedy="Another part failed first: see its message. The same command goes on.",
+            )
 
 
 def terminate_stale_workers(target: Session, *, seconds: float) -> None:

@@ -17,7 +17,11 @@ def servers(source: Database, target: Database, roles: Mapping[str, str]) -> Non
     """
     source_server, target_server = source.server, target.server
     if (source_server.started, source_server.database) == (target_server.started, target_server.database):
-        raise ConfigurationError("source and target are the same database", subject=source_server.database)
+        raise ConfigurationError(
+            "source and target are the same database",
+            subject=source_server.database,
+            remedy="Name another database as the target.",
+        )
     if target_server.major < source_server.major:
         raise ConfigurationError(
             f"PostgreSQL {target_server.major} is older than the source's {source_server.major}",

@@ -75,7 +75,11 @@ def connect(address: Address, *, read_only: bool = False, purpose: str = "bmii-m
     except psycopg.OperationalError as error:
         raise connecting(str(error), str(address)) from None
     except psycopg.ProgrammingError:
-        raise ConfigurationError("the address has an unknown option", subject=str(address)) from None
+        raise ConfigurationError(
+            "the address has an unknown option",
+            subject=str(address),
+            remedy="Use the options that libpq has.",
+        ) from None
     try:
         with translated(str(address)):
             _set_up(session, address, read_only=read_only)
