@@ -22,7 +22,7 @@ ORDER = ["preflight", "ledger", "stack", "secrets", "postgres", "schema", "objec
 # Errors that are never shown alone: what becomes of them.
 _STOPPED = "The task's stopped reason, as on ECS: correct image or task definition, then deploy again."
 OTHERS = {
-    "IntegrityError": "The object is tried again; if it fails again it is listed, for the same command to retry.",
+    "IntegrityError": "The object is tried again; if it fails again, run the same command.",
     "_StoppedError": "The first of the parts says why.",
     "PullError": _STOPPED,
     "StartError": _STOPPED,
