@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from rehearsal.emulator.patches import account, containers, databases, enforcement, tasks
+from rehearsal.emulator.patches import account, containers, enforcement, rds, tasks
 from rehearsal.emulator.patches.load_balancer import measure_target_health
 from rehearsal.emulator.patches.rollouts import complete_rollouts_on_health
 from rehearsal.emulator.services import Databases, Traffic
@@ -29,7 +29,7 @@ def apply() -> None:
     prober = measure_target_health(traffic)
     complete_rollouts_on_health(prober, stopper)
     if "TARGET_PORT" in os.environ:
-        databases.apply(_databases())
+        rds.apply(_databases())
     if os.environ.get("AUTH") == "true":
         enforcement.apply()
     account.save_always()

@@ -1,7 +1,7 @@
 """Parts of AWS services that the emulator lacks; they know it only through what is handed to them."""
 
 from rehearsal.emulator.services.autosave import Autosave
-from rehearsal.emulator.services.databases import Databases
+from rehearsal.emulator.services.database_servers import Databases
 from rehearsal.emulator.services.draining import Place, Traffic
 from rehearsal.emulator.services.rollout import Scheduler
 from rehearsal.emulator.services.service_locks import ServiceLocks
