@@ -34,7 +34,12 @@ from packaging.specifiers import SpecifierSet
 ROOT = Path(__file__).resolve().parents[2]
 # ansible-playbook's own code for options that are wrong.
 REFUSED = 5
-SPECIAL_TAGS = {"all", "always", "never", "tagged", "untagged"}
+# Ansible's own, and those that Molecule skips whether something has them or not.
+SPECIAL_TAGS = {"all", "always", "never", "tagged", "untagged"} | {
+    "notest",
+    "molecule-notest",
+    "molecule-idempotence-notest",
+}
 
 
 def suggestion(given: str, known: Iterable[str]) -> str:

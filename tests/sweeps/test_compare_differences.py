@@ -1,11 +1,7 @@
-"""A thousand differences, one at a time in each table, are all found; equal databases raise no alarm.
-
-``COMPARE_SEED`` repeats a run, ``COMPARE_DIFFERENCES`` and ``COMPARE_CLEAN_RUNS`` set its size.
-"""
+"""A thousand differences, one at a time in each table, are all found; equal databases raise no alarm."""
 
 from __future__ import annotations
 
-import os
 import random
 from collections import Counter
 from dataclasses import dataclass
@@ -18,12 +14,12 @@ from psycopg import sql
 from engines.postgres import compare_databases
 from engines.postgres.compare import NARROWED
 from engines.postgres.session import connection
+from tests.stress import SEED, size
 
 # ruff: noqa: S608 - statements are put together from the constants below
 
-SEED = int(os.environ.get("COMPARE_SEED") or random.SystemRandom().randrange(1 << 32))
-DIFFERENCES = int(os.environ.get("COMPARE_DIFFERENCES", "1000"))
-CLEAN_RUNS = int(os.environ.get("COMPARE_CLEAN_RUNS", "100"))
+DIFFERENCES = size(sample=100, full=1000)
+CLEAN_RUNS = size(sample=6, full=100)
 # From so many differences on, each kind is among them.
 ENOUGH = 200
 SCHEMAS = ("one", "Two Words", "select")
@@ -290,7 +286,6 @@ def sides(postgres_server, later_server):
 def test_every_difference_is_found_and_nothing_else(sides, share):
     source, target = connection.parse(sides[0]), connection.parse(sides[1][share])
     rng = random.Random(f"{SEED} {share}")
-    print(f"COMPARE_SEED={SEED}")  # noqa: T201 - so that a run can be repeated
     wanted, clean_wanted = round(DIFFERENCES * SHARES[share]), round(CLEAN_RUNS * SHARES[share])
     found: Counter[str] = Counter()
     clean = 0
@@ -300,7 +295,7 @@ def test_every_difference_is_found_and_nothing_else(sides, share):
         while found.total() < wanted or clean < clean_wanted:
             if clean < clean_wanted:
                 result = compare_databases(source, target, jobs=rng.choice([1, 2, 4]))
-                assert result.differences() == [], f"a false alarm: COMPARE_SEED={SEED}"
+                assert result.differences() == [], "a false alarm"
                 clean += 1
             if found.total() < wanted:
                 injected = put_in(into, rng)
@@ -327,7 +322,7 @@ def put_in(into, rng):
 
 def check(result, injected, *, located):
     lines = result.differences()
-    because = f"COMPARE_SEED={SEED}: {lines}, {injected}"
+    because = f"{lines}, {injected}"
     assert len(lines) == len(injected), because
     for one in injected:
         assert sum(line.startswith(one.line) for line in lines) == 1, because

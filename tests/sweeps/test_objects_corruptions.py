@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,11 +11,11 @@ import pytest
 
 from engines.objects.compare import compare
 from engines.objects.s3.endpoint import Endpoint
+from tests.stress import SEED, size
 from tests.sweeps.objects_world import PART, BucketPair
 
-CORRUPTIONS = int(os.environ.get("SWEEP_CORRUPTIONS", "1000"))
-CLEAN = int(os.environ.get("SWEEP_CLEAN", "100"))
-SEED = int(os.environ.get("SWEEP_SEED", "4"))
+CORRUPTIONS = size(sample=100, full=1000)
+CLEAN = size(sample=5, full=100)
 # A comparison names ten objects of a kind, so that is how many of each are made between two of them.
 DIFFERENT, MISSING, EXTRA = 10, 2, 2
 HEADERS = {

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import random
 import threading
 
 import pytest
 
+from tests.stress import SEED, some
 from tests.sweeps.objects_wire import Wire
 from tests.sweeps.objects_world import BucketPair, fill, microburst
 
-SEED = int(os.environ.get("SWEEP_SEED", "4"))
 OBJECTS = 60
 # So often the same command is given before it has to be done. Each fault meets one request in so many.
 TRIES = 6
@@ -57,7 +56,7 @@ def faulty(request, object_store, aws, tmp_path_factory):
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("fault", ERRORS)
+@pytest.mark.parametrize("fault", some([*ERRORS], 3))
 def test_a_store_with_faults_of_aws(source, new_buckets, faulty, tmp_path, fault):
     side, address, rules = faulty
     ends = {"source": source, "target": new_buckets()}

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import random
 import time
 from collections import Counter
 
 import pytest
 
+from tests.stress import SEED, size
 from tests.sweeps.objects_wire import Wire
 from tests.sweeps.objects_world import Bucket, BucketPair, client, fill, store
 
-KILLS = int(os.environ.get("SWEEP_KILLS", "30"))
-SEED = int(os.environ.get("SWEEP_SEED", "4"))
+KILLS = size(sample=6, full=300)
 OBJECTS, LARGE = 90, 2
 # A mirror is killed so often before it may finish.
 IN_A_ROW = 6

@@ -1,7 +1,4 @@
-"""A clone disturbed at any instant and in many ways is finished by the same command, whole and not doubled.
-
-``SWEEP_KILLS`` is how many disturbances the random part makes, ``SWEEP_SEED`` which.
-"""
+"""A clone disturbed at any instant, in many ways, is finished by the same command: whole and not doubled."""
 
 from __future__ import annotations
 
@@ -20,11 +17,11 @@ import pytest
 from bench.measure import tree
 from engines.postgres import compare_databases
 from engines.postgres.session import connection
+from tests.stress import SEED, size, some
 from tests.sweeps.postgres_runs import ROOT, Runner
 from tests.sweeps.postgres_world import SECRET, world
 
-KILLS = int(os.environ.get("SWEEP_KILLS", "36"))
-SEED = int(os.environ.get("SWEEP_SEED", "20"))
+KILLS = size(sample=12, full=360)  # there are twelve kinds
 HERE = Path(__file__).parent
 SMALL = (HERE / "postgres_sweep.sql").read_text(encoding="utf-8")
 HOSTILE = (HERE.parent / "engines/postgres/hostile.sql").read_text(encoding="utf-8")
@@ -259,7 +256,7 @@ CREATE TABLE kept (id integer PRIMARY KEY REFERENCES patient);
 INSERT INTO kept VALUES (1)"""
 
 
-@pytest.mark.parametrize("times", [1, 3])
+@pytest.mark.parametrize("times", some([1, 3], 1))
 def test_a_server_that_works_on_for_a_killed_command_is_not_in_the_way(with_source, runner, times):
     """The index takes two seconds; its maker is killed after half a second, and comes again at once."""
     here = with_source(SLOW)
@@ -291,7 +288,7 @@ def test_an_unlogged_table_that_a_crash_has_emptied_is_copied_again(with_source,
     prove(here, runner)
 
 
-@pytest.mark.parametrize("number", [1, 9, 24])
+@pytest.mark.parametrize("number", some([1, 9, 24], 1))
 def test_the_module_itself_is_killed_and_run_again(here, reference, number, tmp_path):
     here.fresh()
     events = tmp_path / "events"

@@ -17,10 +17,11 @@ from cryptography.x509.oid import NameOID
 from engines.postgres import compare_databases
 from engines.postgres.session import connection
 from rehearsal.servers import postgres
+from tests.stress import size
 from tests.sweeps.postgres_runs import Runner
 from tests.sweeps.postgres_world import SECRET, Server, world
 
-TABLES = int(os.environ.get("SWEEP_TABLES", "200"))
+TABLES = size(sample=200, full=5000)
 STATEMENTS = """
 CREATE TABLE parent (id serial PRIMARY KEY, body text);
 CREATE TABLE child (id serial PRIMARY KEY, parent_id integer NOT NULL REFERENCES parent, body text);

@@ -1,22 +1,19 @@
-"""A clone of a source that is written to at full speed is one moment of it, with every key in its place.
-
-``SWEEP_WRITERS`` is how many copies are made.
-"""
+"""A clone of a source that is written to at full speed is one moment of it, with every key in its place."""
 
 from __future__ import annotations
 
 import contextlib
-import os
 import random
 import threading
 
 import psycopg
 import pytest
 
+from tests.stress import size
 from tests.sweeps.postgres_runs import Runner
 from tests.sweeps.postgres_world import world
 
-ROUNDS = int(os.environ.get("SWEEP_WRITERS", "5"))
+ROUNDS = size(sample=2, full=30)
 WRITERS = 4
 
 STATEMENTS = """

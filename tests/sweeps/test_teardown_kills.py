@@ -12,9 +12,10 @@ from engines.aws import client
 from engines.stack import lifecycle
 from engines.teardown.apply import teardown
 from tests.engines.teardown.world import World
+from tests.stress import size
 
 NAME = "swept"
-KILLS = int(os.environ.get("SWEEP_TEARDOWNS", "10"))
+KILLS = size(sample=2, full=40)
 WAITS = {"timeout": 60, "patience": 5}
 
 

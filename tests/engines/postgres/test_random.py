@@ -1,11 +1,7 @@
-"""Random tables of random types with random values are copied, and compare equal.
-
-``BMII_SEED`` repeats a run, ``BMII_RANDOM_TABLES`` sets how many tables there are.
-"""
+"""Random tables of random types with random values are copied, and compare equal."""
 
 from __future__ import annotations
 
-import os
 import random
 
 import psycopg
@@ -16,9 +12,9 @@ from engines.events import emit
 from engines.postgres import clone_database, compare_databases
 from engines.postgres.plan.clone_plan import CloneOptions
 from engines.postgres.session import connection
+from tests.stress import SEED, size
 
-SEED = int(os.environ.get("BMII_SEED", "20"))
-TABLES = int(os.environ.get("BMII_RANDOM_TABLES", "40"))
+TABLES = size(sample=12, full=400)
 
 # Type and an expression of values, where {n} is the number of the row and {r} a random number.
 TYPES = {
@@ -104,6 +100,7 @@ def make_table(session, choose, number):
             )
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("into", ["same", "later"])
 def test_random_tables_arrive(ends, into, request):
     choose = random.Random(SEED)
@@ -117,5 +114,5 @@ def test_random_tables_arrive(ends, into, request):
     result = clone_database(ends.source, ends.target, CloneOptions(), check=False, emit=emit)
     assert len(result.tables) == TABLES
     assert sum(one["rows"] for one in result.tables) > 100
-    assert compare_databases(ends.source, ends.target).differences() == [], f"BMII_SEED={SEED}"
+    assert compare_databases(ends.source, ends.target).differences() == []
     assert not clone_database(ends.source, ends.target, CloneOptions(), check=False, emit=emit).plan.changes
