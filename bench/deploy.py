@@ -1,4 +1,4 @@
-"""The service's image, built and pushed: ours, and ``docker build`` with ``docker push``.
+"""The service's image, built and pushed: without a daemon, and by ``docker build`` with ``docker push``.
 
 ``make bench-deploy BENCH='--rounds 1'`` chooses. It needs a Docker engine, and leaves the base image
 and what builds have cached on it.
@@ -26,7 +26,7 @@ from bench.measure import Job
 from rehearsal.process import LOOPBACK, PYTHON, minimal_environment
 from rehearsal.servers import ministack
 
-OURS, DOCKER = "oci", "docker build, docker push"
+OCI, DOCKER = "oci", "docker build, docker push"
 _BASE = "bmii-rehearsal/python"
 GOALS = {"cold": 0.5, "unchanged": 0.1}
 
@@ -81,17 +81,17 @@ def contenders(stage: Stage, how: str) -> list[Contender]:
     cache = stage.folder / "images"
     cold = how == "cold"
 
-    def ours() -> Job:
+    def oci() -> Job:
         if cold:
             for folder in (cache, stage.folder / "uv"):
                 shutil.rmtree(folder, ignore_errors=True)
-            stage.create(OURS)
-        return stage.job(PYTHON, "-m", "bench.deploy_run", stage.aws.endpoint, stage.last[OURS], str(cache))
+            stage.create(OCI)
+        return stage.job(PYTHON, "-m", "bench.deploy_run", stage.aws.endpoint, stage.last[OCI], str(cache))
 
     def docker() -> Job:
         if cold:
             base = stage.name(stage.create(DOCKER))
-            # What the image stands on is there before, since ours has nothing beneath it either.
+            # What the image stands on is there before, since the other has nothing beneath it either.
             subprocess.run(["docker", "tag", _BASE, base], check=True)
             subprocess.run(["docker", "push", "--quiet", base], check=True, stdout=subprocess.DEVNULL)
         name = stage.name(stage.last[DOCKER])
@@ -104,13 +104,13 @@ def contenders(stage: Stage, how: str) -> list[Contender]:
         if not stage.ecr().describe_images(repositoryName=stage.last[contender])["imageDetails"]:
             raise SystemExit(f"{contender} pushed nothing")
 
-    return [Contender(OURS, ours, lambda: pushed(OURS)), Contender(DOCKER, docker, lambda: pushed(DOCKER))]
+    return [Contender(OCI, oci, lambda: pushed(OCI)), Contender(DOCKER, docker, lambda: pushed(DOCKER))]
 
 
 def goal(how: str, samples: tuple[Sample, ...]) -> str:
-    """Return one line: what was asked of ours, and whether it holds."""
+    """Return one line: what was asked of the builder `oci`, and whether it holds."""
     medians = {one.contender: one.seconds for one in summarise(samples, ())}
-    ratio = medians[OURS] / medians[DOCKER]
+    ratio = medians[OCI] / medians[DOCKER]
     holds = "holds" if ratio <= GOALS[how] else "DOES NOT HOLD"
     return f"{how}: {ratio:.2f} of the time of {DOCKER} (at most {GOALS[how]}): {holds}"
 

@@ -1,4 +1,4 @@
-"""Objects from one S3 store to another: ours, rclone, boto3, in turns. ``make bench-objects``.
+"""Objects from one S3 store to another: s3_mirror, rclone, boto3, in turns. ``make bench-objects``.
 
 ``make bench-objects BENCH='--sets small,rerun --rounds 5 --folder /dev/shm/bench'`` chooses.
 """
@@ -24,7 +24,8 @@ from bench.objects_data import DataSet, data_sets
 from bench.objects_stores import Server, servers
 from rehearsal.process import PYTHON, minimal_environment
 
-OURS, TUNED, CHECKED, DEFAULTS = "ours", "rclone tuned", "rclone tuned then check", "rclone"
+MIRROR, TUNED, CHECKED, DEFAULTS = "s3_mirror", "rclone tuned", "rclone tuned then check", "rclone"
+COMPARE = "s3_compare"
 _MEGABYTE = 1_000_000
 _COPY = ("copy", "-M")
 _TUNED = ("--transfers", "32", "--checkers", "32", "--fast-list", "--s3-no-check-bucket")
@@ -34,7 +35,7 @@ _LARGE = ("--transfers", "4", *_TUNED[2:], "--s3-upload-cutoff", "100M")
 
 @dataclass(frozen=True)
 class Goal:
-    """What is asked of ours: ``figure`` (``seconds`` or ``cpu``) as a part of that of ``base``, at most."""
+    """What is asked: ``figure`` (``seconds`` or ``cpu``) as a part of that of ``base``, at most."""
 
     base: str
     figure: str
@@ -43,16 +44,17 @@ class Goal:
     def told(self, samples: Sequence[Sample]) -> str:
         """Return one line: what was asked, and whether it holds."""
         medians = {one.contender: one for one in summarise(samples, ())}
-        if not {OURS, self.base} <= medians.keys():
+        name = MIRROR if MIRROR in medians else COMPARE
+        if not {name, self.base} <= medians.keys():
             return ""
-        ours, base = getattr(medians[OURS], self.figure), getattr(medians[self.base], self.figure)
-        holds = "holds" if ours <= self.most * base else "DOES NOT HOLD"
+        own, base = getattr(medians[name], self.figure), getattr(medians[self.base], self.figure)
+        holds = "holds" if own <= self.most * base else "DOES NOT HOLD"
         if self.figure == "cpu":
-            return f"{ours / base:.2f} of the CPU of {self.base} (at most {self.most:.2f}): {holds}"
-        return f"{base / ours:.2f} times the speed of {self.base} (at least {1 / self.most:.2f}): {holds}"
+            return f"{own / base:.2f} of the CPU of {self.base} (at most {self.most:.2f}): {holds}"
+        return f"{base / own:.2f} times the speed of {self.base} (at least {1 / self.most:.2f}): {holds}"
 
 
-# rclone with its own check of the result is what ours is on equal terms with: ours always looks.
+# rclone with its own check of the result is on equal terms with s3_mirror, which always looks.
 GOALS = {
     "small": (
         Goal(CHECKED, "seconds", 1 / 1.2),
@@ -71,15 +73,15 @@ _MOST_MEMORY = 256 * _MEGABYTE
 class Stage:
     """The two stores, and a folder for what the contenders keep."""
 
-    old: Server
-    new: Server
+    source: Server
+    target: Server
     folder: Path
 
     def python(self, how: str, data: DataSet, target: str, name: str = "") -> Job:
         """Return ``bench.objects_run`` in one of its ways."""
         order = {
-            "source": self.old.endpoint(data.name),
-            "target": self.new.endpoint(target),
+            "source": self.source.endpoint(data.name),
+            "target": self.target.endpoint(target),
             "manifest": str(self.manifest(name or target)),
         }
         file = self.folder / f"{how}-{data.name}-{target}.json"
@@ -94,14 +96,14 @@ class Stage:
     def rclone(self, *commands: Sequence[str], source: str, target: str) -> Job:
         """Return rclone commands that run one after the other."""
         program = str(Path(PYTHON).parent / "rclone")
-        sides = (f"old:{source}", f"new:{target}")
+        sides = (f"source:{source}", f"target:{target}")
         lines = [" ".join((program, *command, *sides)) for command in commands]
         environment = minimal_environment(HOME=str(self.folder), RCLONE_CONFIG="", **self._remotes())
         return Job(("/bin/sh", "-ec", "\n".join(lines)), environment, self.folder / "log")
 
     def _remotes(self) -> dict[str, str]:
         settings: dict[str, str] = {}
-        for name, server in (("OLD", self.old), ("NEW", self.new)):
+        for name, server in (("SOURCE", self.source), ("TARGET", self.target)):
             prefix = f"RCLONE_CONFIG_{name}"
             settings |= {
                 f"{prefix}_TYPE": "s3",
@@ -125,22 +127,22 @@ def copying(stage: Stage, data: DataSet) -> list[Contender]:
 
     def contender(name: str, job: Job) -> Contender:
         def prepare() -> Job:
-            stage.new.emptied("target")
+            stage.target.emptied("target")
             shutil.rmtree(stage.folder / "manifests" / "run", ignore_errors=True)
             os.sync()  # so that nobody pays for what another has left to write
             return job
 
         def verify() -> None:
-            if stage.new.found("target") != (data.count, data.total):
+            if stage.target.found("target") != (data.count, data.total):
                 raise NotDoneError(f"{name} left another number of objects or bytes than {data}")
 
-        return Contender(name, prepare, verify, lambda: stage.new.remove("target"))
+        return Contender(name, prepare, verify, lambda: stage.target.remove("target"))
 
     def rclone(*commands: Sequence[str]) -> Job:
         return stage.rclone(*commands, source=data.name, target="target")
 
     return [
-        contender(OURS, stage.python("mirror", data, "target", "run/copy")),
+        contender(MIRROR, stage.python("mirror", data, "target", "run/copy")),
         contender(TUNED, rclone(tuned)),
         contender(CHECKED, rclone(tuned, checked)),
         contender("rclone tuned then check --download", rclone(tuned, whole)),
@@ -152,8 +154,8 @@ def copying(stage: Stage, data: DataSet) -> list[Contender]:
 def already_copied(stage: Stage, data: DataSet) -> str:
     """Make sure that our mirror has copied ``data``, with its manifest, and return the target bucket."""
     target = f"{data.name}-copied"
-    if stage.new.found(target) != (data.count, data.total) or not stage.manifest(target).exists():
-        stage.new.emptied(target)
+    if stage.target.found(target) != (data.count, data.total) or not stage.manifest(target).exists():
+        stage.target.emptied(target)
         stage.manifest(target).unlink(missing_ok=True)
         measure(stage.python("mirror", data, target))
     return target
@@ -163,9 +165,9 @@ def again(stage: Stage, data: DataSet) -> list[Contender]:
     """Return everyone who looks at two equal sides and finds nothing to copy."""
     target = already_copied(stage, data)
     quick = (*_COPY, "--checksum", *_TUNED)
-    ours = stage.python("mirror", data, target)
+    mirror = stage.python("mirror", data, target)
     return [
-        Contender(OURS, lambda: ours),
+        Contender(MIRROR, lambda: mirror),
         Contender(TUNED, lambda: stage.rclone(quick, source=data.name, target=target)),
     ]
 
@@ -174,8 +176,8 @@ def checking(stage: Stage, data: DataSet) -> list[Contender]:
     """Return everyone who compares two equal sides by reading them."""
     target = already_copied(stage, data)
     by_name = {
-        OURS: stage.python("compare", data, target),
-        "ours, by the manifest": stage.python("audit", data, target),
+        COMPARE: stage.python("compare", data, target),
+        "s3_compare, by the manifest": stage.python("audit", data, target),
         "rclone check --download": stage.rclone(
             ("check", "--download", *_TUNED), source=data.name, target=target
         ),
@@ -185,7 +187,7 @@ def checking(stage: Stage, data: DataSet) -> list[Contender]:
 
 
 def memory(stage: Stage, sets: Sequence[DataSet]) -> list[Contender]:
-    """Return our copy and our re-run, for each number of keys."""
+    """Return the copy and the re-run of s3_mirror, for each number of keys."""
     found = []
     for data in sets:
         copy, rerun = copying(stage, data)[0], again(stage, data)[0]
@@ -195,28 +197,28 @@ def memory(stage: Stage, sets: Sequence[DataSet]) -> list[Contender]:
 
 
 def told(name: str, samples: Sequence[Sample]) -> tuple[str, ...]:
-    """Return what was asked of ours and whether it holds, a line each."""
+    """Return what was asked of s3_mirror and whether it holds, a line each."""
     lines = [line for goal in GOALS.get(name, ()) if (line := goal.told(samples))]
     if name in {"rerun", "memory"}:
-        peak = max((one.usage.peak for one in samples if _is_ours(one.contender)), default=0)
+        peak = max((one.usage.peak for one in samples if _is_own(one.contender)), default=0)
         holds = "holds" if peak <= _MOST_MEMORY else "DOES NOT HOLD"
         lines.append(f"{peak / _MEGABYTE:.0f} MB at the most (at most {_MOST_MEMORY // _MEGABYTE}): {holds}")
     return tuple(lines)
 
 
-def _is_ours(contender: str) -> bool:
-    return contender.startswith((OURS, "copy ", "re-run "))
+def _is_own(contender: str) -> bool:
+    return contender.startswith((MIRROR, COMPARE, "copy ", "re-run "))
 
 
 def contenders(stage: Stage, name: str, sets: dict[str, DataSet]) -> list[Contender]:
     """Fill the source store for the benchmark called ``name``, and return who takes part."""
     if name == "memory":
         few, many = sets["keys-20000"], sets["keys-100000"]
-        stage.old.filled(few)
-        stage.old.filled(many)
+        stage.source.filled(few)
+        stage.source.filled(many)
         return memory(stage, (few, many))
     data = sets[{"rerun": "keys-100000", "check": "mixed"}.get(name, name)]
-    stage.old.filled(data)
+    stage.source.filled(data)
     return {"rerun": again, "check": checking}.get(name, copying)(stage, data)
 
 
@@ -235,8 +237,8 @@ def main() -> None:
     options = _options()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))  # so that the servers end with us
     sets = data_sets(options.scale)
-    with _folder(options.folder) as folder, servers(folder) as (old, new):
-        stage = Stage(old, new, folder)
+    with _folder(options.folder) as folder, servers(folder) as (source, target):
+        stage = Stage(source, target, folder)
         for name in options.sets.split(","):
             taking_part = contenders(stage, name, sets)
             if options.fill:
@@ -244,7 +246,7 @@ def main() -> None:
             if options.only:
                 taking_part = [one for one in taking_part if one.name in options.only]
             count = 1 if name == "memory" else options.rounds
-            samples = rounds(taking_part, count, servers=(old.pid, new.pid), say=say)
+            samples = rounds(taking_part, count, servers=(source.pid, target.pid), say=say)
             setting = {"rounds": count, "scale": options.scale}
             report = Report(f"objects-{name}", setting, samples, told(name, samples))
             publish(report, (TUNED, CHECKED, DEFAULTS))

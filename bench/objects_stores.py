@@ -75,7 +75,10 @@ def _put(target: Store, item: Item) -> None:
 def servers(folder: Path) -> Iterator[tuple[Server, Server]]:
     """Run the source store and the target store, with their files under ``folder``, on free ports."""
     with contextlib.ExitStack() as stack:
-        yield (stack.enter_context(_server(folder / "old")), stack.enter_context(_server(folder / "new")))
+        yield (
+            stack.enter_context(_server(folder / "source")),
+            stack.enter_context(_server(folder / "target")),
+        )
 
 
 @contextlib.contextmanager

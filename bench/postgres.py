@@ -46,7 +46,7 @@ _DUMP = "pg_dump -Fc, pg_restore"
 _PARALLEL = "pg_dump -Fd -j2 -Z0, pg_restore -j2"
 _PGCOPYDB = "pgcopydb, 2 and 2 jobs"
 _BASES = (_PGCOPYDB, _DUMP)
-_OURS, _PROVEN = "pg_clone", "pg_clone, pg_compare"
+_CLONE, _PROVEN = "pg_clone", "pg_clone, pg_compare"
 
 _SCRIPTS: Mapping[str, str] = {
     _DUMP: 'pg_dump -Fc "$SOURCE_URL" | pg_restore --no-owner --no-acl --exit-on-error -d "$TARGET_URL"',
@@ -54,7 +54,7 @@ _SCRIPTS: Mapping[str, str] = {
     ' pg_restore -j2 --no-owner --no-acl --exit-on-error -d "$TARGET_URL" "$WORK/dump"',
     _PGCOPYDB: 'pgcopydb clone --table-jobs 2 --index-jobs 2 --no-owner --no-acl --dir "$WORK/pgcopydb"'
     ' --source "$SOURCE_URL" --target "$TARGET_URL"',
-    _OURS: 'exec "$PYTHON" "$LIBRARY/pg_clone.py" "$WORK/arguments"',
+    _CLONE: 'exec "$PYTHON" "$LIBRARY/pg_clone.py" "$WORK/arguments"',
     _PROVEN: '"$PYTHON" "$LIBRARY/pg_clone.py" "$WORK/arguments";'
     ' "$PYTHON" "$LIBRARY/pg_compare.py" "$WORK/arguments"',
 }
@@ -138,7 +138,7 @@ def stage(folder: Path, rows: int) -> Iterator[Stage]:
         ports = free_ports(2)
         pair = [
             stack.enter_context(_server(folder / name, port))
-            for name, port in zip(("old", "new"), ports, strict=True)
+            for name, port in zip(("source", "target"), ports, strict=True)
         ]
         pair[1].create_role(USER, PASSWORD)
         mark = folder / f"filled-{rows}-{postgres_data.VERSION}"
