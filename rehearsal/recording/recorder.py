@@ -11,6 +11,7 @@ import http.client
 import json
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -18,6 +19,7 @@ from urllib.parse import urlsplit
 
 from rehearsal.process import LOOPBACK
 from rehearsal.recording.calls import Call, classify
+from rehearsal.recording.faults import DENIED, FAILED, LATE, LOST, THROTTLED, Faults, refusal
 from rehearsal.servers import ACCOUNT_ID
 
 _HOP_BY_HOP = frozenset({"connection", "keep-alive", "transfer-encoding", "expect", "content-length"})
@@ -30,8 +32,9 @@ class Recorder:
     def __init__(self, upstream: str, *, port: int = 0, account_id: str = ACCOUNT_ID) -> None:
         self.calls: list[Call] = []
         self.listener: Callable[[Call], None] = lambda _: None
+        self.faults = Faults()
         self._lock = threading.Lock()
-        self._server = _Server(port, upstream, account_id, self._keep)
+        self._server = _Server(port, upstream, account_id, self._keep, self.faults)
 
     @property
     def endpoint(self) -> str:
@@ -81,8 +84,11 @@ class _Server(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, port: int, upstream: str, account_id: str, keep: Callable[[Call], None]) -> None:
+    def __init__(
+        self, port: int, upstream: str, account_id: str, keep: Callable[[Call], None], faults: Faults
+    ) -> None:
         super().__init__((LOOPBACK, port), _Handler)
+        self.faults = faults
         self.upstream = urlsplit(upstream)
         self.account_id = account_id
         self.keep = keep
@@ -101,12 +107,29 @@ class _Handler(BaseHTTPRequestHandler):
         call = classify(self.command, self.path, headers, body, self.server.account_id)
         if call is not None:
             self.server.keep(call)  # before it is passed on: a call that fails was made, too
+        fault = self.server.faults.take(call)
+        if call and fault in {THROTTLED, FAILED, DENIED}:
+            self._refuse(*refusal(fault, call, headers))
+            return
         where = self.server.upstream
         connection = http.client.HTTPConnection(where.hostname or "", where.port, timeout=_TIMEOUT)
         with contextlib.closing(connection):
             self._ask(connection, body)
             answer = connection.getresponse()
-            self._answer(answer, answer.read())
+            content = answer.read()
+        if fault == LOST:
+            self.close_connection = True
+            return
+        if fault == LATE:
+            time.sleep(self.server.faults.delay)
+        self._answer(answer, content)
+
+    def _refuse(self, status: int, body: bytes) -> None:
+        self.send_response_only(status)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
 
     def _body(self) -> bytes:
         if "chunked" not in self.headers.get("Transfer-Encoding", ""):

@@ -7,11 +7,41 @@ import urllib.request
 
 import boto3
 import pytest
+from botocore.config import Config
+from botocore.exceptions import ClientError, ConnectionClosedError
 
 from rehearsal.recording.calls import classify
 from rehearsal.recording.recorder import recording
 
 SCOPE = "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/{}/aws4_request, SignedHeaders=host, Signature=0"
+
+
+@pytest.mark.parametrize(
+    ("service", "action", "ask"),
+    [
+        ("s3", "s3:ListAllMyBuckets", "list_buckets"),
+        ("ecs", "ecs:ListClusters", "list_clusters"),
+        ("ec2", "ec2:DescribeVpcs", "describe_vpcs"),
+        ("sts", "sts:GetCallerIdentity", "get_caller_identity"),
+    ],
+)
+def test_a_fault_is_put_into_as_many_answers_as_asked_and_in_each_protocol(aws, service, action, ask):
+    once = Config(retries={"total_max_attempts": 1})
+    with recording(aws.endpoint) as recorder:
+        client = boto3.client(service, endpoint_url=recorder.endpoint, config=once)
+        for fault, code in (
+            ("denied", "AccessDenied"),
+            ("throttled", "Throttling|SlowDown"),
+            ("failed", "Internal"),
+        ):
+            recorder.faults.add(action, fault)
+            with pytest.raises(ClientError, match=code):
+                getattr(client, ask)()
+        recorder.faults.add(action, "lost")
+        with pytest.raises(ConnectionClosedError):
+            getattr(client, ask)()
+        getattr(client, ask)()
+        assert recorder.faults.left == []
 
 
 def _call(method, path, service, body=b"", **headers):
