@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from rehearsal.emulator.patches import account, containers, enforcement, rds, tasks
+from rehearsal.emulator.patches import account, containers, enforcement, rds, tasks, tokens
 from rehearsal.emulator.patches.load_balancer import measure_target_health
 from rehearsal.emulator.patches.rollouts import complete_rollouts_on_health
 from rehearsal.emulator.services import Databases, Traffic
@@ -28,6 +28,7 @@ def apply() -> None:
     stopper = tasks.stop_gently(traffic)
     prober = measure_target_health(traffic)
     complete_rollouts_on_health(prober, stopper)
+    tokens.heed()
     if "TARGET_PORT" in os.environ:
         rds.apply(_databases())
     if os.environ.get("AUTH") == "true":

@@ -110,6 +110,34 @@ def test_tags_do_not_narrow_the_list_of_endpoints(unpatched):
     assert ec2.describe_addresses(Filters=filters)["Addresses"], f"filter_network: {GO}"
 
 
+def _twice(clients):
+    """Create a stack and a service twice, each time with the same token."""
+    template = json.dumps({"Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}})
+    stack = {"StackName": "twice", "TemplateBody": template, "ClientRequestToken": "one"}
+    ecs, cloudformation = clients("ecs"), clients("cloudformation")
+    ecs.create_cluster(clusterName="twice")
+    container = {"name": "app", "image": "none", "memory": 64}
+    ecs.register_task_definition(family="twice", containerDefinitions=[container])
+    service = {"cluster": "twice", "serviceName": "app", "taskDefinition": "twice", "clientToken": "one"}
+    for create, asked in ((cloudformation.create_stack, stack), (ecs.create_service, service)):
+        create(**asked)
+        yield lambda create=create, asked=asked: create(**asked)
+
+
+def test_a_repeated_request_is_refused(unpatched):
+    for repeat in _twice(unpatched):
+        with pytest.raises(botocore.exceptions.ClientError):  # else tokens.heed can go
+            repeat()
+
+
+def test_a_repeated_request_is_answered_as_the_first_was(aws):
+    for repeat in _twice(boto3.client):
+        repeat()
+    changed = {"StackName": "other", "TemplateBody": "{}", "ClientRequestToken": "one"}
+    with pytest.raises(botocore.exceptions.ClientError, match="token already exists"):
+        boto3.client("cloudformation").create_stack(**changed)
+
+
 def test_databases_are_neither_restored_nor_renamed(unpatched):
     rds = unpatched("rds")
     rds.create_db_instance(
