@@ -20,10 +20,12 @@ from botocore import exceptions as botocore_errors
 from botocore.config import Config
 from botocore.loaders import Loader, create_loader
 
+from engines import permissions
 from engines.errors import EngineError
+from engines.permissions import Request
 
-# Standard mode backs off on throttling and on transient faults; the default "legacy" mode gives up sooner.
-_CONFIG = Config(retries={"mode": "standard", "max_attempts": 6}, connect_timeout=10, read_timeout=60)
+# Backs off on throttling and on transient faults, and then slows down; the default "legacy" gives up sooner.
+_CONFIG = Config(retries={"mode": "adaptive", "max_attempts": 6}, connect_timeout=10, read_timeout=60)
 
 _EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "RequestExpired"})
 _UNKNOWN = frozenset(
@@ -31,9 +33,14 @@ _UNKNOWN = frozenset(
 )
 _CLOCK = frozenset({"RequestTimeTooSkewed"})
 _THROTTLED = frozenset(
-    {"Throttling", "ThrottlingException", "RequestLimitExceeded", "TooManyRequestsException"}
-)
-_DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"})
+    {
+        "Throttling", "ThrottlingException", "ThrottledException", "RequestThrottled",
+        "RequestThrottledException", "RequestLimitExceeded", "TooManyRequestsException", "SlowDown",
+        "EC2ThrottledException", "PriorRequestNotComplete", "BandwidthLimitExceeded",
+    }
+)  # fmt: skip
+_UNREACHABLE = (botocore_errors.HTTPClientError, botocore_errors.ConnectionError)
+_REQUEST = "Request"  # where an error answer carries it, in ResponseMetadata
 # A session makes one client at a time; the clients themselves may be used by any thread.
 _MAKING = threading.Lock()
 
@@ -59,7 +66,9 @@ def client(service: str, **options: Any) -> Any:
     """
     options["config"] = _CONFIG.merge(options["config"]) if "config" in options else _CONFIG
     with translated(f"AWS client for {service}"), _MAKING:
-        return _session(_environment()).client(service, **options)
+        made = _session(_environment()).client(service, **options)
+    _note_requests(made)
+    return made
 
 
 @functools.cache
@@ -73,6 +82,27 @@ def prepare(*services: str) -> None:
     with contextlib.suppress(botocore_errors.BotoCoreError):
         for service in services:
             _session(_environment()).client(service, **keys)
+
+
+def _note_requests(made: Any) -> None:
+    """Let an answer that is an error carry what was asked: botocore names the operation alone."""
+
+    def note(params: Any, context: Any, **_: Any) -> None:
+        # Names only: what else is asked may be a secret.
+        context["asked"] = {key: value for key, value in dict(params).items() if _is_name(key, value)}
+
+    def attach(http_response: Any, parsed: Any, model: Any, context: Any, **_: Any) -> None:
+        if http_response.status_code >= HTTPStatus.BAD_REQUEST:
+            service, partition = model.service_model.signing_name, made.meta.partition
+            request = Request(service, model.name, context.get("asked", {}), partition)
+            parsed.setdefault("ResponseMetadata", {})[_REQUEST] = request
+
+    made.meta.events.register("before-parameter-build", note)
+    made.meta.events.register("after-call", attach)
+
+
+def _is_name(key: str, value: object) -> bool:
+    return isinstance(value, str) and (key in {"Bucket", "Key"} or value.startswith("arn:"))
 
 
 @functools.lru_cache(maxsize=8)
@@ -131,13 +161,20 @@ def translated(subject: str) -> Iterator[None]:
             str(error),
             subject=subject,
             remedy="Check the network and the endpoint.",
-            is_passing=isinstance(error, botocore_errors.HTTPClientError),
+            is_passing=isinstance(error, _UNREACHABLE) and not isinstance(error, botocore_errors.SSLError),
         ) from error
 
 
 def _from_client_error(error: botocore_errors.ClientError, subject: str) -> AwsError:
     code = str(error.response.get("Error", {}).get("Code", ""))
     message = str(error.response.get("Error", {}).get("Message", "")) or str(error)
+    about = error.response.get("ResponseMetadata", {})
+    status = int(about.get("HTTPStatusCode") or 0)
+    is_passing = (
+        status >= HTTPStatus.INTERNAL_SERVER_ERROR
+        or status == HTTPStatus.TOO_MANY_REQUESTS
+        or code in _THROTTLED
+    )
     if error.operation_name == "AssumeRole":
         remedy = (
             "The role's trust policy must allow these credentials, with the external_id of the profile in "
@@ -149,15 +186,16 @@ def _from_client_error(error: botocore_errors.ClientError, subject: str) -> AwsE
         remedy = "AWS does not know these credentials: check platform_aws_profile."
     elif code in _CLOCK:
         remedy = "This machine's clock is wrong: set it."
-    elif code in _DENIED:
-        remedy = f"Allow {error.operation_name} in the operator's policy."
+    elif code in permissions.DENIED:
+        remedy = permissions.remedy(message, about.get(_REQUEST))
+    elif is_passing:
+        remedy = "AWS was busy, or failed for a moment: run the same command again."
     else:
         remedy = ""
-    status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode") or 0)
     return AwsError(
         f"{error.operation_name} failed ({code}): {message}",
         subject=subject,
         remedy=remedy,
         code=code,
-        is_passing=status >= HTTPStatus.INTERNAL_SERVER_ERROR or code in _THROTTLED,
+        is_passing=is_passing,
     )
