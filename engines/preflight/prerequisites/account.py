@@ -52,7 +52,9 @@ def _identity(cloud: Cloud, facts: dict[str, Any]) -> Iterator[Finding]:
         with translated("AWS credentials"):
             identity = sts.get_caller_identity()
     except EngineError as error:
-        yield Finding("AWS credentials", error.what, error.remedy or "Sign in, or set platform_aws_profile.")
+        is_busy = isinstance(error, AwsError) and error.is_passing
+        subject = "AWS" if is_busy else "AWS credentials"
+        yield Finding(subject, error.what, error.remedy or "Sign in, or set platform_aws_profile.")
         return
     facts["account_id"], facts["caller"] = identity["Account"], identity["Arn"]
     if wanted and identity["Account"] != wanted:

@@ -12,7 +12,12 @@ from engines.aws import AwsError, client
 from engines.preflight.model import Finding, Settings
 
 PATIENCE = 3  # seconds for any one answer: preflight must be quick
-IMPATIENT = Config(connect_timeout=PATIENCE, read_timeout=PATIENCE, retries={"total_max_attempts": 1})
+# Patient enough for an AWS that is busy for a moment: what it refuses then is no fault of the credentials.
+IMPATIENT = Config(
+    connect_timeout=PATIENCE,
+    read_timeout=PATIENCE,
+    retries={"mode": "standard", "total_max_attempts": 4},
+)
 
 Question = Callable[[], Iterator[Finding]]
 

@@ -4,13 +4,16 @@ import dataclasses
 import functools
 import json
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
+import botocore.endpoint
 import botocore.session
 import pytest
 from botocore.config import Config
 
 from engines.preflight.model import Settings
 from engines.preflight.prerequisites import account
+from engines.preflight.prerequisites.clients import IMPATIENT
 from tests.engines.preflight.fake_aws import ACCOUNT, FakeAws, as_json, failure, items, quota, result
 
 PATIENT = Config(connect_timeout=5, read_timeout=5, retries={"total_max_attempts": 1})
@@ -73,6 +76,17 @@ def profile(fake, monkeypatch, tmp_path):
         monkeypatch.setenv("AWS_PROFILE", "chosen")
 
     return choose
+
+
+class Once(dict):
+    """Answers of which some are given once, before the usual ones."""
+
+    def __init__(self, usual, **first):
+        super().__init__(usual)
+        self.first = first
+
+    def __getitem__(self, operation):
+        return self.first.pop(operation, None) or super().__getitem__(operation)
 
 
 def _find(settings=PRODUCTION):
@@ -149,6 +163,27 @@ def test_each_refusal_is_told_by_its_variable(fake, operation, answer, variable,
     told = [finding for finding in findings if said in finding.what]
     assert [finding.variable for finding in told] == [variable]
     assert told[0].remedy
+
+
+@pytest.mark.parametrize("answer", [failure("Throttling", 400), failure("InternalFailure", 500)])
+def test_an_aws_that_is_busy_for_a_moment_is_asked_again(fake, monkeypatch, answer):
+    monkeypatch.setattr(botocore.endpoint, "time", SimpleNamespace(sleep=lambda _: None))
+    fake.answers = Once(fake.answers, GetCallerIdentity=answer)
+
+    findings = list(account.find(PRODUCTION, {}, IMPATIENT))
+
+    assert findings == []
+    assert fake.asked.count("GetCallerIdentity") == 2
+
+
+def test_an_aws_that_stays_busy_is_not_taken_for_wrong_credentials(fake, monkeypatch):
+    monkeypatch.setattr(botocore.endpoint, "time", SimpleNamespace(sleep=lambda _: None))
+    fake.answers["GetCallerIdentity"] = failure("Throttling", 400)
+
+    [finding] = account.find(PRODUCTION, {}, IMPATIENT)
+
+    assert finding.variable == "AWS"
+    assert "run the same command again" in finding.remedy
 
 
 def test_another_account_is_asked_nothing_more(fake):
