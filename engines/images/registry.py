@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -23,11 +24,13 @@ from engines.images.model import MANIFEST_TYPE, Descriptor, digest_of
 
 _MANIFEST_TYPES = f"{MANIFEST_TYPE}, application/vnd.docker.distribution.manifest.v2+json"
 _PIECE = 1 << 20
-_UPLOADS = 3
+_UPLOADS = 5
+_PAUSE, _LONGEST_PAUSE = 0.5, 20.0  # seconds before the second attempt, and at most
 # The registry may take minutes to check a large blob before it answers.
 _TIMEOUT = Timeout(connect=10, read=300)
-_RETRY = Retry(total=4, backoff_factor=0.5, status_forcelist=(429, 500, 502, 503, 504), raise_on_status=False)
-_OK, _CREATED, _ACCEPTED, _NOT_FOUND, _SERVER_ERROR = 200, 201, 202, 404, 500
+_PASSING = (429, 500, 502, 503, 504)
+_RETRY = Retry(total=4, backoff_factor=0.5, status_forcelist=_PASSING, raise_on_status=False)
+_OK, _CREATED, _ACCEPTED, _BAD_REQUEST, _NOT_FOUND = 200, 201, 202, 400, 404
 
 
 class Registry:
@@ -98,18 +101,23 @@ class Registry:
             answer.release_conn()
 
     def upload(self, blob: Descriptor, source: Path) -> None:
-        """Send the file ``source`` as ``blob``. A broken upload is begun anew, twice at most."""
-        for remaining in reversed(range(_UPLOADS)):
+        """Send the file ``source`` as ``blob``. A broken upload is begun anew, a few times at most."""
+        for attempt in range(1, _UPLOADS + 1):
             try:
                 answer = self._send(blob, source)
             except RegistryError:
-                if not remaining:
+                if attempt == _UPLOADS:
                     raise
-                continue
-            if answer.status < _SERVER_ERROR or not remaining:
-                expect(answer, _CREATED, self.name, blob.digest)
-                named = answer.headers.get("Docker-Content-Digest", blob.digest)
-                expect_digest(blob.digest, named, f"blob of {self.name}")
+                pause = _PAUSE
+            else:
+                if answer.status not in _PASSING or attempt == _UPLOADS:
+                    expect(answer, _CREATED, self.name, blob.digest)
+                    named = answer.headers.get("Docker-Content-Digest", blob.digest)
+                    expect_digest(blob.digest, named, f"blob of {self.name}")
+                    return
+                pause = _wanted_pause(answer)
+            time.sleep(min(pause * 2 ** (attempt - 1), _LONGEST_PAUSE))
+            if self.has(blob):  # only the answer was lost
                 return
 
     def _send(self, blob: Descriptor, source: Path) -> BaseHTTPResponse:
@@ -126,6 +134,9 @@ class Registry:
         """Store a manifest under a tag or under its digest. Its blobs must be there."""
         headers = {"Content-Type": media_type}
         answer = self._call("PUT", f"manifests/{reference}", headers=headers, body=content)
+        # Repeated after an answer that was lost, it is refused where tags do not move: it is there.
+        if answer.status == _BAD_REQUEST and self.resolve(reference) == digest_of(content):
+            return
         expect(answer, _CREATED, self.name, reference)
         named = answer.headers.get("Docker-Content-Digest", "")
         expect_digest(digest_of(content), named, f"manifest {reference} of {self.name}")
@@ -171,6 +182,12 @@ class Registry:
             subject=f"registry {urlsplit(self._base).netloc}",
             remedy="Check the network and run the same command: what was sent is not sent again.",
         )
+
+
+def _wanted_pause(answer: BaseHTTPResponse) -> float:
+    """Return the seconds that the registry asks to wait."""
+    said = answer.headers.get("Retry-After", "")
+    return float(said) if said.isdigit() else _PAUSE
 
 
 def _pool(endpoint: str) -> urllib3.PoolManager:

@@ -144,6 +144,13 @@ def test_an_upload_that_is_cut_is_begun_anew(recipe, repository, proxy, cache):
     assert images(repository)
 
 
+@pytest.mark.parametrize("method", ["POST", "PUT"])
+def test_a_registry_that_is_busy_is_asked_again_later(recipe, repository, proxy, cache, method):
+    proxy.spoil.append([method, "/blobs/uploads/", 2, (429, "TOOMANYREQUESTS", "Rate exceeded")])
+    assert publish(recipe, repository, cache).changed
+    assert images(repository)
+
+
 def test_a_registry_that_goes_away_leaves_no_image_and_the_next_run_goes_on(
     recipe, repository, proxy, cache, monkeypatch
 ):
