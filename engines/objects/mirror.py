@@ -163,11 +163,13 @@ def _confirm(executor: Executor, options: Options, result: MirrorResult) -> Summ
 
 def _confirmed(state: MirrorState, result: MirrorResult, entries: Iterable[Entry]) -> Iterator[Record]:
     nothing: tuple[Record, ...] = ()
+    # One that could not be copied is reported already, with why.
+    failed = {failure.key for failure in result.failures}
     for entry, record, _ in merge_join(entries, state.records(), nothing):
         if record is None:
             continue
         if entry and record.target_is(entry):
             yield record.seen(entry.modified)
-        else:
+        elif record.key not in failed:
             shown = "does not list it" if entry is None else "lists it with another size or ETag"
             result.failures.append(Failure(record.key, f"the target {shown} after it was written"))

@@ -5,16 +5,17 @@ from __future__ import annotations
 import importlib
 import unicodedata
 from datetime import UTC, datetime
+from types import SimpleNamespace
 
 import pytest
 
 from engines.aws import AwsError
 from engines.errors import ConfigurationError
-from engines.objects.errors import IncompleteError, IntegrityError, ManifestError, TargetRefusedError
-from engines.objects.manifest.records import Manifest
+from engines.objects.errors import Failure, IncompleteError, IntegrityError, ManifestError, TargetRefusedError
+from engines.objects.manifest.records import Manifest, Record
 from engines.objects.mirror import Options, mirror
-from engines.objects.plan.decisions import Rules
-from engines.objects.results import as_result
+from engines.objects.plan.decisions import Rules, Tally
+from engines.objects.results import MirrorResult, as_result
 from engines.objects.s3 import client
 from engines.objects.s3.attributes import Attributes
 from engines.objects.s3.endpoint import Endpoint
@@ -32,6 +33,16 @@ NAMES = [
 ]  # fmt: skip
 # What only the target takes: seen when it is the source.
 HOSTILE = [*NAMES, "a//b", "/lead", "./a", "../b", "x/../y", "x/./y", ".", "..", "//", "end/", "k" * 1024]
+
+
+def test_an_object_that_failed_is_not_reported_again_for_its_record():
+    before = Record("one", 3, "sha", "a", "", "b")
+    result = MirrorResult(Tally(), Tally(), failures=[Failure("one", "was refused")])
+    state = SimpleNamespace(records=lambda: iter([before, before._replace(key="two")]))
+
+    assert list(MODULE._confirmed(state, result, [])) == []
+
+    assert [failure.key for failure in result.failures] == ["one", "two"]
 
 
 def filled(side, names=("one", "two", "three")):
