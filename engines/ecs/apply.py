@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
+import uuid
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from engines.aws import AwsError, translated
-from engines.ecs import inspection, plan, scaling
+from engines.ecs import inspection, plan, registration, scaling
 from engines.ecs.errors import ReleaseConfigurationError
 from engines.ecs.inspection import Clients
 from engines.ecs.model import (
@@ -154,6 +155,7 @@ def _apply(
 ) -> tuple[str, Mapping[str, Any]]:
     """Carry the actions out, in order. Return the ARN of the revision and the service as it is then."""
     arn, now = steps.definition_arn, current.service or {}
+    before = str((current.latest or {}).get("taskDefinitionArn", ""))
     for action in steps.actions:
         if action.kind == "update" and request.trial and arn != now["taskDefinition"]:
             _try(request, arn, clients, tell)
@@ -161,9 +163,11 @@ def _apply(
         arguments = dict(action.request)
         with translated(action.text):
             if action.kind == "register":
-                arn = clients.ecs.register_task_definition(**arguments)["taskDefinition"]["taskDefinitionArn"]
+                arn = registration.register(clients, arguments, before)
             elif action.kind == "create":
-                now = clients.ecs.create_service(**{"taskDefinition": arn, **arguments})["service"]
+                token = str(uuid.uuid4())  # a repeated call makes no second service
+                arguments = {"taskDefinition": arn, "clientToken": token, **arguments}
+                now = clients.ecs.create_service(**arguments)["service"]
             elif action.kind == "update":
                 if steps.registers:
                     arguments["taskDefinition"] = arn

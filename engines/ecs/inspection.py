@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from botocore.config import Config
+
 from engines import aws
 from engines.aws import AwsError, translated
 from engines.ecs.model import Current
@@ -26,6 +28,11 @@ class Clients:
     def ecs(self) -> Any:
         """Tasks and services."""
         return aws.client("ecs")
+
+    @cached_property
+    def ecs_once(self) -> Any:
+        """The same, for what must not be repeated before it is known whether it was done."""
+        return aws.client("ecs", config=Config(retries={"total_max_attempts": 1}))
 
     @cached_property
     def elbv2(self) -> Any:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from engines.errors import RefusedError
+from engines.errors import EngineError, RefusedError
 from engines.ledger import lock
-from engines.ledger.errors import LedgerError
 from engines.ledger.fingerprint import fingerprint
 from engines.ledger.lock import Lock
 from engines.ledger.model import FAILED, RUNNING, State, outcome_of, stamp
@@ -71,6 +71,16 @@ def open_phase(store: Store, opening: Opening) -> State:
     Raises ``LockedError`` when another run works, and ``FencedError`` when one has worked since this run's
     last step.
     """
+    try:
+        return _open(store, opening)
+    except EngineError:
+        # A phase that did not start holds no lock: others would wait for its whole lease.
+        with contextlib.suppress(EngineError):
+            lock.release(store, opening.owner, opening.run_id)
+        raise
+
+
+def _open(store: Store, opening: Opening) -> State:
     thaws = opening.thaws
     journal = store.read(_journal_key(opening.run_id))
     held, broken = lock.acquire(
@@ -93,11 +103,7 @@ def open_phase(store: Store, opening: Opening) -> State:
         known.check_order(opening.phase)
         return known.started(opening.phase, opening.run_id, now)
 
-    try:
-        state = _update(store, held, change)
-    except LedgerError:
-        lock.release(store, opening.owner, opening.run_id)
-        raise
+    state = _update(store, held, change)
     header = {
         "run_id": opening.run_id,
         "token": held.token,

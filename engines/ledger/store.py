@@ -57,8 +57,13 @@ class Store:
         location = (
             {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
         )
-        with aws.translated(f"state bucket {self.bucket}"):
-            self._s3.create_bucket(Bucket=self.bucket, **location)
+        try:
+            with aws.translated(f"state bucket {self.bucket}"):
+                self._s3.create_bucket(Bucket=self.bucket, **location)
+        except aws.AwsError as error:
+            # A creation whose answer was lost is tried again, and meets itself.
+            if error.code != "BucketAlreadyOwnedByYou":
+                raise
 
     def secure(self, tags: Mapping[str, str] | None = None) -> None:
         """Keep every version, encrypt what is written, let nobody from outside in, and put ``tags``."""
@@ -112,9 +117,14 @@ class Store:
                 else None
             )
             if error.code in _LOST_RACE or status in {409, 412}:
-                return None
+                return self._own_write(key, json.loads(data), replacing)
             raise
         return Document(body, answer["ETag"], _now(answer))
+
+    def _own_write(self, key: str, body: dict[str, Any], replacing: Document) -> Document | None:
+        """Return what ``key`` holds if it is what was written: the first answer to that was lost."""
+        found = self.read(key)
+        return found if found.etag != replacing.etag and found.body == body else None
 
     def newest(self, prefix: str, count: int) -> list[Document]:
         """Return the ``count`` documents below ``prefix`` whose keys sort last, the last one first."""

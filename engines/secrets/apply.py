@@ -87,10 +87,22 @@ def _apply(ssm: Any, action: Action, tags: Mapping[str, str]) -> Action:
     except AwsError as error:
         if error.code != "ParameterAlreadyExists":
             raise
-        raise SecretError(
-            "was created by someone else in this very moment",
-            subject=f"parameter {action.name}",
-            remedy="Run the same command again.",
-        ) from error
+        version = _own_write(ssm, action)
+        if version is None:
+            raise SecretError(
+                "was created by someone else in this very moment",
+                subject=f"parameter {action.name}",
+                remedy="Run the same command again.",
+            ) from error
+    else:
+        version = answer["Version"]
     emit(f"secret.{action.kind}", name=action.name)
-    return Action(action.name, action.kind, action.type, answer["Version"])
+    return Action(action.name, action.kind, action.type, version)
+
+
+def _own_write(ssm: Any, action: Action) -> int | None:
+    """Return the version of a parameter that holds what ``action`` wrote: the answer to that was lost."""
+    found = _stored(ssm, [action.name]).get(action.name)
+    if found is None or (found.value, found.type) != (action.value, action.type):
+        return None
+    return found.version

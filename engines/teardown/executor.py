@@ -1,12 +1,16 @@
-"""Doing what was planned. Every step may be cut off at any instant, and be done again."""
+"""Doing what was planned. Every step may be cut off at any instant, and be done again.
+
+What is gone already when it is to be deleted is as it should be: an answer may have been lost.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-from engines.aws import client, translated
+from engines.aws import AwsError, client, translated
 from engines.events import emit
 from engines.stack import lifecycle
 from engines.teardown import inspection
@@ -57,12 +61,12 @@ class Executor:
 
         active = any(one["status"] == "ACTIVE" for one in living())
         if active:
-            with translated(subject):
-                ecs.update_service(cluster=self.cluster, service=name, desiredCount=0)
+            update = partial(ecs.update_service, cluster=self.cluster, service=name, desiredCount=0)
+            inspection.present(subject, update)
         self._until_none(tasks, subject, "tasks of it run")
         if active:
-            with translated(subject):
-                ecs.delete_service(cluster=self.cluster, service=name, force=True)
+            delete = partial(ecs.delete_service, cluster=self.cluster, service=name, force=True)
+            inspection.present(subject, delete)
         self._until_none(lambda: len(living()), subject, "it drains")
 
     def _tasks(self, cluster: str) -> None:
@@ -80,8 +84,15 @@ class Executor:
 
         if state() not in {"", "deleting"}:
             _unprotect_database(name)
-            with translated(subject):
-                rds.delete_db_instance(DBInstanceIdentifier=name, FinalDBSnapshotIdentifier=f"{name}-final")
+            try:
+                with translated(subject):
+                    rds.delete_db_instance(
+                        DBInstanceIdentifier=name, FinalDBSnapshotIdentifier=f"{name}-final"
+                    )
+            except AwsError:
+                # Repeated after an answer that was lost, it is refused: it is being deleted.
+                if state() not in {"", "deleting"}:
+                    raise
         self._until_none(state, subject, "it is being deleted")
 
     def _stack(self, name: str) -> None:
@@ -116,15 +127,14 @@ def _delete_images(repository: str) -> None:
     # What a list of images for several platforms refers to is refused, and goes with the repository.
     for batch in _batches(inspection.images(repository), 100):
         digests = [{"imageDigest": digest} for digest in batch]
-        with translated(f"repository {repository}"):
-            client("ecr").batch_delete_image(repositoryName=repository, imageIds=digests)
+        delete = partial(client("ecr").batch_delete_image, repositoryName=repository, imageIds=digests)
+        inspection.present(f"repository {repository}", delete)
 
 
 def _unprotect_database(instance: str) -> None:
-    with translated(f"database {instance}"):
-        client("rds").modify_db_instance(
-            DBInstanceIdentifier=instance, DeletionProtection=False, ApplyImmediately=True
-        )
+    unprotected = {"DeletionProtection": False, "ApplyImmediately": True}
+    modify = partial(client("rds").modify_db_instance, DBInstanceIdentifier=instance, **unprotected)
+    inspection.present(f"database {instance}", modify)
 
 
 def _unprotect_stack(name: str) -> None:
@@ -135,8 +145,7 @@ def _unprotect_stack(name: str) -> None:
 
 
 def _delete_log_group(name: str) -> None:
-    with translated(f"log group {name}"):
-        client("logs").delete_log_group(logGroupName=name)
+    inspection.present(f"log group {name}", partial(client("logs").delete_log_group, logGroupName=name))
 
 
 def _delete_parameters(path: str) -> None:
@@ -146,11 +155,16 @@ def _delete_parameters(path: str) -> None:
 
 
 def _delete_bucket(name: str) -> None:
+    inspection.present(f"bucket {name}", partial(_empty_and_delete, name))
+
+
+def _empty_and_delete(name: str) -> None:
     s3, subject = client("s3"), f"bucket {name}"
     with translated(subject):
         for page in s3.get_paginator("list_multipart_uploads").paginate(Bucket=name):
             for upload in page.get("Uploads", []):
-                s3.abort_multipart_upload(Bucket=name, Key=upload["Key"], UploadId=upload["UploadId"])
+                what = {"Bucket": name, "Key": upload["Key"], "UploadId": upload["UploadId"]}
+                inspection.present(subject, partial(s3.abort_multipart_upload, **what))
         for page in s3.get_paginator("list_object_versions").paginate(Bucket=name):
             versions = [
                 {"Key": one["Key"], "VersionId": one["VersionId"]}
@@ -164,8 +178,8 @@ def _delete_bucket(name: str) -> None:
 
 def _delete_snapshots(instance: str) -> None:
     for name in inspection.snapshots(instance):
-        with translated(f"snapshot {name}"):
-            client("rds").delete_db_snapshot(DBSnapshotIdentifier=name)
+        delete = partial(client("rds").delete_db_snapshot, DBSnapshotIdentifier=name)
+        inspection.present(f"snapshot {name}", delete)
 
 
 def _batches(things: Sequence[Any], size: int) -> Iterator[list[Any]]:

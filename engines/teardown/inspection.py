@@ -11,7 +11,9 @@ from engines.stack import lifecycle
 from engines.teardown.model import Found, Platform
 
 # What AWS says of a thing that is not there, beside the many codes with "NotFound" in them.
-_ABSENT = frozenset({"404", "NoSuchBucket", "NoSuchEntity", "NoSuchTagSet", "ClusterNotFoundException"})
+_ABSENT = frozenset(
+    {"404", "NoSuchBucket", "NoSuchEntity", "NoSuchTagSet", "NoSuchUpload", "ServiceNotActiveException"}
+)
 _DESCRIBED = 100  # tasks that one DescribeTasks call takes
 
 

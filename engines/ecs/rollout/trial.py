@@ -6,6 +6,7 @@ What crashes a little after it was found healthy cannot be undone without users 
 from __future__ import annotations
 
 import time
+import uuid
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
@@ -61,6 +62,7 @@ def _start(clients: Clients, release: Release, service: WantedService, arn: str)
             taskDefinition=arn,
             launchType="FARGATE",
             count=1,
+            clientToken=str(uuid.uuid4()),  # a repeated call starts no second task
             startedBy=_started_by(service),
             networkConfiguration=plan.settings(service, release)["networkConfiguration"],
             tags=plan.tags_of(service.tags),

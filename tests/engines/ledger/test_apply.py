@@ -12,7 +12,7 @@ import pytest
 from engines.errors import ConfigurationError, RefusedError
 from engines.ledger import apply, guards, lock, results
 from engines.ledger.apply import Opening
-from engines.ledger.errors import FencedError, LockedError
+from engines.ledger.errors import FencedError, LockedError, OrderError
 from engines.ledger.store import Store
 from engines.runs.owner import Owner
 
@@ -64,7 +64,7 @@ def test_a_failure_is_recorded_and_gives_the_lock_back(store: Store) -> None:
 
 
 def test_a_run_that_may_not_begin_leaves_the_lock_free(store: Store) -> None:
-    with pytest.raises(apply.LedgerError, match="needs the phase"):
+    with pytest.raises(OrderError, match="needs the phase"):
         open_(store, "run-1", phase="deploy")
     open_(store, "run-2", ELSEWHERE)
 
