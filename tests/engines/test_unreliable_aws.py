@@ -14,10 +14,10 @@ import botocore.endpoint
 import pytest
 
 from engines.aws import client
-from engines.ecs import registration, task_definition, trial
+from engines.ecs import registration, task_definition
 from engines.ecs.inspection import Clients
-from engines.ecs.plan import Service
-from engines.ecs.task_definition import Release
+from engines.ecs.model import Release, WantedService
+from engines.ecs.rollout import trial
 from engines.images.ecr import authorization
 from engines.images.model import Descriptor, digest_of
 from engines.images.registry import Registry
@@ -27,7 +27,7 @@ from engines.ledger.errors import LockedError
 from engines.ledger.store import Store
 from engines.runs.owner import Owner
 from engines.secrets.apply import ensure, wanted_from
-from engines.teardown.executor import Hands
+from engines.teardown.executor import Executor
 from engines.teardown.model import Action
 from rehearsal.recording import FAILED, LOST, THROTTLED, recording
 
@@ -145,7 +145,7 @@ def test_a_trial_task_is_started_once(faults, name):
     arn = registration.register(Clients(), task_definition.request(release), "")
     faults.add("ecs:RunTask", LOST)
 
-    trial._start(Clients(), release, Service(name, name, ["subnet-1"], []), arn)
+    trial._start(Clients(), release, WantedService(name, name, ["subnet-1"], []), arn)
 
     found = [
         one
@@ -172,11 +172,11 @@ def test_what_is_gone_already_counts_as_deleted(faults, name):
     for action in ("s3:DeleteBucket", "logs:DeleteLogGroup", "rds:DeleteDBSnapshot", "rds:DeleteDBInstance"):
         faults.add(action, LOST)
 
-    hands = Hands(cluster=name, timeout=30)
-    hands.act(Action("bucket", name, ""))
-    hands.act(Action("log group", f"/{name}", ""))
-    hands.act(Action("snapshots", name, ""))
-    hands.act(Action("database beside", name, ""))
+    executor = Executor(cluster=name, timeout=30)
+    executor.act(Action("bucket", name, ""))
+    executor.act(Action("log group", f"/{name}", ""))
+    executor.act(Action("snapshots", name, ""))
+    executor.act(Action("database beside", name, ""))
 
     assert name not in [one["Name"] for one in s3.list_buckets()["Buckets"]]
     assert name not in [one["DBInstanceIdentifier"] for one in rds.describe_db_instances()["DBInstances"]]
