@@ -56,6 +56,21 @@ def test_every_message_says_what_to_do() -> None:
     assert [message for message, remedy in rows if not remedy.strip()] == []
 
 
+def test_messages_that_are_quoted_are_those_of_the_code() -> None:
+    symptoms, _, catalogue = text("docs/troubleshooting.md").partition("## Every message")
+    sources = ["playbooks/callback_plugins/guard.py", "scripts/setup", "engines/schema/executor.py"]
+    said = catalogue.replace("\\", "") + "".join(
+        (ROOT / name).read_text(encoding="utf-8") for name in sources
+    )
+    said = re.sub(r"\{[^{}]*\}", "…", re.sub(r"\"\s*\n\s*f?\"", "", said))
+    quoted = [
+        one for cell in re.findall(r"^\| ([^|]*) \|", symptoms, re.MULTILINE) for one in cell.split("`")[1::2]
+    ]
+    parts = [part.strip(" .,:()") for one in quoted for part in one.split("…")]
+    assert len(parts) > 20
+    assert [part for part in parts if len(part) > 8 and part.lower() not in said.lower()] == []
+
+
 @pytest.mark.parametrize("name", PAGES)
 def test_links_lead_somewhere(name: str) -> None:
     for target, anchor in LINK.findall(text(name)):
