@@ -22,6 +22,15 @@ options:
     description: The file of proofs that C(s3_mirror) wrote, or with O(buckets) their folder. Needed without
       O(source), and with O(mode=listing).
     type: path
+  accept_unverified:
+    description:
+      - What of an object need not be seen. Without it, an object of which something may not be read is
+        counted as unverifiable.
+      - V(tags) accepts objects whose tags may not be read on either side. Their tags are not compared.
+    type: list
+    elements: str
+    choices: [tags]
+    default: []
   mode:
     description:
       - V(content) reads every object.
@@ -170,6 +179,7 @@ def _run(module: AnsibleModule) -> dict[str, Any]:
             path=pair.manifest,
             jobs=given["jobs"],
             planning=module.check_mode,
+            accept_unverified=given["accept_unverified"],
         )
         return comparison_result(comparison, require_equal=given["require_equal"])
 
@@ -183,6 +193,7 @@ def main() -> None:
             "target": {"type": "dict", "required": True, "options": side_options()},
             "buckets": bucket_options(),
             "manifest": {"type": "path"},
+            "accept_unverified": {"type": "list", "elements": "str", "choices": ["tags"], "default": []},
             "mode": {"type": "str", "choices": ["content", "listing"], "default": "content"},
             "require_equal": {"type": "bool", "default": True},
             "jobs": {"type": "int", "default": 16},

@@ -55,6 +55,16 @@ options:
     type: list
     elements: str
     default: []
+  accept_unverified:
+    description:
+      - What of an object need not be seen. Without it, an object of which something may not be read is not
+        copied, and listed as failed.
+      - V(tags) accepts objects whose tags may not be read on either side. They are copied without tags, and
+        named in RV(not_copied).
+    type: list
+    elements: str
+    choices: [tags]
+    default: []
   manifest:
     description:
       - The file of proofs, on this machine, or with O(buckets) the folder for the files C(name.jsonl.zst). A
@@ -241,7 +251,14 @@ def _run(module: AnsibleModule) -> dict[str, Any]:
             given["delete_extraneous"] and (not pair.name or pair.target.bucket in consent),
             pair.target.bucket if pair.target.bucket in consent else "",
         )
-        options = Options(given["jobs"], given["part_size"], rules, pair.manifest, module.check_mode)
+        options = Options(
+            given["jobs"],
+            given["part_size"],
+            rules,
+            pair.manifest,
+            module.check_mode,
+            given["accept_unverified"],
+        )
         outcome = mirror(pair.source, pair.target, options)
         for sentence in outcome.refused:
             module.warn(f"{pair.target.name}: the run would be refused: {sentence}")
@@ -262,6 +279,7 @@ def main() -> None:
             "on_target_extra": {"type": "str", "choices": ["refuse", "keep"], "default": "refuse"},
             "delete_extraneous": {"type": "bool", "default": False},
             "consent": {"type": "list", "elements": "str", "default": []},
+            "accept_unverified": {"type": "list", "elements": "str", "choices": ["tags"], "default": []},
             "manifest": {"type": "path"},
         },
         supports_check_mode=True,

@@ -5,18 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, NamedTuple
-
-from botocore.exceptions import BotoCoreError, ClientError
 
 from engines import events
 from engines.aws import translated
 from engines.errors import ConfigurationError
 from engines.objects.errors import (
-    IntegrityError,
+    OBJECT_ERRORS,
     ManifestError,
     affects_every_object,
     reason_of,
@@ -57,6 +55,7 @@ def compare(
     path: Path | None = None,
     jobs: int = 16,
     planning: bool = False,
+    accept_unverified: Collection[str] = (),
     emit: events.Emit = events.emit,
 ) -> Comparison:
     """Compare every object of both sides: keys, size, SHA-256, content type, other headers, metadata, tags.
@@ -64,15 +63,16 @@ def compare(
     Without ``source`` the manifest at ``path`` stands in for it. ``mode`` is ``content`` (read everything) or
     ``listing`` (believe an object that both sides list exactly as the manifest recorded it; one that they
     list otherwise cannot be verified so). With ``planning`` a target bucket that is yet to be created counts
-    as empty. Raises ``AwsError`` and ``ManifestError``.
+    as empty. ``accept_unverified`` names what need not be seen: ``tags``. Raises ``AwsError`` and
+    ``ManifestError``.
     """
     started = time.monotonic()
     _check(source, mode, path)
     result = Comparison(source.name if source else "", target.name, mode)
     records = Manifest(path, source.name if source else "", target.name) if path else None
     with (
-        source.connect() if source else nullcontext() as source_store,
-        target.connect() as target_store,
+        source.connect(accept_unverified) if source else nullcontext() as source_store,
+        target.connect(accept_unverified) as target_store,
         Progress(emit, target.name) as progress,
         both_listed(source_store, target_store, progress, missing_is_empty=planning) as (sources, targets),
     ):
@@ -162,23 +162,26 @@ def _by_content(source: Store | None, target: Store, candidate: Candidate) -> Fi
         return known
     size = candidate.target.size if candidate.target else 0
     try:
-        expected = _expected(source, candidate)
-        found = description(*read(target, candidate.key))
-    except (BotoCoreError, ClientError, IntegrityError) as error:
+        expected, unread = _expected(source, candidate)
+        read_back, digest = read(target, candidate.key, candidate.target)
+    except OBJECT_ERRORS as error:
         if affects_every_object(error):
             with translated(f"reading {target.name}"):
                 raise
         return Finding("unverifiable", candidate.key, size, reason_of(error))
-    where = differing(expected, found)
+    found = description(read_back, digest)
+    where = differing(expected, found, {*unread, *read_back.unread})
     if where:
         return Finding("differs", candidate.key, size, ", ".join(where))
     text = json.dumps([candidate.key, found], sort_keys=True)
     return Finding("equal", candidate.key, size, digest=int(hashlib.sha256(text.encode()).hexdigest(), 16))
 
 
-def _expected(source: Store | None, candidate: Candidate) -> dict[str, Any]:
+def _expected(source: Store | None, candidate: Candidate) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Return what the target must have, and what of it may not be read."""
     if source:
-        return description(*read(source, candidate.key), as_target=True)
+        found, digest = read(source, candidate.key, candidate.source)
+        return description(found, digest, as_target=True), found.unread
     record = candidate.record
     assert record is not None  # noqa: S101 - _by_key() has answered for keys without one
-    return {"size": record.size, "sha256": record.sha256, **flat(record.attributes)}
+    return {"size": record.size, "sha256": record.sha256, **flat(record.attributes)}, ()

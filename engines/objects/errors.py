@@ -37,6 +37,18 @@ class IntegrityError(ObjectsError):
     """What arrived is not what was announced, or not whole; reading or writing it again may succeed."""
 
 
+class AlteredError(IntegrityError):
+    """A body is not the one that is stored: something on the way changes it, and would do so again."""
+
+
+class ChangedError(IntegrityError):
+    """The source object is no longer the one that was listed."""
+
+
+class UnverifiedError(ObjectsError):
+    """Something of an object could not be seen, so that nothing can be said of it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Failure:
     """One object that could not be copied or read, and the reason in words for a person."""
@@ -59,6 +71,13 @@ _FOR_EVERY_OBJECT = frozenset(
         "NoSuchBucket",
         "PermanentRedirect",
     }
+)
+# What one object may meet that is no fault of the program: its reading or writing failed.
+OBJECT_ERRORS = (
+    botocore_errors.BotoCoreError,
+    botocore_errors.ClientError,
+    IntegrityError,
+    UnverifiedError,
 )
 _UNREACHABLE = (
     botocore_errors.EndpointConnectionError,
@@ -96,7 +115,7 @@ def affects_every_object(error: Exception) -> bool:
 
 def is_transient(error: Exception) -> bool:
     """Return whether the same request may well succeed a moment later."""
-    if isinstance(error, botocore_errors.SSLError):
+    if isinstance(error, (botocore_errors.SSLError, AlteredError)):
         return False
     if isinstance(error, botocore_errors.ClientError):
         status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
@@ -107,6 +126,8 @@ def is_transient(error: Exception) -> bool:
 
 def source_changed(error: Exception) -> bool:
     """Return whether the source object is no longer the one that was listed."""
+    if isinstance(error, ChangedError):
+        return True
     return code_of(error) in _CHANGED and getattr(error, "operation_name", "") in _READS
 
 
@@ -119,7 +140,7 @@ def target_changed(error: Exception) -> bool:
 
 def reason_of(error: Exception) -> str:
     """Return why an object failed, in words that name the operation but no secret."""
-    if isinstance(error, IntegrityError):
+    if isinstance(error, (IntegrityError, UnverifiedError)):
         return error.what
     if isinstance(error, botocore_errors.ClientError):
         return _reason_of_response(error)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
@@ -24,13 +24,17 @@ _SMALLEST_PART = 5 << 20
 
 @dataclass(frozen=True)
 class Options:
-    """How to mirror. ``part_size`` in bytes; ``manifest`` None keeps no proof; ``check`` only plans."""
+    """How to mirror. ``part_size`` in bytes; ``manifest`` None keeps no proof; ``check`` only plans.
+
+    ``accept_unverified`` names what need not be seen of an object: ``tags``.
+    """
 
     jobs: int = 16
     part_size: int = 16 << 20
     rules: Rules = field(default_factory=Rules)
     manifest: Path | None = None
     check: bool = False
+    accept_unverified: Collection[str] = ()
 
     def __post_init__(self) -> None:
         if self.jobs < 1:
@@ -53,8 +57,8 @@ def mirror(
     started = time.monotonic()
     _check_consent(target, options.rules)
     with (
-        source.connect() as source_store,
-        target.connect() as target_store,
+        source.connect(options.accept_unverified) as source_store,
+        target.connect(options.accept_unverified) as target_store,
         manifest.open_state(options.manifest, source.name, target.name, readonly=options.check) as state,
         Progress(emit, target.name) as progress,
     ):

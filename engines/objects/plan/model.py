@@ -20,9 +20,14 @@ class CopyTask(NamedTuple):
         """Return the task to copy ``source`` over ``target``."""
         return cls(source.key, source.size, source.etag, target.etag if target else None)
 
-    def of_any_version(self) -> CopyTask:
-        """Return the task to copy whatever the source holds by now."""
-        return self._replace(etag="")
+    def of_version(self, source: Entry) -> CopyTask:
+        """Return the task to copy the version that the source lists by now.
+
+        If that is the one which was just refused, the store gives it another ETag than it lists: it is copied
+        whatever its ETag is.
+        """
+        is_other = (source.etag, source.size) != (self.etag, self.size)
+        return self._replace(size=source.size, etag=source.etag if is_other else "")
 
 
 class ObjectPair(NamedTuple):

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from engines.aws import translated
-from engines.objects.errors import IntegrityError, affects_every_object, reason_of
+from engines.objects.errors import OBJECT_ERRORS, affects_every_object, reason_of
 from engines.objects.manifest import Record
 from engines.objects.plan.model import ObjectPair
 from engines.objects.s3 import Attributes, Found, Store, read
@@ -28,13 +26,15 @@ class ObjectDiff:
 def diff_object(source: Store, target: Store, pair: ObjectPair) -> ObjectDiff:
     """Read an object on both sides. Raises ``AwsError`` for what every object would meet."""
     try:
-        (ours, digest), (theirs, found) = read(source, pair.key), read(target, pair.key)
-    except (BotoCoreError, ClientError, IntegrityError) as error:
+        ours, digest = read(source, pair.key, pair.source)
+        theirs, target_digest = read(target, pair.key, pair.target)
+    except OBJECT_ERRORS as error:
         if affects_every_object(error):
             with translated(f"reading {source.name} and {target.name}"):
                 raise
         return ObjectDiff(pair, failure=reason_of(error))
-    where = differing(description(ours, digest, as_target=True), description(theirs, found))
+    unread = {*ours.unread, *theirs.unread}
+    where = differing(description(ours, digest, as_target=True), description(theirs, target_digest), unread)
     if where:
         return ObjectDiff(pair, differs=", ".join(where))
     attributes = ours.attributes.for_target().to_data()
@@ -45,7 +45,7 @@ def diff_object(source: Store, target: Store, pair: ObjectPair) -> ObjectDiff:
 
 
 def description(found: Found, digest: str, *, as_target: bool = False) -> dict[str, Any]:
-    """Return what has to be the same on both sides; ``carried``: as it would be written to a target."""
+    """Return what has to be the same on both sides; ``as_target``: as it would be written to a target."""
     attributes: Attributes = found.attributes.for_target() if as_target else found.attributes
     return {"size": found.size, "sha256": digest, **flat(attributes.to_data())}
 
@@ -56,6 +56,12 @@ def flat(attributes: Mapping[str, Any]) -> dict[str, Any]:
     return names | dict(attributes.get("headers", {}))
 
 
-def differing(source: Mapping[str, object], target: Mapping[str, object]) -> list[str]:
-    """Return the names of the parts in which two descriptions of an object differ (size, metadata …)."""
-    return sorted(name for name in source.keys() | target.keys() if source.get(name) != target.get(name))
+def differing(
+    source: Mapping[str, object], target: Mapping[str, object], unread: Collection[str] = ()
+) -> list[str]:
+    """Return the names of the parts in which two descriptions of an object differ (size, metadata …).
+
+    Parts that are ``unread`` on either side are left out.
+    """
+    names = (source.keys() | target.keys()).difference(unread)
+    return sorted(name for name in names if source.get(name) != target.get(name))

@@ -20,6 +20,7 @@ from engines.objects.errors import code_of, is_transient
 from engines.objects.s3.http import ConnectError, ConnectionPool, Response
 from engines.objects.s3.key_encoding import KeyEncoding
 from engines.objects.s3.sigv4 import EMPTY, Signer, encoded, query_of
+from engines.objects.s3.tagging import TagCounts
 
 # With the pauses between them, a store may be away for half a minute before an object is given up.
 TRIES = 9
@@ -91,6 +92,9 @@ class Store:
     signer: Signer = field(repr=False)
     pace: Pace = field(default_factory=Pace, repr=False)
     key_encoding: KeyEncoding = field(default_factory=KeyEncoding, repr=False)
+    tag_counts: TagCounts = field(default_factory=TagCounts, repr=False)
+    # Objects whose tags may not be read are taken without them.
+    accepts_unread_tags: bool = False
 
     def __enter__(self) -> Store:
         return self
@@ -163,6 +167,8 @@ class Store:
         target = f"{asked.path}?{asked.query}" if asked.query else asked.path
         try:
             signed = self.signer.headers(asked.method, asked.path, asked.query, headers, asked.digest)
+            # Not signed: a proxy may change it. Without it some inflate what is stored compressed.
+            signed["accept-encoding"] = "identity"
             response = self.connections.request(asked.method, target, signed, asked.body)
             if response.status < _FAILED:
                 return response

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -83,14 +83,23 @@ class Endpoint:
         root = (self.endpoint or _endpoint_of_environment()).rstrip("/") or "s3:/"
         return f"{root}/{self.bucket}/{self.prefix}".rstrip("/")
 
-    def connect(self) -> Store:
-        """Return the store. Raises ``AwsError`` where no credentials are found."""
+    def connect(self, accept_unverified: Collection[str] = ()) -> Store:
+        """Return the store. Raises ``AwsError`` where no credentials are found.
+
+        ``accept_unverified`` names what need not be seen of an object: ``tags``.
+        """
         with translated(f"credentials for {self.name}"):
             session = botocore.session.Session()
             region = self.region or session.get_config_variable("region") or _ANY_REGION
             url, base = self._place(session, region)
             address = Address(url, base, self.bucket, self.prefix, region)
-            return Store(self.name, address, ConnectionPool(url), Signer(self._credentials(session), region))
+            return Store(
+                self.name,
+                address,
+                ConnectionPool(url),
+                Signer(self._credentials(session), region),
+                accepts_unread_tags="tags" in accept_unverified,
+            )
 
     def _credentials(self, session: Any) -> Any:
         if self.access_key:

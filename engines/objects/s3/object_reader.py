@@ -5,20 +5,24 @@ from __future__ import annotations
 import hashlib
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from botocore.exceptions import ClientError
 
-from engines.objects.errors import IntegrityError, code_of
+from engines.objects.errors import AlteredError, ChangedError, IntegrityError, UnverifiedError, code_of
 from engines.objects.s3.attributes import Attributes, not_copied, tags_of
 from engines.objects.s3.client import TRIES, Store
-from engines.objects.s3.listing import http_seconds
+from engines.objects.s3.listing import Entry, http_seconds, strong
 
 # Bytes that are read and hashed at a time, where the body is not kept.
 _READ = 256 << 10
 _PARTIAL = 206
+# The store knows no tags, or has none of this object.
+_NO_TAGGING = frozenset({"NotImplemented", "501", "MethodNotAllowed", "405"})
+_NO_TAGS = frozenset({"NoSuchTagSet", "NoSuchTagSetError"})
+_DENIED = frozenset({"AccessDenied", "403", "Forbidden"})
 # No byte can be asked for alone where there is none.
 _EMPTY = frozenset({"InvalidRange", "416"})
 
@@ -32,7 +36,7 @@ class Body:
         self._tries = 0
         # The first response says which version it is; every later one must be of the same.
         self.response = self._ask(etag)
-        self.etag = self.response.headers.get("etag", "").strip('"')
+        self.etag = strong(self.response.headers.get("etag", ""))
         self.size = self._whole_size()
         self._stop = self.size if stop is None else min(stop, self.size)
 
@@ -102,32 +106,61 @@ class Body:
 
 
 class Found(NamedTuple):
-    """What an object is beside its bytes. ``not_copied``: what it has that does not travel."""
+    """What an object is beside its bytes. ``not_copied``: what it has that does not travel.
+
+    ``unread``: parts of its description that may not be read, and were accepted as such.
+    """
 
     size: int
     etag: str
     modified: str
     attributes: Attributes
     not_copied: tuple[str, ...]
+    unread: tuple[str, ...] = ()
 
 
 @contextmanager
 def open_object(
-    store: Store, key: str, etag: str = "", stop: int | None = None
+    store: Store,
+    key: str,
+    *,
+    etag: str = "",
+    stop: int | None = None,
+    size: int | None = None,
+    listed: Entry | None = None,
 ) -> Iterator[tuple[Found, Body]]:
-    """Open an object (up to ``stop``) for reading; with ``etag``, only if it still has it.
+    """Open an object (up to ``stop``) for reading.
 
-    Raises botocore's errors.
+    With ``etag``, only if it still has it, and this ``size``; with ``listed``, its body must have the length
+    that it was listed with, unless it has changed since. Raises botocore's errors, ``ChangedError`` and
+    ``AlteredError`` where that does not fit, and ``UnverifiedError`` where its tags may not be read.
     """
     body = Body(store, key, etag, 0, stop)
     try:
+        if etag and body.etag not in {"", etag}:
+            raise ChangedError("changed in the source while it was copied")
+        if listed is not None and body.etag in {"", listed.etag}:
+            size = listed.size
+        if size is not None:
+            _check_size(body.size, size)
         headers = body.response.headers
-        found = tags(store, key) if headers.get("x-amz-tagging-count", "0") != "0" else {}
-        attributes = Attributes.of(headers, found)
+        found = _tags_seen(store, key, headers)
+        attributes = Attributes.of(headers, found or {})
         modified = http_seconds(headers.get("last-modified", ""))
-        yield Found(body.size, body.etag, modified, attributes, not_copied(headers)), body
+        unread = ("tags",) if found is None else ()
+        behind = (*not_copied(headers), *(f"{part}, which may not be read" for part in unread))
+        yield Found(body.size, body.etag, modified, attributes, behind, unread), body
     finally:
         body.close()
+
+
+def _check_size(size: int, listed: int) -> None:
+    """Raise ``AlteredError`` for a body of another length than the same version is listed with."""
+    if size != listed:
+        raise AlteredError(
+            f"its body has {size} bytes, its listing {listed}: something between the store and this machine"
+            " changes it (inflates a Content-Encoding, for instance)"
+        )
 
 
 def tags(store: Store, key: str) -> dict[str, str]:
@@ -135,13 +168,38 @@ def tags(store: Store, key: str) -> dict[str, str]:
     return tags_of(store.read("GetObjectTagging", key=key, query=[("tagging", "")]).decode())
 
 
-def read(store: Store, key: str) -> tuple[Found, str]:
+def _tags_seen(store: Store, key: str, headers: Mapping[str, str]) -> dict[str, str] | None:
+    """Return the tags of an object with these ``headers``, None where not to see them is accepted."""
+    counts = store.tag_counts
+    if not counts.must_ask(headers):
+        return {}
+    try:
+        found = tags(store, key)
+    except ClientError as error:
+        if code_of(error) in _NO_TAGGING and "x-amz-tagging-count" not in headers:
+            counts.unknown()
+            return {}
+        if code_of(error) in _NO_TAGS:
+            return {}
+        if code_of(error) not in _DENIED:
+            raise
+        if store.accepts_unread_tags:
+            return None
+        raise UnverifiedError(
+            "its tags could not be verified: GetObjectTagging was refused (allow s3:GetObjectTagging, or name"
+            " tags in accept_unverified)"
+        ) from error
+    counts.answered(headers, found)
+    return found
+
+
+def read(store: Store, key: str, listed: Entry | None = None) -> tuple[Found, str]:
     """Read a whole object; return what it is and its SHA-256. Little of it is in memory at a time.
 
-    Raises botocore's errors.
+    Raises what ``open_object`` raises.
     """
     digest = hashlib.sha256()
-    with open_object(store, key) as (found, body):
+    with open_object(store, key, listed=listed) as (found, body):
         view = memoryview(bytearray(max(1, min(_READ, body.left))))
         while body.left:
             digest.update(view[: body.readinto(view)])

@@ -7,13 +7,11 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from engines import events
 from engines.aws import translated
 from engines.objects.errors import (
+    OBJECT_ERRORS,
     Failure,
-    IntegrityError,
     affects_every_object,
     is_transient,
     reason_of,
@@ -23,7 +21,7 @@ from engines.objects.errors import (
 from engines.objects.manifest import MirrorState
 from engines.objects.plan import CopyTask, Extra, ObjectPair, diff_object
 from engines.objects.progress import Progress
-from engines.objects.s3 import Entry, Spool, Store, parallel_map
+from engines.objects.s3 import Entry, Spool, Store, entry, parallel_map
 from engines.objects.transfer import ambiguous_keys
 from engines.objects.transfer.buffers import Buffers
 from engines.objects.transfer.multipart import Checksums, CopyContext
@@ -103,27 +101,31 @@ class Executor:
 
     def _copy_patiently(self, copier: ObjectCopier, task: CopyTask) -> Copied | Failure:
         """Copy one object, trying again what may pass."""
+        is_listed = True
         for attempt in range(1, _TRIES + 1):
             try:
+                if not is_listed:
+                    listed = entry(self.source, task.key)
+                    if listed is None:
+                        return Failure(task.key, "vanished after it was listed")
+                    task, is_listed = task.of_version(listed), True
                 return ambiguous_keys.without_lost_attributes(self.target, copier.copy(task))
-            except (BotoCoreError, ClientError, IntegrityError) as error:
+            except OBJECT_ERRORS as error:
                 if affects_every_object(error):
                     with translated(f"copying {self.source.name} to {self.target.name}"):
                         raise
                 if target_changed(error):
                     return self._look_again(task, error)
-                if attempt == _TRIES or not (is_transient(error) or source_changed(error)):
+                is_listed = not source_changed(error)
+                if attempt == _TRIES or (is_listed and not is_transient(error)):
                     return Failure(task.key, reason_of(error))
-                if source_changed(error):
-                    # One read gives one version of an object whole; the record will say which.
-                    task = task.of_any_version()
                 time.sleep(_PAUSE * 2 ** (attempt - 1))
         raise AssertionError  # the last try returns
 
     def _look_again(self, task: CopyTask, error: Exception) -> Copied | Failure:
         """Read what the target holds: if it is our own write, only its response was lost; else it failed."""
-        entry = Entry(task.key, task.size, task.etag, "")
-        diff = diff_object(self.source, self.target, ObjectPair(task.key, entry, entry))
+        listed = Entry(task.key, task.size, task.etag, "")
+        diff = diff_object(self.source, self.target, ObjectPair(task.key, listed, listed))
         return Failure(task.key, reason_of(error)) if diff.record is None else Copied(diff.record, ())
 
 

@@ -18,7 +18,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from isal import isal_zlib
 
 from engines.objects.errors import IntegrityError, code_of
-from engines.objects.s3 import UNSIGNED, Attributes, Body, Store, element, refusal
+from engines.objects.s3 import UNSIGNED, Attributes, Body, Store, element, refusal, strong
 from engines.objects.transfer.buffers import Buffers
 
 # S3 takes at most so many parts of one object.
@@ -130,7 +130,7 @@ class MultipartUpload:
             body = Body(self._context.source, self._key, self._etag, start, start + len(content))
             try:
                 # Memory is used again: what is not read is another object's.
-                if body.etag != self._etag or body.readinto(content) != len(content):
+                if body.etag not in {"", self._etag} or body.readinto(content) != len(content):
                     raise IntegrityError("it was replaced while it was copied")
             finally:
                 body.close()
@@ -174,7 +174,7 @@ class MultipartUpload:
                 raise IntegrityError("the target received something else than was sent")
             checksums.checked = True
         self._context.bytes_sent(len(content))
-        return Part(response.headers.get("etag", "").strip('"'), crc, len(content))
+        return Part(strong(response.headers.get("etag", "")), crc, len(content))
 
     def complete(self, condition: Mapping[str, str]) -> str:
         """Make an object of the parts and return its ETag."""
@@ -203,7 +203,7 @@ class MultipartUpload:
         # One of all bytes, not one of the parts' checksums, which ends in their number.
         if found and "-" not in found and found != _base64(self._whole_crc()):
             raise IntegrityError("the target made something else of its parts")
-        return element(text, "ETag").strip('"')
+        return strong(element(text, "ETag"))
 
     def _whole_crc(self) -> int:
         crc = 0

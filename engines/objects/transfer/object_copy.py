@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from engines.objects.manifest import Record
 from engines.objects.plan import CopyTask
-from engines.objects.s3 import Attributes, Found, open_object, tags, tags_as_xml
+from engines.objects.s3 import Attributes, Found, open_object, strong, tags, tags_as_xml
 from engines.objects.transfer.multipart import CopyContext, MultipartUpload, abort_upload
 
 
@@ -30,22 +30,26 @@ class ObjectCopier:
         """Copy one object and return its proof.
 
         The write happens only if the target still is as ``task`` says, and the target checks what it
-        received against a digest. Raises botocore's errors and ``IntegrityError``.
+        received against a digest. Raises what ``open_object`` raises, and ``IntegrityError``.
         """
         condition = {"if-match": f'"{task.replaces}"'} if task.replaces else {"if-none-match": "*"}
         is_large = task.size > self._context.part_size
         with (
             self._context.buffers.held(0 if is_large else task.size) as room,
-            open_object(self._context.source, task.key, task.etag, 1 if is_large else None) as (
+            open_object(
+                self._context.source,
+                task.key,
+                etag=task.etag,
+                stop=1 if is_large else None,
+                size=task.size,
+            ) as (
                 found,
                 body,
             ),
         ):
-            # An object that has grown since it was listed goes in parts, too.
-            if not is_large and found.size <= len(room):
-                content = room[: found.size]
-                body.readinto(content)
-                return self._whole(task.key, found, content, condition)
+            if not is_large:
+                body.readinto(room)
+                return self._whole(task.key, found, room, condition)
         return self._in_parts(task.key, found, condition)
 
     def _whole(self, key: str, found: Found, content: memoryview, condition: Mapping[str, str]) -> Copied:
@@ -84,5 +88,5 @@ class ObjectCopier:
 
 
 def _copied(key: str, found: Found, attributes: Attributes, digest: str, etag: str) -> Copied:
-    state = (found.size, digest, found.etag, found.modified, etag.strip('"'))
+    state = (found.size, digest, found.etag, found.modified, strong(etag))
     return Copied(Record(key, *state, "", attributes.to_data()), found.not_copied)

@@ -7,7 +7,11 @@ from http.server import BaseHTTPRequestHandler
 from types import SimpleNamespace
 
 BODY = bytes(range(256)) * 4096
-ETAG = {"ETag": '"e"', "Last-Modified": "Fri, 02 Jan 2026 03:04:05 GMT"}
+ETAG = {
+    "ETag": '"e"',
+    "Last-Modified": "Fri, 02 Jan 2026 03:04:05 GMT",
+    "x-amz-tagging-count": "0",
+}
 
 
 class Handler(BaseHTTPRequestHandler):

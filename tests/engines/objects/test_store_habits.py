@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import gzip
 
 import pytest
 
 from engines.objects import Options, Rules, as_result, compare, mirror
-from engines.objects.errors import ObjectsError
+from engines.objects.errors import IncompleteError, ObjectsError
 from tests.engines.objects.memory_store import MemoryStore, serving
+from tests.engines.objects.scripted import answer
 
 
 @pytest.fixture
@@ -100,3 +102,112 @@ def test_a_listing_that_runs_in_a_circle_ends(serve, target):
     with pytest.raises(ObjectsError, match="page 2 is one that was listed before"):
         mirrored(source, target)
     assert source.count("GET") == 2
+
+
+@pytest.mark.parametrize("counts_tags", [True, False])
+def test_tags_arrive_whether_they_are_counted_or_not(serve, target, counts_tags):
+    source = serve(MemoryStore(counts_tags=counts_tags))
+    for number in range(20):
+        source.put(f"{number:02}", b"x", tags={"number": str(number)} if number % 7 == 6 else {})
+    assert mirrored(source, target)["copied"] == 20
+    assert {key: stored.tags for key, stored in target.objects.items()} == {
+        key: stored.tags for key, stored in source.objects.items()
+    }
+    assert compared(source, target) == (True, {"equal": 20})
+    target.objects["13"].tags = {"number": "14"}
+    assert compared(source, target) == (False, {"equal": 19, "differs": 1})
+
+
+def test_a_store_that_is_known_to_count_tags_is_not_asked_for_those_of_every_object(serve, target):
+    source = serve(MemoryStore(server="AmazonS3"))
+    for number in range(50):
+        source.put(f"{number}")
+    mirrored(source, target, jobs=1)
+    assert source.count("GET", tagging="") == 4
+    # Where one shows that the count is left out, all are asked.
+    source.counts_tags, source.objects["0"].tags = False, {"a": "b"}
+    source.asked.clear()
+    other = serve(MemoryStore())
+    assert mirrored(source, other, jobs=1)["copied"] == 50
+    assert source.count("GET", tagging="") == 50
+    assert other.objects["0"].tags == {"a": "b"}
+
+
+def test_tags_that_may_not_be_read_are_never_equal(serve, target):
+    source = serve(MemoryStore(tags_refused=("AccessDenied", 403)))
+    source.put("a", b"1", tags={"team": "lab"})
+    with pytest.raises(IncompleteError, match="its tags could not be verified: GetObjectTagging was refused"):
+        mirrored(source, target)
+    assert target.objects == {}
+    target.put("a", b"1", headers={"content-type": "binary/octet-stream"})
+    assert compared(source, target) == (False, {"unverifiable": 1})
+    assert compared(target, source) == (False, {"unverifiable": 1})
+    # Accepted by name, they are copied without tags, which is said.
+    del target.objects["a"]
+    result = mirrored(source, target, accept_unverified=["tags"])
+    assert [one["what"] for one in result["not_copied"]] == ["tags, which may not be read"]
+    assert bodies(target) == {"a": b"1"}
+    assert compared(source, target, accept_unverified=["tags"]) == (True, {"equal": 1})
+    target.objects["a"].body = b"2"
+    assert compared(source, target, accept_unverified=["tags"]) == (False, {"differs": 1})
+
+
+def test_a_store_that_knows_no_tags_has_none(serve, target):
+    source = serve(MemoryStore(tags_refused=("NotImplemented", 501)))
+    source.put("a")
+    source.put("b")
+    assert mirrored(source, target, jobs=1)["copied"] == 2
+    assert source.count("GET", tagging="") == 1
+
+
+class Inflating(MemoryStore):
+    """Something before the store inflates what is stored compressed, for clients that do not ask for it."""
+
+    def first(self, asked):
+        stored = self.objects.get(asked.key)
+        is_body = stored and asked.method == "GET" and "tagging" not in asked.query
+        if is_body and "gzip" in stored.headers.get("content-encoding", ""):
+            return answer(200, gzip.decompress(stored.body), ETag=f'W/"{stored.etag}"')
+        return None
+
+
+@pytest.mark.parametrize("size", [10, 12 << 20])
+def test_a_body_that_is_inflated_on_the_way_is_refused(serve, target, size):
+    body = gzip.compress(b"a" * size)
+    sides = [serve(Inflating()), serve(Inflating())]
+    for store in sides:
+        store.put("log", body, headers={"content-encoding": "gzip"})
+    with pytest.raises(IncompleteError, match=f"its body has {size} bytes, its listing {len(body)}"):
+        mirrored(sides[0], target)
+    assert target.objects == {}
+    # Nor are two that are inflated alike equal.
+    assert compared(*sides) == (False, {"unverifiable": 1})
+    with pytest.raises(IncompleteError, match="its listing"):
+        mirrored(*sides)
+    assert {asked.headers["accept-encoding"] for asked in sides[0].asked} == {"identity"}
+
+
+def test_etags_that_a_proxy_has_marked_as_weak_are_those_of_the_listing(serve, target, tmp_path):
+    source = serve(MemoryStore(weak_etags=True))
+    source.put("small", b"abc")
+    source.put("large", bytes(12 << 20))
+    options = {"part_size": 5 << 20, "manifest": tmp_path / "m"}
+    assert mirrored(source, target, **options)["copied"] == 2
+    assert bodies(target) == bodies(source)
+    assert mirrored(source, target, **options)["plan"]["equal"] == 2
+    assert compared(source, target) == (True, {"equal": 2})
+
+
+class Relabelling(MemoryStore):
+    """Lists other ETags than it gives with the objects."""
+
+    def contents(self, key, stored):
+        return super().contents(key, stored).replace(stored.etag, f"listed-{stored.etag}")
+
+
+def test_a_store_that_lists_other_etags_is_copied_all_the_same(serve, target, monkeypatch):
+    monkeypatch.setattr("engines.objects.transfer.apply._PAUSE", 0.01)
+    source = serve(Relabelling())
+    source.put("a", b"1")
+    assert mirrored(source, target)["copied"] == 1
+    assert bodies(target) == {"a": b"1"}

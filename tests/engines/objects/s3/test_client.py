@@ -15,7 +15,14 @@ import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 
 from engines.aws import AwsError, translated
-from engines.objects.errors import IntegrityError, affects_every_object, target_changed
+from engines.objects.errors import (
+    AlteredError,
+    ChangedError,
+    IntegrityError,
+    affects_every_object,
+    is_transient,
+    target_changed,
+)
 from engines.objects.plan import CopyTask
 from engines.objects.s3 import client as module
 from engines.objects.s3.endpoint import Endpoint
@@ -216,13 +223,20 @@ def test_an_answer_to_a_write_that_breaks_off_after_its_headers_has_said_all(ser
 
 
 @pytest.mark.parametrize("listed", [2 * len(BODY), len(BODY) // 2, 1])
-def test_an_object_of_another_size_than_was_listed_is_carried_whole(server, store, listed):
+@pytest.mark.parametrize("etag", ["e", ""])
+def test_a_body_of_another_length_than_was_listed_is_not_written(server, store, listed, etag):
     server.otherwise = source
-    done = copier(store, server, len(BODY))(CopyTask("k", listed, ""))
-    assert done.record.sha256 == hashlib.sha256(BODY).hexdigest()
-    assert done.record.size == len(BODY)
-    parts = {asked.path: asked.body for asked in server.seen if asked.command == "PUT"}
-    assert b"".join(body for _, body in sorted(parts.items())) == BODY
+    with pytest.raises(AlteredError, match=f"its body has {len(BODY)} bytes, its listing {listed}") as caught:
+        copier(store, server, len(BODY))(CopyTask("k", listed, etag))
+    assert not is_transient(caught.value)
+    assert {asked.command for asked in server.seen} == {"GET"}
+
+
+def test_a_version_that_was_not_asked_for_is_one_that_changed(server, store):
+    server.otherwise = source
+    with pytest.raises(ChangedError):
+        copier(store, server)(CopyTask("k", len(BODY), "other"))
+    assert {asked.command for asked in server.seen} == {"GET"}
 
 
 def test_a_large_object_is_sent_in_parts_with_checksums_and_hashed_as_one(server, store):
