@@ -108,6 +108,13 @@ def code_of(error: Exception) -> str:
     return ""
 
 
+def status_of(error: Exception) -> int:
+    """Return the status of the store's answer, 0 when there was none."""
+    if isinstance(error, botocore_errors.ClientError):
+        return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+    return 0
+
+
 def affects_every_object(error: Exception) -> bool:
     """Return whether every other object would fail in the same way (credentials, bucket, network)."""
     return isinstance(error, _UNREACHABLE) or code_of(error) in _FOR_EVERY_OBJECT
@@ -118,7 +125,7 @@ def is_transient(error: Exception) -> bool:
     if isinstance(error, (botocore_errors.SSLError, AlteredError)):
         return False
     if isinstance(error, botocore_errors.ClientError):
-        status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+        status = status_of(error)
         is_fault = status >= _SERVER_FAULT and status != _NEVER
         return is_fault or status in _TRANSIENT_STATUS or code_of(error) in _TRANSIENT
     return isinstance(error, (botocore_errors.BotoCoreError, IntegrityError))

@@ -22,6 +22,9 @@ ORDER = ["preflight", "ledger", "stack", "secrets", "postgres", "schema", "objec
 # Errors that are never shown alone: what becomes of them.
 _STOPPED = "The task's stopped reason, as on ECS: correct image or task definition, then deploy again."
 OTHERS = {
+    "AlteredError": "Let proxies on the way pass bodies as they are, and run the same command.",
+    "ChangedError": "It is tried again; leave the object alone while it is copied.",
+    "UnverifiedError": "Do as it says, and run the same command.",
     "IntegrityError": "The object is tried again; if it fails again, run the same command.",
     "_StoppedError": "The first of the parts says why.",
     "PullError": _STOPPED,

@@ -6,59 +6,33 @@ import hashlib
 import random
 import re
 import ssl
-import threading
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from html import unescape
 from typing import Any, NamedTuple
 
 from botocore import exceptions as botocore_errors
 from botocore.exceptions import BotoCoreError, ClientError
 
-from engines.objects.errors import code_of, is_transient
+from engines.objects.errors import code_of, is_transient, status_of
 from engines.objects.s3.http import ConnectError, ConnectionPool, Response
 from engines.objects.s3.key_encoding import KeyEncoding
+from engines.objects.s3.pace import FIRST_PAUSE, LONGEST_PAUSE, Pace
 from engines.objects.s3.sigv4 import EMPTY, Signer, encoded, query_of
 from engines.objects.s3.tagging import TagCounts
 
 # With the pauses between them, a store may be away for half a minute before an object is given up.
 TRIES = 9
-_FIRST_PAUSE = 0.1
-_LONGEST_PAUSE = 10.0
-_SHORTEST_PAUSE = 0.01
+# Where the store serves other objects, an object that it refuses is left for later after so many tries.
+_FEW_TRIES = 3
+# A longer wait that the store asks for (Retry-After) is not waited for.
+_LONGEST_ASKED = 60.0
+_SHORT = 1.0
 _FAILED = 300
 _BUSY = frozenset({429, 503})
+_BUSY_CODES = frozenset({"SlowDown", "Throttling", "RequestLimitExceeded"})
 _ELSEWHERE = frozenset({301, 307, 400, 403})
-
-
-class Pace:
-    """How fast a store lets us go, shared by all threads: each "slow down" makes all of them wait longer."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._until = 0.0
-        self._pause = 0.0
-
-    def wait(self) -> None:
-        """Wait until the next request may be sent."""
-        while self._pause and (left := self._until - time.monotonic()) > 0:
-            # Not all at once when the pause is over.
-            time.sleep(left * random.uniform(1, 1.3))  # noqa: S311 - no secret
-
-    def slower(self) -> None:
-        """The store asked for it: everybody waits, twice as long as last time."""
-        with self._lock:
-            now = time.monotonic()
-            if now >= self._until:  # else the pause that was just begun answers this one, too
-                self._pause = min(max(2 * self._pause, _FIRST_PAUSE), _LONGEST_PAUSE)
-                self._until = now + self._pause
-
-    def fine(self) -> None:
-        """A request was served."""
-        if self._pause:
-            with self._lock:
-                self._pause = 0.0 if self._pause < _SHORTEST_PAUSE else self._pause * 0.9
 
 
 @dataclass(frozen=True)
@@ -95,6 +69,8 @@ class Store:
     tag_counts: TagCounts = field(default_factory=TagCounts, repr=False)
     # Objects whose tags may not be read are taken without them.
     accepts_unread_tags: bool = False
+    # Whether to give up soon an object that is refused while others are served; it can be tried again later.
+    is_hurried: bool = False
 
     def __enter__(self) -> Store:
         return self
@@ -130,11 +106,15 @@ class Store:
             except (BotoCoreError, ClientError) as error:
                 if attempt == TRIES or not is_transient(error):
                     raise
-                self._back_off(error, attempt)
+                self._back_off(error, attempt, key or "")
             else:
-                self.pace.fine()
+                self.pace.served()
                 return response
         raise AssertionError  # the last try returns or raises
+
+    def hurried(self) -> Store:
+        """Return the same store for a first attempt at many objects, of which some may have to wait."""
+        return replace(self, is_hurried=True)
 
     def _path(self, key: str | None) -> str:
         address = self.address
@@ -150,17 +130,19 @@ class Store:
                 lost = self._lost(error)
                 if attempt == TRIES:
                     raise lost from error
-                self._back_off(lost, attempt)
+                self._back_off(lost, attempt, key or "")
         raise AssertionError  # the last try returns or raises
 
-    def _back_off(self, error: Exception, attempt: int) -> None:
-        status = 0
+    def _back_off(self, error: Exception, attempt: int, key: str) -> None:
+        """Wait before the next try, or raise ``error`` if that is better made later."""
+        pause, asked = min(FIRST_PAUSE * 2 ** (attempt - 1), LONGEST_PAUSE), 0.0
         if isinstance(error, ClientError):
-            status = int(error.response["ResponseMetadata"]["HTTPStatusCode"])
-        if status in _BUSY or code_of(error) in {"SlowDown", "Throttling", "RequestLimitExceeded"}:
-            self.pace.slower()
-        pause = min(_FIRST_PAUSE * 2 ** (attempt - 1), _LONGEST_PAUSE)
-        time.sleep(pause * random.uniform(0.5, 1))  # noqa: S311 - no secret
+            asked = min(_seconds_asked(error), _LONGEST_ASKED)
+            if status_of(error) in _BUSY or code_of(error) in _BUSY_CODES:
+                self.pace.refused(key, asked)
+            if self.is_hurried and not self.pace.is_slow and (attempt >= _FEW_TRIES or asked > _SHORT):
+                raise error
+        time.sleep(max(pause * random.uniform(0.5, 1), asked))  # noqa: S311 - no secret
 
     def _send(self, asked: _Request) -> Response:
         headers = {"host": self.connections.host, **asked.headers}
@@ -193,19 +175,28 @@ class Store:
         if region and region != self.address.region and response.status in _ELSEWHERE:
             reason = f"the bucket is in the region {region}; name that as `region`"
             return client_error(operation, response.status, "PermanentRedirect", reason)
-        return refusal(operation, response.status, text)
+        return refusal(operation, response.status, text, response.headers.get("retry-after", ""))
 
 
-def refusal(operation: str, status: int, text: str) -> ClientError:
+def _seconds_asked(error: ClientError) -> float:
+    """Return how long the store asks to be left alone, 0 if it does not say, or says no number."""
+    said = error.response["ResponseMetadata"]["HTTPHeaders"].get("retry-after", "")
+    return float(said) if said.isdecimal() else 0.0
+
+
+def refusal(operation: str, status: int, text: str, retry_after: str = "") -> ClientError:
     """Return the error that a store has answered (XML in ``text``)."""
-    return client_error(operation, status, element(text, "Code") or str(status), element(text, "Message"))
+    code, message = element(text, "Code") or str(status), element(text, "Message")
+    return client_error(operation, status, code, message, {"retry-after": retry_after})
 
 
-def client_error(operation: str, status: int, code: str, message: str) -> ClientError:
+def client_error(
+    operation: str, status: int, code: str, message: str, headers: Mapping[str, str] | None = None
+) -> ClientError:
     """Return an answered error as botocore would raise it, which the other engines understand."""
     metadata = {
         "HTTPStatusCode": status,
-        "HTTPHeaders": {},
+        "HTTPHeaders": dict(headers or {}),
         "RequestId": "",
         "HostId": "",
         "RetryAttempts": 0,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from engines import events
 from engines.aws import translated
@@ -16,6 +16,7 @@ from engines.objects.errors import (
     is_transient,
     reason_of,
     source_changed,
+    status_of,
     target_changed,
 )
 from engines.objects.manifest import MirrorState
@@ -35,6 +36,21 @@ _PARTS = 8
 
 
 @dataclass(frozen=True)
+class _Copiers:
+    """Who copies small objects in a hurry, if anybody, and who takes the time."""
+
+    hurried: ObjectCopier | None
+    patient: ObjectCopier
+    part_size: int
+
+    def for_task(self, task: CopyTask) -> tuple[ObjectCopier, bool]:
+        """Return who copies an object, and whether in a hurry. A large one would have to begin again."""
+        if self.hurried is None or task.size > self.part_size:
+            return self.patient, False
+        return self.hurried, True
+
+
+@dataclass(frozen=True)
 class Executor:
     """Copies and deletes objects, ``jobs`` at a time. Each proof is kept in ``state`` at once."""
 
@@ -47,19 +63,37 @@ class Executor:
     emit: events.Emit
 
     def copy(self, tasks: Iterable[CopyTask]) -> Iterator[Copied | Failure]:
-        """Copy objects and yield the result of each. Raises ``AwsError`` for what concerns every object."""
+        """Copy objects and yield the result of each. Raises ``AwsError`` for what concerns every object.
+
+        An object that the source or the target refuses, while it serves others, is tried again after them.
+        """
         with (
             ThreadPoolExecutor(min(self.jobs, _PARTS), thread_name_prefix="objects-part") as parts,
+            Spool(CopyTask._make) as refused,
             # Keys that the target may take for others come when those others are in their places.
             Spool(CopyTask._make) as ambiguous,
         ):
-            copier = ObjectCopier(self._context(parts))
-            for group in (_unambiguous(tasks, ambiguous), ambiguous):
-                for result in parallel_map(lambda task: self._copy(copier, task), group, self.jobs):
-                    self.progress.add(1)
-                    if isinstance(result, Failure):
-                        self.emit("object.failed", key=result.key, reason=result.reason)
+            patient = self._context(parts)
+            hurried = replace(patient, source=self.source.hurried(), target=self.target.hurried())
+            first = _Copiers(ObjectCopier(hurried), ObjectCopier(patient), self.part_size)
+            for result in self._copy_all(_unambiguous(tasks, ambiguous), first):
+                if isinstance(result, CopyTask):
+                    refused.append(result)
+                else:
                     yield result
+            last = _Copiers(None, ObjectCopier(patient), self.part_size)
+            for group in (refused, ambiguous):
+                yield from (one for one in self._copy_all(group, last) if not isinstance(one, CopyTask))
+
+    def _copy_all(
+        self, tasks: Iterable[CopyTask], copiers: _Copiers
+    ) -> Iterator[Copied | Failure | CopyTask]:
+        for result in parallel_map(lambda task: self._copy(copiers, task), tasks, self.jobs):
+            if isinstance(result, Failure):
+                self.emit("object.failed", key=result.key, reason=result.reason)
+            if not isinstance(result, CopyTask):
+                self.progress.add(1)
+            yield result
 
     def delete(self, objects: Iterable[Extra]) -> int:
         """Delete objects of the target and return how many. Consent is the caller's to ask for."""
@@ -86,12 +120,14 @@ class Executor:
             lambda size: self.progress.add(0, size),
         )
 
-    def _copy(self, copier: ObjectCopier, task: CopyTask) -> Copied | Failure:
-        """Copy one object and keep its proof."""
+    def _copy(self, copiers: _Copiers, task: CopyTask) -> Copied | Failure | CopyTask:
+        """Copy one object and keep its proof; return the task itself if it is to be tried again later."""
         is_new = task.replaces is None and ambiguous_keys.is_ambiguous(task.key)
         if is_new and (failure := ambiguous_keys.already_there(self.target, task.key)):
             return failure
-        done = self._copy_patiently(copier, task)
+        done = self._copy_patiently(copiers, task)
+        if isinstance(done, CopyTask):
+            return done
         if isinstance(done, Failure):
             return ambiguous_keys.with_ambiguity(self.target, done) if is_new else done
         if is_new and (failure := ambiguous_keys.misplaced(self.target, done.record)):
@@ -99,8 +135,9 @@ class Executor:
         self.state.prove(done.record)
         return done
 
-    def _copy_patiently(self, copier: ObjectCopier, task: CopyTask) -> Copied | Failure:
+    def _copy_patiently(self, copiers: _Copiers, task: CopyTask) -> Copied | Failure | CopyTask:
         """Copy one object, trying again what may pass."""
+        copier, is_hurried = copiers.for_task(task)
         is_listed = True
         for attempt in range(1, _TRIES + 1):
             try:
@@ -116,6 +153,9 @@ class Executor:
                         raise
                 if target_changed(error):
                     return self._look_again(task, error)
+                if is_transient(error) and status_of(error):
+                    # The client has tried it often enough.
+                    return task if is_hurried else Failure(task.key, reason_of(error))
                 is_listed = not source_changed(error)
                 if attempt == _TRIES or (is_listed and not is_transient(error)):
                     return Failure(task.key, reason_of(error))

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import gzip
+import time
 
 import pytest
 
 from engines.objects import Options, Rules, as_result, compare, mirror
 from engines.objects.errors import IncompleteError, ObjectsError
 from tests.engines.objects.memory_store import MemoryStore, serving
-from tests.engines.objects.scripted import answer
+from tests.engines.objects.scripted import answer, refuse
 
 
 @pytest.fixture
@@ -211,3 +212,50 @@ def test_a_store_that_lists_other_etags_is_copied_all_the_same(serve, target, mo
     source.put("a", b"1")
     assert mirrored(source, target)["copied"] == 1
     assert bodies(target) == {"a": b"1"}
+
+
+class Poisoned(MemoryStore):
+    """Some objects are lost, and the store says that it is asked too much."""
+
+    def first(self, asked):
+        return refuse("SlowDown", 503) if asked.key.startswith("bad") and asked.method == "GET" else None
+
+
+def test_objects_that_are_refused_wait_until_all_others_are_copied(serve, target, monkeypatch):
+    monkeypatch.setattr("engines.objects.s3.client.LONGEST_PAUSE", 0.05)
+    source = serve(Poisoned())
+    for number in range(30):
+        source.put(f"{'bad' if number % 10 == 0 else 'good'}-{number:02}", b"x")
+    with pytest.raises(IncompleteError, match=r"3 object\(s\).*SlowDown.*27 were copied") as caught:
+        mirrored(source, target, jobs=4)
+    failed = {one["key"] for one in caught.value.details["failed_objects"]}
+    assert failed == {"bad-00", "bad-10", "bad-20"}
+    # Each was tried three times with the others, and patiently when these were done.
+    last_good = max(number for number, asked in enumerate(source.asked) if asked.key.startswith("good"))
+    assert sum(1 for asked in source.asked[:last_good] if asked.key.startswith("bad")) <= 9
+    assert sum(1 for asked in source.asked if asked.key.startswith("bad")) == 3 * (3 + 9)
+
+
+class Limited(MemoryStore):
+    """More than so many requests at once are too much."""
+
+    limit = 3
+    at_once = 0
+
+    def step(self, handler):
+        self.at_once += 1
+        try:
+            if self.at_once > self.limit:
+                return refuse("SlowDown", 503)(handler)
+            time.sleep(0.01)
+            return super().step(handler)
+        finally:
+            self.at_once -= 1
+
+
+def test_a_store_that_takes_only_a_few_requests_at_once_is_respected(serve, target):
+    source = serve(Limited())
+    for number in range(60):
+        source.put(f"{number}", b"x")
+    assert mirrored(source, target, jobs=16)["copied"] == 60
+    assert bodies(target) == bodies(source)

@@ -54,8 +54,8 @@ MIB = 1 << 20
 @pytest.fixture
 def server(servers, monkeypatch):
     """Return a server: ``script`` is what it does next, ``otherwise`` what then, ``seen`` what it got."""
-    monkeypatch.setattr(module, "_FIRST_PAUSE", 0.001)
-    monkeypatch.setattr(module, "_LONGEST_PAUSE", 0.01)
+    monkeypatch.setattr(module, "FIRST_PAUSE", 0.001)
+    monkeypatch.setattr(module, "LONGEST_PAUSE", 0.01)
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as made:
         made.script, made.seen, made.otherwise, made.lock = [], [], answer(), threading.Lock()
         made.daemon_threads = True
@@ -166,19 +166,25 @@ def test_a_body_that_always_breaks_off_at_the_same_place_is_given_up(server, sto
         read(store, "k")
 
 
-def test_all_threads_slow_down_together_and_recover():
-    pace = module.Pace()
-    pace.slower()
-    first = pace._pause
-    pace.slower()  # the same burst
-    assert pace._pause == first > 0
-    pace._until = 0
-    pace.slower()
-    assert pace._pause == 2 * first
-    pace._until = 0
-    for _ in range(100):
-        pace.fine()
-    assert pace._pause == 0
+@pytest.mark.parametrize("is_hurried", [True, False])
+def test_who_is_in_a_hurry_leaves_a_refused_object_for_later(server, store, is_hurried):
+    server.otherwise = refuse("SlowDown", 503)
+    with pytest.raises(ClientError, match="SlowDown"):
+        (store.hurried() if is_hurried else store).read("GetObject", key="k")
+    assert len(server.seen) == (3 if is_hurried else module.TRIES)
+
+
+def test_a_store_that_names_a_time_is_left_alone_so_long(server, store, monkeypatch):
+    slept = []
+    monkeypatch.setattr(module.time, "sleep", slept.append)
+    server.script = [answer(503, **{"Retry-After": "7"}), answer(503, **{"Retry-After": "soon"})]
+    server.otherwise = answer(200, b"x")
+    assert store.read("GetObject", key="k") == b"x"
+    assert slept[0] == 7
+    assert slept[1] < 1
+    server.script = [answer(503, **{"Retry-After": "7"})]
+    with pytest.raises(ClientError):
+        store.hurried().read("GetObject", key="k")
 
 
 def copier(store: object, server: object, part_size: int = 5 * MIB) -> Callable[[CopyTask], object]:
@@ -369,7 +375,7 @@ def test_a_failed_part_ends_the_upload_and_is_the_reason(server, store):
 
 def test_a_store_that_is_not_there_is_told(monkeypatch):
     monkeypatch.setattr(module, "TRIES", 2)
-    monkeypatch.setattr(module, "_FIRST_PAUSE", 0.001)
+    monkeypatch.setattr(module, "FIRST_PAUSE", 0.001)
     with (
         Endpoint(
             bucket="raw", endpoint="http://127.0.0.1:1", access_key="a", secret_key="b"
