@@ -147,6 +147,7 @@ def _image(part: Plan) -> Iterator[str]:
 def _service(part: Plan) -> Iterator[str]:
     size = f"{part['tasks']} task(s) of {part['cpu']} CPU units and {part['memory']} MiB"
     yield f"SERVICE  {part['service']}, {size}: {'to release' if part['actions'] else 'no change'}"
+    yield from (f"  * before users are moved: {step}" for step in part["go_live"])
     yield from (f"  + {action}" for action in part["actions"])
 
 

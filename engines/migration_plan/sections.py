@@ -141,4 +141,5 @@ def image(phase: Mapping[str, Any]) -> Section:
 def service(phase: Mapping[str, Any]) -> Section:
     """Return what is done to the service."""
     keys = ("service", "cpu", "memory", "tasks", "platform")
-    return {**{key: phase[key] for key in keys}, "actions": list(phase["actions"])}
+    found = {**{key: phase[key] for key in keys}, "actions": list(phase["actions"])}
+    return {**found, "go_live": list(phase.get("go_live", []))}

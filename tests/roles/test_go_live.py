@@ -1,0 +1,155 @@
+"""Between the trial and the release: what would be left behind ends the run, and writers are kept out."""
+
+from __future__ import annotations
+
+import json
+
+import psycopg
+import pytest
+
+from tests.engines.fence.conftest import wait_until
+
+PLAY = """
+- hosts: localhost
+  connection: local
+  gather_facts: false
+  tasks:
+    - name: Move the database
+      ansible.builtin.include_role:
+        name: database
+      when: moves | default(true)
+    - name: Set what the ledger would keep of it
+      ansible.builtin.set_fact:
+        database_baselines: "{{ database_evidence.baselines if moves | default(true) else proven }}"
+    - name: Keep it for the next play
+      ansible.builtin.copy:
+        content: "{{ database_baselines | to_json }}"
+        dest: "{{ playbook_dir }}/proven.json"
+        mode: "0600"
+      changed_when: false
+    - name: Write in between
+      community.postgresql.postgresql_query:
+        query: "{{ item.query }}"
+        login_db: "{{ item.database }}"
+        connect_params: "{{ superuser }}"
+      loop: "{{ written | default([]) }}"
+      loop_control:
+        label: "{{ item.query }}"
+    - name: Go live
+      ansible.builtin.include_role:
+        name: go_live
+      when: goes | default(true)
+    - name: Withdraw
+      ansible.builtin.include_role:
+        name: go_live
+        tasks_from: withdraw
+      when: withdraws | default(false)
+"""
+
+
+class GoLive:
+    """Two databases, a play that moves the one into the other and goes live, and a person who writes."""
+
+    def __init__(self, world) -> None:
+        self.world = world
+        (world.folder / "play.yml").write_text(PLAY)
+        address = psycopg.conninfo.conninfo_to_dict(world.server.url(world.source))
+        self.superuser = {
+            {"host": "host", "port": "port", "user": "user", "password": "password"}[key]: value
+            for key, value in address.items()
+            if key in {"host", "port", "user", "password"}
+        }
+
+    def play(self, *written: tuple[str, str], **variables):
+        """Move, write in between, go live; return what was told on one line, and how many tasks failed."""
+        usual = {
+            "go_live_source": self.world.server.url(self.world.source),
+            "go_live_environment": "staging",
+            "go_live_run_id": "run-1",
+            "go_live_fence": "read_only",
+            "storage_source": {},
+            "superuser": self.superuser,
+            "written": [{"database": database, "query": query} for database, query in written],
+        }
+        if not variables.get("moves", True):
+            usual["proven"] = json.loads((self.world.folder / "proven.json").read_text())
+        text, _, failed = self.world.play(**{**usual, **variables})
+        return " ".join(text.split()), failed
+
+    def write(self) -> str:
+        """Write a row to the source; return the SQLSTATE that it was refused with, if it was."""
+        try:
+            self.world.on(self.world.source, "INSERT INTO t (v) VALUES ('by a user')")
+        except psycopg.Error as error:
+            return error.sqlstate or "?"
+        return ""
+
+
+@pytest.fixture(scope="module")
+def moved(make_world):
+    found = GoLive(make_world("go_live"))
+    text, failed = found.play(goes=False)
+    assert not failed, text
+    return found
+
+
+def test_where_nothing_came_in_the_source_is_closed_for_good(moved: GoLive) -> None:
+    text, failed = moved.play(moves=False)
+    assert not failed, text
+    assert moved.write() == "25006"
+    text, failed = moved.play(moves=False, goes=False, withdraws=True)
+    assert not failed, text
+    assert moved.write() == ""
+    moved.world.on(moved.world.source, "DELETE FROM t WHERE v = 'by a user'")
+    moved.world.on(moved.world.source, "SELECT setval('t_id_seq', 100)")
+
+
+def test_a_row_that_came_after_the_copy_ends_the_run_by_name(moved: GoLive) -> None:
+    written = (moved.world.source, "INSERT INTO t (v) VALUES ('late'), ('later')")
+    text, failed = moved.play(written, moves=False)
+    assert failed
+    assert "3 differences since the data were proven, so no user was moved" in text
+    assert "source, table public.t: 100 rows, now 102" in text
+    assert "source, sequence public.t_id_seq: at 100, now at 102" in text
+    assert "source and target, table public.t: 102 rows, the target has 100" in text
+    assert "102" in text.partition("source and target")[2], "the keys of the rows are not named"
+    # The run has ended, and with it its fence.
+    wait_until(lambda: moved.write() == "")
+    text, failed = moved.play(moves=False, go_live_accept_differences="3")
+    assert failed, "another row came in since, and was not consented to"
+    text, failed = moved.play(moves=False, go_live_accept_differences="4")
+    assert not failed, text
+    moved.play(moves=False, goes=False, withdraws=True)
+    moved.world.on(moved.world.source, "DELETE FROM t WHERE id > 100")
+    moved.world.on(moved.world.source, "SELECT setval('t_id_seq', 100)")
+
+
+def test_so_does_a_change_on_the_target(moved: GoLive) -> None:
+    text, failed = moved.play((moved.world.target, "UPDATE t SET added = 'x' WHERE id = 1"), moves=False)
+    assert failed
+    assert "target, table public.t: 100 rows, with other values now" in text
+    assert "1 differences since" in text
+
+
+def test_without_a_fence_the_comparison_is_made_all_the_same(moved: GoLive) -> None:
+    moved.world.on(moved.world.target, "UPDATE t SET added = NULL WHERE id = 1")
+    text, failed = moved.play(
+        (moved.world.source, "DELETE FROM t WHERE id = 7"), moves=False, go_live_fence="none"
+    )
+    assert failed
+    assert "source, table public.t: 100 rows, now 99" in text
+
+
+def test_nobody_is_moved_without_a_proof(moved: GoLive) -> None:
+    text, failed = moved.play(moves=False, proven={})
+    assert failed
+    assert "The ledger holds no baseline of the source" in text
+
+
+@pytest.mark.parametrize("consent", ["", "production"])
+def test_without_a_terminal_and_without_consent_nothing_is_closed(moved: GoLive, consent: str) -> None:
+    text, failed = moved.play(moves=False, go_live_fence="ask", go_live_fence_consent=consent)
+    assert failed
+    assert f"and {consent or 'nothing'} was named" in text
+    assert "-e migrate_source_fence_consent=staging" in text
+    assert moved.write() == ""
