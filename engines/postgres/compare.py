@@ -16,11 +16,13 @@ from engines.postgres.catalog import (
     REVISION_TABLE,
     Database,
     Name,
+    ObjectKey,
     SchemaDifference,
     Scope,
     Sequence,
     Table,
     relations,
+    round_trip,
 )
 from engines.postgres.checksum import ComparableTable, DatabaseSnapshot, Fingerprint, parallel_scan
 from engines.postgres.diff import (
@@ -31,7 +33,6 @@ from engines.postgres.diff import (
     TableResult,
     View,
     bisect,
-    definition_aliases,
     materialized_views,
 )
 from engines.postgres.plan import Inspection, clone_plan, inspection
@@ -150,17 +151,25 @@ def _choose(
     found = inspection.read(sessions.source, sessions.target, scope, by_anyone=True)
     source, target = found.source, found.target
     _check_encoding(source, target)
+    wanted = _reconciled(sessions, source, target)
+    source = replace(source, objects=wanted.objects)
     upgraded = expect_upgraded and bool(target.revision) and source.revision != target.revision
     if upgraded:
         source = replace(source, tables=tuple(one for one in source.tables if one.name != REVISION_TABLE))
     source_views, target_views = (
         materialized_views.read(session, scope) for session in (sessions.source, sessions.target)
     )
-    views = materialized_views.common(source_views, target_views, same_query=upgraded)
+    views = materialized_views.common(source_views, target_views)
+    if upgraded:
+        views = {key: view for key, view in views.items() if not _redefined(view, source, target)}
     _hold(sessions.source, source.tables)
     _hold(sessions.target, target.tables)
     aside = [NotCompared(one.kind, one.name, one.reason) for one in found.not_copied]
-    aside += _set_aside(source, target, scope, upgraded=upgraded)
+    aside += _set_aside(scope, upgraded=upgraded)
+    aside += [
+        NotCompared(key.kind, key.name, "the target does not take its definition, to compare it")
+        for key in wanted.undecided
+    ]
     reason = "it is not filled, or defined in another way, on one side"
     aside += [
         NotCompared("rows of materialized view", ".".join(key), reason)
@@ -241,19 +250,27 @@ def _located(
     return found
 
 
-def _set_aside(source: Database, target: Database, scope: Scope, *, upgraded: bool) -> Iterator[NotCompared]:
+def _reconciled(sessions: _Sessions, source: Database, target: Database) -> round_trip.Reconciled:
+    """Return the source's objects as the target would write them; asked in a session that is rolled back."""
+    if source.objects == target.objects:
+        return round_trip.Reconciled(source.objects)
+    same_version = source.server.major == target.server.major
+    with connection.session(sessions.target_snapshot.address, purpose=PURPOSE) as scratch:
+        return round_trip.reconcile(scratch, source.objects, target.objects, same_version=same_version)
+
+
+def _redefined(view: View, source: Database, target: Database) -> bool:
+    key = ObjectKey("view definition", view.identity)
+    return source.objects.get(key) != target.objects.get(key)
+
+
+def _set_aside(scope: Scope, *, upgraded: bool) -> Iterator[NotCompared]:
     for schema, name in sorted(scope.excluded):
         yield NotCompared("relation", f"{schema}.{name}", "it was excluded by name")
     if scope.schemas:
         yield NotCompared("schemas", f"all but {', '.join(scope.schemas)}", "only these were asked for")
     if upgraded:
         yield NotCompared("rows", REVISION_TABLE, "the target is at another revision")
-    source_major, target_major = source.server.major, target.server.major
-    if source_major != target_major:
-        for key in definition_aliases.undecided(source.objects, target.objects):
-            yield NotCompared(
-                key.kind, key.name, f"PostgreSQL {source_major} and {target_major} write it differently"
-            )
 
 
 def _hold(session: Session, tables: Iterable[Table]) -> None:

@@ -9,6 +9,7 @@ from engines.postgres.catalog import (
     database,
     dependencies,
     relations,
+    round_trip,
     schema_objects,
     sequences,
 )
@@ -67,6 +68,7 @@ __all__ = [
     "locale_name",
     "raised",
     "relations",
+    "round_trip",
     "schema_objects",
     "sequences",
 ]

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from engines.postgres.catalog.relations import Scope
 from engines.postgres.catalog.schema_queries import queries
 from engines.postgres.session import Session
 
-# pg_get_viewdef writes names in another way since 16: comparing texts would raise false alarms.
-_VERSION_DEPENDENT = frozenset({"view definition", "rule"})
 # What a managed server brings of its own: that the target has more of it is no difference.
 _BROUGHT = frozenset({"schema", "extension"})
+
+# Kinds whose definitions are shown where they differ: no bodies of functions, no options of servers.
+_SHOWN = frozenset({
+    "check", "column", "default", "domain", "domain check", "domain default", "enum", "exclusion",
+    "extension", "foreign key", "index", "partition key", "policy using", "policy check",
+    "primary key", "sequence", "statistics", "trigger", "unique",
+})  # fmt: skip
+_LONGEST = 200
 
 # What pg_dump puts in place of a view that depends on a key, until the key is there.
 _STAND_IN = re.compile(r"\s*SELECT NULL::")
@@ -39,11 +46,15 @@ CatalogId = tuple[int, int]
 
 @dataclass(frozen=True)
 class SchemaDifference:
-    """Objects that only the source has, that only the target has, and that are defined differently."""
+    """Objects that only the source has, that only the target has, and that are defined differently.
+
+    ``texts`` has the definitions of the last, the source's and the target's.
+    """
 
     missing: tuple[ObjectKey, ...] = ()
     extra: tuple[ObjectKey, ...] = ()
     different: tuple[ObjectKey, ...] = ()
+    texts: Mapping[ObjectKey, tuple[str, str]] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
         """Whether there is any difference."""
@@ -53,9 +64,16 @@ class SchemaDifference:
         """Return one line per difference, in words: first what the source does not explain."""
         return (
             [f"{key}: only on the target" for key in self.extra]
-            + [f"{key}: defined differently" for key in self.different]
+            + [f"{key}: defined differently{self._both(key)}" for key in self.different]
             + [f"{key}: not on the target" for key in self.missing]
         )
+
+    def _both(self, key: ObjectKey) -> str:
+        """Return both definitions in words, of kinds that hold no secret and are short."""
+        if key.kind not in _SHOWN or key not in self.texts:
+            return ""
+        source, target = (textwrap.shorten(text, _LONGEST, placeholder=" …") for text in self.texts[key])
+        return f", the source's (wanted): {source}, the target's: {target}"
 
 
 def read(session: Session, scope: Scope) -> dict[ObjectKey, str]:
@@ -75,13 +93,6 @@ def read_numbered(session: Session, scope: Scope) -> Iterator[tuple[ObjectKey, s
                 yield ObjectKey(kind, name), definition or "", (number[0], number[1])
 
 
-def comparable(objects: Objects, *, same_version: bool) -> Objects:
-    """Return the objects whose definitions can be compared between the two servers."""
-    if same_version:
-        return objects
-    return {key: "" if key.kind in _VERSION_DEPENDENT else text for key, text in objects.items()}
-
-
 def without(objects: Objects, dropped: Iterable[ObjectKey]) -> Objects:
     """Return ``objects`` without ``dropped``."""
     keys = set(dropped)
@@ -94,16 +105,16 @@ def difference(source: Objects, target: Objects) -> SchemaDifference:
     Schemas and extensions that only the target has do not count.
     """
     missing = [key for key in source if key not in target or _is_stand_in(key, source, target)]
+    different = [
+        key
+        for key, text in source.items()
+        if key in target and target[key] != text and not _is_stand_in(key, source, target)
+    ]
     return SchemaDifference(
         missing=tuple(sorted(missing)),
         extra=tuple(sorted(key for key in target if key not in source and key.kind not in _BROUGHT)),
-        different=tuple(
-            sorted(
-                key
-                for key, text in source.items()
-                if key in target and target[key] != text and not _is_stand_in(key, source, target)
-            )
-        ),
+        different=tuple(sorted(different)),
+        texts={key: (source[key], target[key]) for key in different},
     )
 
 
@@ -119,7 +130,7 @@ def is_unfinished(found: SchemaDifference) -> bool:
     """
     if found.extra or found.different:
         return False
-    return all(key.kind not in {"table", "partitioned table", "column"} for key in found.missing)
+    return all(key.kind not in {"table", "partitioned table", "column", "default"} for key in found.missing)
 
 
 def _is_stand_in(key: ObjectKey, source: Objects, target: Objects) -> bool:

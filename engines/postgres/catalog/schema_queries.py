@@ -42,7 +42,6 @@ SELECT CASE c.relkind WHEN 'r' THEN 'table' WHEN 'p' THEN 'partitioned table' WH
            WHEN 'm' THEN 'materialized view' WHEN 'f' THEN 'foreign table' WHEN 'c' THEN 'composite type' END,
        n.nspname, c.relname, {_NAME},
        concat_ws(' ', c.relpersistence, {_SORTED.format("c.reloptions")}, pg_get_expr(c.relpartbound, c.oid),
-           pg_get_partkeydef(c.oid),
            CASE WHEN c.reloftype <> 0 THEN 'of ' || c.reloftype::regtype::text END,
            (SELECT concat_ws(' ', v.srvname, {_SORTED.format("f.ftoptions")}) FROM pg_foreign_table f
             JOIN pg_foreign_server v ON v.oid = f.ftserver WHERE f.ftrelid = c.oid),
@@ -64,7 +63,7 @@ SELECT 'column', n.nspname, c.relname, {_PART.format("a.attname")},
        concat_ws(' ', format_type(a.atttypid, a.atttypmod), CASE WHEN a.attnotnull THEN 'not null' END,
            CASE WHEN a.attidentity <> '' THEN 'identity ' || a.attidentity::text END,
            CASE WHEN a.attgenerated <> '' THEN 'generated ' || a.attgenerated::text END,
-           pg_get_expr(d.adbin, d.adrelid), {_OPTIONS}, {_SORTED.format("a.attfdwoptions")},
+           {_OPTIONS}, {_SORTED.format("a.attfdwoptions")},
            CASE WHEN c.relkind IN ('r', 'p', 'm') THEN
                (SELECT 'storage ' || a.attstorage::text FROM pg_type t
                 WHERE t.oid = a.atttypid AND t.typstorage <> a.attstorage) END,
@@ -72,9 +71,20 @@ SELECT 'column', n.nspname, c.relname, {_PART.format("a.attname")},
            (SELECT 'collate ' || a.attcollation::regcollation::text FROM pg_type t
             WHERE t.oid = a.atttypid AND t.typcollation <> a.attcollation)), {_OF_RELATION}
 FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid {_JOIN}
-LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
 WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'c')
   AND c.relpersistence <> 't' AND {_RELATION}"""
+
+# Of generated columns too: what is computed.
+_DEFAULTS = f"""
+SELECT 'default', n.nspname, c.relname, {_PART.format("a.attname")}, pg_get_expr(d.adbin, d.adrelid),
+       {_OF_RELATION}
+FROM pg_attrdef d JOIN pg_attribute a ON a.attrelid = d.adrelid AND a.attnum = d.adnum
+JOIN pg_class c ON c.oid = a.attrelid {_JOIN}
+WHERE NOT a.attisdropped AND c.relpersistence <> 't' AND {_RELATION}"""
+
+_PARTITION_KEYS = f"""
+SELECT 'partition key', n.nspname, c.relname, {_NAME}, pg_get_partkeydef(c.oid), {_OF_RELATION}
+FROM pg_class c {_JOIN} WHERE c.relkind = 'p' AND {_RELATION}"""
 
 _SEQUENCES = f"""
 SELECT 'sequence', n.nspname, c.relname, {_NAME},
@@ -93,16 +103,24 @@ _TYPES = f"""
 SELECT CASE t.typtype WHEN 'e' THEN 'enum' WHEN 'd' THEN 'domain' ELSE 'range type' END, n.nspname, '',
        format('%I.%I', n.nspname, t.typname),
        concat_ws(' ', CASE WHEN t.typtype = 'd' THEN format_type(t.typbasetype, t.typtypmod) END,
-           CASE WHEN t.typnotnull THEN 'not null' END, t.typdefault,
+           CASE WHEN t.typnotnull THEN 'not null' END,
            (SELECT string_agg(quote_literal(l.enumlabel), ', ' ORDER BY l.enumsortorder)
             FROM pg_enum l WHERE l.enumtypid = t.oid),
-           (SELECT format_type(r.rngsubtype, NULL) FROM pg_range r WHERE r.rngtypid = t.oid),
-           (SELECT string_agg(format('%I %s', k.conname, pg_get_constraintdef(k.oid)), ', '
-                              ORDER BY k.conname)
-            FROM pg_constraint k WHERE k.contypid = t.oid AND k.contype = 'c')),
+           (SELECT format_type(r.rngsubtype, NULL) FROM pg_range r WHERE r.rngtypid = t.oid)),
        {_NUMBER.format("pg_type", "t.oid")}
 FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace
 WHERE t.typtype IN ('e', 'd', 'r') AND {_TYPE}"""
+
+_DOMAINS = f"""
+SELECT 'domain default', n.nspname, '', format('%I.%I', n.nspname, t.typname),
+       coalesce(pg_get_expr(t.typdefaultbin, 0), t.typdefault), {_NUMBER.format("pg_type", "t.oid")}
+FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace
+WHERE t.typtype = 'd' AND t.typdefault IS NOT NULL AND {_TYPE}
+UNION ALL
+SELECT 'domain check', n.nspname, '', format('%I.%I.%I', n.nspname, t.typname, k.conname),
+       pg_get_constraintdef(k.oid), {_NUMBER.format("pg_type", "t.oid")}
+FROM pg_constraint k JOIN pg_type t ON t.oid = k.contypid JOIN pg_namespace n ON n.oid = t.typnamespace
+WHERE k.contype = 'c' AND {_TYPE}"""
 
 _ROUTINES = f"""
 SELECT CASE p.prokind WHEN 'p' THEN 'procedure' WHEN 'a' THEN 'aggregate' ELSE 'function' END, n.nspname, '',
@@ -153,11 +171,17 @@ WHERE r.rulename <> '_RETURN' AND {_RELATION}"""
 
 _POLICIES = f"""
 SELECT 'policy', n.nspname, c.relname, {_PART.format("y.polname")},
-       concat_ws(' | ', y.polcmd, y.polpermissive, pg_get_expr(y.polqual, y.polrelid),
-           pg_get_expr(y.polwithcheck, y.polrelid),
+       concat_ws(' | ', y.polcmd, y.polpermissive,
            (SELECT string_agg(CASE WHEN o = 0 THEN 'public' ELSE pg_get_userbyid(o) END, ', ' ORDER BY 1)
             FROM unnest(y.polroles) o)), {_NUMBER.format("pg_policy", "y.oid")}
-FROM pg_policy y JOIN pg_class c ON c.oid = y.polrelid {_JOIN} WHERE {_RELATION}"""
+FROM pg_policy y JOIN pg_class c ON c.oid = y.polrelid {_JOIN} WHERE {_RELATION}
+UNION ALL
+SELECT x.kind, n.nspname, c.relname, {_PART.format("y.polname")}, x.expression,
+       {_NUMBER.format("pg_policy", "y.oid")}
+FROM pg_policy y JOIN pg_class c ON c.oid = y.polrelid {_JOIN}, LATERAL (
+    VALUES ('policy using', pg_get_expr(y.polqual, y.polrelid)),
+           ('policy check', pg_get_expr(y.polwithcheck, y.polrelid))
+) AS x (kind, expression) WHERE x.expression IS NOT NULL AND {_RELATION}"""
 
 _SETTINGS = f"""
 SELECT 'row security', n.nspname, c.relname, {_NAME}, 'enabled', {_OF_RELATION}
@@ -266,8 +290,11 @@ _ALWAYS = (
     _RELATIONS,
     _VIEWS,
     _COLUMNS,
+    _DEFAULTS,
+    _PARTITION_KEYS,
     _SEQUENCES,
     _TYPES,
+    _DOMAINS,
     _ROUTINES,
     _INDEXES,
     _ATTACHED_INDEXES,

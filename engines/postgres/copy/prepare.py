@@ -17,6 +17,7 @@ from engines.postgres.catalog import (
     chunks,
     dependencies,
     relations,
+    round_trip,
     schema_objects,
 )
 from engines.postgres.checksum import DatabaseSnapshot, is_empty, parallel_scan
@@ -113,7 +114,13 @@ def inspect(sessions: CloneSessions, options: CloneOptions) -> CloneInputs:
     remaining = replace(found.target, objects=schema_objects.without(found.target.objects, incomplete))
     with translated(str(sessions.source_address)):
         references = oid_references.read(source, target, found)
-    return CloneInputs(replace(found, target=remaining), depending, pages, noted, references)
+    same_version = found.source.server.major == remaining.server.major
+    with translated(str(sessions.target_address)):
+        wanted = round_trip.reconcile(
+            target, found.source.objects, remaining.objects, same_version=same_version
+        )
+    found = replace(found, source=replace(found.source, objects=wanted.objects), target=remaining)
+    return CloneInputs(found, depending, pages, noted, references)
 
 
 def make_plan(sessions: CloneSessions, inputs: CloneInputs, options: CloneOptions) -> Plan:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 import psycopg
 from psycopg import sql
@@ -19,6 +20,7 @@ from engines.postgres.catalog import (
     Table,
     checkpoint,
     database,
+    round_trip,
 )
 from engines.postgres.checksum import is_empty
 from engines.postgres.copy.dump_archive import Archive, Entry, choose
@@ -207,7 +209,10 @@ def set_sequences(target: Session, sequences: Iterable[Sequence]) -> None:
 
 def verify_schema(target: Session, source: Database, scope: Scope) -> None:
     """Raise ``SchemaDiffersError`` unless the target now has every object of the source, and no other."""
-    found = clone_plan.compare_objects(source, database.read(target, scope))
+    on_target = database.read(target, scope)
+    same_version = source.server.major == on_target.server.major
+    wanted = round_trip.reconcile(target, source.objects, on_target.objects, same_version=same_version)
+    found = clone_plan.compare_objects(replace(source, objects=wanted.objects), on_target)
     if found:
         lines = found.lines()
         raise SchemaDiffersError(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from engines.postgres.diff import bisect, definition_aliases, materialized_views, report
 from engines.postgres.diff.comparison import (
     Comparison,
     LargeObjectsResult,
@@ -21,7 +20,6 @@ __all__ = [
     "TableResult",
     "View",
     "bisect",
-    "definition_aliases",
     "evidence",
     "materialized_views",
     "report",

@@ -17,7 +17,6 @@ from engines.postgres.checksum import (
     row_hash,
     row_text,
 )
-from engines.postgres.diff.definition_aliases import alike
 from engines.postgres.session import PostgresError, Session, settings
 
 _OWN_RELATION = OWN.format(catalog="pg_class", oid="c.oid")
@@ -26,7 +25,7 @@ _VIEWS = f"""
 SELECT n.nspname, c.relname, pg_table_size(c.oid),
        array(SELECT a.attname::text FROM pg_attribute a
              WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum),
-       pg_get_viewdef(c.oid)
+       pg_get_viewdef(c.oid), format('%I.%I', n.nspname, c.relname)
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind = 'm' AND c.relispopulated AND {_OWN_RELATION}
 ORDER BY 1, 2"""  # noqa: S608 - constants only
@@ -34,17 +33,18 @@ ORDER BY 1, 2"""  # noqa: S608 - constants only
 
 @dataclass(frozen=True)
 class View:
-    """A materialised view that is filled, as a table, with its query."""
+    """A materialised view that is filled, as a table, with its query and its quoted name."""
 
     table: Table
     query: str
+    identity: str
 
 
 def read(session: Session, scope: Scope) -> dict[Name, View]:
     """Return the materialised views that are filled."""
     return {
-        (schema, name): View(Table(schema, name, tuple(map(Column, columns)), 0, size), query)
-        for schema, name, size, columns, query in session.execute(_VIEWS)
+        (schema, name): View(Table(schema, name, tuple(map(Column, columns)), 0, size), query, identity)
+        for schema, name, size, columns, query, identity in session.execute(_VIEWS)
         if scope.covers(schema, name)
     }
 
@@ -67,15 +67,10 @@ def refreshed(source: DatabaseSnapshot, table: ComparableTable, query: str) -> F
     return Fingerprint(int(row[0]), str(row[1])) if row else None
 
 
-def common(
-    source: Mapping[Name, View], target: Mapping[Name, View], *, same_query: bool = False
-) -> dict[Name, View]:
-    """Return the source's views that the target has with the same columns (and the same query)."""
-    found = {}
-    for key, wanted in source.items():
-        present = target.get(key)
-        if present is None or wanted.table.columns != present.table.columns:
-            continue
-        if not same_query or alike(wanted.query, present.query):
-            found[key] = wanted
-    return found
+def common(source: Mapping[Name, View], target: Mapping[Name, View]) -> dict[Name, View]:
+    """Return the source's views that the target has with the same columns."""
+    return {
+        key: view
+        for key, view in source.items()
+        if key in target and view.table.columns == target[key].table.columns
+    }

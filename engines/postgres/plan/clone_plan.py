@@ -38,7 +38,8 @@ _VERBS: Mapping[Action, str] = {
 }
 # What is there before the rows.
 _BEFORE = frozenset({
-    "schema", "extension", "table", "partitioned table", "column", "view", "view definition",
+    "schema", "extension", "table", "partitioned table", "partition key", "column", "default", "domain check",
+    "domain default", "view", "view definition",
     "materialized view",
     "composite type", "sequence", "enum", "domain", "range type", "function", "procedure", "aggregate",
     "foreign table", "comment", "check",
@@ -153,12 +154,8 @@ def situation(source: Database, target: Database, *, interrupted: bool = False) 
 
 
 def compare_objects(source: Database, target: Database) -> schema_objects.SchemaDifference:
-    """Compare the schema objects of both databases, as far as their versions allow."""
-    same = source.server.major == target.server.major
-    return schema_objects.difference(
-        schema_objects.comparable(source.objects, same_version=same),
-        schema_objects.comparable(target.objects, same_version=same),
-    )
+    """Compare the schema objects of both databases; the source's as the target would write them."""
+    return schema_objects.difference(source.objects, target.objects)
 
 
 def make_plan(

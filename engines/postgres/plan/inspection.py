@@ -68,6 +68,7 @@ def read(source: Session, target: Session, scope: Scope, *, by_anyone: bool = Fa
             *not_copied.other_versions(source, offered),
             *not_copied.dangling(outside),
             *not_copied.changed_owners(not_copied.owners(source), on_target.server.user),
+            *not_copied.definers(source, on_target.server.user),
             *not_copied.forced(adjusted, on_target.server.user),
             *not_copied.raised(standing, wanted),
             *not_copied.compressions(source, offered),

@@ -69,10 +69,11 @@ FROM changed c, LATERAL (
 
 # (kind, query of names, reason): what no ordinary role can carry, or what is another tool's business.
 _LEFT_BEHIND: tuple[tuple[str, str, str], ...] = (
+    ("event trigger", "SELECT evtname FROM pg_event_trigger", "needs a superuser on the target"),
     (
-        "event trigger",
-        "SELECT format('%s of %s', evtname, pg_get_userbyid(evtowner)) FROM pg_event_trigger",
-        "needs a superuser on the target",
+        "owner of an event trigger",
+        "SELECT format('%s of %s', pg_get_userbyid(evtowner), evtname) FROM pg_event_trigger",
+        "its function is called as this superuser",
     ),
     ("publication", "SELECT pubname FROM pg_publication", "replication is set up anew on the target"),
     (
@@ -133,13 +134,6 @@ _LEFT_BEHIND: tuple[tuple[str, str, str], ...] = (
         "replication is set up anew on the target",
     ),
     (
-        "owner of a security definer function",
-        f"SELECT format('%I.%I(%s) of %s', n.nspname, p.proname, "
-        f"pg_get_function_identity_arguments(p.oid), pg_get_userbyid(p.proowner)) FROM pg_proc p "
-        f"JOIN pg_namespace n ON n.oid = p.pronamespace WHERE p.prosecdef AND {_ROUTINE}",
-        "it works with the privileges of whoever owns it on the target",
-    ),
-    (
         "comment",
         "SELECT 'of the database' FROM pg_database d JOIN pg_shdescription s "
         "ON s.objoid = d.oid AND s.classoid = 'pg_database'::regclass WHERE d.datname = current_database()",
@@ -184,6 +178,12 @@ _OWNED = " UNION ".join(
     for catalog, owner, _, _ in _GRANTED
 )
 _OWNERS = f"SELECT pg_get_userbyid(o) FROM ({_OWNED}) AS x (o) ORDER BY 1"
+
+_DEFINERS = f"""
+SELECT format('%I.%I(%s)', n.nspname, p.proname, pg_get_function_identity_arguments(p.oid)),
+       pg_get_userbyid(p.proowner)
+FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+WHERE p.prosecdef AND {_ROUTINE} ORDER BY 1"""
 
 _VERSIONS = "SELECT extname, extversion FROM pg_extension ORDER BY 1"
 
@@ -249,6 +249,19 @@ def changed_owners(names: tuple[str, ...], user: str) -> tuple[NotCopied, ...]:
     """Return the owners whose objects will belong to ``user``."""
     reason = f"objects belong to {user} on the target"
     return tuple(NotCopied("owner", name, reason) for name in names if name != user)
+
+
+def definers(session: Session, user: str) -> tuple[NotCopied, ...]:
+    """Return the functions that work with their owner's privileges, where that will be ``user``."""
+    return tuple(
+        NotCopied(
+            "owner of a security definer function",
+            f"{name} of {owner}",
+            f"it works with the privileges of {user} on the target",
+        )
+        for name, owner in session.execute(_DEFINERS)
+        if owner != user
+    )
 
 
 def left_out(limits: Unsupported) -> tuple[NotCopied, ...]:

@@ -39,7 +39,7 @@ def test_what_belongs_to_roles_the_database_and_replication_is_named(databases, 
             ("settings", "of the role set_role"),
             ("connection limit", "42"),
             ("owner of a security definer function", "public.defined() of postgres"),
-            ("event trigger", "heard of postgres"),
+            ("owner of an event trigger", "postgres of heard"),
         }
     finally:
         on(postgres_server.url(), "DROP ROLE set_role")
