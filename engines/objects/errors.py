@@ -161,5 +161,7 @@ def _reason_of_response(error: botocore_errors.ClientError) -> str:
         return "the target has something else of this name, or of a name that it takes for the same"
     if code_of(error) in {"NoSuchKey", "404"}:
         return "vanished after it was listed"
+    if code_of(error) == "InvalidObjectState":
+        return "is archived: restore it first"
     message = str(error.response.get("Error", {}).get("Message", "")).strip()
     return f"{error.operation_name} was refused ({code_of(error)}): {message}".rstrip(": ")

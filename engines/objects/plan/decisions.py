@@ -10,8 +10,6 @@ from engines.objects.s3 import Entry
 
 # How many keys are named where there may be a million.
 EXAMPLES = 10
-# Objects in these classes have to be restored before they can be read.
-_ARCHIVED = frozenset({"GLACIER", "DEEP_ARCHIVE"})
 
 
 class Verdict(StrEnum):
@@ -47,10 +45,6 @@ def decide(source: Entry | None, target: Entry | None, record: Record | None) ->
     unchanged = record is not None and record.source_is(source)
     if is_own and unchanged:
         return Decision(Verdict.EQUAL)
-    if source.storage_class in _ARCHIVED:
-        return Decision(
-            Verdict.UNVERIFIABLE, f"is archived in the source ({source.storage_class}): restore it first"
-        )
     if is_own:
         return Decision(Verdict.COPY, "has changed in the source since it was copied")
     return _unproven(source, target)

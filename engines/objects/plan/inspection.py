@@ -8,10 +8,11 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from engines.objects.errors import Failure
+from engines.aws import translated
+from engines.objects.errors import OBJECT_ERRORS, Failure, affects_every_object, reason_of
 from engines.objects.manifest import MirrorState, Record
 from engines.objects.plan.decisions import Decision, Tally, Verdict, decide
-from engines.objects.plan.model import CopyTask, Extra, ObjectPair
+from engines.objects.plan.model import Archived, CopyTask, Extra, ObjectPair
 from engines.objects.plan.object_diff import ObjectDiff, diff_object
 from engines.objects.progress import Progress
 from engines.objects.s3 import (
@@ -20,8 +21,10 @@ from engines.objects.s3 import (
     Spool,
     Store,
     listed,
+    may_be_archived,
     merge_join,
     parallel_map,
+    why_archived,
 )
 
 
@@ -29,10 +32,12 @@ from engines.objects.s3 import (
 class CopyPlan:
     """What to copy (``copies``), to replace where it differs, and what is only on the target (``extra``).
 
-    ``unknown`` holds what had to be read to find out; it is sorted into the others.
+    ``archived`` and ``unknown`` hold what had to be asked for, or read, to find out; they are sorted into
+    the others.
     """
 
     unknown: Spool[ObjectPair]
+    archived: Spool[Archived]
     copies: Spool[CopyTask]
     replacements: Spool[CopyTask]
     extra: Spool[Extra]
@@ -68,12 +73,18 @@ def make_plan(
     with ExitStack() as spools:
         plan = CopyPlan(
             spools.enter_context(Spool(_pair, _plain)),
+            spools.enter_context(Spool(_archived, _plain_archived)),
             spools.enter_context(Spool(CopyTask._make)),
             spools.enter_context(Spool(CopyTask._make)),
             spools.enter_context(Spool(Extra._make)),
         )
         with both_listed(source, target, progress, missing_is_empty=planning) as sides:
             _sort_all_out(plan, state, *sides)
+        for found, reason in parallel_map(lambda one: _why_archived(source, one), plan.archived, jobs):
+            decision = Decision(Verdict(found.verdict), found.reason)
+            if reason:
+                decision = Decision(Verdict.UNVERIFIABLE, reason)
+            _add(plan, decision, found.source, found.target)
         size = sum(pair.source.size for pair in plan.unknown)
         progress.begin("reading", len(plan.unknown), size)
         for diff in parallel_map(lambda pair: diff_object(source, target, pair), plan.unknown, jobs):
@@ -107,6 +118,24 @@ def _is_proven(source: Entry, target: Entry, record: Record) -> bool:
 def _sort_out(plan: CopyPlan, decision: Decision, source: Entry | None, target: Entry | None) -> None:
     if source is not None and source.storage_class != "STANDARD":
         plan.not_copied.add(f"storage class {source.storage_class}", source.key, source.size)
+    if source is not None and may_be_archived(source) and decision.verdict != Verdict.EQUAL:
+        plan.archived.append(Archived(source.key, source, target, decision.verdict, decision.reason))
+    else:
+        _add(plan, decision, source, target)
+
+
+def _why_archived(source: Store, archived: Archived) -> tuple[Archived, str]:
+    """Return why an object cannot be read, nothing if it was restored."""
+    try:
+        return archived, why_archived(source, archived.source)
+    except OBJECT_ERRORS as error:
+        if affects_every_object(error):
+            with translated(f"reading {source.name}"):
+                raise
+        return archived, reason_of(error)
+
+
+def _add(plan: CopyPlan, decision: Decision, source: Entry | None, target: Entry | None) -> None:
     if decision.verdict == Verdict.UNKNOWN and source and target:
         plan.unknown.append(ObjectPair(source.key, source, target))
         return
@@ -134,6 +163,16 @@ def _add_diff(plan: CopyPlan, state: MirrorState, diff: ObjectDiff) -> None:
     else:
         plan.tally.add(Verdict.UNVERIFIABLE, entry.key, entry.size, diff.failure)
         plan.unverifiable.append(Failure(entry.key, diff.failure))
+
+
+def _archived(data: Any) -> Archived:
+    key, source, target, verdict, reason = data
+    return Archived(key, Entry._make(source), Entry._make(target) if target else None, verdict, reason)
+
+
+def _plain_archived(one: Archived) -> tuple[Any, ...]:
+    target = tuple(one.target) if one.target else None
+    return one.key, tuple(one.source), target, str(one.verdict), one.reason
 
 
 def _pair(data: Any) -> ObjectPair:

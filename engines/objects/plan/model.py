@@ -38,6 +38,16 @@ class ObjectPair(NamedTuple):
     target: Entry
 
 
+class Archived(NamedTuple):
+    """An object of an archive of the source, and the ``Verdict`` and its reason if it can be read."""
+
+    key: str
+    source: Entry
+    target: Entry | None
+    verdict: str
+    reason: str
+
+
 class Extra(NamedTuple):
     """An object that only the target has."""
 

@@ -1,5 +1,6 @@
 """S3 over HTTP: signed requests to one bucket, its listing, and its objects read whole."""
 
+from engines.objects.s3.archive import may_be_archived, why_archived
 from engines.objects.s3.attributes import Attributes, tags_as_xml
 from engines.objects.s3.client import Address, Store, element, refusal
 from engines.objects.s3.endpoint import Endpoint
@@ -25,6 +26,7 @@ __all__ = [
     "element",
     "entry",
     "listed",
+    "may_be_archived",
     "merge_join",
     "older_versions",
     "open_object",
@@ -34,4 +36,5 @@ __all__ = [
     "strong",
     "tags",
     "tags_as_xml",
+    "why_archived",
 ]

@@ -45,13 +45,6 @@ RECORD = Record("k", 5, "ab", "s1", "100", "t1", "200")
         ),
         (None, TARGET, None, Verdict.EXTRA, "was not put there by the migration"),
         (None, TARGET, RECORD, Verdict.EXTRA, "was copied, and has left the source since"),
-        (
-            Entry("k", 5, "s1", "100", "GLACIER"),
-            None,
-            None,
-            Verdict.UNVERIFIABLE,
-            "is archived in the source (GLACIER): restore it first",
-        ),
     ],
 )
 def test_a_verdict_follows_from_what_is_listed_and_recorded(source, target, record, verdict, reason):
