@@ -84,9 +84,8 @@ def known_variables(root: Path = ROOT, sources: Iterable[str] = ()) -> set[str]:
     for spec in root.glob("roles/*/meta/argument_specs.yml"):
         for entry in _load(spec)["argument_specs"].values():
             found |= set(entry.get("options", {}))
-    prefixes = ("platform_", "status_", "vault_", *(f"{path.name}_" for path in root.glob("roles/*")))
     for file in [*root.glob("playbooks/*.yml"), *root.glob("inventories/**/*.yml")]:
-        found |= {word for word in _words(file) if word.startswith(prefixes)}
+        found |= {word for word in _words(file) if "_" in word}
     for source in map(Path, sources):
         folder = source if source.is_dir() else source.parent
         if not folder.resolve().is_relative_to(root):
