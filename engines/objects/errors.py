@@ -49,6 +49,15 @@ class UnverifiedError(ObjectsError):
     """Something of an object could not be seen, so that nothing can be said of it."""
 
 
+class ProxyCredentialsError(botocore_errors.EndpointConnectionError):  # type: ignore[misc] # untyped
+    """The proxy on the way does not let us pass."""
+
+    fmt = (
+        'The proxy on the way to "{endpoint_url}" asks for a user and a password, or for others (407);'
+        " name them in http_proxy or https_proxy"
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Failure:
     """One object that could not be copied or read, and the reason in words for a person."""
@@ -122,7 +131,7 @@ def affects_every_object(error: Exception) -> bool:
 
 def is_transient(error: Exception) -> bool:
     """Return whether the same request may well succeed a moment later."""
-    if isinstance(error, (botocore_errors.SSLError, AlteredError)):
+    if isinstance(error, (botocore_errors.SSLError, ProxyCredentialsError, AlteredError)):
         return False
     if isinstance(error, botocore_errors.ClientError):
         status = status_of(error)

@@ -26,20 +26,28 @@ class ObjectDiff:
 def diff_object(source: Store, target: Store, pair: ObjectPair) -> ObjectDiff:
     """Read an object on both sides. Raises ``AwsError`` for what every object would meet."""
     try:
-        ours, digest = read(source, pair.key, pair.source)
-        theirs, target_digest = read(target, pair.key, pair.target)
+        original, digest = read(source, pair.key, pair.source)
+        copy, target_digest = read(target, pair.key, pair.target)
     except OBJECT_ERRORS as error:
         if affects_every_object(error):
             with translated(f"reading {source.name} and {target.name}"):
                 raise
         return ObjectDiff(pair, failure=reason_of(error))
-    unread = {*ours.unread, *theirs.unread}
-    where = differing(description(ours, digest, as_target=True), description(theirs, target_digest), unread)
+    unread = {*original.unread, *copy.unread}
+    where = differing(description(original, digest, as_target=True), description(copy, target_digest), unread)
     if where:
         return ObjectDiff(pair, differs=", ".join(where))
-    attributes = ours.attributes.for_target().to_data()
+    attributes = original.attributes.for_target().to_data()
     record = Record(
-        pair.key, ours.size, digest, ours.etag, ours.modified, theirs.etag, theirs.modified, attributes
+        pair.key,
+        original.size,
+        digest,
+        # What a proxy has taken from the answer is as it was listed: if it has changed since, that will show.
+        original.etag or pair.source.etag,
+        original.modified or pair.source.modified,
+        copy.etag or pair.target.etag,
+        copy.modified or pair.target.modified,
+        attributes,
     )
     return ObjectDiff(pair, record=record)
 

@@ -10,13 +10,14 @@ import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from html import unescape
+from http import HTTPStatus
 from typing import Any, NamedTuple
 
 from botocore import exceptions as botocore_errors
 from botocore.exceptions import BotoCoreError, ClientError
 
-from engines.objects.errors import code_of, is_transient, status_of
-from engines.objects.s3.http import ConnectError, ConnectionPool, Response
+from engines.objects.errors import ProxyCredentialsError, code_of, is_transient, status_of
+from engines.objects.s3.http import ConnectError, ConnectionPool, ProxyRefusedError, Response
 from engines.objects.s3.key_encoding import KeyEncoding
 from engines.objects.s3.pace import FIRST_PAUSE, LONGEST_PAUSE, Pace
 from engines.objects.s3.sigv4 import EMPTY, Signer, encoded, query_of
@@ -163,14 +164,18 @@ class Store:
         kind: type[BotoCoreError] = botocore_errors.ConnectionClosedError
         if isinstance(error.__cause__, ssl.SSLCertVerificationError):
             kind = botocore_errors.SSLError
+        elif isinstance(error, ProxyRefusedError):
+            kind = ProxyCredentialsError
         elif isinstance(error, ConnectError):
             kind = botocore_errors.EndpointConnectionError
         elif isinstance(error, TimeoutError):
             kind = botocore_errors.ReadTimeoutError
         return kind(endpoint_url=self.address.url, error=error)
 
-    def _refusal(self, operation: str, response: Response) -> ClientError:
+    def _refusal(self, operation: str, response: Response) -> ClientError | BotoCoreError:
         text = response.read().decode("utf-8", "replace")
+        if response.status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
+            return ProxyCredentialsError(endpoint_url=self.address.url)
         region = response.headers.get("x-amz-bucket-region", "")
         if region and region != self.address.region and response.status in _ELSEWHERE:
             reason = f"the bucket is in the region {region}; name that as `region`"

@@ -11,11 +11,11 @@ import http.client
 import os
 import socket
 import ssl
-import urllib.request
 from collections import deque
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
+
+from engines.objects.s3.route import route
 
 CONNECT_SECONDS = 10.0
 ANSWER_SECONDS = 60.0
@@ -29,6 +29,10 @@ _FINAL = 200
 
 class ConnectError(OSError):
     """No connection could be made."""
+
+
+class ProxyRefusedError(ConnectError):
+    """The proxy asks for credentials, or for others."""
 
 
 class BrokenError(OSError):
@@ -209,27 +213,19 @@ class Connection:
             self._socket.close()
 
 
-@dataclass(frozen=True)
-class _Route:
-    host: str
-    port: int
-    secure: bool
-    # Through a proxy: an https connection is tunnelled, an http request names its whole URL.
-    proxy: tuple[str, int] | None
-    absolute: str
-
-
 class ConnectionPool:
     """Connections to one host. Safe to share between threads."""
 
     def __init__(self, url: str) -> None:
-        self._route = _route(url)
+        self._route = route(url)
         self.host = urlsplit(url).netloc
         self._idle: deque[Connection] = deque()
         self._tls = _tls() if self._route.secure else None
 
     def request(self, method: str, target: str, headers: dict[str, str], body: Any = b"") -> Response:
         """Send one request and return its response. Raises ``OSError``, of which ``ConnectError`` is one."""
+        if self._route.absolute:
+            headers = headers | self._route.proxy_headers
         lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
         head = f"{method} {self._route.absolute}{target} HTTP/1.1\r\n{lines}\r\n".encode()
         while True:
@@ -266,13 +262,13 @@ class ConnectionPool:
             self._idle.pop().close()
 
     def _connect(self) -> Connection:
-        route = self._route
-        host, port = route.proxy or (route.host, route.port)
+        way = self._route
+        host, port = way.proxy or (way.host, way.port)
         maker: http.client.HTTPConnection
         if self._tls is not None:
             maker = http.client.HTTPSConnection(host, port, timeout=CONNECT_SECONDS, context=self._tls)
-            if route.proxy:
-                maker.set_tunnel(route.host, route.port)
+            if way.proxy:
+                maker.set_tunnel(way.host, way.port, way.proxy_headers)
         else:
             maker = http.client.HTTPConnection(host, port, timeout=CONNECT_SECONDS)
         try:
@@ -280,26 +276,11 @@ class ConnectionPool:
         except (OSError, http.client.HTTPException, UnicodeError) as error:
             # A proxy's response may be no HTTP; a name may be none that can be asked for.
             maker.close()
+            if "407" in str(error):
+                raise ProxyRefusedError(str(error)) from error
             raise ConnectError(str(error)) from error
         maker.sock.settimeout(ANSWER_SECONDS)
         return Connection(maker.sock)
-
-
-def _route(url: str) -> _Route:
-    parts = urlsplit(url)
-    host, secure = parts.hostname or "", parts.scheme == "https"
-    port = parts.port or (443 if secure else 80)
-    given = urllib.request.getproxies().get(parts.scheme, "")
-    if not given or urllib.request.proxy_bypass(host):
-        return _Route(host, port, secure, None, "")
-    proxy = urlsplit(given if "://" in given else f"http://{given}")
-    return _Route(
-        host,
-        port,
-        secure,
-        (proxy.hostname or "", proxy.port or 3128),
-        "" if secure else f"http://{parts.netloc}",
-    )
 
 
 def _tls() -> ssl.SSLContext:
