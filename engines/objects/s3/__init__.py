@@ -7,12 +7,10 @@ from engines.objects.s3.endpoint import Endpoint
 from engines.objects.s3.external_sort import Sorted, Spool, merge_join
 from engines.objects.s3.listing import Entry, entry, listed, strong
 from engines.objects.s3.object_reader import Body, Found, open_object, read, tags
-from engines.objects.s3.sigv4 import UNSIGNED
 from engines.objects.s3.threads import parallel_map
 from engines.objects.s3.versions import OlderVersions, older_versions
 
 __all__ = [
-    "UNSIGNED",
     "Address",
     "Attributes",
     "Body",

@@ -17,10 +17,20 @@ from botocore import exceptions as botocore_errors
 from botocore.exceptions import BotoCoreError, ClientError
 
 from engines.objects.errors import ProxyCredentialsError, code_of, is_transient, status_of
-from engines.objects.s3.http import ConnectError, ConnectionPool, ProxyRefusedError, Response
+from engines.objects.http import (
+    EMPTY,
+    FIRST_PAUSE,
+    LONGEST_PAUSE,
+    ConnectError,
+    ConnectionPool,
+    Pace,
+    ProxyRefusedError,
+    Response,
+    Signer,
+    encoded,
+    query_of,
+)
 from engines.objects.s3.key_encoding import KeyEncoding
-from engines.objects.s3.pace import FIRST_PAUSE, LONGEST_PAUSE, Pace
-from engines.objects.s3.sigv4 import EMPTY, Signer, encoded, query_of
 from engines.objects.s3.tagging import TagCounts
 
 # With the pauses between them, a store may be away for half a minute before an object is given up.

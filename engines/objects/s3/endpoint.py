@@ -15,9 +15,8 @@ from botocore.exceptions import NoCredentialsError
 
 from engines.aws import translated
 from engines.errors import ConfigurationError
+from engines.objects.http import ConnectionPool, Signer
 from engines.objects.s3.client import Address, Store
-from engines.objects.s3.http import ConnectionPool
-from engines.objects.s3.sigv4 import Signer
 from engines.references import resolve
 
 _FIELDS = ("endpoint", "region", "access_key", "secret_key", "session_token", "bucket", "prefix")

@@ -18,7 +18,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from isal import isal_zlib
 
 from engines.objects.errors import IntegrityError, code_of
-from engines.objects.s3 import UNSIGNED, Attributes, Body, Store, element, refusal, strong
+from engines.objects.http import UNSIGNED
+from engines.objects.s3 import Attributes, Body, Store, element, refusal, strong
 from engines.objects.transfer.buffers import Buffers
 
 # S3 takes at most so many parts of one object.

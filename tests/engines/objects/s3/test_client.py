@@ -23,10 +23,10 @@ from engines.objects.errors import (
     is_transient,
     target_changed,
 )
+from engines.objects.http.connections import ConnectError, ConnectionPool
 from engines.objects.plan import CopyTask
 from engines.objects.s3 import client as module
 from engines.objects.s3.endpoint import Endpoint
-from engines.objects.s3.http import ConnectError, ConnectionPool
 from engines.objects.s3.object_reader import read
 from engines.objects.transfer.buffers import Buffers
 from engines.objects.transfer.multipart import Checksums, CopyContext

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engines.objects.s3.pace import FIRST_PAUSE, LONGEST_PAUSE, Pace
+from engines.objects.http.pace import FIRST_PAUSE, LONGEST_PAUSE, Pace
 
 
 def refuse(pace, *keys, seconds=0.0):

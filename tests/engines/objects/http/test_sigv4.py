@@ -7,7 +7,7 @@ from botocore.auth import S3SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from engines.objects.s3.sigv4 import EMPTY, UNSIGNED, Signer, encoded, query_of
+from engines.objects.http.sigv4 import EMPTY, UNSIGNED, Signer, encoded, query_of
 
 KEYS = [
     "plain",

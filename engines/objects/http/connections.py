@@ -15,7 +15,7 @@ from collections import deque
 from typing import Any
 from urllib.parse import urlsplit
 
-from engines.objects.s3.route import route
+from engines.objects.http.route import route
 
 CONNECT_SECONDS = 10.0
 ANSWER_SECONDS = 60.0

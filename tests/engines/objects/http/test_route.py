@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from engines.errors import ConfigurationError
-from engines.objects.s3.route import route
+from engines.objects.http.route import route
 
 
 @pytest.fixture(autouse=True)

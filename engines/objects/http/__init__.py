@@ -1,0 +1,20 @@
+"""HTTP as S3 needs it: connections that are kept open, proxies, signatures, and the pace of requests."""
+
+from engines.objects.http.connections import ConnectError, ConnectionPool, ProxyRefusedError, Response
+from engines.objects.http.pace import FIRST_PAUSE, LONGEST_PAUSE, Pace
+from engines.objects.http.sigv4 import EMPTY, UNSIGNED, Signer, encoded, query_of
+
+__all__ = [
+    "EMPTY",
+    "FIRST_PAUSE",
+    "LONGEST_PAUSE",
+    "UNSIGNED",
+    "ConnectError",
+    "ConnectionPool",
+    "Pace",
+    "ProxyRefusedError",
+    "Response",
+    "Signer",
+    "encoded",
+    "query_of",
+]
