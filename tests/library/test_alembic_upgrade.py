@@ -13,6 +13,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from tests.stress import size
+
+MANY = size(sample=4, full=10)
 MODULE = Path(__file__).parents[2] / "library" / "alembic_upgrade.py"
 ENV = """
 from alembic import context
@@ -99,26 +102,30 @@ def test_a_plan_does_without_a_database(options, aws):
     assert "the database does not exist" in _run(**gone)[0]["msg"]
 
 
-def test_of_ten_at_once_one_works_and_nine_wait_and_find_nothing_to_do(options, postgres_server, tmp_path):
-    """All ten are there before the one that works may go on: its revision waits for a lock of ours."""
-    url = postgres_server.url("module_ten", "revisor", "canary-93ab", driver="psycopg2")
-    postgres_server.create_database("module_ten", owner="revisor")
+@pytest.mark.sweep
+def test_of_many_at_once_one_works_and_the_others_wait_and_find_nothing_to_do(
+    options, postgres_server, tmp_path
+):
+    """All are there before the one that works may go on: its revision waits for a lock of ours."""
+    url = postgres_server.url("module_many", "revisor", "canary-93ab", driver="psycopg2")
+    postgres_server.create_database("module_many", owner="revisor")
     wait = "    op.execute('SELECT pg_advisory_xact_lock(7)')\n"
     (tmp_path / "versions" / "r1.py").write_text(REVISION + wait)
     given = json.dumps({"ANSIBLE_MODULE_ARGS": options | {"database_url": url, "lock_timeout": 60}})
-    there = "SELECT count(*) >= 10 FROM pg_stat_activity WHERE datname = 'module_ten' AND usename = 'revisor'"
+    sessions = "SELECT count(*) FROM pg_stat_activity WHERE datname = 'module_many' AND usename = 'revisor'"
+    there = f"SELECT ({sessions}) >= {MANY}"
     held = "SELECT count(*) = 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
     command = [sys.executable, str(MODULE)]
     with (
         contextlib.ExitStack() as stack,
-        psycopg.connect(postgres_server.url("module_ten"), autocommit=True) as session,
+        psycopg.connect(postgres_server.url("module_many"), autocommit=True) as session,
     ):
         session.execute("SELECT pg_advisory_lock(7)")
         runs = [
             stack.enter_context(
                 subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
             )
-            for _ in range(10)
+            for _ in range(MANY)
         ]
         for run in runs:
             run.stdin.write(given)
@@ -127,11 +134,11 @@ def test_of_ten_at_once_one_works_and_nine_wait_and_find_nothing_to_do(options, 
         until(session, held)
         session.execute("SELECT pg_advisory_unlock(7)")
         answers = [json.loads(run.stdout.read()) for run in runs]
-    assert [run.returncode for run in runs] == [0] * 10
-    assert sorted(len(one["applied"]) for one in answers) == [0] * 9 + [1]
+    assert [run.returncode for run in runs] == [0] * MANY
+    assert sorted(len(one["applied"]) for one in answers) == [0] * (MANY - 1) + [1]
     assert sum(one["changed"] for one in answers) == 1
     assert {one["to"] for one in answers} == {"r1"}
-    assert sorted(one["from"] for one in answers) == [""] + ["r1"] * 9
+    assert sorted(one["from"] for one in answers) == [""] + ["r1"] * (MANY - 1)
 
 
 def until(session, statement):
