@@ -100,7 +100,7 @@ def _irreversible(plan: Mapping[str, Any]) -> Iterator[str]:
     if any(action.startswith("create service") for action in plan.get("service", {"actions": []})["actions"]):
         yield (
             "the service goes live: from then on no run overwrites rows or objects of the target, and "
-            "what users write there is not in the old one"
+            "what users write there is not on the source"
         )
 
 
