@@ -122,7 +122,8 @@ tables:
         counted unless more than 50 GiB move.
       type: int
     counted:
-      description: In check mode, whether the rows were counted.
+      description: Whether the rows were counted.
+      returned: check mode
       type: bool
     bytes:
       description: How many bytes were copied; an estimate if none were.

@@ -114,7 +114,7 @@ unverifiable:
   type: list
   elements: dict
 evidence:
-  description: What to keep of this comparison.
+  description: What to keep of this comparison; with O(buckets), it is in RV(buckets) of each.
   returned: success
   type: dict
   contains:
@@ -128,8 +128,19 @@ evidence:
       description: The mode.
       type: str
     equal:
-      description: How many objects are equal; C(differs), C(missing), C(extra) and C(unverifiable) are
-        beside it.
+      description: How many objects are equal.
+      type: int
+    differs:
+      description: How many objects differ.
+      type: int
+    missing:
+      description: How many objects the target lacks.
+      type: int
+    extra:
+      description: How many objects only the target has.
+      type: int
+    unverifiable:
+      description: How many objects could not be verified.
       type: int
     bytes:
       description: The bytes of the equal objects.

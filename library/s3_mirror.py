@@ -194,6 +194,7 @@ not_copied:
     examples:
       description: The first of them.
       type: list
+      elements: str
 manifest:
   description: The manifest; empty if there is none.
   returned: success

@@ -66,6 +66,7 @@ drifted:
     differences:
       description: The properties that differ, with C(path), C(before) and C(after). No secret is shown.
       type: list
+      elements: dict
 checked:
   description: How many resources AWS looked at.
   returned: success

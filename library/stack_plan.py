@@ -103,6 +103,7 @@ changes:
     properties:
       description: What differs.
       type: list
+      elements: str
     doubtful:
       description: Whether AWS decides on its way if the resource is only interrupted, or replaced.
       type: bool

@@ -6,17 +6,14 @@ import gzip
 import hashlib
 import io
 import json
-import subprocess
-import sys
 import tarfile
 import uuid
-from pathlib import Path
 
 import urllib3
 
 from engines import aws as aws_clients
+from tests.library import modules
 
-MODULE = Path(__file__).parents[2] / "library" / "ecs_deploy.py"
 CANARY = "canary-7d1e0b52c9"
 # What the image does is decided by a word in it, so that every behaviour has a digest of its own.
 PROGRAM = """
@@ -158,20 +155,13 @@ class World:
 
     def call(self, *, check=False, **options):
         """Release with ``ecs_deploy``."""
-        return self.run(MODULE, {**self.options, **options}, check=check)
+        return self.run("ecs_deploy", {**self.options, **options}, check=check)
 
     def run(self, module, arguments, *, check):
         """Run a module in a process of its own, as Ansible does at the highest verbosity."""
-        arguments = {**arguments, "_ansible_check_mode": check, "_ansible_verbosity": 5}
-        done = subprocess.run(
-            [sys.executable, module],
-            input=json.dumps({"ANSIBLE_MODULE_ARGS": arguments}),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        self.said.append(done.stdout + done.stderr)
-        return json.loads(done.stdout)
+        answer, said = modules.call(module, {**arguments, "_ansible_verbosity": 5}, check=check)
+        self.said.append(said)
+        return answer
 
     def service(self):
         return self.ecs.describe_services(cluster=self.name, services=[self.name])["services"][0]

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import signal
-import subprocess
 import sys
 import time
 from datetime import UTC, datetime
@@ -18,6 +16,7 @@ import psycopg
 from rehearsal.process import Supervisor, marked, wait_until_ready
 from rehearsal.servers import postgres
 from rehearsal.stack import MARK, TARGET, Ports, StackConfig, free_stack_ports
+from tests.library import modules
 
 ROOT = Path(__file__).parents[2]
 NAME = "way-postgres"
@@ -147,18 +146,9 @@ class World:
 
     def call(self, to, *, check=False, endpoint="", **more):
         """Run the module as Ansible does, and return its answer."""
-        arguments = {"_ansible_check_mode": check, **self.options(to, **more)}
         environment = self.environment | ({"AWS_ENDPOINT_URL": endpoint} if endpoint else {})
-        done = subprocess.run(
-            self.command(),
-            input=json.dumps({"ANSIBLE_MODULE_ARGS": arguments}),
-            capture_output=True,
-            text=True,
-            check=False,
-            env=environment,
-        )
-        assert done.stdout, done.stderr
-        return json.loads(done.stdout)
+        options = self.options(to, **more)
+        return modules.call("rds_rollback", options, check=check, environment=environment)[0]
 
 
 @contextlib.contextmanager

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import subprocess
 import sys
 import time
@@ -13,6 +12,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from tests.library import modules
 from tests.stress import size
 
 MANY = size(sample=4, full=10)
@@ -38,17 +38,7 @@ def upgrade():
 
 
 def _run(*, check=False, **options):
-    arguments = {"_ansible_check_mode": check, "_ansible_diff": True, **options}
-    done = subprocess.run(
-        [sys.executable, str(MODULE)],
-        input=json.dumps({"ANSIBLE_MODULE_ARGS": arguments}),
-        capture_output=True,
-        text=True,
-        check=False,
-        env=dict(os.environ),
-    )
-    assert done.stdout, done.stderr
-    return json.loads(done.stdout), done.stdout + done.stderr
+    return modules.call("alembic_upgrade", options, check=check)
 
 
 @pytest.fixture

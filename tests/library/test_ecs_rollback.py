@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from tests.library.ecs_world import World
-
-MODULE = Path(__file__).parents[2] / "library" / "ecs_rollback.py"
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +17,7 @@ def world(aws):
 def back(world, *, check=False, **options):
     named = ("cluster", "service", "url", "timeout")
     arguments = {name: world.options[name] for name in named} | options
-    return world.run(MODULE, arguments, check=check)
+    return world.run("ecs_rollback", arguments, check=check)
 
 
 def test_without_a_service_there_is_nothing_to_go_back_from(world):

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 import uuid
 from pathlib import Path
 
 import pytest
 
 from engines.ledger import State, Store
+from tests.library import modules
 from tests.library.ecs_world import World
 
 LEDGER = Path(__file__).parents[2] / "library" / "ledger.py"
@@ -26,14 +24,7 @@ def world(aws):
 def asked(world: World, bucket: str, **options) -> dict:
     """Ask the ledger, which asks the service."""
     arguments = {"bucket": bucket, "service": {"cluster": world.name, "name": world.name}, **options}
-    done = subprocess.run(
-        [sys.executable, LEDGER],
-        input=json.dumps({"ANSIBLE_MODULE_ARGS": arguments}),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return json.loads(done.stdout)
+    return modules.call("ledger", arguments)[0]
 
 
 def test_it_is_tried_without_being_there(world: World) -> None:

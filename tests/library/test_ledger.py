@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 import uuid
-from pathlib import Path
 
 import pytest
 
@@ -16,8 +11,7 @@ from engines.ledger import apply
 from engines.ledger.apply import Opening
 from engines.ledger.store import Store
 from engines.runs.owner import Owner
-
-MODULE = Path(__file__).parents[2] / "library" / "ledger.py"
+from tests.library import modules
 
 
 @pytest.fixture
@@ -27,16 +21,7 @@ def bucket(aws) -> str:
 
 def _run(**options):
     check = options.pop("check", False)
-    done = subprocess.run(
-        [sys.executable, str(MODULE)],
-        input=json.dumps({"ANSIBLE_MODULE_ARGS": {"_ansible_check_mode": check, **options}}),
-        capture_output=True,
-        text=True,
-        check=False,
-        env=dict(os.environ),
-    )
-    assert done.stderr == ""
-    return json.loads(done.stdout)
+    return modules.call("ledger", options, check=check)[0]
 
 
 def test_check_says_what_the_run_does(bucket) -> None:

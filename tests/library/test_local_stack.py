@@ -1,17 +1,13 @@
 """The module's contract, through Ansible's own way of calling a module."""
 
 import json
-import os
-import subprocess
 from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
-from rehearsal.process import PYTHON
 from rehearsal.stack import free_stack_ports
-
-MODULE = Path(__file__).resolve().parents[2] / "library" / "local_stack.py"
+from tests.library import modules
 
 
 @pytest.fixture
@@ -19,17 +15,8 @@ def call(tmp_path):
     options = {"dir": str(tmp_path / "stack"), "ports": asdict(free_stack_ports())}
 
     def run(*, check=False, **more):
-        arguments = {**options, **more, "_ansible_check_mode": check, "_ansible_diff": True}
-        answer = subprocess.run(
-            [PYTHON, str(MODULE)],
-            input=json.dumps({"ANSIBLE_MODULE_ARGS": arguments}),
-            env={**os.environ, "PYTHONWARNINGS": "ignore"},
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=120,
-        )
-        return json.loads(answer.stdout)
+        quiet = {"PYTHONWARNINGS": "ignore"}
+        return modules.call("local_stack", {**options, **more}, check=check, environment=quiet)[0]
 
     yield run
     run(state="down")

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
-from pathlib import Path
 
-MODULE = Path(__file__).parents[2] / "library" / "migration_plan.py"
+from tests.library import modules
+
 DEPLOY = {
     "service": "bmii", "actions": ["create service bmii"], "cpu": 1024, "memory": 2048, "tasks": 1,
     "platform": "linux/amd64",
@@ -22,16 +20,8 @@ def test_the_plan_is_shown_and_kept(tmp_path):
         "account_id": "123456789012",
         "region": "eu-central-1",
         "dest": str(kept),
-        "_ansible_check_mode": True,
     }
-    done = subprocess.run(
-        [sys.executable, str(MODULE)],
-        input=json.dumps({"ANSIBLE_MODULE_ARGS": arguments}),
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    answer = json.loads(done.stdout)
+    answer, _ = modules.call("migration_plan", arguments, check=True)
     assert answer["changed"] is False
     assert answer["lines"][0].startswith(
         "A run in production (account 123456789012, eu-central-1) would bring"

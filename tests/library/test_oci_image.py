@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 import uuid
-from pathlib import Path
 
 import pytest
 
 from engines.aws import client
-
-MODULE = Path(__file__).parents[2] / "library" / "oci_image.py"
+from tests.library import modules
 
 
 class World:
@@ -37,16 +32,7 @@ class World:
 
     def call(self, *, check=False, **options):
         """Run the module in a process of its own."""
-        arguments = {**self.options, **options, "_ansible_check_mode": check}
-        done = subprocess.run(
-            [sys.executable, MODULE],
-            input=json.dumps({"ANSIBLE_MODULE_ARGS": arguments}),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.stderr == ""
-        return json.loads(done.stdout)
+        return modules.call("oci_image", {**self.options, **options}, check=check)[0]
 
     def images(self):
         return client("ecr").describe_images(repositoryName=self.name)["imageDetails"]

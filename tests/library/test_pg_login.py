@@ -2,34 +2,24 @@
 
 from __future__ import annotations
 
-import json
-import os
 import stat
-import subprocess
-import sys
 from pathlib import Path
 
 import psycopg
 import pytest
 
-MODULE = Path(__file__).parents[2] / "library" / "pg_login.py"
+from tests.library import modules
+
 PASSWORD = "canary:11\\ @/ä"
 
 
 def run(address, *, check=False, **options):
     reference = address if address.startswith("ssm:") else "env:LOGIN_ADDRESS"
-    arguments = {"_ansible_check_mode": check, "address": reference, **options}
-    done = subprocess.run(
-        [sys.executable, str(MODULE)],
-        input=json.dumps({"ANSIBLE_MODULE_ARGS": arguments}),
-        capture_output=True,
-        text=True,
-        check=False,
-        env=os.environ | {"LOGIN_ADDRESS": address},
+    answer, said = modules.call(
+        "pg_login", {"address": reference, **options}, check=check, environment={"LOGIN_ADDRESS": address}
     )
-    assert done.stdout, done.stderr
-    assert "canary" not in done.stdout + done.stderr
-    return json.loads(done.stdout)
+    assert "canary" not in said
+    return answer
 
 
 @pytest.fixture

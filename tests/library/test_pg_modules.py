@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import psycopg
 import pytest
+
+from tests.library import modules
 
 LIBRARY = Path(__file__).parents[2] / "library"
 CANARY = "canary-7d1e"
@@ -17,16 +16,7 @@ CANARY = "canary-7d1e"
 
 def _run(name, *, check=False, **options):
     """Run a module with what Ansible would hand it; return its answer and all it printed."""
-    arguments = {"_ansible_check_mode": check, "_ansible_diff": True, **options}
-    done = subprocess.run(
-        [sys.executable, str(LIBRARY / f"{name}.py")],
-        input=json.dumps({"ANSIBLE_MODULE_ARGS": arguments}),
-        capture_output=True,
-        text=True,
-        check=False,
-        env=dict(os.environ),
-    )
-    return json.loads(done.stdout), done.stdout + done.stderr
+    return modules.call(name, options, check=check)
 
 
 @pytest.fixture(scope="module")

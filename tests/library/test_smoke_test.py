@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 
 import pytest
 
 from engines import aws as aws_clients
+from tests.library import modules
 
-MODULE = Path(__file__).parents[2] / "library" / "smoke_test.py"
 CANARY = "canary-93ab41d0"
 ASPIRIN = {"smiles": "CC(=O)Oc1ccccc1C(=O)O", "record": False}
 
@@ -93,17 +89,12 @@ def call():
 
     def run(base_url, tests=(), *, check=False, **options):
         arguments = {"base_url": base_url, "tests": list(tests), "connect_window": 0, **options}
-        arguments |= {"_ansible_check_mode": check, "_ansible_verbosity": 5}
-        done = subprocess.run(
-            [sys.executable, MODULE],
-            input=json.dumps({"ANSIBLE_MODULE_ARGS": arguments}),
-            capture_output=True,
-            text=True,
-            check=False,
-            env={**os.environ, "SMOKE_KEY": CANARY},
+        arguments["_ansible_verbosity"] = 5
+        answer, printed = modules.call(
+            "smoke_test", arguments, check=check, environment={"SMOKE_KEY": CANARY}
         )
-        said.append(done.stdout + done.stderr)
-        return json.loads(done.stdout)
+        said.append(printed)
+        return answer
 
     yield run
     assert CANARY not in "".join(said)

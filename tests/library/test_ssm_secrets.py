@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 
 from engines.aws import client
+from tests.library import modules
 
-MODULE = Path(__file__).parents[2] / "library" / "ssm_secrets.py"
 PATH = "/module-test/secrets"
 CANARY = "canary-5f2c"
 
@@ -20,16 +14,7 @@ CANARY = "canary-5f2c"
 def _run(**options):
     """Run the module with what Ansible would hand it; return its answer and all it printed."""
     check = options.pop("check", False)
-    arguments = {"path": PATH, "_ansible_check_mode": check, "_ansible_diff": True, **options}
-    done = subprocess.run(
-        [sys.executable, str(MODULE)],
-        input=json.dumps({"ANSIBLE_MODULE_ARGS": arguments}),
-        capture_output=True,
-        text=True,
-        check=False,
-        env=dict(os.environ),
-    )
-    return json.loads(done.stdout), done.stdout + done.stderr
+    return modules.call("ssm_secrets", {"path": PATH, **options}, check=check)
 
 
 @pytest.fixture(scope="module")

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
 from engines.aws import client
 from rehearsal.recording import recording
+from tests.library import modules
 
-MODULE = Path(__file__).parents[2] / "library" / "stack_drift.py"
 NAME = "drifting"
 TEMPLATE = {
     "Resources": {
@@ -25,15 +21,10 @@ TEMPLATE = {
 
 
 def _drift(endpoint=""):
-    done = subprocess.run(
-        [sys.executable, str(MODULE)],
-        input=json.dumps({"ANSIBLE_MODULE_ARGS": {"stack_name": NAME, "region": "us-east-1"}}),
-        env={**os.environ, **({"AWS_ENDPOINT_URL": endpoint} if endpoint else {})},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return json.loads(done.stdout)
+    environment = {"AWS_ENDPOINT_URL": endpoint} if endpoint else {}
+    return modules.call("stack_drift", {"stack_name": NAME, "region": "us-east-1"}, environment=environment)[
+        0
+    ]
 
 
 @pytest.fixture(scope="module")

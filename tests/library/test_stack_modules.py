@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from engines.aws import client
 from engines.stack import lifecycle
+from tests.library import modules
 
 LIBRARY = Path(__file__).parents[2] / "library"
 TAGS = {"Project": "modules", "Environment": "test"}
@@ -27,15 +25,7 @@ TEARDOWN = {
 
 
 def _run(module, options, *, check=False):
-    done = subprocess.run(
-        [sys.executable, str(LIBRARY / f"{module}.py")],
-        input=json.dumps({"ANSIBLE_MODULE_ARGS": {**options, "_ansible_check_mode": check}}),
-        capture_output=True,
-        text=True,
-        check=False,
-        env=dict(os.environ),
-    )
-    return json.loads(done.stdout)
+    return modules.call(module, options, check=check)[0]
 
 
 @pytest.fixture(scope="module")

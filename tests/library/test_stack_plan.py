@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -16,6 +13,7 @@ from engines.stack import inspection, plan
 from engines.stack.plan import Wanted
 from engines.stack.template import merge
 from rehearsal.recording import recording
+from tests.library import modules
 
 ROOT = Path(__file__).parents[2]
 ROLE = ROOT / "roles" / "provision"
@@ -79,18 +77,10 @@ def _plan(template, parameters, *, check=True, endpoint="", **options):
         "region": "us-east-1",
         "template_body": json.dumps(template),
         "template_parameters": parameters,
-        "_ansible_check_mode": check,
         **options,
     }
-    done = subprocess.run(
-        [sys.executable, str(ROOT / "library/stack_plan.py")],
-        input=json.dumps({"ANSIBLE_MODULE_ARGS": arguments}),
-        env={**os.environ, **({"AWS_ENDPOINT_URL": endpoint} if endpoint else {})},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return json.loads(done.stdout)
+    environment = {"AWS_ENDPOINT_URL": endpoint} if endpoint else {}
+    return modules.call("stack_plan", arguments, check=check, environment=environment)[0]
 
 
 @pytest.fixture(scope="module")
