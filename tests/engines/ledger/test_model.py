@@ -6,7 +6,6 @@ import pytest
 
 from engines.ledger.apply import new_run_id
 from engines.ledger.errors import OrderError
-from engines.ledger.fingerprint import fingerprint
 from engines.ledger.model import FAILED, INTERRUPTED, PHASES, RUNNING, SUCCEEDED, State, outcome_of
 
 
@@ -80,14 +79,6 @@ def test_a_run_ends_as_its_phases_did(outcomes: list[str], expected: str) -> Non
 def test_run_ids_sort_by_time_and_differ() -> None:
     assert new_run_id(1_700_000_000) < new_run_id(1_700_000_001)
     assert new_run_id(1_700_000_000) != new_run_id(1_700_000_000)
-
-
-def test_a_fingerprint_tells_configurations_apart_but_not_secrets() -> None:
-    one = {"region": "a", "url": "postgresql://reader:one@host/db", "store": {"secret_key": "one"}}
-    same = {"url": "postgresql://other:two@host/db", "store": {"secret_key": "two"}, "region": "a"}
-    assert fingerprint(one) == fingerprint(same)
-    assert fingerprint(one) != fingerprint({**one, "region": "b"})
-    assert fingerprint(one) != fingerprint({**one, "url": "postgresql://reader:one@elsewhere/db"})
 
 
 def test_a_teardown_leaves_a_world_that_was_never_provisioned():

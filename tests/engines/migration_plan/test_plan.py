@@ -7,8 +7,7 @@ import copy
 import pytest
 
 from engines.migration_plan.plan import Place, summarise
-from engines.migration_plan.results import amount, duration, lines
-from engines.migration_plan.sections import from_change_set
+from engines.migration_plan.results import lines
 
 PLACE = Place("local", "000000000000", "us-east-1")
 SIZES = [
@@ -190,20 +189,6 @@ def test_a_change_set_takes_the_place_of_the_comparison():
     assert plan["irreversible"]
 
 
-def test_the_parts_of_a_change_set():
-    def one(action, **more):
-        return {
-            "ResourceChange": {"Action": action, "LogicalResourceId": action, "ResourceType": "T", **more}
-        }
-
-    found = from_change_set([one("Remove"), one("Add"), one("Modify", Replacement="Conditional")])
-    assert [(each["action"], each["doubtful"]) for each in found] == [
-        ("add", False),
-        ("change", True),
-        ("delete", False),
-    ]
-
-
 def test_the_cost_is_of_a_date_a_region_and_what_is_built():
     cost = summarise(EMPTY, PLACE)["cost"]
     items = {one["what"]: one["monthly_usd"] for one in cost["items"]}
@@ -233,17 +218,3 @@ def test_what_has_no_price_is_said():
     assert plan["cost"]["unknown"] == ["RDS db.x9.large"]
     assert "without a price: RDS db.x9.large" in page
     assert "since the table has none of mars-north-1" in page
-
-
-@pytest.mark.parametrize(
-    ("size", "text"), [(0, "0 B"), (1023, "1023 B"), (1 << 20, "1.0 MiB"), (5 << 40, "5.0 TiB")]
-)
-def test_amounts(size, text):
-    assert amount(size) == text
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"), [(0.2, "1 s"), (59, "59 s"), (600, "10 min"), (7260, "2 h 1 min")]
-)
-def test_durations(seconds, text):
-    assert duration(seconds) == text

@@ -105,9 +105,3 @@ def test_what_is_of_no_resource_is_a_setting(wanted, setting):
 def test_a_parameter_reaches_its_resource():
     [change] = _result(parameters={"Days": 60})["changes"]
     assert (change["logical_id"], change["properties"]) == ("Logs", ["RetentionInDays"])
-
-
-def test_what_costs_is_told_without_what_is_secret():
-    assert _result()["sizes"] == [
-        {"type": "AWS::RDS::DBInstance", "logical_id": "Database", "DBInstanceClass": "db.t4g.medium"}
-    ]
