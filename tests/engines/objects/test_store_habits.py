@@ -15,7 +15,7 @@ from tests.engines.objects.scripted import answer, refuse
 
 
 @pytest.fixture
-def serve():
+def serve(servers):
     with contextlib.ExitStack() as stack:
         yield lambda store: stack.enter_context(serving(store))
 
