@@ -1,6 +1,6 @@
 """Checks before anything is changed: the configuration first, then the prerequisites."""
 
-from engines.preflight import configuration, prerequisites
+from engines.preflight import configuration, prerequisites, variables
 from engines.preflight.errors import ConfigurationWrongError, PreflightError, PrerequisitesError
 from engines.preflight.model import Finding, Settings
 
@@ -12,4 +12,5 @@ __all__ = [
     "Settings",
     "configuration",
     "prerequisites",
+    "variables",
 ]

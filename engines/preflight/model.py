@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import Any
 
 
@@ -58,10 +58,32 @@ class Settings:
     inventory_dir: str = ""
 
     @classmethod
-    def from_options(cls, options: Mapping[str, Any]) -> Settings:
-        """Return settings from a module's options; an option that was not given keeps its default."""
-        names = {one.name for one in fields(cls)}
-        return cls(**{key: value for key, value in options.items() if key in names and value is not None})
+    def from_values(cls, values: Mapping[str, Any], inventory_dir: str = "") -> Settings:
+        """Return settings from an inventory's variables; what is not set keeps its default."""
+        buckets = values.get("platform_buckets") or []
+        addresses = [
+            "platform_source_url",
+            *(["platform_aws_endpoint"] if "platform_aws_endpoint" in values else ()),
+        ]
+        given = {one: values[variable] for one, variable in _VARIABLES.items() if variable in values}
+        return cls(
+            **{
+                "database": {"name": ""},
+                "secrets": (),
+                **given,
+                "source_buckets": [str(one.get("source") or "") for one in buckets],
+                "target_buckets": [str(one.get("target") or "") for one in buckets],
+                "endpoints": [{"variable": one, "url": str(values.get(one) or "")} for one in addresses],
+                "inventory_dir": inventory_dir,
+            }
+        )
+
+    @staticmethod
+    def variables() -> frozenset[str]:
+        """Return the variables that ``from_values`` reads."""
+        return frozenset(
+            (*_VARIABLES.values(), "platform_buckets", "platform_source_url", "platform_aws_endpoint")
+        )
 
     @property
     def real_account(self) -> bool:
@@ -69,6 +91,26 @@ class Settings:
         return self.target == "aws"
 
 
+# By which variable of an inventory each is set; the others are made of several.
+_VARIABLES: Mapping[str, str] = {
+    **{
+        one: f"platform_{one}"
+        for one in (
+            *("target", "name", "region", "account_id", "parameter_path", "source_database", "source_store"),
+            *("state_bucket", "vpc_cidr", "connected_cidrs", "container_builder", "cpu", "memory"),
+            *("desired_count", "access_logs_bucket", "work_dir"),
+        )
+    },
+    **{
+        one: f"provision_{one}"
+        for one in (
+            *("operator_cidr", "egress", "certificate_arn", "log_retention_days", "access_logs_days"),
+            *("alarm_email", "database", "secrets"),
+        )
+    },
+    "target_database": "provision_rds_endpoint_override",
+    "minimum_free_mib": "preflight_minimum_free_mib",
+}
 Rule = Callable[[Settings], Iterator[Finding]]
 
 

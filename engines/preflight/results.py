@@ -2,23 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from engines.preflight.errors import PreflightError
 from engines.preflight.model import Finding
-
-
-def renamed(findings: Sequence[Finding], names: Mapping[str, str]) -> list[Finding]:
-    """Return ``findings`` under the names by which an inventory sets the variables.
-
-    ``names`` maps a variable of ours to the inventory's; what follows a dot stays.
-    """
-
-    def inventory_name(variable: str) -> str:
-        base, dot, rest = variable.partition(".")
-        return names.get(base, base) + dot + rest
-
-    return [Finding(inventory_name(one.variable), one.what, one.remedy) for one in findings]
 
 
 def refuse(kind: type[PreflightError], headline: str, findings: Sequence[Finding]) -> None:

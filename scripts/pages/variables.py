@@ -1,40 +1,62 @@
-"""The variables of all roles, from their argument specifications."""
+"""The variables of the platform and of all roles, from their descriptions."""
 
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from pages.markdown import cell, prose, table, value
+from engines.preflight import variables
+from pages.markdown import cell, plain, prose, table, value
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def _options(role: Path) -> dict[str, dict[str, Any]]:
-    """Return what any entry point of a role takes."""
-    found: dict[str, dict[str, Any]] = {}
-    spec = yaml.safe_load((role / "meta/argument_specs.yml").read_text(encoding="utf-8"))
-    for entry in spec["argument_specs"].values():
-        found |= entry.get("options", {})
-    return found
+def _form(name: str) -> str:
+    return "anything" if name == "any" else variables.FORMS[name].name
 
 
-def _row(name: str, option: dict[str, Any]) -> list[str]:
+def _check(option: dict[str, Any], check: dict[str, Any]) -> str:
+    """Return what a value must be, in a few words."""
+    if "choices" in option:
+        return ", ".join(f"`{one}`" for one in option["choices"])
+    said = []
+    if "from" in check:
+        said.append(f"{check['from']} to {check['to']}")
+    if "form" in check:
+        said.append(_form(check["form"]))
+    if "keys" in check:
+        said.append(f"each key {_form(check['keys'])}")
+    if "each" in check and check["each"] != "any":
+        said.append(f"each {'value' if 'keys' in check else 'entry'} {_form(check['each'])}")
+    if "most" in check:
+        said.append(f"{check['most']} at most")
+    if "shape" in check:
+        said.append("its parts are checked")
+    if "by" in check:
+        said.append("checked together with others")
+    return plain("; ".join(said) or check.get("any", ""))
+
+
+def _row(described: variables.Description) -> list[str]:
+    option = dict(described.option)
     kind = option["type"] + (f" of {option['elements']}" if "elements" in option else "")
     default = "**required**" if option.get("required") else value(option.get("default"))
-    choices = ", ".join(f"`{one}`" for one in option.get("choices", []))
-    what = cell(prose(option["description"]))
-    return [f"`{name}`", kind, default, f"{what} One of {choices}." if choices else what]
+    what = cell(prose(option["description"])) + (" Secret." if described.secret else "")
+    return [f"`{described.name}`", kind, default, _check(option, dict(described.check or {})), what]
 
 
 def listed() -> str:
-    """Return one table per role."""
-    parts = []
+    """Return one table for the platform, and one per role."""
+    described = variables.described(ROOT / "roles")
+    head = ["variable", "type", "default", "a value is", "what it is"]
+    platform = [one for name, one in sorted(described.items()) if name.startswith("platform_")]
+    parts = [
+        "### The platform: types, checks and readers\n",
+        table([*head, "read by"], [[*_row(one), ", ".join(one.read_by)] for one in platform]),
+    ]
     for role in sorted(ROOT.glob("roles/*")):
-        rows = [_row(name, option) for name, option in sorted(_options(role).items())]
+        rows = [_row(one) for name, one in sorted(described.items()) if name.startswith(f"{role.name}_")]
         parts += [
             f"### `{role.name}`\n",
             f"Explained one by one in [the role's README](../../roles/{role.name}/README.md).\n",
-            table(["variable", "type", "default", "what it is"], rows),
+            table(head, rows),
         ]
     return "\n".join(parts)

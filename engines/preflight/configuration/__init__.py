@@ -3,7 +3,7 @@
 from engines.preflight.configuration.checks import check, find
 from engines.preflight.configuration.endpoints import find as find_wrong_addresses
 from engines.preflight.configuration.profiles import endpoint_section
+from engines.preflight.configuration.profiles import find as find_wrong_profiles
 from engines.preflight.configuration.same_place import place
-from engines.preflight.configuration.types import take_wrong
 
-__all__ = ["check", "endpoint_section", "find", "find_wrong_addresses", "place", "take_wrong"]
+__all__ = ["check", "endpoint_section", "find", "find_wrong_addresses", "find_wrong_profiles", "place"]

@@ -23,17 +23,17 @@ def _account(settings: Settings) -> Iterator[Finding]:
         return
     if not _ACCOUNT.fullmatch(settings.account_id):
         what = f"{settings.account_id!r} is not an account id" if settings.account_id else "is not set"
-        yield Finding("preflight_account_id", what, "Set the 12 digits of the account, in quotes.")
+        yield Finding("platform_account_id", what, "Set the 12 digits of the account, in quotes.")
 
 
 def _region(settings: Settings) -> Iterator[Finding]:
     region = settings.region
     if not _REGION.fullmatch(region):
-        yield Finding("preflight_region", f"{region!r} is not a region", "Set one such as eu-central-1.")
+        yield Finding("platform_region", f"{region!r} is not a region", "Set one such as eu-central-1.")
     elif region not in (known := _known_regions()):
         near = " or ".join(get_close_matches(region, known, n=2)) or "eu-central-1"
         yield Finding(
-            "preflight_region",
+            "platform_region",
             f"AWS has no region {region!r} that botocore knows of",
             f"Set one such as {near}; for a newer one, update botocore.",
         )
@@ -50,7 +50,7 @@ def _name(settings: Settings) -> Iterator[Finding]:
     name = settings.name
     if not _NAME.fullmatch(name) or not 2 <= len(name) <= 32 or name.startswith("internal-") or "--" in name:  # noqa: PLR2004 - AWS's own limits
         yield Finding(
-            "preflight_name",
+            "platform_name",
             f"{name!r} cannot name a load balancer, a repository and a stack",
             "Take 2 to 32 of a-z, 0-9 and single hyphens, beginning with a letter, and not with internal-.",
         )
@@ -60,7 +60,7 @@ def _parameter_path(settings: Settings) -> Iterator[Finding]:
     path = settings.parameter_path
     if path and (not _PATH.fullmatch(path) or path.lower().startswith(("/aws", "/ssm"))):
         yield Finding(
-            "preflight_parameter_path",
+            "platform_parameter_path",
             f"{path!r} is not a path for parameters",
             "Set one such as /bmii/production: no slash at its end, and not below /aws or /ssm.",
         )
@@ -73,17 +73,17 @@ def _certificate(settings: Settings) -> Iterator[Finding]:
         return
     if match is None:
         yield Finding(
-            "preflight_certificate_arn", f"{arn!r} is not the ARN of a certificate", "Copy it from ACM."
+            "provision_certificate_arn", f"{arn!r} is not the ARN of a certificate", "Copy it from ACM."
         )
     elif settings.region in _known_regions() and match[1] != settings.region:
         yield Finding(
-            "preflight_certificate_arn",
+            "provision_certificate_arn",
             f"the certificate is in {match[1]}, the load balancer in {settings.region}",
             "Request one in the load balancer's region.",
         )
     elif _ACCOUNT.fullmatch(settings.account_id) and match[2] != settings.account_id:
         yield Finding(
-            "preflight_certificate_arn",
+            "provision_certificate_arn",
             f"the certificate belongs to account {match[2]}, not to {settings.account_id}",
             "Request one in the account that is migrated to.",
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 
+from engines.preflight import variables
 from engines.preflight.configuration import (
     account,
     compute,
@@ -17,24 +18,14 @@ from engines.preflight.configuration import (
 )
 from engines.preflight.errors import ConfigurationWrongError
 from engines.preflight.model import Finding, Settings
-from engines.preflight.results import refuse, renamed
+from engines.preflight.results import refuse
+from engines.preflight.variables import Configuration, Description
 from engines.runs import processes
 
 _HEADLINE = "The configuration is wrong."
 
 
 _TARGETS = ("emulator", "aws")
-# What an inventory usually makes of a value; once that is right, these are looked at on their own.
-_MADE_OF: Mapping[str, Sequence[str]] = {
-    "preflight_name": (
-        "preflight_target_buckets",
-        "preflight_state_bucket",
-        "preflight_access_logs_bucket",
-        "preflight_parameter_path",
-        "preflight_database.instance_identifier",
-    ),
-    "preflight_account_id": ("preflight_state_bucket", "preflight_access_logs_bucket"),
-}
 
 
 def find(settings: Settings, environment: Mapping[str, str], profile: Mapping[str, object]) -> list[Finding]:
@@ -44,7 +35,7 @@ def find(settings: Settings, environment: Mapping[str, str], profile: Mapping[st
     """
     if settings.target not in _TARGETS:  # which rules hold cannot be said
         what = f"{settings.target!r} is no target" if settings.target else "is not set"
-        return [Finding("preflight_target", what, "Set emulator (the rehearsal) or aws.")]
+        return [Finding("platform_target", what, "Set emulator (the rehearsal) or aws.")]
     rules = (*account.RULES, *sources.RULES, *managed.RULES, *compute.RULES)
     findings = [finding for rule in rules for finding in rule(settings)]
     findings += same_place.find(settings, environment)
@@ -53,34 +44,34 @@ def find(settings: Settings, environment: Mapping[str, str], profile: Mapping[st
 
 
 def check(
-    settings: Settings,
+    configuration: Configuration,
+    descriptions: Mapping[str, Description],
     environment: Mapping[str, str],
-    names: Mapping[str, str],
-    misshapen: Sequence[Finding] = (),
+    inventory_dir: str,
 ) -> None:
-    """Raise ``ConfigurationWrongError`` with every finding, under the inventory's ``names``.
+    """Raise ``ConfigurationWrongError`` with every finding: of single values, and of what must go together.
 
-    ``misshapen`` tells what was left out of ``settings`` for its type; that it is missing is not told again.
+    What is wrong with a single value is not reported again by a rule, nor for what is made from it.
     """
+    single, usable = variables.find(descriptions, configuration)
+    # What AWS clients will be given; this task has it not, since it may be what is wrong.
+    clients = {name: str(value) for name, value in usable.get("platform_aws_environment", {}).items()}
+    environment = {**environment, **clients}
+    settings = Settings.from_values(usable, inventory_dir)
     command_line = processes.command(processes.playbook_above(os.getpid()))
-    found = [
+    together = [
         *find(settings, environment, profiles.endpoint_section(environment)),
-        *profiles.find(environment),
-        *plaintext_secrets.in_files(settings, names),
+        # A rehearsal writes its profile when it starts.
+        *(profiles.find(environment) if settings.real_account else ()),
+        *plaintext_secrets.in_files(settings),
         *plaintext_secrets.on_command_line(settings, command_line),
     ]
-    told = [*misshapen, *_beside(found, [one.variable for one in misshapen])]
-    refuse(ConfigurationWrongError, _HEADLINE, renamed(_causes(told), names))
+    found = [*single, *_beside(together, [one.variable for one in single])]
+    refuse(ConfigurationWrongError, _HEADLINE, configuration.causes(found))
 
 
-def _causes(found: Sequence[Finding]) -> list[Finding]:
-    """Leave out what may be wrong only because it is made of something that is."""
-    wrong = {one.variable for one in found}
-    return list(_beside(found, [made for part in sorted(wrong) for made in _MADE_OF.get(part, ())]))
-
-
-def _beside(found: Sequence[Finding], variables: Sequence[str]) -> Iterator[Finding]:
-    """Yield what of ``found`` is about other variables than ``variables``, and what is within them."""
+def _beside(found: Sequence[Finding], told: Sequence[str]) -> Iterator[Finding]:
+    """Yield what of ``found`` is about other variables than those in ``told``, and what is within these."""
     for finding in found:
-        if not any(finding.variable == one or finding.variable.startswith(f"{one}.") for one in variables):
+        if not any(finding.variable == one or finding.variable.startswith(f"{one}.") for one in told):
             yield finding

@@ -38,14 +38,14 @@ def _network(settings: Settings) -> Iterator[Finding]:
     network = _range(settings.vpc_cidr)
     if network is None or not 16 <= network.prefixlen <= 22 or not network.is_private:  # noqa: PLR2004 - AWS's own limits
         yield Finding(
-            "preflight_vpc_cidr",
+            "platform_vpc_cidr",
             f"{settings.vpc_cidr!r} is not a private range from /16 to /22",
             "Set one such as 10.20.0.0/16, with no host bits.",
         )
     operator = _range(settings.operator_cidr)
     if settings.operator_cidr and (operator is None or operator.prefixlen < _WIDEST):
         yield Finding(
-            "preflight_operator_cidr",
+            "provision_operator_cidr",
             f"{settings.operator_cidr!r} is not a range that may reach the database",
             "Set the range of the VPN or the peered network, or leave it empty.",
         )
@@ -57,13 +57,13 @@ def _connected(settings: Settings) -> Iterator[Finding]:
     for text in settings.connected_cidrs:
         if _range(text) is None:
             yield Finding(
-                "preflight_connected_cidrs", f"{text!r} is not a range", "Set one such as 10.30.0.0/16."
+                "platform_connected_cidrs", f"{text!r} is not a range", "Set one such as 10.30.0.0/16."
             )
     for text in (settings.operator_cidr, *settings.connected_cidrs):
         other = _range(text)
         if network and other and other.prefixlen >= _WIDEST and network.overlaps(other):
             yield Finding(
-                "preflight_vpc_cidr",
+                "platform_vpc_cidr",
                 f"{network} overlaps {other}, to which it is to be connected",
                 "Take a range that nothing else uses.",
             )
@@ -71,7 +71,7 @@ def _connected(settings: Settings) -> Iterator[Finding]:
 
 def _egress(settings: Settings) -> Iterator[Finding]:
     if settings.egress and settings.egress not in _EGRESS:
-        yield Finding("preflight_egress", f"{settings.egress!r} is not known", "Set nat or endpoints.")
+        yield Finding("provision_egress", f"{settings.egress!r} is not known", "Set nat or endpoints.")
 
 
 def _range(text: str) -> IPv4Network | None:
@@ -85,15 +85,15 @@ def _range(text: str) -> IPv4Network | None:
 def _size(settings: Settings) -> Iterator[Finding]:
     cpu, memory = settings.cpu, settings.memory
     if settings.desired_count < 0:
-        yield Finding("preflight_desired_count", "is negative", "Set how many tasks shall run, or 0.")
+        yield Finding("platform_desired_count", "is negative", "Set how many tasks shall run, or 0.")
     if cpu not in FARGATE or cpu < MINIMUM_CPU:
         sizes = ", ".join(str(size) for size in FARGATE if size >= MINIMUM_CPU)
         yield Finding(
-            "preflight_cpu", f"{cpu} is not a size that the service can have", f"Set one of {sizes}."
+            "platform_cpu", f"{cpu} is not a size that the service can have", f"Set one of {sizes}."
         )
     elif memory not in FARGATE[cpu] or memory < MINIMUM_MEMORY:
         yield Finding(
-            "preflight_memory",
+            "platform_memory",
             f"{memory} MiB do not go with {cpu} CPU units on Fargate",
             f"Set one of {', '.join(str(size) for size in FARGATE[cpu])}.",
         )
@@ -102,7 +102,7 @@ def _size(settings: Settings) -> Iterator[Finding]:
 def _builder(settings: Settings) -> Iterator[Finding]:
     if settings.container_builder not in _BUILDERS:
         yield Finding(
-            "preflight_container_builder",
+            "platform_container_builder",
             f"{settings.container_builder!r} is not known",
             "Set docker or, on a machine without an engine, oci.",
         )
@@ -113,16 +113,16 @@ def _logs(settings: Settings) -> Iterator[Finding]:
     if days is not None and days not in LOG_RETENTION_DAYS:
         near = min(LOG_RETENTION_DAYS, key=lambda known: abs(known - days))
         yield Finding(
-            "preflight_log_retention_days", f"CloudWatch Logs does not know {days} days", f"Set {near}."
+            "provision_log_retention_days", f"CloudWatch Logs does not know {days} days", f"Set {near}."
         )
 
 
 def _watching(settings: Settings) -> Iterator[Finding]:
     if settings.access_logs_days is not None and settings.access_logs_days < 1:
-        yield Finding("preflight_access_logs_days", "is less than a day", "Set a number of days, such as 90.")
+        yield Finding("provision_access_logs_days", "is less than a day", "Set a number of days, such as 90.")
     if settings.alarm_email and not _EMAIL.fullmatch(settings.alarm_email):
         yield Finding(
-            "preflight_alarm_email",
+            "provision_alarm_email",
             f"{settings.alarm_email!r} is not an address for mail",
             "Set one such as ops@example.org, or leave it empty.",
         )

@@ -60,7 +60,7 @@ def _addresses(settings: Settings) -> Iterator[Endpoint]:
         if one.get("url"):
             yield Endpoint(one["variable"], one["url"])
     if settings.source_store.get("endpoint"):
-        yield Endpoint("preflight_source_store.endpoint", str(settings.source_store["endpoint"]))
+        yield Endpoint("platform_source_store.endpoint", str(settings.source_store["endpoint"]))
     if settings.source_database and not is_reference(settings.source_database):
         try:
             parameters = parse(settings.source_database).parameters
@@ -69,7 +69,7 @@ def _addresses(settings: Settings) -> Iterator[Endpoint]:
         # An address without a host, or with a folder for one, means a socket of this machine.
         for host in f"{parameters.get('host', '')},{parameters.get('hostaddr', '')}".split(","):
             if host and not host.startswith(("/", "@")):
-                yield Endpoint("preflight_source_database", f"[{host}]" if ":" in host else host)
+                yield Endpoint("platform_source_database", f"[{host}]" if ":" in host else host)
 
 
 def _aws_is_emulated(environment: Mapping[str, str]) -> Iterator[Finding]:

@@ -31,10 +31,10 @@ def _database(settings: Settings) -> Iterator[Finding]:
     for key, (accepts, what, remedy) in _DATABASE.items():
         value = settings.database.get(key)
         if value not in (None, "") and not accepts(value):
-            yield Finding(f"preflight_database.{key}", f"{value!r} {what}", remedy)
+            yield Finding(f"provision_database.{key}", f"{value!r} {what}", remedy)
     for key in _DATABASE_NEEDS if settings.database else ():
         if not settings.database.get(key):
-            yield Finding(f"preflight_database.{key}", "is not set", _DATABASE[key][2])
+            yield Finding(f"provision_database.{key}", "is not set", _DATABASE[key][2])
 
 
 def _database_together(settings: Settings) -> Iterator[Finding]:
@@ -42,21 +42,21 @@ def _database_together(settings: Settings) -> Iterator[Finding]:
     least, most = (settings.database.get(one) for one in ("allocated_storage", "max_allocated_storage"))
     if _is_number(least, 20, 65536) and _is_number(most, 20, 65536) and int(most or 0) < int(least or 0):
         yield Finding(
-            "preflight_database.max_allocated_storage",
+            "provision_database.max_allocated_storage",
             f"{most} GiB are less than allocated_storage ({least})",
             "Set as much or more: storage grows up to it.",
         )
     application = settings.database.get("application_user")
     if application and application == settings.database.get("user"):
         yield Finding(
-            "preflight_database.application_user",
+            "provision_database.application_user",
             "is the database's owner, who may do everything",
             "Name another role: the migration makes it.",
         )
     days = settings.database.get("backup_retention_days")
     if settings.real_account and days is not None and _is_number(days, 0, 0):
         yield Finding(
-            "preflight_database.backup_retention_days", "turns backups off in production", "Set 7 or more."
+            "provision_database.backup_retention_days", "turns backups off in production", "Set 7 or more."
         )
 
 
@@ -114,7 +114,7 @@ def _secrets(settings: Settings) -> Iterator[Finding]:
     for name in _REQUIRED_SECRETS:
         if name not in listed:
             yield Finding(
-                "preflight_secrets",
+                "provision_secrets",
                 f"{name} is missing",
                 f"List it, with a value or generate: {name} is needed.",
             )
@@ -127,7 +127,7 @@ def _secrets(settings: Settings) -> Iterator[Finding]:
 
 def _way(name: str, one: Mapping[str, Any]) -> Iterator[Finding]:
     """Judge how a secret comes to be and is kept."""
-    variable = f"preflight_secrets.{name}"
+    variable = f"provision_secrets.{name}"
     if len(given := [way for way in _WAYS if one.get(way)]) > 1:
         yield Finding(variable, f"has {' and '.join(given)}", "Keep one of them.")
     if one.get("type") not in (None, "SecureString"):
@@ -142,7 +142,7 @@ def _way(name: str, one: Mapping[str, Any]) -> Iterator[Finding]:
 
 def _literal(name: str, value: str, *, production: bool) -> Iterator[Finding]:
     """Judge a value that was given as such, without ever quoting it."""
-    variable = f"preflight_secrets.{name}"
+    variable = f"provision_secrets.{name}"
     if production and (value.lower() in _WELL_KNOWN or len(value) < _MINIMUM_LENGTH):
         yield Finding(
             variable, "is well known or short", f"Use generate, or {_MINIMUM_LENGTH} random characters."

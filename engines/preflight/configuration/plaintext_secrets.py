@@ -37,8 +37,8 @@ def on_command_line(settings: Settings, words: Sequence[str]) -> Iterator[Findin
             )
 
 
-def in_files(settings: Settings, names: Mapping[str, str]) -> Iterator[Finding]:
-    """Tell each secret that a file of the inventory holds as it is. ``names`` are the inventory's own.
+def in_files(settings: Settings) -> Iterator[Finding]:
+    """Tell each secret that a file of the inventory holds as it is.
 
     A reference, an expression and an encrypted value are none. The rehearsal's passwords are no secrets.
     """
@@ -46,7 +46,7 @@ def in_files(settings: Settings, names: Mapping[str, str]) -> Iterator[Finding]:
     for path in _files(folder) if folder else ():
         text = path.read_text(encoding="utf-8", errors="replace")
         if not text.startswith(_ENCRYPTED):
-            for variable in _plain(_read(text), names):
+            for variable in _plain(_read(text)):
                 yield Finding(
                     variable,
                     f"stands in plain text in {path.name}",
@@ -70,40 +70,35 @@ def _read(text: str) -> Mapping[str, Any]:
     return found if isinstance(found, Mapping) else {}
 
 
-def _plain(variables: Mapping[str, Any], names: Mapping[str, str]) -> Iterator[str]:
+def _plain(variables: Mapping[str, Any]) -> Iterator[str]:
     for name, value in variables.items():
         if str(name).startswith(_VAULT) and _is_plain(value):
             yield str(name)
-    for ours, values in _places(variables, names):
-        yield from (f"{ours}.{key}" if key else ours for key, value in values if _is_plain(value))
+    for holder, values in _places(variables):
+        yield from (f"{holder}.{key}" if key else holder for key, value in values if _is_plain(value))
 
 
-def _places(
-    variables: Mapping[str, Any], names: Mapping[str, str]
-) -> Iterator[tuple[str, Sequence[tuple[str, Any]]]]:
+def _places(variables: Mapping[str, Any]) -> Iterator[tuple[str, Sequence[tuple[str, Any]]]]:
     """Yield each variable that holds secrets, and the secrets in it by their key."""
-
-    def value(variable: str) -> Any:
-        return variables.get(names.get(variable, variable))
-
     database, store, secrets = (
-        value(f"preflight_{one}") for one in ("source_database", "source_store", "secrets")
+        variables.get(one)
+        for one in ("platform_source_database", "platform_source_store", "provision_secrets")
     )
     if isinstance(database, str) and _has_password(database):
-        yield "preflight_source_database", [("", database)]
+        yield "platform_source_database", [("", database)]
     if isinstance(store, Mapping):
-        yield "preflight_source_store", [("secret_key", store.get("secret_key"))]
+        yield "platform_source_store", [("secret_key", store.get("secret_key"))]
     if isinstance(secrets, list):
         listed = [one for one in secrets if isinstance(one, Mapping)]
-        yield "preflight_secrets", [(str(one.get("name")), one.get("value")) for one in listed]
+        yield "provision_secrets", [(str(one.get("name")), one.get("value")) for one in listed]
 
 
 def _literals(settings: Settings) -> Iterator[tuple[str, str]]:
     """Yield each secret of ``settings`` that is given as it is, and its variable."""
-    given = [("preflight_source_store.secret_key", settings.source_store.get("secret_key"))]
-    given += [(f"preflight_secrets.{one.get('name')}", one.get("value")) for one in settings.secrets or ()]
+    given = [("platform_source_store.secret_key", settings.source_store.get("secret_key"))]
+    given += [(f"provision_secrets.{one.get('name')}", one.get("value")) for one in settings.secrets or ()]
     if _has_password(settings.source_database):
-        given.append(("preflight_source_database", parse(settings.source_database).parameters["password"]))
+        given.append(("platform_source_database", parse(settings.source_database).parameters["password"]))
     yield from ((variable, str(value)) for variable, value in given if _is_plain(value))
 
 

@@ -34,7 +34,7 @@ def find(environment: Mapping[str, str]) -> Iterator[Finding]:
     if chosen and chosen not in there:
         known = f"it has {', '.join(sorted(there))}" if there else "it has none"
         yield Finding(
-            PROFILE,
+            "platform_aws_profile",
             f"there is no profile {chosen!r} in ~/.aws/config ({known})",
             "Correct the name, or add the profile as docs/guides/production.md shows.",
         )

@@ -47,7 +47,7 @@ def _database(settings: Settings) -> Iterator[Finding]:
     on_rds = bool(instance) and source[0].startswith(f"{instance}.") and source[0].endswith(_RDS)
     if source[0] and (source == target or on_rds):
         yield Finding(
-            "preflight_source_database",
+            "platform_source_database",
             f"{source[0]}:{source[1]} is the target database's server as well",
             "Name the source database: a migration from a server onto itself would overwrite what it reads.",
         )
@@ -59,7 +59,7 @@ def _buckets(settings: Settings, aws: str) -> Iterator[Finding]:
         return
     for name in sorted(set(settings.source_buckets) & set(settings.target_buckets)):
         yield Finding(
-            "preflight_target_buckets",
+            "platform_buckets",
             f"{name!r} would be copied onto itself: it is a bucket of source and target",
             "Name another bucket as its target.",
         )

@@ -20,55 +20,55 @@ _RESERVED_TAILS = ("-s3alias", "--ol-s3", "--x-s3")
 def _source_database(settings: Settings) -> Iterator[Finding]:
     if not settings.source_database:
         yield Finding(
-            "preflight_source_database", "is not set", "Set postgresql://user:password@host:port/database."
+            "platform_source_database", "is not set", "Set postgresql://user:password@host:port/database."
         )
     elif not is_reference(settings.source_database):
         try:
             parse(settings.source_database)
         except ConfigurationError as error:
-            yield Finding("preflight_source_database", error.what, error.remedy)
+            yield Finding("platform_source_database", error.what, error.remedy)
 
 
 def _source_store(settings: Settings) -> Iterator[Finding]:
     store: Mapping[str, Any] = settings.source_store
     for key in ("endpoint", "access_key", "secret_key", "region"):
         if not store.get(key):
-            yield Finding(f"preflight_source_store.{key}", "is not set", "Set that of the source store.")
+            yield Finding(f"platform_source_store.{key}", "is not set", "Set that of the source store.")
     endpoint = str(store.get("endpoint") or "")
     if endpoint and not (re.fullmatch(r"https?://[^/@\s]+/?", endpoint) and place(endpoint)[0]):
         yield Finding(
-            "preflight_source_store.endpoint", "is not an address", "Set one such as http://old-host:9000."
+            "platform_source_store.endpoint", "is not an address", "Set one such as http://old-host:9000."
         )
 
 
 def _buckets(settings: Settings) -> Iterator[Finding]:
     sources, targets = list(settings.source_buckets), list(settings.target_buckets)
     if not sources:
-        yield Finding("preflight_source_buckets", "is empty", "List the source's buckets.")
+        yield Finding("platform_buckets", "is empty", "List the source's buckets.")
     if "" in sources:
         yield Finding(
-            "preflight_source_buckets", "has an entry without a source", "Give each name, source and target."
+            "platform_buckets", "has an entry without a source", "Give each name, source and target."
         )
     for name in _repeated(sources):
-        yield Finding("preflight_source_buckets", f"{name!r} is named twice", "Name each bucket once.")
+        yield Finding("platform_buckets", f"{name!r} is named twice", "Name each bucket once.")
     if len(sources) != len(targets):
         yield Finding(
-            "preflight_target_buckets",
+            "platform_buckets",
             f"names {len(targets)} buckets for {len(sources)} of the source",
             "Name one target bucket for each source bucket.",
         )
     for name in targets:
-        yield from _bucket("preflight_target_buckets", name)
+        yield from _bucket("platform_buckets", name)
     for name in _repeated(targets):
-        yield Finding("preflight_target_buckets", f"{name!r} is named twice", "Name each bucket once.")
+        yield Finding("platform_buckets", f"{name!r} is named twice", "Name each bucket once.")
 
 
 def _own_buckets(settings: Settings) -> Iterator[Finding]:
     """Judge the buckets of the ledger and of access logs, of which each is for itself."""
     others = list(settings.target_buckets)
     for variable, name in (
-        ("preflight_state_bucket", settings.state_bucket),
-        ("preflight_access_logs_bucket", settings.access_logs_bucket),
+        ("platform_state_bucket", settings.state_bucket),
+        ("platform_access_logs_bucket", settings.access_logs_bucket),
     ):
         if name in others:
             yield Finding(variable, f"{name!r} is used for something else", "Name a bucket of its own.")

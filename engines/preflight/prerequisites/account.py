@@ -59,7 +59,7 @@ def _identity(cloud: Cloud, facts: dict[str, Any]) -> Iterator[Finding]:
     facts["account_id"], facts["caller"] = identity["Account"], identity["Arn"]
     if wanted and identity["Account"] != wanted:
         yield Finding(
-            "preflight_account_id",
+            "platform_account_id",
             f"these credentials belong to account {identity['Account']}, not to {wanted}",
             "Sign in to the right account, or correct the number.",
         )
@@ -74,13 +74,13 @@ def _region(cloud: Cloud) -> Iterator[Finding]:
             answer = ec2.describe_regions(RegionNames=[region], AllRegions=True)
     except AwsError as error:
         if error.code == "InvalidParameterValue":
-            yield Finding("preflight_region", f"AWS has no region {region!r}", "Set one that it has.")
+            yield Finding("platform_region", f"AWS has no region {region!r}", "Set one that it has.")
         else:
             cloud.cannot_ask("whether the region is enabled", error)
         return
     if any(one.get("OptInStatus") == "not-opted-in" for one in answer["Regions"]):
         yield Finding(
-            "preflight_region",
+            "platform_region",
             f"{region} is not enabled in this account",
             "Enable it (Account, AWS Regions; it takes some minutes), or choose another.",
         )
@@ -88,10 +88,10 @@ def _region(cloud: Cloud) -> Iterator[Finding]:
 
 def _buckets(cloud: Cloud) -> Question:
     s3, settings = cloud.client("s3"), cloud.settings
-    named = [("preflight_target_buckets", name) for name in settings.target_buckets]
+    named = [("platform_buckets", name) for name in settings.target_buckets]
     own = (
-        ("preflight_state_bucket", settings.state_bucket),
-        ("preflight_access_logs_bucket", settings.access_logs_bucket),
+        ("platform_state_bucket", settings.state_bucket),
+        ("platform_access_logs_bucket", settings.access_logs_bucket),
     )
     named += [(variable, name) for variable, name in own if name]
     owner = {"ExpectedBucketOwner": settings.account_id} if settings.account_id else {}
@@ -136,14 +136,14 @@ def _certificate(cloud: Cloud) -> Question:
         except AwsError as error:
             if error.code == "ResourceNotFoundException":
                 yield Finding(
-                    "preflight_certificate_arn", "there is no such certificate", "Copy it from ACM."
+                    "provision_certificate_arn", "there is no such certificate", "Copy it from ACM."
                 )
             else:
                 cloud.cannot_ask("whether the certificate is issued", error)
             return
         if status != "ISSUED":
             yield Finding(
-                "preflight_certificate_arn",
+                "provision_certificate_arn",
                 f"the certificate is {status}, not ISSUED",
                 "Finish its validation, or name another.",
             )
@@ -167,7 +167,7 @@ def _instance_class(cloud: Cloud) -> Question:
         if not offers["OrderableDBInstanceOptions"]:
             name, version = wanted["DBInstanceClass"], wanted.get("EngineVersion", "15")
             yield Finding(
-                "preflight_database.instance_class",
+                "provision_database.instance_class",
                 f"{name} is not offered for PostgreSQL {version} in {cloud.settings.region}",
                 "Set another class or version.",
             )

@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from engines.preflight.configuration import endpoint_section, find_wrong_addresses
+from engines.preflight.configuration import endpoint_section, find_wrong_addresses, find_wrong_profiles
 from engines.preflight.errors import PrerequisitesError
 from engines.preflight.model import Finding, Settings
 from engines.preflight.prerequisites import account, machine, source
 from engines.preflight.prerequisites.clients import IMPATIENT
-from engines.preflight.results import refuse, renamed
+from engines.preflight.results import refuse
 
 _HEADLINE = "Prerequisites are missing."
 
@@ -23,7 +23,10 @@ def find(settings: Settings, environment: Mapping[str, str]) -> tuple[list[Findi
 
     When the guard on addresses refuses an address, nothing is connected to.
     """
-    refused = find_wrong_addresses(settings, environment, endpoint_section(environment))
+    refused = [
+        *find_wrong_addresses(settings, environment, endpoint_section(environment)),
+        *find_wrong_profiles(environment),
+    ]
     if refused:
         return refused, {}
     facts: dict[str, Any] = {}
@@ -42,8 +45,8 @@ def find(settings: Settings, environment: Mapping[str, str]) -> tuple[list[Findi
         return [finding for answer in answers for finding in answer], facts
 
 
-def check(settings: Settings, environment: Mapping[str, str], names: Mapping[str, str]) -> dict[str, Any]:
+def check(settings: Settings, environment: Mapping[str, str]) -> dict[str, Any]:
     """Return facts about what was found; raise ``PrerequisitesError`` with every finding otherwise."""
     findings, facts = find(settings, environment)
-    refuse(PrerequisitesError, _HEADLINE, renamed(findings, names))
+    refuse(PrerequisitesError, _HEADLINE, findings)
     return facts

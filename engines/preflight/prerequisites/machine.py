@@ -48,7 +48,7 @@ def space(settings: Settings) -> Iterator[Finding]:
         yield Finding(
             "preflight_minimum_free_mib",
             f"{folder} has {free} MiB free, and {settings.minimum_free_mib} are asked for",
-            "Make room, or set preflight_work_dir to a folder that has it.",
+            "Make room, or set platform_work_dir to a folder that has it.",
         )
 
 
@@ -61,7 +61,7 @@ def builder(settings: Settings) -> Iterator[Finding]:
         subprocess.run(command, check=True, capture_output=True, timeout=PATIENCE)
     except (OSError, subprocess.SubprocessError):
         yield Finding(
-            "preflight_container_builder",
+            "platform_container_builder",
             "no Docker engine answers on this machine",
             "Start one, or set oci, which needs none.",
         )

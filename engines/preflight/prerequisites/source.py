@@ -45,26 +45,26 @@ def answering(settings: Settings) -> Iterator[Finding]:
 def database(settings: Settings, facts: dict[str, Any]) -> Iterator[Finding]:
     """Whether the source database answers, and there are programs that can read it."""
     try:
-        address = parse(resolve(settings.source_database), name="preflight_source_database")
+        address = parse(resolve(settings.source_database), name="platform_source_database")
         patient = Address({"connect_timeout": str(PATIENCE), **address.parameters})
         with session(patient, read_only=True, purpose="bmii-migrate preflight") as opened:
             major = opened.info.server_version // 10000
     except EngineError as error:
-        yield Finding("preflight_source_database", _sentence(error), error.remedy or _START[settings.target])
+        yield Finding("platform_source_database", _sentence(error), error.remedy or _START[settings.target])
         return
     facts["source_postgres"] = major
     # The rehearsal runs both databases with the one PostgreSQL that it finds on the machine.
     target = TARGET_POSTGRES if settings.real_account else major
     if major < SOURCE_POSTGRES:
         yield Finding(
-            "preflight_source_database",
+            "platform_source_database",
             f"is PostgreSQL {major}, and {SOURCE_POSTGRES} is the oldest that can be moved",
             f"Upgrade it to {SOURCE_POSTGRES} or later first.",
         )
         return
     if major > target:
         yield Finding(
-            "preflight_source_database",
+            "platform_source_database",
             f"is PostgreSQL {major}, newer than the target's {target}",
             "A database cannot be moved to an older version.",
         )
@@ -95,7 +95,7 @@ def store(settings: Settings) -> Iterator[Finding]:
             ),
         )
     except EngineError as error:
-        yield Finding("preflight_source_store", _sentence(error), error.remedy)
+        yield Finding("platform_source_store", _sentence(error), error.remedy)
         return
     for name in settings.source_buckets:
         try:
@@ -104,13 +104,13 @@ def store(settings: Settings) -> Iterator[Finding]:
         except AwsError as error:
             if error.code in _NOT_THERE:
                 yield Finding(
-                    "preflight_source_buckets",
+                    "platform_buckets",
                     f"the source has no bucket {name!r}",
                     "Correct the name.",
                 )
                 continue
             remedy = "Check the two keys." if error.code else _START[settings.target]
-            yield Finding("preflight_source_store", _sentence(error), remedy)
+            yield Finding("platform_source_store", _sentence(error), remedy)
             return
 
 

@@ -1,14 +1,18 @@
 """A good configuration passes; each fault, one at a time, gives a message that names its variable."""
 
 import dataclasses
+from pathlib import Path
 
 import pytest
 
+from engines.preflight import model
 from engines.preflight.configuration import checks
 from engines.preflight.errors import ConfigurationWrongError
-from engines.preflight.model import Finding, Settings
+from engines.preflight.model import Settings
+from engines.preflight.variables import Configuration, described
 
 CANARY = "canary-7b1e"
+DESCRIPTIONS = described(Path(__file__).parents[4] / "roles")
 
 LOCAL = Settings(
     target="emulator",
@@ -97,103 +101,103 @@ def _without(name: str) -> list[dict[str, object]]:
 
 
 BAD_ANYWHERE = [
-    ({"name": "Bmii"}, "preflight_name"),
-    ({"name": "bmii-"}, "preflight_name"),
-    ({"name": "internal-bmii"}, "preflight_name"),
-    ({"name": "b" * 33}, "preflight_name"),
-    ({"name": ""}, "preflight_name"),
-    ({"account_id": "12345"}, "preflight_account_id"),
-    ({"region": "frankfurt"}, "preflight_region"),
-    ({"region": ""}, "preflight_region"),
-    ({"region": "eu-central-9"}, "preflight_region"),
-    ({"parameter_path": "/bmii/"}, "preflight_parameter_path"),
-    ({"parameter_path": "bmii"}, "preflight_parameter_path"),
-    ({"parameter_path": "/aws/bmii"}, "preflight_parameter_path"),
-    ({"source_database": ""}, "preflight_source_database"),
-    ({"source_database": f"mysql://u:{CANARY}@127.0.0.1/db"}, "preflight_source_database"),
-    ({"source_database": f"postgresql://u:{CANARY}@127.0.0.1:5432"}, "preflight_source_database"),
-    (_store(endpoint="127.0.0.1:9000"), "preflight_source_store.endpoint"),
-    (_store(endpoint=""), "preflight_source_store.endpoint"),
-    (_store(endpoint="http://127.0.0.1:90000"), "preflight_source_store.endpoint"),
-    (_store(access_key=""), "preflight_source_store.access_key"),
-    (_store(secret_key=""), "preflight_source_store.secret_key"),
-    (_store(region=""), "preflight_source_store.region"),
-    ({"source_buckets": [], "target_buckets": []}, "preflight_source_buckets"),
-    ({"source_buckets": ["raw", "raw"]}, "preflight_source_buckets"),
-    ({"source_buckets": ["raw", ""]}, "preflight_source_buckets"),
-    ({"target_buckets": ["bmii-raw"]}, "preflight_target_buckets"),
-    ({"target_buckets": ["bmii-raw", "bmii-raw"]}, "preflight_target_buckets"),
-    ({"target_buckets": ["bmii-raw", "Bmii_Features"]}, "preflight_target_buckets"),
-    ({"target_buckets": ["bmii-raw", "ab"]}, "preflight_target_buckets"),
-    ({"target_buckets": ["bmii-raw", "x" * 64]}, "preflight_target_buckets"),
-    ({"target_buckets": ["bmii-raw", "bmii-s3alias"]}, "preflight_target_buckets"),
-    ({"state_bucket": "Bmii-State"}, "preflight_state_bucket"),
-    ({"state_bucket": "bmii-raw"}, "preflight_state_bucket"),
-    ({"access_logs_bucket": "bmii-state"}, "preflight_access_logs_bucket"),
-    ({"access_logs_bucket": "Logs"}, "preflight_access_logs_bucket"),
-    ({"access_logs_days": 0}, "preflight_access_logs_days"),
-    ({"alarm_email": "ops"}, "preflight_alarm_email"),
+    ({"name": "Bmii"}, "platform_name"),
+    ({"name": "bmii-"}, "platform_name"),
+    ({"name": "internal-bmii"}, "platform_name"),
+    ({"name": "b" * 33}, "platform_name"),
+    ({"name": ""}, "platform_name"),
+    ({"account_id": "12345"}, "platform_account_id"),
+    ({"region": "frankfurt"}, "platform_region"),
+    ({"region": ""}, "platform_region"),
+    ({"region": "eu-central-9"}, "platform_region"),
+    ({"parameter_path": "/bmii/"}, "platform_parameter_path"),
+    ({"parameter_path": "bmii"}, "platform_parameter_path"),
+    ({"parameter_path": "/aws/bmii"}, "platform_parameter_path"),
+    ({"source_database": ""}, "platform_source_database"),
+    ({"source_database": f"mysql://u:{CANARY}@127.0.0.1/db"}, "platform_source_database"),
+    ({"source_database": f"postgresql://u:{CANARY}@127.0.0.1:5432"}, "platform_source_database"),
+    (_store(endpoint="127.0.0.1:9000"), "platform_source_store.endpoint"),
+    (_store(endpoint=""), "platform_source_store.endpoint"),
+    (_store(endpoint="http://127.0.0.1:90000"), "platform_source_store.endpoint"),
+    (_store(access_key=""), "platform_source_store.access_key"),
+    (_store(secret_key=""), "platform_source_store.secret_key"),
+    (_store(region=""), "platform_source_store.region"),
+    ({"source_buckets": [], "target_buckets": []}, "platform_buckets"),
+    ({"source_buckets": ["raw", "raw"]}, "platform_buckets"),
+    ({"source_buckets": ["raw", ""]}, "platform_buckets"),
+    ({"target_buckets": ["bmii-raw"]}, "platform_buckets"),
+    ({"target_buckets": ["bmii-raw", "bmii-raw"]}, "platform_buckets"),
+    ({"target_buckets": ["bmii-raw", "Bmii_Features"]}, "platform_buckets"),
+    ({"target_buckets": ["bmii-raw", "ab"]}, "platform_buckets"),
+    ({"target_buckets": ["bmii-raw", "x" * 64]}, "platform_buckets"),
+    ({"target_buckets": ["bmii-raw", "bmii-s3alias"]}, "platform_buckets"),
+    ({"state_bucket": "Bmii-State"}, "platform_state_bucket"),
+    ({"state_bucket": "bmii-raw"}, "platform_state_bucket"),
+    ({"access_logs_bucket": "bmii-state"}, "platform_access_logs_bucket"),
+    ({"access_logs_bucket": "Logs"}, "platform_access_logs_bucket"),
+    ({"access_logs_days": 0}, "provision_access_logs_days"),
+    ({"alarm_email": "ops"}, "provision_alarm_email"),
     ({"endpoints": [{"variable": "platform_source_url", "url": ""}]}, "platform_source_url"),
     ({"endpoints": [{"variable": "platform_source_url", "url": "http://h:port"}]}, "platform_source_url"),
     (
         {"endpoints": [{"variable": "platform_source_url", "url": f"http://u:{CANARY}@127.0.0.1"}]},
         "platform_source_url",
     ),
-    ({"vpc_cidr": "10.20.0.1/16"}, "preflight_vpc_cidr"),
-    ({"vpc_cidr": "10.20.0.0/24"}, "preflight_vpc_cidr"),
-    ({"vpc_cidr": "8.8.0.0/16"}, "preflight_vpc_cidr"),
-    ({"vpc_cidr": "private"}, "preflight_vpc_cidr"),
-    ({"operator_cidr": "0.0.0.0/0"}, "preflight_operator_cidr"),
-    ({"operator_cidr": "vpn"}, "preflight_operator_cidr"),
-    ({"operator_cidr": "10.20.128.0/17"}, "preflight_vpc_cidr"),
-    ({"connected_cidrs": ["172.16.0.0/16", "10.0.0.0/8"]}, "preflight_vpc_cidr"),
-    ({"connected_cidrs": ["vpn"]}, "preflight_connected_cidrs"),
-    ({"egress": "proxy"}, "preflight_egress"),
-    ({"certificate_arn": "bmii.example.org"}, "preflight_certificate_arn"),
-    ({"cpu": 512}, "preflight_cpu"),
-    ({"cpu": 1500}, "preflight_cpu"),
-    ({"memory": 2500}, "preflight_memory"),
-    ({"memory": 16384}, "preflight_memory"),
-    ({"desired_count": -1}, "preflight_desired_count"),
-    ({"container_builder": "podman"}, "preflight_container_builder"),
-    ({"log_retention_days": 31}, "preflight_log_retention_days"),
-    (_database(name=""), "preflight_database.name"),
-    (_database(instance_identifier=None), "preflight_database.instance_identifier"),
-    (_database(name="bio-bind"), "preflight_database.name"),
-    (_database(user="admin"), "preflight_database.user"),
-    (_database(application_user="pg_app"), "preflight_database.application_user"),
-    (_database(application_user="bmii_admin"), "preflight_database.application_user"),
-    (_database(instance_identifier="bmii--postgres"), "preflight_database.instance_identifier"),
-    (_database(instance_class="t4g.medium"), "preflight_database.instance_class"),
-    (_database(allocated_storage=5), "preflight_database.allocated_storage"),
-    (_database(max_allocated_storage=49), "preflight_database.max_allocated_storage"),
-    (_database(max_allocated_storage=10), "preflight_database.max_allocated_storage"),
-    (_database(engine_version="15"), "preflight_database.engine_version"),
-    (_database(backup_retention_days=36), "preflight_database.backup_retention_days"),
-    ({"secrets": _without("db_password")}, "preflight_secrets"),
-    ({"secrets": _without("app_db_password")}, "preflight_secrets"),
-    (_secret("db_password", value=f"{CANARY}/with@both"), "preflight_secrets.db_password"),
-    (_secret("db_password", value="a" * 129), "preflight_secrets.db_password"),
-    (_secret("API_KEY", generate={"length": 8}), "preflight_secrets.API_KEY"),
-    (_secret("app_db_password", generate={"length": 200}), "preflight_secrets.app_db_password"),
-    (_secret("API_KEY", value="env:KEY", generate={"length": 40}), "preflight_secrets.API_KEY"),
-    (_secret("API_KEY", type="String", value="env:KEY"), "preflight_secrets.API_KEY"),
+    ({"vpc_cidr": "10.20.0.1/16"}, "platform_vpc_cidr"),
+    ({"vpc_cidr": "10.20.0.0/24"}, "platform_vpc_cidr"),
+    ({"vpc_cidr": "8.8.0.0/16"}, "platform_vpc_cidr"),
+    ({"vpc_cidr": "private"}, "platform_vpc_cidr"),
+    ({"operator_cidr": "0.0.0.0/0"}, "provision_operator_cidr"),
+    ({"operator_cidr": "vpn"}, "provision_operator_cidr"),
+    ({"operator_cidr": "10.20.128.0/17"}, "platform_vpc_cidr"),
+    ({"connected_cidrs": ["172.16.0.0/16", "10.0.0.0/8"]}, "platform_vpc_cidr"),
+    ({"connected_cidrs": ["vpn"]}, "platform_connected_cidrs"),
+    ({"egress": "proxy"}, "provision_egress"),
+    ({"certificate_arn": "bmii.example.org"}, "provision_certificate_arn"),
+    ({"cpu": 512}, "platform_cpu"),
+    ({"cpu": 1500}, "platform_cpu"),
+    ({"memory": 2500}, "platform_memory"),
+    ({"memory": 16384}, "platform_memory"),
+    ({"desired_count": -1}, "platform_desired_count"),
+    ({"container_builder": "podman"}, "platform_container_builder"),
+    ({"log_retention_days": 31}, "provision_log_retention_days"),
+    (_database(name=""), "provision_database.name"),
+    (_database(instance_identifier=None), "provision_database.instance_identifier"),
+    (_database(name="bio-bind"), "provision_database.name"),
+    (_database(user="admin"), "provision_database.user"),
+    (_database(application_user="pg_app"), "provision_database.application_user"),
+    (_database(application_user="bmii_admin"), "provision_database.application_user"),
+    (_database(instance_identifier="bmii--postgres"), "provision_database.instance_identifier"),
+    (_database(instance_class="t4g.medium"), "provision_database.instance_class"),
+    (_database(allocated_storage=5), "provision_database.allocated_storage"),
+    (_database(max_allocated_storage=49), "provision_database.max_allocated_storage"),
+    (_database(max_allocated_storage=10), "provision_database.max_allocated_storage"),
+    (_database(engine_version="15"), "provision_database.engine_version"),
+    (_database(backup_retention_days=36), "provision_database.backup_retention_days"),
+    ({"secrets": _without("db_password")}, "provision_secrets"),
+    ({"secrets": _without("app_db_password")}, "provision_secrets"),
+    (_secret("db_password", value=f"{CANARY}/with@both"), "provision_secrets.db_password"),
+    (_secret("db_password", value="a" * 129), "provision_secrets.db_password"),
+    (_secret("API_KEY", generate={"length": 8}), "provision_secrets.API_KEY"),
+    (_secret("app_db_password", generate={"length": 200}), "provision_secrets.app_db_password"),
+    (_secret("API_KEY", value="env:KEY", generate={"length": 40}), "provision_secrets.API_KEY"),
+    (_secret("API_KEY", type="String", value="env:KEY"), "provision_secrets.API_KEY"),
     ({"minimum_free_mib": -1}, "preflight_minimum_free_mib"),
 ]
 
 BAD_IN_PRODUCTION = [
-    ({"account_id": ""}, "preflight_account_id"),
+    ({"account_id": ""}, "platform_account_id"),
     (
         {"certificate_arn": "arn:aws:acm:us-east-1:123456789012:certificate/0a"},
-        "preflight_certificate_arn",
+        "provision_certificate_arn",
     ),
     (
         {"certificate_arn": "arn:aws:acm:eu-central-1:210987654321:certificate/0a"},
-        "preflight_certificate_arn",
+        "provision_certificate_arn",
     ),
-    (_database(backup_retention_days=0), "preflight_database.backup_retention_days"),
-    (_secret("API_KEY", value="minioadmin"), "preflight_secrets.API_KEY"),
-    (_secret("API_KEY", value="canary-7b1e"), "preflight_secrets.API_KEY"),
+    (_database(backup_retention_days=0), "provision_database.backup_retention_days"),
+    (_secret("API_KEY", value="minioadmin"), "provision_secrets.API_KEY"),
+    (_secret("API_KEY", value="canary-7b1e"), "provision_secrets.API_KEY"),
 ]
 
 
@@ -217,46 +221,63 @@ def test_each_fault_is_told_by_its_variable_and_without_a_secret(settings, envir
 def test_without_a_target_nothing_else_is_checked(target):
     findings = checks.find(dataclasses.replace(PRODUCTION, target=target, cpu=1), {}, {})
 
-    assert [finding.variable for finding in findings] == ["preflight_target"]
+    assert [finding.variable for finding in findings] == ["platform_target"]
 
 
-def test_what_was_left_out_for_its_type_is_not_told_as_missing():
-    misshapen = [
-        Finding("preflight_cpu", "is a text", "Write digits."),
-        Finding("preflight_database.name", "x", "y"),
-    ]
-    left_out = dataclasses.replace(PRODUCTION, cpu=0, database={**PRODUCTION.database, "name": None}, name="")
-
-    with pytest.raises(ConfigurationWrongError) as caught:
-        checks.check(left_out, {}, {}, misshapen)
-
-    assert [one["variable"] for one in caught.value.details] == [
-        "preflight_cpu",
-        "preflight_database.name",
-        "preflight_name",
-    ]
-
-
-def test_everything_is_told_at_once_under_the_inventorys_names():
-    wrong = dataclasses.replace(LOCAL, name="", cpu=1, vpc_cidr="x", **_database(engine_version="15"))
-    names = {
-        "preflight_vpc_cidr": "platform_vpc_cidr",
-        "preflight_database": "provision_database",
-        "preflight_cpu": "platform_cpu",
+def _values(settings):
+    """Return the variables that make ``settings``."""
+    values = {variable: getattr(settings, one) for one, variable in model._VARIABLES.items()}
+    buckets = zip(settings.source_buckets, settings.target_buckets, strict=True)
+    return {
+        **{name: value for name, value in values.items() if value not in (None, "", ())},
+        "platform_buckets": [{"name": one, "source": one, "target": target} for one, target in buckets],
+        "platform_source_url": settings.endpoints[0]["url"],
     }
 
-    with pytest.raises(ConfigurationWrongError) as caught:
-        checks.check(wrong, EMULATED, names)
 
+def _refused(settings, made_from=None, unreadable=None, **values):
+    configuration = Configuration({**_values(settings), **values}, unreadable or {}, made_from or {})
+    with pytest.raises(ConfigurationWrongError) as caught:
+        checks.check(configuration, DESCRIPTIONS, EMULATED, "")
     lines = str(caught.value).splitlines()
     assert lines[0] == "The configuration is wrong. Nothing has been touched."
-    assert [line.split(":")[0] for line in lines[1:]] == [
-        "- preflight_name",
-        "- provision_database.engine_version",
-        "- platform_vpc_cidr",
-        "- platform_cpu",
+    assert [line.split(":")[0][2:] for line in lines[1:]] == [one["variable"] for one in caught.value.details]
+    return [one["variable"] for one in caught.value.details]
+
+
+def test_good_variables_pass():
+    checks.check(Configuration(_values(LOCAL)), DESCRIPTIONS, EMULATED, "")
+
+
+def test_what_has_the_wrong_type_is_not_reported_as_missing():
+    wrong = {**LOCAL.database, "name": [1]}
+
+    assert _refused(LOCAL, platform_cpu="lots", provision_database=wrong, platform_name="") == [
+        "platform_cpu",
+        "provision_database.name",
+        "platform_name",
     ]
-    assert [one["variable"] for one in caught.value.details][1] == "provision_database.engine_version"
+
+
+def test_everything_is_reported_at_once():
+    wrong = dataclasses.replace(LOCAL, name="", cpu=1, vpc_cidr="x", **_database(engine_version="15"))
+
+    assert _refused(wrong, unreadable={"platform_tags": "'nobody' is undefined"}, database_jobs=0) == [
+        "platform_tags",
+        "database_jobs",
+        "platform_name",
+        "provision_database.engine_version",
+        "platform_vpc_cidr",
+        "platform_cpu",
+    ]
+
+
+def test_what_is_made_from_a_wrong_value_is_not_reported_again():
+    made_from = {"platform_state_bucket": ["platform_name"], "deploy_cpu": ["platform_cpu"]}
+    wrong = {"platform_name": "B_", "platform_state_bucket": "B_-state", "deploy_cpu": 1, "platform_cpu": 1}
+
+    assert _refused(LOCAL, made_from, **wrong) == ["platform_name", "platform_cpu"]
+    assert _refused(LOCAL, made_from, **{**wrong, "platform_cpu": 1024}) == ["deploy_cpu", "platform_name"]
 
 
 def test_what_is_not_given_and_not_needed_is_not_checked():

@@ -40,7 +40,7 @@ def test_the_rehearsals_source_must_be_on_this_machine():
         source_store={"endpoint": f"http://{OUTSIDE}:9000"},
     )
 
-    assert _variables(settings) == ["preflight_source_store.endpoint", "preflight_source_database"]
+    assert _variables(settings) == ["platform_source_store.endpoint", "platform_source_database"]
 
 
 @pytest.mark.parametrize(

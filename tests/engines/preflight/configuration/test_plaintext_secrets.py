@@ -8,25 +8,20 @@ from engines.preflight.configuration import plaintext_secrets
 from engines.preflight.model import Settings
 
 CANARY = "canary-5d20"
-NAMES = {
-    "preflight_source_database": "platform_source_database",
-    "preflight_source_store": "platform_source_store",
-    "preflight_secrets": "provision_secrets",
-}
 
 
 def _find(folder, text, target="aws"):
     file = folder / "group_vars" / "all" / "vault.yml"
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(text, encoding="utf-8")
-    return list(plaintext_secrets.in_files(Settings(target=target, inventory_dir=str(folder)), NAMES))
+    return list(plaintext_secrets.in_files(Settings(target=target, inventory_dir=str(folder))))
 
 
 PLAIN = [
     (f"vault_source_store_secret_key: {CANARY}", "vault_source_store_secret_key"),
-    (f"platform_source_database: postgresql://u:{CANARY}@h/db", "preflight_source_database"),
-    (f"platform_source_store:\n  secret_key: {CANARY}", "preflight_source_store.secret_key"),
-    (f"provision_secrets:\n  - name: API_KEY\n    value: {CANARY}", "preflight_secrets.API_KEY"),
+    (f"platform_source_database: postgresql://u:{CANARY}@h/db", "platform_source_database"),
+    (f"platform_source_store:\n  secret_key: {CANARY}", "platform_source_store.secret_key"),
+    (f"provision_secrets:\n  - name: API_KEY\n    value: {CANARY}", "provision_secrets.API_KEY"),
 ]
 
 
@@ -49,7 +44,7 @@ def test_files_in_a_linked_folder_are_read(tmp_path):
     folder.mkdir()
     (folder / "common").symlink_to(shared)
 
-    (finding,) = plaintext_secrets.in_files(Settings(target="aws", inventory_dir=str(folder)), NAMES)
+    (finding,) = plaintext_secrets.in_files(Settings(target="aws", inventory_dir=str(folder)))
 
     assert finding.variable == PLAIN[2][1]
     assert "storage.yml" in finding.what
@@ -79,16 +74,17 @@ def test_the_rehearsals_passwords_are_no_secrets(tmp_path):
 
 
 def test_the_repositorys_own_inventory_is_clean():
-    folder = Path(__file__).parents[3] / "inventories" / "production"
-    assert list(plaintext_secrets.in_files(Settings(target="aws", inventory_dir=str(folder)), NAMES)) == []
+    folder = Path(__file__).parents[4] / "inventories" / "production"
+    assert folder.is_dir()
+    assert list(plaintext_secrets.in_files(Settings(target="aws", inventory_dir=str(folder)))) == []
 
 
 @pytest.mark.parametrize(
     ("given", "variable"),
     [
-        ({"source_database": f"postgresql://u:{CANARY}@h/db"}, "preflight_source_database"),
-        ({"source_store": {"secret_key": CANARY}}, "preflight_source_store.secret_key"),
-        ({"secrets": [{"name": "API_KEY", "value": CANARY}]}, "preflight_secrets.API_KEY"),
+        ({"source_database": f"postgresql://u:{CANARY}@h/db"}, "platform_source_database"),
+        ({"source_store": {"secret_key": CANARY}}, "platform_source_store.secret_key"),
+        ({"secrets": [{"name": "API_KEY", "value": CANARY}]}, "provision_secrets.API_KEY"),
     ],
 )
 def test_a_secret_on_the_command_line_is_told(given, variable):

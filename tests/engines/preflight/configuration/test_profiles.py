@@ -41,7 +41,7 @@ def test_a_profile_that_is_not_there_is_told_with_those_that_are(config, text, h
 
     (finding,) = profiles.find({"AWS_PROFILE": "bmij"})
 
-    assert finding.variable == "AWS_PROFILE"
+    assert finding.variable == "platform_aws_profile"
     assert "'bmij'" in finding.what
     assert has in finding.what
 

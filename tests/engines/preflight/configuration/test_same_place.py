@@ -21,7 +21,7 @@ def _variables(settings, environment=AWS):
 )
 def test_the_same_server_is_refused_whatever_its_database(source, target):
     assert _variables(Settings(source_database=source, target_database=target)) == [
-        "preflight_source_database"
+        "platform_source_database"
     ]
 
 
@@ -31,7 +31,7 @@ def test_the_very_instance_that_the_stack_makes_is_refused(instance, refused):
 
     found = _variables(Settings(source_database=source, database={"instance_identifier": instance}))
 
-    assert found == ["preflight_source_database"] * refused
+    assert found == ["platform_source_database"] * refused
 
 
 @pytest.mark.parametrize(
@@ -51,8 +51,8 @@ def test_another_server_is_fine_and_so_is_what_cannot_be_told_yet(source, target
 @pytest.mark.parametrize(
     ("endpoint", "targets", "variables"),
     [
-        ("http://localhost:14566", ["raw", "b"], ["preflight_target_buckets"]),
-        ("https://s3.eu-central-1.amazonaws.com", ["raw", "b"], ["preflight_target_buckets"]),
+        ("http://localhost:14566", ["raw", "b"], ["platform_buckets"]),
+        ("https://s3.eu-central-1.amazonaws.com", ["raw", "b"], ["platform_buckets"]),
         ("http://127.0.0.1:19000", ["raw", "b"], []),
         ("https://s3.eu-central-1.amazonaws.com", ["bmii-raw", "b"], []),
     ],

@@ -105,23 +105,23 @@ def test_an_account_with_room_passes_and_everything_is_asked(fake):
 @pytest.mark.parametrize(
     ("operation", "answer", "variable", "said"),
     [
-        ("HEAD", (403, ""), "preflight_target_buckets", "'bmii-raw' belongs to another account"),
+        ("HEAD", (403, ""), "platform_buckets", "'bmii-raw' belongs to another account"),
         (
             "DescribeCertificate",
             as_json(Certificate={"Status": "PENDING_VALIDATION"}),
-            "preflight_certificate_arn",
+            "provision_certificate_arn",
             "PENDING_VALIDATION",
         ),
         (
             "DescribeCertificate",
             as_json(400, __type="ResourceNotFoundException", message="none"),
-            "preflight_certificate_arn",
+            "provision_certificate_arn",
             "no such certificate",
         ),
         (
             "DescribeOrderableDBInstanceOptions",
             result("DescribeOrderableDBInstanceOptions", "<OrderableDBInstanceOptions/>"),
-            "preflight_database.instance_class",
+            "provision_database.instance_class",
             "db.t4g.medium is not offered for PostgreSQL 15.17 in eu-south-1",
         ),
         (
@@ -141,13 +141,13 @@ def test_an_account_with_room_passes_and_everything_is_asked(fake):
         (
             "DescribeRegions",
             items("DescribeRegions", "regionInfo", "<optInStatus>not-opted-in</optInStatus>"),
-            "preflight_region",
+            "platform_region",
             "eu-south-1 is not enabled in this account",
         ),
         (
             "DescribeRegions",
             failure("InvalidParameterValue", 400),
-            "preflight_region",
+            "platform_region",
             "no region 'eu-south-1'",
         ),
         ("GetCallerIdentity", failure("ExpiredToken"), "AWS credentials", "(ExpiredToken)"),
@@ -189,7 +189,7 @@ def test_an_aws_that_stays_busy_is_not_taken_for_wrong_credentials(fake, monkeyp
 def test_another_account_is_asked_nothing_more(fake):
     findings, _ = _find(dataclasses.replace(PRODUCTION, account_id="210987654321"))
 
-    assert [finding.variable for finding in findings] == ["preflight_account_id"]
+    assert [finding.variable for finding in findings] == ["platform_account_id"]
     assert fake.asked == ["GetCallerIdentity"]
 
 

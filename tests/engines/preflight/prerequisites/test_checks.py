@@ -49,7 +49,7 @@ def _find(settings):
 
 
 def test_with_all_prerequisites_it_passes_and_returns_facts(ready):
-    facts = checks.check(ready, os.environ, {})
+    facts = checks.check(ready, os.environ)
 
     assert facts["account_id"] == "000000000000"
     assert facts["source_postgres"] >= 15
@@ -63,26 +63,26 @@ def _store(settings, **changes):
 @pytest.mark.parametrize(
     ("fault", "variable", "said"),
     [
-        (lambda s: {"account_id": "123456789012"}, "preflight_account_id", "belong to account 000000000000"),
-        (lambda s: {"source_buckets": ["preflight-raw", "gone"]}, "preflight_source_buckets", "'gone'"),
-        (lambda s: _store(s, secret_key=CANARY), "preflight_source_store", "bucket preflight-raw"),
-        (lambda s: _store(s, endpoint="http://127.0.0.1:9"), "preflight_source_store", "127.0.0.1:9"),
+        (lambda s: {"account_id": "123456789012"}, "platform_account_id", "belong to account 000000000000"),
+        (lambda s: {"source_buckets": ["preflight-raw", "gone"]}, "platform_buckets", "'gone'"),
+        (lambda s: _store(s, secret_key=CANARY), "platform_source_store", "bucket preflight-raw"),
+        (lambda s: _store(s, endpoint="http://127.0.0.1:9"), "platform_source_store", "127.0.0.1:9"),
         (
             lambda s: {"source_database": f"postgresql://u:{CANARY}@127.0.0.1:9/db"},
-            "preflight_source_database",
+            "platform_source_database",
             "127.0.0.1:9",
         ),
         (
             lambda s: {"source_database": s.source_database.rpartition("/")[0] + "/gone"},
-            "preflight_source_database",
+            "platform_source_database",
             "gone",
         ),
         (
             lambda s: {"source_database": s.source_database.replace(":postgres@", f":{CANARY}@")},
-            "preflight_source_database",
+            "platform_source_database",
             "wrong user or password",
         ),
-        (lambda s: {"source_database": "env:PREFLIGHT_GONE"}, "preflight_source_database", "PREFLIGHT_GONE"),
+        (lambda s: {"source_database": "env:PREFLIGHT_GONE"}, "platform_source_database", "PREFLIGHT_GONE"),
         (
             lambda s: {"endpoints": [{"variable": "platform_source_url", "url": "http://127.0.0.1:9"}]},
             "platform_source_url",
@@ -102,7 +102,10 @@ def test_each_thing_that_is_missing_is_told_by_its_variable(ready, fault, variab
 
 @pytest.mark.parametrize(
     ("constant", "version", "said"),
-    [("SOURCE_POSTGRES", 99, "the oldest that can be moved"), ("TARGET_POSTGRES", 9, "newer than the new")],
+    [
+        ("SOURCE_POSTGRES", 99, "the oldest that can be moved"),
+        ("TARGET_POSTGRES", 9, "than the target's 9"),
+    ],
 )
 def test_a_database_of_another_age_is_told(ready, monkeypatch, constant, version, said):
     monkeypatch.setattr(source, constant, version)
@@ -111,7 +114,7 @@ def test_a_database_of_another_age_is_told(ready, monkeypatch, constant, version
 
     findings = _find(dataclasses.replace(ready, target="aws", name="preflight"))
 
-    told = [finding for finding in findings if finding.variable == "preflight_source_database"]
+    told = [finding for finding in findings if finding.variable == "platform_source_database"]
     assert said in told[0].what
 
 
@@ -129,7 +132,7 @@ def test_a_docker_engine_must_answer_when_it_is_the_builder(ready, monkeypatch, 
 
     findings = _find(dataclasses.replace(ready, container_builder="docker"))
 
-    assert "preflight_container_builder" in [finding.variable for finding in findings]
+    assert "platform_container_builder" in [finding.variable for finding in findings]
 
 
 def test_credentials_that_do_not_work_are_told(ready, monkeypatch):
@@ -147,14 +150,14 @@ def test_everything_is_told_at_once(ready):
     )
 
     with pytest.raises(PrerequisitesError) as caught:
-        checks.check(bad, os.environ, {"preflight_account_id": "platform_account_id"})
+        checks.check(bad, os.environ)
 
     lines = str(caught.value).splitlines()
     assert lines[0] == "Prerequisites are missing. Nothing has been touched."
     assert sorted(line.split(":")[0] for line in lines[1:]) == [
         "- platform_account_id",
+        "- platform_buckets",
         "- preflight_minimum_free_mib",
-        "- preflight_source_buckets",
     ]
 
 

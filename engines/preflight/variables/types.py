@@ -1,6 +1,6 @@
-"""Whether each value has the type that its variable takes, by the specification of the module that reads it.
+"""Whether each value has the type that its variable takes, by the argument specification of its role.
 
-Ansible would check that itself, but it stops at the first one, and knows only the module's name for it.
+Ansible would check that itself, but it stops at the first one, and takes `a,b` in place of a list.
 """
 
 from __future__ import annotations
@@ -32,6 +32,13 @@ def _is_whole(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
+def _is_number(value: Any) -> bool:
+    try:
+        return not isinstance(value, bool) and float(value) >= 0
+    except (TypeError, ValueError):
+        return False
+
+
 def _is_truth(value: Any) -> bool:
     # `yes` in quotes is a text, and CloudFormation knows true and false alone.
     return isinstance(value, bool) or str(value).lower() in {"true", "false"}
@@ -42,18 +49,19 @@ _KINDS: Mapping[str, _Kind] = {
     "str": _TEXT,
     "path": _TEXT,
     "int": _Kind(_is_whole, "a whole number", "Write digits alone."),
+    "float": _Kind(_is_number, "a number", "Write digits, with a point if need be."),
     "bool": _Kind(_is_truth, "true or false", "Write true or false, without quotes."),
     "list": _Kind(lambda value: isinstance(value, list), "a list", "Write one entry a line, after `- `."),
     "dict": _Kind(lambda value: isinstance(value, dict), "a mapping", "Write one `name: value` a line."),
 }
 
 
-def take_wrong(options: dict[str, Any], specification: Specification) -> list[Finding]:
-    """Remove from ``options`` what ``specification`` (an argument spec) has no use for, and tell each.
+def wrong_types(options: dict[str, Any], specification: Specification) -> list[Finding]:
+    """Remove from ``options`` what ``specification`` (an argument spec) has no use for; return the findings.
 
     No value is quoted: any of them may be a secret in the wrong place.
     """
-    return list(_known(options, specification, "preflight_"))
+    return list(_known(options, specification, ""))
 
 
 def _known(options: dict[str, Any], specification: Specification, prefix: str) -> Iterator[Finding]:
@@ -84,10 +92,7 @@ def _unknown(options: dict[str, Any], specification: Specification, variable: st
 
 
 def _entries(values: list[Any], expected: Mapping[str, Any], variable: str) -> Iterator[Finding]:
-    """Tell the first entry that is wrong: it makes the whole list unusable.
-
-    An entry that says by which ``variable`` it is set is called by that.
-    """
+    """Yield the first entry that is wrong: it makes the whole list unusable."""
     options = expected.get("options")
     entry = {"type": expected["elements"], **({"options": options} if options else {})}
     for number, value in enumerate(values, start=1):
@@ -98,10 +103,7 @@ def _entries(values: list[Any], expected: Mapping[str, Any], variable: str) -> I
         if found:
             within = found[0].variable.removeprefix(".")
             what = f"{within} {found[0].what}" if within else found[0].what
-            if isinstance(value, dict) and isinstance(value.get("variable"), str):
-                yield Finding(value["variable"], what.removeprefix("url "), found[0].remedy)
-            else:
-                yield Finding(variable, f"entry {number}: {what}", found[0].remedy)
+            yield Finding(variable, f"entry {number}: {what}", found[0].remedy)
             return
 
 
@@ -115,3 +117,26 @@ def _called(value: Any) -> str:
     if isinstance(value, int | float):
         return "a number"
     return next((kind.name for kind in _KINDS.values() if kind.accepts(value)), "empty")
+
+
+def converted(value: Any, option: Mapping[str, Any]) -> Any:
+    """Return a value that has the type of ``option`` as Ansible converts it: ``"2"`` for a number is 2."""
+    if value is None:
+        return None
+    parts = option.get("options") or {}
+    if isinstance(value, dict):
+        return {key: converted(one, parts[key]) if key in parts else one for key, one in value.items()}
+    if isinstance(value, list):
+        entry = {"type": option.get("elements", "raw"), "options": parts}
+        return [converted(one, entry) for one in value]
+    convert = _CONVERSIONS.get(option["type"])
+    return convert(value) if convert else value
+
+
+_CONVERSIONS: Mapping[str, Callable[[Any], Any]] = {
+    "str": str,
+    "path": str,
+    "int": int,
+    "float": float,
+    "bool": lambda value: str(value).lower() == "true",
+}
