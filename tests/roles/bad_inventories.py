@@ -243,4 +243,11 @@ FAULTS = [
     ({"teardown_timeout": 0}, "teardown_timeout"),
     ({"preflight_minimum_free_mib": -1}, "preflight_minimum_free_mib"),
     ({"preflight_minimum_free_mib": "2 GiB"}, "preflight_minimum_free_mib"),
+    ({"migrate_source_fence": "no"}, "migrate_source_fence"),
+    ({"migrate_source_fence_patience": "a while"}, "migrate_source_fence_patience"),
+    ({"migrate_source_fence_consent": "Yes, please"}, "migrate_source_fence_consent"),
+    ({"migrate_source_stop": "systemctl stop bmii"}, "migrate_source_stop"),
+    ({"migrate_accept_differences": "all"}, "migrate_accept_differences"),
+    ({"storage_accept_unverified": ["everything"]}, "storage_accept_unverified"),
+    ({"storage_accept_unverified": "tags"}, "storage_accept_unverified"),
 ]

@@ -17,6 +17,7 @@ VERBS = {
     "Assert",
     "Build",
     "Check",
+    "Close",  # the source for writing
     "Compare",
     "Copy",
     "Create",
@@ -24,6 +25,7 @@ VERBS = {
     "Find",
     "Import",
     "List",
+    "Open",  # the source for writing
     "Prompt",
     "Provision",
     "Push",

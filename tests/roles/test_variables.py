@@ -61,7 +61,7 @@ def test_every_variable_of_the_inventories_is_described() -> None:
     files = [path for path in ROOT.glob("inventories/**/*.yml") if path.name != "hosts.yml"]
     prefixes = tuple(f"{path.name}_" for path in (ROOT / "roles").iterdir())
     names = {name for path in files for name in _load(path) or {}}
-    described = {name for name in names if name.startswith(("platform_", *prefixes))}
+    described = {name for name in names if name.startswith(("platform_", "migrate_", *prefixes))}
 
     assert len(described) > 100
     assert described - set(DESCRIPTIONS) == set()

@@ -17,6 +17,9 @@ _RESERVED_USERS = frozenset({"admin", "user", "public", "rdsadmin", "rds_superus
 # Refused by RDS in a password.
 _UNUSABLE = re.compile(r"[/@\"\s]|[^\x20-\x7e]")
 
+# What users can send in the header that carries the key.
+_HEADER = re.compile(r"[\x21-\x7e]+")
+
 _REQUIRED_SECRETS = ("db_password", "app_db_password", "API_KEY")
 _WELL_KNOWN = frozenset(
     {"minioadmin", "postgres", "password", "changeme", "change-me", "secret", "admin", "test"}
@@ -153,6 +156,8 @@ def _literal(name: str, value: str, *, production: bool) -> Iterator[Finding]:
             "cannot be a password on RDS",
             f'Use 8 to {_MAXIMUM_PASSWORD} printable characters, none of / @ " or blank.',
         )
+    elif name == "API_KEY" and not _HEADER.fullmatch(value):
+        yield Finding(variable, "cannot be sent in a header", "Use printable ASCII without blanks.")
 
 
 RULES: tuple[Rule, ...] = (_database, _database_together, _secrets)

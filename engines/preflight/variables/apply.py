@@ -68,8 +68,12 @@ def _null(name: str, value: object) -> Iterator[Finding]:
 def _beyond_type(description: Description, value: Any) -> list[Finding]:
     """Return what is wrong with a value of the right type."""
     option, check = description.option, description.check or {}
-    if "choices" in option and value not in option["choices"]:
-        return [Finding(description.name, f"{value!r} is not known", f"Set {_either(option['choices'])}.")]
+    if "choices" in option:
+        unknown = [
+            one for one in (value if isinstance(value, list) else [value]) if one not in option["choices"]
+        ]
+        remedy = f"Set {_either(option['choices'])}."
+        return [Finding(description.name, f"{one!r} is not known", remedy) for one in unknown[:1]]
     if "from" in check:
         return list(_range(description.name, value, check))
     if value == "":

@@ -120,6 +120,7 @@ FORMS: Mapping[str, Form] = {
     "parameter_path": Form(
         _matches(r"(?:/[a-zA-Z0-9_.-]+)+"), "a path for parameters", "Write one such as /bmii/production."
     ),
+    "number": Form(_matches(r"\d+"), "a number", "Write digits alone."),
     "path": Form(_is_path, "a path", "Name a file or folder, without space or line break at its ends."),
     "profile": Form(
         _matches(r"[^\s\[\]]+"), "the name of an AWS profile", "Name a profile of ~/.aws/config."
