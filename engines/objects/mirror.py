@@ -123,7 +123,8 @@ def _apply(executor: Executor, plan: CopyPlan, options: Options, result: MirrorR
             remedy="Nothing was copied.",
             details={"plan": plan.tally.objects, "examples": plan.tally.examples},
         )
-    for copied in executor.copy(_tasks(executor.progress, plan, options.rules)):
+    _begin_copying(executor.progress, plan, options.rules)
+    for copied in executor.copy(plan.folders, _copies(plan, options.rules)):
         _count(result, copied)
     if options.rules.delete_extraneous and not result.failures:
         # Consent names this bucket, or ``refusals`` would have said so.
@@ -131,15 +132,21 @@ def _apply(executor: Executor, plan: CopyPlan, options: Options, result: MirrorR
     result.manifest = _confirm(executor, options, result)
 
 
-def _tasks(progress: Progress, plan: CopyPlan, rules: Rules) -> Iterable[CopyTask]:
-    """Return what is to be copied under these rules."""
-    replaces = rules.on_target_difference == "replace"
-    kinds = [Verdict.COPY, *([Verdict.DIFFERS] if replaces else [])]
+def _replaces(rules: Rules) -> bool:
+    return rules.on_target_difference == "replace"
+
+
+def _begin_copying(progress: Progress, plan: CopyPlan, rules: Rules) -> None:
+    kinds = [Verdict.COPY, *([Verdict.DIFFERS] if _replaces(rules) else [])]
     objects, size = (
         sum(part.get(kind, 0) for kind in kinds) for part in (plan.tally.objects, plan.tally.size)
     )
     progress.begin("copying", objects, size)
-    return chain(plan.copies, plan.replacements if replaces else ())
+
+
+def _copies(plan: CopyPlan, rules: Rules) -> Iterable[CopyTask]:
+    """Return what is to be copied under these rules, beside the markers of new folders."""
+    return chain(plan.copies, plan.replacements if _replaces(rules) else ())
 
 
 def _count(result: MirrorResult, copied: Copied | Failure) -> None:

@@ -2,10 +2,11 @@
 
 from engines.objects.plan.decisions import Decision, Rules, Tally, Verdict, decide, refusals
 from engines.objects.plan.inspection import CopyPlan, both_listed, make_plan
-from engines.objects.plan.model import CopyTask, Extra, ObjectPair
+from engines.objects.plan.model import ANYTHING, CopyTask, Extra, ObjectPair
 from engines.objects.plan.object_diff import description, diff_object, differing, flat
 
 __all__ = [
+    "ANYTHING",
     "CopyPlan",
     "CopyTask",
     "Decision",

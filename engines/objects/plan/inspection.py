@@ -30,7 +30,7 @@ from engines.objects.s3 import (
 
 @dataclass
 class CopyPlan:
-    """What to copy (``copies``), to replace where it differs, and what is only on the target (``extra``).
+    """What to copy (``folders``, ``copies``), to replace if allowed, and only on the target (``extra``).
 
     ``archived`` and ``unknown`` hold what had to be asked for, or read, to find out; they are sorted into
     the others.
@@ -38,6 +38,7 @@ class CopyPlan:
 
     unknown: Spool[ObjectPair]
     archived: Spool[Archived]
+    folders: Spool[CopyTask]
     copies: Spool[CopyTask]
     replacements: Spool[CopyTask]
     extra: Spool[Extra]
@@ -74,6 +75,7 @@ def make_plan(
         plan = CopyPlan(
             spools.enter_context(Spool(_pair, _plain)),
             spools.enter_context(Spool(_archived, _plain_archived)),
+            spools.enter_context(Spool(CopyTask._make)),
             spools.enter_context(Spool(CopyTask._make)),
             spools.enter_context(Spool(CopyTask._make)),
             spools.enter_context(Spool(Extra._make)),
@@ -142,7 +144,8 @@ def _add(plan: CopyPlan, decision: Decision, source: Entry | None, target: Entry
     if source is not None:
         plan.tally.add(decision.verdict, source.key, source.size, decision.reason)
         if decision.verdict == Verdict.COPY:
-            plan.copies.append(CopyTask.of(source, target))
+            task = CopyTask.of(source, target)
+            (plan.folders if task.is_folder else plan.copies).append(task)
         elif decision.verdict == Verdict.DIFFERS:
             plan.replacements.append(CopyTask.of(source, target))
         elif decision.verdict == Verdict.UNVERIFIABLE:

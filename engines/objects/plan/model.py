@@ -6,6 +6,9 @@ from typing import NamedTuple
 
 from engines.objects.s3 import Entry
 
+# Written over whatever is there: the target lists nothing.
+ANYTHING = "*"
+
 
 class CopyTask(NamedTuple):
     """One object to copy. ``replaces``: the ETag of the target's object that it replaces, if there is one."""
@@ -14,6 +17,11 @@ class CopyTask(NamedTuple):
     size: int
     etag: str
     replaces: str | None = None
+
+    @property
+    def is_folder(self) -> bool:
+        """Return whether it is the marker of a folder, which stores with real folders make by themselves."""
+        return self.key.endswith("/")
 
     @classmethod
     def of(cls, source: Entry, target: Entry | None) -> CopyTask:

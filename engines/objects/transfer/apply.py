@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 
 from engines import events
@@ -20,7 +21,7 @@ from engines.objects.errors import (
     target_changed,
 )
 from engines.objects.manifest import MirrorState
-from engines.objects.plan import CopyTask, Extra, ObjectPair, diff_object
+from engines.objects.plan import ANYTHING, CopyTask, Extra, ObjectPair, diff_object
 from engines.objects.progress import Progress
 from engines.objects.s3 import Entry, Spool, Store, entry, parallel_map
 from engines.objects.transfer import ambiguous_keys
@@ -33,6 +34,8 @@ _TRIES = 4
 _PAUSE = 0.5
 # More parts than this at a time gain nothing, whatever the number of objects.
 _PARTS = 8
+# Folders are written level by level down to this depth. (Each level has a file of its own.)
+_DEPTH = 32
 
 
 @dataclass(frozen=True)
@@ -62,10 +65,12 @@ class Executor:
     progress: Progress
     emit: events.Emit
 
-    def copy(self, tasks: Iterable[CopyTask]) -> Iterator[Copied | Failure]:
+    def copy(self, folders: Iterable[CopyTask], tasks: Iterable[CopyTask]) -> Iterator[Copied | Failure]:
         """Copy objects and yield the result of each. Raises ``AwsError`` for what concerns every object.
 
-        An object that the source or the target refuses, while it serves others, is tried again after them.
+        ``folders`` are markers of folders, in the order of their keys: each is written before what is in its
+        folder, since a store with real folders makes those by itself. An object that the source or the target
+        refuses, while it serves others, is tried again after them.
         """
         with (
             ThreadPoolExecutor(min(self.jobs, _PARTS), thread_name_prefix="objects-part") as parts,
@@ -76,19 +81,27 @@ class Executor:
             patient = self._context(parts)
             hurried = replace(patient, source=self.source.hurried(), target=self.target.hurried())
             first = _Copiers(ObjectCopier(hurried), ObjectCopier(patient), self.part_size)
-            for result in self._copy_all(_unambiguous(tasks, ambiguous), first):
+            last = _Copiers(None, ObjectCopier(patient), self.part_size)
+            with _levels(_unambiguous(folders, ambiguous)) as levels:
+                for level, is_deep in levels:
+                    yield from self._finish(level, last, 1 if is_deep else self.jobs)
+            for result in self._copy_all(_unambiguous(tasks, ambiguous), first, self.jobs):
                 if isinstance(result, CopyTask):
                     refused.append(result)
                 else:
                     yield result
-            last = _Copiers(None, ObjectCopier(patient), self.part_size)
             for group in (refused, ambiguous):
-                yield from (one for one in self._copy_all(group, last) if not isinstance(one, CopyTask))
+                yield from self._finish(group, last, self.jobs)
+
+    def _finish(self, tasks: Iterable[CopyTask], copiers: _Copiers, jobs: int) -> Iterator[Copied | Failure]:
+        for result in self._copy_all(tasks, copiers, jobs):
+            if not isinstance(result, CopyTask):
+                yield result
 
     def _copy_all(
-        self, tasks: Iterable[CopyTask], copiers: _Copiers
+        self, tasks: Iterable[CopyTask], copiers: _Copiers, jobs: int
     ) -> Iterator[Copied | Failure | CopyTask]:
-        for result in parallel_map(lambda task: self._copy(copiers, task), tasks, self.jobs):
+        for result in parallel_map(lambda task: self._copy(copiers, task), tasks, jobs):
             if isinstance(result, Failure):
                 self.emit("object.failed", key=result.key, reason=result.reason)
             if not isinstance(result, CopyTask):
@@ -152,6 +165,9 @@ class Executor:
                     with translated(f"copying {self.source.name} to {self.target.name}"):
                         raise
                 if target_changed(error):
+                    if self._is_implied(task):
+                        task = task._replace(replaces=ANYTHING)
+                        continue
                     return self._look_again(task, error)
                 if is_transient(error) and status_of(error):
                     # The client has tried it often enough.
@@ -162,11 +178,36 @@ class Executor:
                 time.sleep(_PAUSE * 2 ** (attempt - 1))
         raise AssertionError  # the last try returns
 
+    def _is_implied(self, task: CopyTask) -> bool:
+        """Return whether the target has a folder only because of what is in it: it lists no such object."""
+        if not task.is_folder or task.size or task.replaces is not None:
+            return False
+        try:
+            return entry(self.target, task.key) is None
+        except OBJECT_ERRORS:
+            return False
+
     def _look_again(self, task: CopyTask, error: Exception) -> Copied | Failure:
         """Read what the target holds: if it is our own write, only its response was lost; else it failed."""
         listed = Entry(task.key, task.size, task.etag, "")
         diff = diff_object(self.source, self.target, ObjectPair(task.key, listed, listed))
         return Failure(task.key, reason_of(error)) if diff.record is None else Copied(diff.record, ())
+
+
+@contextmanager
+def _levels(folders: Iterable[CopyTask]) -> Iterator[list[tuple[Spool[CopyTask], bool]]]:
+    """Sort folders by their depth, the upper ones first; say of each level whether its folders go one by one.
+
+    Those below a certain depth do, in the order of their keys: a folder follows the one that it is in.
+    """
+    with ExitStack() as stack:
+        levels: dict[int, Spool[CopyTask]] = {}
+        for task in folders:
+            depth = min(task.key.count("/"), _DEPTH)
+            if depth not in levels:
+                levels[depth] = stack.enter_context(Spool(CopyTask._make))
+            levels[depth].append(task)
+        yield [(levels[depth], depth == _DEPTH) for depth in sorted(levels)]
 
 
 def _unambiguous(tasks: Iterable[CopyTask], ambiguous: Spool[CopyTask]) -> Iterator[CopyTask]:

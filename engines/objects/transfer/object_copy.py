@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from engines.objects.manifest import Record
-from engines.objects.plan import CopyTask
+from engines.objects.plan import ANYTHING, CopyTask
 from engines.objects.s3 import Attributes, Found, open_object, strong, tags, tags_as_xml
 from engines.objects.transfer.multipart import CopyContext, MultipartUpload, abort_upload
 
@@ -33,6 +33,8 @@ class ObjectCopier:
         received against a digest. Raises what ``open_object`` raises, and ``IntegrityError``.
         """
         condition = {"if-match": f'"{task.replaces}"'} if task.replaces else {"if-none-match": "*"}
+        if task.replaces == ANYTHING:
+            condition = {}
         is_large = task.size > self._context.part_size
         with (
             self._context.buffers.held(0 if is_large else task.size) as room,
