@@ -1,1 +1,1 @@
-ledger.py
+../module_in_worker.py

@@ -62,7 +62,7 @@ def test_each_plugin_has_its_module_and_is_the_same_code() -> None:
     assert len(PLUGINS) > 1
     for path in PLUGINS:
         assert (ROOT / "library" / path.name).is_file(), path
-        assert path.resolve() == ROOT / "plugins/action/ledger.py"
+        assert path.resolve() == ROOT / "plugins/module_in_worker.py"
 
 
 @pytest.mark.parametrize("mode", [("--check", "--diff"), ()], ids=["check", "run"])
