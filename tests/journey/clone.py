@@ -273,11 +273,11 @@ class Clone:
         return found
 
     @property
-    def old_url(self) -> str:
+    def source_url(self) -> str:
         return f"http://127.0.0.1:{self.ports['service']}"
 
     @property
-    def new_url(self) -> str:
+    def target_url(self) -> str:
         return f"http://127.0.0.1:{self.ports['aws']}/_alb/bmii"
 
     def api_key(self) -> str:

@@ -38,17 +38,17 @@ class Lookout:
         self._thread.join()
         self._look()
 
-    def seen(self, secrets: Mapping[str, str], world: str) -> list[str]:
+    def seen(self, secrets: Mapping[str, str], mark: str) -> list[str]:
         """Return each secret that was where it must not be, and where.
 
-        It may be in the environment of what belongs to the worlds themselves (``world`` is the variable that
-        marks them: the source service, tasks of Fargate), and of PostgreSQL's client programs, which take a
-        password in no better way. Only the same user can read either.
+        It may be in the environment of what belongs to source and target themselves (``mark`` is the variable
+        that marks them: the source service, tasks of Fargate), and of PostgreSQL's clients, which take
+        a password in no better way. Only the same user can read either.
         """
         found = set()
         for (_, command), environment in self._processes.items():
             program = os.path.basename(command.split(b"\0")[0]).decode()  # noqa: PTH119 - no path of ours
-            may = world.encode() in environment or program in {"pg_dump", "pg_restore"}
+            may = mark.encode() in environment or program in {"pg_dump", "pg_restore"}
             for name, value in secrets.items():
                 if value.encode() in command:
                     found.add(f"{name} on the command line of {program}")

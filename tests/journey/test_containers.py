@@ -82,8 +82,8 @@ def engine(servers: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 
 @dataclass(frozen=True)
-class World:
-    """Both worlds of a rehearsal in containers, on ports and in folders of its own."""
+class Rehearsal:
+    """A rehearsal in containers, on ports and in folders of its own."""
 
     folder: Path
     environment: dict[str, str]
@@ -145,7 +145,7 @@ class World:
 
 
 @pytest.fixture(scope="module")
-def world(engine: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+def stack(engine: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rehearsal]:
     folder = tmp_path_factory.mktemp("containers")
     free = free_stack_ports()
     ports = {name: getattr(free, name) for name in ("source_postgres", "object_store", "service", "aws")}
@@ -157,9 +157,9 @@ def world(engine: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> I
     }
     (folder / "vars.json").write_text(json.dumps(variables), encoding="utf-8")
     environment = {name: value for name, value in engine.items() if not name.startswith(("AWS_", "ANSIBLE_"))}
-    world = World(folder, environment, ports)
-    yield world
-    world.playbook("stack_down")
+    stack = Rehearsal(folder, environment, ports)
+    yield stack
+    stack.playbook("stack_down")
 
 
 def counts(output: str) -> dict[str, int]:
@@ -167,52 +167,52 @@ def counts(output: str) -> dict[str, int]:
     return {name: int(count) for name, count in re.findall(r"(\w+)=(\d+)", line)}
 
 
-def test_the_service_runs_from_the_digest_that_the_registry_has(world):
-    assert counts(world.playbook("migrate"))["failed"] == 0
-    [image] = world.client("ecr").describe_images(repositoryName="bmii")["imageDetails"]
+def test_the_service_runs_from_the_digest_that_the_registry_has(stack):
+    assert counts(stack.playbook("migrate"))["failed"] == 0
+    [image] = stack.client("ecr").describe_images(repositoryName="bmii")["imageDetails"]
     running = [
         line.split(maxsplit=2)
-        for line in world.docker("ps", "--no-trunc", "--format", "{{.ID}} {{.Image}} {{.Status}}")
+        for line in stack.docker("ps", "--no-trunc", "--format", "{{.ID}} {{.Image}} {{.Status}}")
     ]
-    name = f"127.0.0.1:{world.ports['aws']}/bmii@{image['imageDigest']}"
+    name = f"127.0.0.1:{stack.ports['aws']}/bmii@{image['imageDigest']}"
     [(container, _, status)] = [line for line in running if line[1] == name]
     assert status.startswith("Up")
-    [told] = json.loads("\n".join(world.docker("inspect", container)))
+    [told] = json.loads("\n".join(stack.docker("inspect", container)))
     assert told["Config"]["User"] == "10001"
     assert told["HostConfig"]["Memory"] == 2048 << 20
     assert told["HostConfig"]["PortBindings"] in ({}, None)
     labels = told["Config"]["Labels"]
-    [task] = world.client("ecs").list_tasks(cluster="bmii", desiredStatus="RUNNING")["taskArns"]
+    [task] = stack.client("ecs").list_tasks(cluster="bmii", desiredStatus="RUNNING")["taskArns"]
     assert labels["com.amazonaws.ecs.task-arn"] == task
 
 
-def test_both_worlds_are_containers_and_answer_alike(world):
-    images = world.docker("ps", "--format", "{{.Image}}", "--filter", f"network={world.project}")
-    images += world.docker("ps", "--format", "{{.Image}}", "--filter", f"network={world.project}_default")
+def test_source_and_target_are_containers_and_answer_alike(stack):
+    images = stack.docker("ps", "--format", "{{.Image}}", "--filter", f"network={stack.project}")
+    images += stack.docker("ps", "--format", "{{.Image}}", "--filter", f"network={stack.project}_default")
     assert images.count("bmii-rehearsal/postgres") == 2  # the source database, and the database instance
     assert {"bmii-rehearsal/bmii", "bmii-rehearsal/store"} <= set(images)
-    instance = world.client("rds").describe_db_instances()["DBInstances"][0]
+    instance = stack.client("rds").describe_db_instances()["DBInstances"][0]
     assert instance["Endpoint"]["Address"].startswith("10.213.")
-    parameter = world.client("ssm").get_parameter(Name="/bmii/docker/API_KEY", WithDecryption=True)
+    parameter = stack.client("ssm").get_parameter(Name="/bmii/docker/API_KEY", WithDecryption=True)
     key = parameter["Parameter"]["Value"]
-    old, new = (f"http://127.0.0.1:{world.ports[name]}" for name in ("service", "aws"))
+    source, target = (f"http://127.0.0.1:{stack.ports[name]}" for name in ("service", "aws"))
     for smiles in MOLECULES:
-        assert world.rank(f"{new}/_alb/bmii", smiles, key) == world.rank(old, smiles)
+        assert stack.rank(f"{target}/_alb/bmii", smiles, key) == stack.rank(source, smiles)
 
 
-def test_a_second_run_changes_nothing(world):
-    found = counts(world.playbook("migrate"))
+def test_a_second_run_changes_nothing(stack):
+    found = counts(stack.playbook("migrate"))
     assert (found["changed"], found["failed"]) == (0, 0)
 
 
-def test_the_way_out_leaves_no_container_volume_or_network(world):
-    volumes = [name for name in world.docker("volume", "ls", "--quiet") if world.project in name]
+def test_the_way_out_leaves_no_container_volume_or_network(stack):
+    volumes = [name for name in stack.docker("volume", "ls", "--quiet") if stack.project in name]
     assert len(volumes) == 3  # of the source database, the source store, and the database instance
-    world.playbook("stack_down")
-    stack = f"label=bmii.rehearsal={world.folder}/stack"
-    assert world.docker("ps", "--all", "--quiet", "--filter", stack) == []
-    assert world.docker("network", "ls", "--quiet", "--filter", stack) == []
+    stack.playbook("stack_down")
+    label = f"label=bmii.rehearsal={stack.folder}/stack"
+    assert stack.docker("ps", "--all", "--quiet", "--filter", label) == []
+    assert stack.docker("network", "ls", "--quiet", "--filter", label) == []
     kinds = ("ps --all --format {{.Names}}", "volume ls --quiet", "network ls --format {{.Name}}")
-    names = [name for kind in kinds for name in world.docker(*kind.split())]
-    assert [name for name in names if world.project in name] == []
-    assert not (world.folder / "stack").exists()
+    names = [name for kind in kinds for name in stack.docker(*kind.split())]
+    assert [name for name in names if stack.project in name] == []
+    assert not (stack.folder / "stack").exists()

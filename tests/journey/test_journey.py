@@ -139,7 +139,7 @@ def test_a_fresh_clone_migrates(first_run: str) -> None:
 
 
 def test_what_was_planned_was_done(clone: Clone, planned: Planned, first_run: str) -> None:
-    """The plan of the empty account against the world that the run has made, asked by other means."""
+    """The plan of the empty account against what the run has built, asked by other means."""
     plan, done = planned.summary, clone.built()
     stack = plan["infrastructure"]
     assert {one["logical_id"] for one in stack["changes"]} == set(stack["resources"]) == done.resources
@@ -160,8 +160,8 @@ def test_what_was_planned_was_done(clone: Clone, planned: Planned, first_run: st
 
 
 def test_the_new_world_answers_as_the_old_one(clone: Clone, first_run: str) -> None:
-    old_status, old = clone.rank(clone.old_url)
-    new_status, new = clone.rank(clone.new_url, clone.api_key())
+    old_status, old = clone.rank(clone.source_url)
+    new_status, new = clone.rank(clone.target_url, clone.api_key())
     assert (old_status, new_status) == (200, 200)
     assert new == old
 
@@ -183,15 +183,15 @@ def test_the_runs_were_held_to_the_operators_policy(clone: Clone, first_run: str
 
 
 def test_without_the_key_it_does_not_answer(clone: Clone, first_run: str) -> None:
-    assert clone.rank(clone.new_url)[0] == 401
-    assert clone.rank(clone.new_url, "not-the-key")[0] in {401, 403}
+    assert clone.rank(clone.target_url)[0] == 401
+    assert clone.rank(clone.target_url, "not-the-key")[0] in {401, 403}
 
 
 def test_what_users_write_after_going_live_is_left_alone(clone: Clone, first_run: str) -> None:
     assert clone.rankings("source_postgres", "postgres") == 0, "the checks have written to the source"
     for _ in range(2):
-        assert clone.rank(clone.new_url, clone.api_key(), record=True)[0] == 200
-    assert clone.rank(clone.old_url, record=True)[0] >= 500, "the source was not closed for writing"
+        assert clone.rank(clone.target_url, clone.api_key(), record=True)[0] == 200
+    assert clone.rank(clone.source_url, record=True)[0] >= 500, "the source was not closed for writing"
     output = clone.make("migrate")
     assert (recap(output)["changed"], recap(output)["failed"]) == (0, 0)
     assert "The target database serves users, so its rows are not changed." in output
@@ -249,7 +249,7 @@ def test_a_plan_of_a_finished_migration_is_empty(clone: Clone, planned: Planned,
 
 
 def test_outputs_status_and_verify(clone: Clone, first_run: str) -> None:
-    assert clone.new_url in clone.playbook("outputs")
+    assert clone.target_url in clone.playbook("outputs")
     assert re.search(r"^\s*deploy +succeeded ", clone.playbook("status"), re.MULTILINE)
     assert recap(clone.playbook("verify"))["failed"] == 0
 
@@ -329,7 +329,7 @@ def test_a_killed_run_is_finished_by_the_same_command(clone: Clone, first_run: s
     clone.kill_during("Deploy the image and wait")
     finished = recap(clone.make("migrate"))
     assert finished["failed"] == 0
-    assert clone.rank(clone.new_url, clone.api_key()) == clone.rank(clone.old_url)
+    assert clone.rank(clone.target_url, clone.api_key()) == clone.rank(clone.source_url)
     again = recap(clone.make("migrate"))
     assert (again["changed"], again["failed"]) == (0, 0)
     assert clone.left_behind() == [], "a run that was killed has left a secret"
