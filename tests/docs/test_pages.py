@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -109,6 +110,17 @@ def test_paths_that_are_named_exist(name: str) -> None:
             assert any(one.endswith(f"/{path}") for one in TRACKED), (
                 f"{name} names {path}, which is not there"
             )
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_lists_are_read_alike_everywhere(name: str) -> None:
+    """GitHub takes what belongs to a list's item at three spaces, the site at four."""
+    lines = ["", *FENCE.sub("", (ROOT / name).read_text(encoding="utf-8")).splitlines()]
+    for before, line in pairwise(lines):
+        inner = re.match(r" {1,3}(?! )", line) and (not before or re.match(r" *(```|\|)", line))
+        assert not inner, f"{name}: four spaces: {line}"
+        item = re.match(r"(?:[-*]|\d+\.) ", line)
+        assert not (item and re.match(r"[^\s#|*\d<-]| {4}", before)), f"{name}: an empty line before: {line}"
 
 
 def test_make_targets_that_are_named_exist() -> None:
