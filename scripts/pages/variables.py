@@ -47,16 +47,19 @@ def listed() -> str:
     """Return one table for the platform, and one per role."""
     described = variables.described(ROOT / "roles")
     head = ["variable", "type", "default", "a value is", "what it is"]
-    platform = [one for name, one in sorted(described.items()) if name.startswith("platform_")]
+    roles = sorted(path.name for path in ROOT.glob("roles/*"))
+    own = tuple(f"{role}_" for role in roles)
+    platform = [one for name, one in sorted(described.items()) if not name.startswith(own)]
     parts = [
-        "### The platform: types, checks and readers\n",
+        "## The platform's variables\n",
         table([*head, "read by"], [[*_row(one), ", ".join(one.read_by)] for one in platform]),
     ]
-    for role in sorted(ROOT.glob("roles/*")):
-        rows = [_row(one) for name, one in sorted(described.items()) if name.startswith(f"{role.name}_")]
+    parts.append("## The roles' variables\n")
+    for role in roles:
+        rows = [_row(one) for name, one in sorted(described.items()) if name.startswith(f"{role}_")]
         parts += [
-            f"### `{role.name}`\n",
-            f"Explained one by one in [the role's README](../../roles/{role.name}/README.md).\n",
+            f"### `{role}`\n",
+            f"Explained one by one in [the role's README](../../roles/{role}/README.md).\n",
             table(head, rows),
         ]
     return "\n".join(parts)
