@@ -134,6 +134,12 @@ def test_make_targets_that_are_named_exist() -> None:
         assert named - targets == set(), f"{name} names targets that make does not have"
 
 
+def test_contributing_has_a_line_for_each_folder() -> None:
+    page = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    folders = {name for name in FOLDERS if not name.startswith(".")}
+    assert [name for name in sorted(folders) if f"| `{name}/` |" not in page] == []
+
+
 def test_the_execution_environment_has_what_the_playbooks_need() -> None:
     wanted = yaml.safe_load((ROOT / "execution-environment.yml").read_text(encoding="utf-8"))
     assert wanted["version"] == 3
