@@ -7,6 +7,7 @@ from engines.stack.errors import DriftError, StackError
 from engines.stack.inspection import read
 from engines.stack.model import DATA, Drift, Stack
 from engines.stack.plan import Plan, Wanted, make
+from engines.stack.recovery import explain, recover
 from engines.stack.results import as_result
 from engines.stack.template import merge
 
@@ -21,8 +22,10 @@ __all__ = [
     "adopt",
     "as_result",
     "detect",
+    "explain",
     "lifecycle",
     "make",
     "merge",
     "read",
+    "recover",
 ]

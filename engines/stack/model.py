@@ -34,6 +34,17 @@ class Stack:
         return self.status.endswith("_IN_PROGRESS") and self.status != "REVIEW_IN_PROGRESS"
 
 
+@dataclass(frozen=True)
+class Event:
+    """What CloudFormation says of one resource, or of the stack itself, at one moment."""
+
+    time: str
+    logical_id: str
+    type: str
+    status: str
+    reason: str = ""
+
+
 # A stack in one of these takes an update, and its template is what stands.
 SETTLED = frozenset(
     {

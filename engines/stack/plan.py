@@ -7,11 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from engines.stack import changes, evaluate
+from engines.stack.conditions import condition
 from engines.stack.evaluate import Resource
 from engines.stack.model import Change, Deployed
 
-# Stacks whose creation was not finished: nothing of value is in them.
-_NEVER_WAS = frozenset({"CREATE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED"})
 _SHELL = "REVIEW_IN_PROGRESS"
 
 
@@ -68,10 +67,9 @@ class Plan:
             return f"AWS is still at work on it ({self.deployed.status}); a run waits until it is done"
         if self.deployed.status == _SHELL:
             return "it is a change set that was never executed; a run begins it anew"
-        remedy = (
-            "delete it first" if self.deployed.status in _NEVER_WAS else "repair it in CloudFormation first"
-        )
-        return f"it is in {self.deployed.status}, in which AWS takes no update: {remedy}"
+        found = condition(self.wanted.name, self.deployed.status)
+        how = f"-e provision_recover_stack={found.name}"
+        return f"it {found.sentence} A run goes on with `{how}`, to {found.does}"
 
 
 def make(wanted: Wanted, deployed: Deployed | None) -> Plan:

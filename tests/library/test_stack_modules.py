@@ -70,3 +70,36 @@ def test_a_stack_begins_with_its_bucket_and_ends_without_it(bucket):
     assert [action["step"] for action in done["actions"]] == ["stack"]
     assert (planned["changed"], done["changed"], again["changed"]) == (True, True, False)
     assert again["things"] == [{"kind": "bucket", "name": "modules-raw", "kept": "data"}]
+
+
+def test_a_stack_that_is_stuck_is_explained_and_by_consent_repaired(aws):
+    name = "modules-stuck"
+    failing = {
+        "Handle": {"Type": "AWS::CloudFormation::WaitConditionHandle"},
+        "Failing": {
+            "Type": "AWS::CloudFormation::WaitCondition",
+            "Properties": {"Handle": {"Ref": "Handle"}, "Timeout": "1"},
+        },
+    }
+    client("cloudformation").create_stack(
+        StackName=name, TemplateBody=json.dumps({"Resources": failing}), OnFailure="DO_NOTHING"
+    )
+    lifecycle.settle(lifecycle.find(name), 60)
+
+    planned = _run("stack_recover", {"stack_name": name}, check=True)
+    refused = _run("stack_recover", {"stack_name": name})
+    why = _run("stack_recover", {"stack_name": name, "explain": True})
+    would = _run("stack_recover", {"stack_name": name, "consent": name}, check=True)
+    done = _run("stack_recover", {"stack_name": name, "consent": name})
+    again = _run("stack_recover", {"stack_name": name, "consent": name})
+
+    assert (planned["changed"], planned["status"]) == (False, "CREATE_FAILED")
+    assert "The first failure: Failing" in planned["condition"]
+    assert refused["failed"]
+    assert f"-e provision_recover_stack={name}" in refused["msg"]
+    assert why["failed"]
+    assert "Failing" in why["msg"]
+    assert would["changed"]
+    assert (done["changed"], done["recovered"][:6]) == (True, "delete")
+    assert not again["changed"]
+    assert lifecycle.find(name) is None
