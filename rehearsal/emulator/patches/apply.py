@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from rehearsal.emulator.patches import account, containers, enforcement, rds, tasks, tokens
+from rehearsal.emulator.patches import account, containers, enforcement, rds, refusals, tasks, tokens
 from rehearsal.emulator.patches.load_balancer import measure_target_health
 from rehearsal.emulator.patches.rollouts import complete_rollouts_on_health
 from rehearsal.emulator.services import Databases, Traffic
@@ -22,6 +22,9 @@ def apply() -> None:
         tasks.give_tasks_their_role()
     account.tag_buckets()
     account.filter_network()
+    refusals.refuse_full_buckets()
+    refusals.refuse_protected_databases()
+    refusals.miss_parameter_groups()
     tasks.start_on_the_wanted_platform()
     tasks.report_why_containers_ended()
     traffic = Traffic()

@@ -1,5 +1,6 @@
 """Each gap of the emulator, seen without its patch: a test that fails here says that the patch can go."""
 
+import contextlib
 import json
 import socket
 import subprocess
@@ -136,6 +137,63 @@ def test_a_repeated_request_is_answered_as_the_first_was(aws):
     changed = {"StackName": "other", "TemplateBody": "{}", "ClientRequestToken": "one"}
     with pytest.raises(botocore.exceptions.ClientError, match="token already exists"):
         boto3.client("cloudformation").create_stack(**changed)
+
+
+def test_a_full_bucket_and_a_protected_database_are_deleted(unpatched):
+    cloudformation, s3 = unpatched("cloudformation"), unpatched("s3")
+    database = {
+        "DBInstanceIdentifier": "protected",
+        "DBInstanceClass": "db.t4g.micro",
+        "Engine": "postgres",
+        "AllocatedStorage": "20",
+        "MasterUsername": "ada",
+        "MasterUserPassword": "lovelace1",
+        "DeletionProtection": True,
+    }
+    resources = {
+        "Bucket": {"Type": "AWS::S3::Bucket", "Properties": {"BucketName": "full"}},
+        "Database": {"Type": "AWS::RDS::DBInstance", "Properties": database},
+    }
+    template = json.dumps({"Resources": resources})
+    made = cloudformation.create_stack(StackName="kind", TemplateBody=template)["StackId"]
+    cloudformation.get_waiter("stack_create_complete").wait(StackName=made, WaiterConfig={"Delay": 1})
+    s3.put_object(Bucket="full", Key="one", Body=b"one")
+    cloudformation.delete_stack(StackName=made)
+    with contextlib.suppress(botocore.exceptions.WaiterError):
+        cloudformation.get_waiter("stack_delete_complete").wait(StackName=made, WaiterConfig={"Delay": 1})
+
+    gone = {
+        one["LogicalResourceId"]
+        for one in cloudformation.describe_stack_events(StackName=made)["StackEvents"]
+        if one["ResourceStatus"] == "DELETE_COMPLETE"
+    }
+    assert "Bucket" in gone, f"refusals.refuse_full_buckets: {GO}"
+    assert "Database" in gone, f"refusals.refuse_protected_databases: {GO}"
+
+
+def test_an_update_makes_a_parameter_group_anew(unpatched):
+    cloudformation, rds = unpatched("cloudformation"), unpatched("rds")
+
+    def template(connections):
+        properties = {
+            "DBParameterGroupName": "anew",
+            "Description": "one",
+            "Family": "postgres15",
+            "Parameters": {"max_connections": connections},
+        }
+        return json.dumps(
+            {"Resources": {"Group": {"Type": "AWS::RDS::DBParameterGroup", "Properties": properties}}}
+        )
+
+    cloudformation.create_stack(StackName="anew", TemplateBody=template("50"))
+    cloudformation.get_waiter("stack_create_complete").wait(StackName="anew", WaiterConfig={"Delay": 1})
+    rds.delete_db_parameter_group(DBParameterGroupName="anew")
+    cloudformation.update_stack(StackName="anew", TemplateBody=template("60"))
+    cloudformation.get_waiter("stack_update_complete").wait(StackName="anew", WaiterConfig={"Delay": 1})
+
+    assert rds.describe_db_parameter_groups(DBParameterGroupName="anew")["DBParameterGroups"], (
+        f"refusals.miss_parameter_groups: {GO}"
+    )
 
 
 def test_databases_are_neither_restored_nor_renamed(unpatched):
