@@ -17,7 +17,7 @@ Exporter = Literal["console", "otlp", "none"]
 
 # What an environment means when nothing else is said.
 _DEVELOPMENT = {"log_level": "DEBUG", "otel_exporter": "console", "object_store_use_ssl": False}
-_PRODUCTION = {"log_level": "INFO", "otel_exporter": "otlp", "object_store_use_ssl": True}
+_PRODUCTION = {"log_level": "INFO", "otel_exporter": "none", "object_store_use_ssl": True}
 
 
 class Settings(BaseSettings):

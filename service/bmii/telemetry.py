@@ -1,4 +1,4 @@
-"""Traces: to the log in development, to an OTLP collector in production.
+"""Traces: to the log in development, in production to an OTLP collector where one is configured.
 
 The collector is where the standard ``OTEL_EXPORTER_OTLP_*`` variables say, by default a sidecar on port 4318.
 A collector that is away costs the service nothing but one warning.

@@ -26,6 +26,10 @@ def specified(role: str) -> dict[str, dict[str, Any]]:
     return options
 
 
+def test_production_sends_no_traces_to_a_collector_that_nobody_has() -> None:
+    assert load(ROOT / "inventories/production/group_vars/all/main.yml")["platform_otel_exporter"] == "none"
+
+
 @pytest.mark.parametrize("role", ROLES)
 def test_defaults_and_argument_specs_agree(role: str) -> None:
     defaults = load(ROOT / "roles" / role / "defaults/main.yml") or {}

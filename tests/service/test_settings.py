@@ -38,14 +38,14 @@ def test_production_has_defaults_of_its_own(environment):
     settings = load_settings()
     assert (settings.log_level, settings.otel_exporter, settings.object_store_use_ssl) == (
         "INFO",
-        "otlp",
+        "none",  # there is no collector until somebody brings one
         True,
     )
 
 
 def test_a_variable_overrides_the_default_of_the_environment(environment):
-    environment(**PRODUCTION, LOG_LEVEL="warning", OTEL_EXPORTER="none")
-    assert (load_settings().log_level, load_settings().otel_exporter) == ("WARNING", "none")
+    environment(**PRODUCTION, LOG_LEVEL="warning", OTEL_EXPORTER="otlp")
+    assert (load_settings().log_level, load_settings().otel_exporter) == ("WARNING", "otlp")
 
 
 def test_the_prefix_makes_the_bucket_names(environment):
