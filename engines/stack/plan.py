@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from engines.stack import changes, evaluate
-from engines.stack.conditions import condition
 from engines.stack.evaluate import Resource
 from engines.stack.model import Change, Deployed
+from engines.stack.recovery import condition
 
 _SHELL = "REVIEW_IN_PROGRESS"
 

@@ -27,9 +27,11 @@ VERBS = {
     "List",
     "Open",  # the source for writing
     "Prompt",
+    "Protect",
     "Provision",
     "Push",
     "Read",
+    "Recover",
     "Record",  # evidence, in the ledger
     "Release",  # a lock
     "Remove",

@@ -2,8 +2,8 @@
 
 import pytest
 
-from engines.stack.conditions import condition, first_failure
 from engines.stack.model import Event
+from engines.stack.recovery.conditions import condition, first_failure
 
 STACK = "AWS::CloudFormation::Stack"
 

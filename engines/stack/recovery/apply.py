@@ -9,9 +9,9 @@ from engines.aws import client, translated
 from engines.errors import EngineError
 from engines.events import emit
 from engines.stack import lifecycle
-from engines.stack.conditions import Condition, condition
 from engines.stack.errors import StackError
 from engines.stack.model import Event, Stack
+from engines.stack.recovery.conditions import Condition, condition
 
 _SHELL = "REVIEW_IN_PROGRESS"
 _CORRECT = "Correct that, and run the same command again."
