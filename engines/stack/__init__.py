@@ -1,13 +1,13 @@
 """The CloudFormation stack: its template from parts, its plan, its drift, and its end."""
 
 from engines.stack import lifecycle
-from engines.stack.bucket_import import adopt
 from engines.stack.drift import detect
 from engines.stack.errors import DriftError, StackError
 from engines.stack.inspection import read
 from engines.stack.model import DATA, Drift, Stack
 from engines.stack.plan import Plan, Wanted, make
 from engines.stack.recovery import explain, recover
+from engines.stack.resource_import import adopt
 from engines.stack.results import as_result
 from engines.stack.template import merge
 

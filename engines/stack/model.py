@@ -157,8 +157,9 @@ class Change:
 
 
 @dataclass(frozen=True)
-class Bucket:
-    """A bucket that exists, by the name it has in the template and by its own."""
+class Existing:
+    """A resource that exists, by the name it has in the template and by its own."""
 
     logical_id: str
     name: str
+    type: str = "AWS::S3::Bucket"

@@ -9,7 +9,7 @@ import yaml
 
 from engines.aws import client
 from engines.stack import lifecycle
-from engines.stack.bucket_import import adopt
+from engines.stack.resource_import import adopt
 from engines.stack.template import merge
 from engines.teardown.model import Platform
 

@@ -1,8 +1,8 @@
-"""Buckets that an earlier stack has left become part of the next one, with what is in them.
+"""Buckets and log groups that an earlier stack has left become part of the next one, with what is in them.
 
-A stack that would create a bucket which exists is refused. So a stack that does not exist yet is begun by an
-import of those buckets alone; the update that follows builds the rest, and brings the buckets to what the
-template says. See docs/decisions/0011-import-of-existing-buckets.md.
+A stack that would create what exists is refused. So a stack that does not exist yet is begun by an import of
+that alone; the update that follows builds the rest, and brings the imported to what the template says. See
+docs/decisions/0011-import-of-existing-buckets.md.
 """
 
 from __future__ import annotations
@@ -16,48 +16,63 @@ from engines.errors import RefusedError
 from engines.events import emit
 from engines.stack import lifecycle
 from engines.stack.errors import StackError
-from engines.stack.model import Bucket, Stack
+from engines.stack.model import Existing, Stack
 
 CHANGE_SET = "adopt-kept-buckets"
+_LOG_GROUP = "AWS::Logs::LogGroup"
+# By what each type of resource is known.
+_NAMES = {"AWS::S3::Bucket": "BucketName", _LOG_GROUP: "LogGroupName"}
 _IDLE = 600.0  # seconds without an event after which the wait for an import ends
 _ELSEWHERE = frozenset({"301", "PermanentRedirect", "IllegalLocationConstraintException"})
 _CLOSED = frozenset({"403", "AccessDenied", "Forbidden"})
 
 
 def adopt(
-    stack_name: str, buckets: Mapping[str, str], *, tags: Mapping[str, str], check: bool = False
+    stack_name: str,
+    buckets: Mapping[str, str],
+    *,
+    tags: Mapping[str, str],
+    log_groups: Mapping[str, str] | None = None,
+    check: bool = False,
 ) -> dict[str, Any]:
-    """Begin the stack with those of ``buckets`` (logical id → name) that exist, unless it exists itself.
+    """Begin the stack with what exists of ``buckets`` and ``log_groups``, unless it exists itself.
 
-    Returns ``{changed, adopted}``: the names of imported buckets.
-    A bucket that belongs to another account, is in another region, or does not carry ``tags`` is refused.
+    Both are names by logical id. Returns ``{changed, adopted, adopted_log_groups}``: the names of what is
+    imported. A log group that AWS made again after its stack had gone bears no tags: its name is enough. A
+    bucket that belongs to another account, is in another region, or does not carry ``tags`` is refused.
     With ``check`` nothing is changed. Raises ``RefusedError``, ``StackError`` and ``AwsError``.
     """
     stack = _begun(stack_name)
     if stack and stack.status != "REVIEW_IN_PROGRESS":
-        return {"changed": False, "adopted": []}
+        return {"changed": False, "adopted": [], "adopted_log_groups": []}
     with translated("AWS account"):
         account = str(client("sts").get_caller_identity()["Account"])
-    found = [one for one in (Bucket(*each) for each in buckets.items()) if _is_ours(one, tags, account)]
+    kept = [one for one in (Existing(*each) for each in buckets.items()) if _is_ours(one, tags, account)]
+    written = [Existing(*each, _LOG_GROUP) for each in (log_groups or {}).items()]
+    found = [*kept, *(one for one in written if _has_log_group(one.name))]
     if stack and not check:
         # A change set that was never executed: an empty shell that can be neither created nor updated.
         lifecycle.delete(stack, _IDLE)
     if found and not check:
         _import(stack_name, found)
-    return {"changed": bool(found or stack), "adopted": [one.name for one in found]}
+    return {
+        "changed": bool(found or stack),
+        "adopted": [one.name for one in kept],
+        "adopted_log_groups": [one.name for one in found if one.type == _LOG_GROUP],
+    }
 
 
-def template(buckets: Sequence[Bucket]) -> dict[str, Any]:
+def template(existing: Sequence[Existing]) -> dict[str, Any]:
     """Return the template of an import: names alone, so that the update after it sets everything else."""
     return {
         "Resources": {
             one.logical_id: {
-                "Type": "AWS::S3::Bucket",
+                "Type": one.type,
                 "DeletionPolicy": "Retain",
                 "UpdateReplacePolicy": "Retain",
-                "Properties": {"BucketName": one.name},
+                "Properties": {_NAMES[one.type]: one.name},
             }
-            for one in buckets
+            for one in existing
         }
     }
 
@@ -71,7 +86,7 @@ def _begun(name: str) -> Stack | None:
     return stack
 
 
-def _is_ours(bucket: Bucket, tags: Mapping[str, str], account: str) -> bool:
+def _is_ours(bucket: Existing, tags: Mapping[str, str], account: str) -> bool:
     """Whether the bucket exists. Raises ``RefusedError`` when it does and is not this platform's."""
     s3 = client("s3")
     subject = f"bucket {bucket.name}"
@@ -97,6 +112,12 @@ def _is_ours(bucket: Bucket, tags: Mapping[str, str], account: str) -> bool:
     return True
 
 
+def _has_log_group(name: str) -> bool:
+    with translated(f"log group {name}"):
+        found = client("logs").describe_log_groups(logGroupNamePrefix=name)["logGroups"]
+    return any(one["logGroupName"] == name for one in found)
+
+
 def _refused(subject: str, what: str) -> RefusedError:
     return RefusedError(what, subject=subject, remedy="Name another in platform_buckets.")
 
@@ -112,16 +133,16 @@ def _tags_of(s3: Any, name: str) -> dict[str, str]:
     return {one["Key"]: one["Value"] for one in answer["TagSet"]}
 
 
-def _import(stack_name: str, buckets: Sequence[Bucket]) -> None:
-    """Import the buckets into a stack that does not exist yet, and wait until it does."""
+def _import(stack_name: str, existing: Sequence[Existing]) -> None:
+    """Import what exists into a stack that does not exist yet, and wait until it does."""
     cloudformation = client("cloudformation")
     with translated(f"stack {stack_name}"):
         made = cloudformation.create_change_set(
             StackName=stack_name,
             ChangeSetName=CHANGE_SET,
             ChangeSetType="IMPORT",
-            TemplateBody=json.dumps(template(buckets)),
-            ResourcesToImport=[_identified(one) for one in buckets],
+            TemplateBody=json.dumps(template(existing)),
+            ResourcesToImport=[_identified(one) for one in existing],
         )
     try:
         with translated(f"stack {stack_name}"):
@@ -132,18 +153,18 @@ def _import(stack_name: str, buckets: Sequence[Bucket]) -> None:
         with translated(f"stack {stack_name}"):
             state = cloudformation.describe_change_set(ChangeSetName=made["Id"])
         raise StackError(
-            f"cannot be begun with the buckets that exist: {state.get('StatusReason') or error.what}",
+            f"cannot be begun with what exists: {state.get('StatusReason') or error.what}",
             subject=f"stack {stack_name}",
             remedy="Remove what is in the way, and run the same command again.",
         ) from error
-    emit("stack.adopted", stack=stack_name, buckets=[one.name for one in buckets])
+    emit("stack.adopted", stack=stack_name, names=[one.name for one in existing])
 
 
-def _identified(bucket: Bucket) -> dict[str, Any]:
+def _identified(one: Existing) -> dict[str, Any]:
     return {
-        "ResourceType": "AWS::S3::Bucket",
-        "LogicalResourceId": bucket.logical_id,
-        "ResourceIdentifier": {"BucketName": bucket.name},
+        "ResourceType": one.type,
+        "LogicalResourceId": one.logical_id,
+        "ResourceIdentifier": {_NAMES[one.type]: one.name},
     }
 
 

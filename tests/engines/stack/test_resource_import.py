@@ -9,14 +9,15 @@ from botocore.exceptions import ClientError
 
 from engines.aws import client
 from engines.errors import RefusedError
-from engines.stack import bucket_import as engine
 from engines.stack import lifecycle
-from engines.stack.bucket_import import adopt, template
-from engines.stack.model import Bucket
+from engines.stack import resource_import as engine
+from engines.stack.model import Existing
+from engines.stack.resource_import import adopt, template
 
 TAGS = {"Project": "adopting", "Environment": "test"}
 BUCKETS = {"RawBucket": "adopting-raw", "FeaturesBucket": "adopting-features"}
 STACK = "adopting"
+UNCHANGED = {"changed": False, "adopted": [], "adopted_log_groups": []}
 
 
 def _whole():
@@ -67,14 +68,14 @@ def kept(account):
 
 
 def test_an_import_names_buckets_and_nothing_else_about_them():
-    [resource] = template([Bucket("RawBucket", "adopting-raw")])["Resources"].values()
+    [resource] = template([Existing("RawBucket", "adopting-raw")])["Resources"].values()
 
     assert resource["Properties"] == {"BucketName": "adopting-raw"}
     assert resource["DeletionPolicy"] == resource["UpdateReplacePolicy"] == "Retain"
 
 
 def test_an_empty_account_has_nothing_to_take_in(account):
-    assert adopt(STACK, BUCKETS, tags=TAGS) == {"changed": False, "adopted": []}
+    assert adopt(STACK, BUCKETS, tags=TAGS) == UNCHANGED
     assert lifecycle.find(STACK) is None
 
 
@@ -91,11 +92,11 @@ def test_kept_buckets_are_taken_in_with_their_objects_and_brought_up_to_date(kep
     done = adopt(STACK, BUCKETS, tags=TAGS)
     updated = _apply("update")
 
-    assert planned == done == {"changed": True, "adopted": list(BUCKETS.values())}
+    assert planned == done == {"changed": True, "adopted": list(BUCKETS.values()), "adopted_log_groups": []}
     assert updated.status == "UPDATE_COMPLETE"
     assert s3.get_object(Bucket="adopting-raw", Key="kept")["Body"].read() == b"rows"
     assert s3.get_bucket_versioning(Bucket="adopting-features")["Status"] == "Enabled"
-    assert adopt(STACK, BUCKETS, tags=TAGS) == {"changed": False, "adopted": []}
+    assert adopt(STACK, BUCKETS, tags=TAGS) == UNCHANGED
 
 
 def test_a_part_of_the_buckets_may_be_left(kept):
@@ -111,8 +112,8 @@ def test_a_run_that_was_killed_before_the_import_is_finished(kept):
         StackName=STACK,
         ChangeSetName=engine.CHANGE_SET,
         ChangeSetType="IMPORT",
-        TemplateBody=json.dumps(template([Bucket("RawBucket", "adopting-raw")])),
-        ResourcesToImport=[engine._identified(Bucket("RawBucket", "adopting-raw"))],
+        TemplateBody=json.dumps(template([Existing("RawBucket", "adopting-raw")])),
+        ResourcesToImport=[engine._identified(Existing("RawBucket", "adopting-raw"))],
     )
     assert lifecycle.find(STACK).status == "REVIEW_IN_PROGRESS"
 
@@ -151,3 +152,26 @@ def test_a_bucket_of_another_account_or_region_is_refused_by_name(kept, monkeypa
         adopt(STACK, BUCKETS, tags=TAGS)
 
     assert caught.value.subject == "bucket adopting-raw"
+
+
+def test_a_log_group_that_was_written_to_late_becomes_part_of_the_next_stack(account):
+    logs = client("logs")
+    logs.create_log_group(logGroupName="/adopting/late")
+    logs.create_log_stream(logGroupName="/adopting/late", logStreamName="one")
+    groups = {"Late": "/adopting/late", "Absent": "/adopting/absent"}
+
+    planned = adopt(STACK, {}, tags=TAGS, log_groups=groups, check=True)
+    done = adopt(STACK, {}, tags=TAGS, log_groups=groups)
+
+    assert planned == done == {"changed": True, "adopted": [], "adopted_log_groups": ["/adopting/late"]}
+    resources = {
+        name: {"Type": "AWS::Logs::LogGroup", "Properties": {"LogGroupName": group, "RetentionInDays": 7}}
+        for name, group in groups.items()
+    }
+    client("cloudformation").update_stack(StackName=STACK, TemplateBody=json.dumps({"Resources": resources}))
+    assert lifecycle.settle(lifecycle.find(STACK), 60).status == "UPDATE_COMPLETE"
+    [late] = logs.describe_log_groups(logGroupNamePrefix="/adopting/late")["logGroups"]
+    assert late["retentionInDays"] == 7
+    streams = logs.describe_log_streams(logGroupName="/adopting/late")["logStreams"]
+    assert [one["logStreamName"] for one in streams] == ["one"]
+    assert adopt(STACK, {}, tags=TAGS, log_groups=groups) == UNCHANGED
