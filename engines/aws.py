@@ -40,7 +40,6 @@ _THROTTLED = frozenset(
     }
 )  # fmt: skip
 _UNREACHABLE = (botocore_errors.HTTPClientError, botocore_errors.ConnectionError)
-_REQUEST = "Request"  # where an error answer carries it, in ResponseMetadata
 # A session makes one client at a time; the clients themselves may be used by any thread.
 _MAKING = threading.Lock()
 
@@ -95,7 +94,7 @@ def _note_requests(made: Any) -> None:
         if http_response.status_code >= HTTPStatus.BAD_REQUEST:
             service, partition = model.service_model.signing_name, made.meta.partition
             request = Request(service, model.name, context.get("asked", {}), partition)
-            parsed.setdefault("ResponseMetadata", {})[_REQUEST] = request
+            parsed.setdefault("ResponseMetadata", {})[permissions.ATTACHED] = request
 
     made.meta.events.register("before-parameter-build", note)
     made.meta.events.register("after-call", attach)
@@ -187,7 +186,7 @@ def _from_client_error(error: botocore_errors.ClientError, subject: str) -> AwsE
     elif code in _CLOCK:
         remedy = "This machine's clock is wrong: set it."
     elif code in permissions.DENIED:
-        remedy = permissions.remedy(message, about.get(_REQUEST))
+        remedy = permissions.remedy(message, about.get(permissions.ATTACHED))
     elif is_passing:
         remedy = "AWS was busy, or failed for a moment: run the same command again."
     else:

@@ -18,6 +18,8 @@ DENIED = frozenset(
         "AuthorizationError", "Forbidden", "403",
     }
 )  # fmt: skip
+# Where the answer to a request that was refused carries the request, in its ResponseMetadata.
+ATTACHED = "Request"
 # What a policy calls otherwise than the API does; each from the Service Authorization Reference.
 _ACTIONS: Mapping[str, tuple[str, ...]] = {
     "s3:HeadBucket": ("s3:ListBucket",),
@@ -58,15 +60,8 @@ class Request:
 
 def remedy(message: str, request: Request | None = None) -> str:
     """Return what to do about a denial, of which AWS said ``message``; empty when nothing is known of it."""
-    named = _ASKED.search(message)
-    if named:
-        actions: tuple[str, ...] = (named["action"],)
-        resource = (named["resource"] or "").rstrip(".,") or (_resource(request) if request else "*")
-    elif request:
-        wanted = f"{request.service}:{request.operation}"
-        actions = _ACTIONS.get(wanted, (wanted,))
-        resource = _resource(request)
-    else:
+    actions, resource = _needed(message, request)
+    if not actions:
         return ""
     if _EXPLICIT in message:
         return (
@@ -74,6 +69,23 @@ def remedy(message: str, request: Request | None = None) -> str:
             "have the one that AWS names above lifted for these credentials."
         )
     return f"Add to the policy of these credentials: {statement(actions, resource)}"
+
+
+def needs(message: str, request: Request | None = None) -> str:
+    """Return what a denied call needs in a few words, for one of many; empty when nothing is known of it."""
+    actions, resource = _needed(message, request)
+    return f"needs {' and '.join(actions)} on {resource}" if actions else ""
+
+
+def _needed(message: str, request: Request | None) -> tuple[tuple[str, ...], str]:
+    """Return the actions and the resource that a denial is about."""
+    if named := _ASKED.search(message):
+        resource = (named["resource"] or "").rstrip(".,")
+        return (named["action"],), resource or (_resource(request) if request else "*")
+    if request is None:
+        return (), ""
+    wanted = f"{request.service}:{request.operation}"
+    return _ACTIONS.get(wanted, (wanted,)), _resource(request)
 
 
 def statement(actions: tuple[str, ...], resource: str) -> str:

@@ -6,8 +6,14 @@ import json
 
 from urllib3 import BaseHTTPResponse
 
+from engines import permissions
 from engines.errors import EngineError
 
+# What pushing an image and pulling it again needs.
+_ACTIONS = (
+    "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer", "ecr:BatchCheckLayerAvailability",
+    "ecr:InitiateLayerUpload", "ecr:UploadLayerPart", "ecr:CompleteLayerUpload", "ecr:PutImage",
+)  # fmt: skip
 _UNAUTHORIZED, _FORBIDDEN = 401, 403
 
 
@@ -41,7 +47,7 @@ def expect(answer: BaseHTTPResponse, status: int, repository: str, subject: str)
     raise RegistryError(
         f"the registry refused ({code or answer.status}): {message}",
         subject=f"{repository}{'@' if ':' in subject else ':'}{subject}",
-        remedy=_remedy(answer.status, code, message),
+        remedy=_remedy(answer.status, code, message, repository),
         code=code,
     )
 
@@ -73,15 +79,13 @@ def wants_new_token(answer: BaseHTTPResponse) -> bool:
     )
 
 
-def _remedy(status: int, code: str, message: str) -> str:
+def _remedy(status: int, code: str, message: str, repository: str) -> str:
     words = message.lower()
     if status == _UNAUTHORIZED or (status == _FORBIDDEN and "expired" in words):
         return "The token has expired or is not for this registry: sign in again and run the same command."
     if status == _FORBIDDEN:
-        return (
-            "Allow ecr:BatchGetImage, ecr:GetDownloadUrlForLayer, ecr:BatchCheckLayerAvailability, "
-            "ecr:InitiateLayerUpload, ecr:UploadLayerPart, ecr:CompleteLayerUpload and ecr:PutImage."
-        )
+        allowed = permissions.statement(_ACTIONS, f"arn:aws:ecr:*:*:repository/{repository}")
+        return f"Add to the policy of these credentials: {allowed}"
     if "immutable" in words:
         return (
             "The repository does not let tags move: raise the version, or drop the tag from container_tags."

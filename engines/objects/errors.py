@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from botocore import exceptions as botocore_errors
 
+from engines import permissions
 from engines.errors import EngineError, RefusedError
 
 
@@ -173,4 +174,9 @@ def _reason_of_response(error: botocore_errors.ClientError) -> str:
     if code_of(error) == "InvalidObjectState":
         return "is archived: restore it first"
     message = str(error.response.get("Error", {}).get("Message", "")).strip()
-    return f"{error.operation_name} was refused ({code_of(error)}): {message}".rstrip(": ")
+    reason = f"{error.operation_name} was refused ({code_of(error)}): {message}".rstrip(": ")
+    if code_of(error) in permissions.DENIED:
+        request = error.response.get("ResponseMetadata", {}).get(permissions.ATTACHED)
+        needed = permissions.needs(message, request)
+        return f"{reason} ({needed})" if needed else reason
+    return reason

@@ -73,3 +73,10 @@ def test_of_an_unknown_request_nothing_is_said():
 
 def test_head_s_bare_number_is_a_denial():
     assert {"403", "Forbidden", "AccessDenied"} <= permissions.DENIED
+
+
+def test_one_of_many_denials_needs_few_words():
+    request = Request("s3", "GetObject", {"Bucket": "raw", "Key": "a"})
+
+    assert permissions.needs("Access Denied", request) == "needs s3:GetObject on arn:aws:s3:::raw/a"
+    assert permissions.needs("Access Denied") == ""

@@ -32,6 +32,7 @@ from engines.objects.http import (
 )
 from engines.objects.s3.key_encoding import KeyEncoding
 from engines.objects.s3.tagging import TagCounts
+from engines.permissions import ATTACHED, Request
 
 # With the pauses between them, a store may be away for half a minute before an object is given up.
 TRIES = 9
@@ -60,6 +61,7 @@ class Address:
 class _Request(NamedTuple):
     operation: str
     method: str
+    key: str  # of an object, as the store has it; empty for the bucket
     path: str
     query: str
     headers: dict[str, str]
@@ -109,7 +111,8 @@ class Store:
         if method in {"PUT", "POST"}:
             whole["content-length"] = str(len(body))
         digest = digest or (hashlib.sha256(body).hexdigest() if len(body) else EMPTY)
-        asked = _Request(operation, method, self._path(key), query_of(query), whole, body, digest)
+        stored = "" if key is None else self.address.prefix + key
+        asked = _Request(operation, method, stored, self._path(key), query_of(query), whole, body, digest)
         for attempt in range(1, TRIES + 1):
             self.pace.wait()
             try:
@@ -165,7 +168,10 @@ class Store:
             response = self.connections.request(asked.method, target, signed, asked.body)
             if response.status < _FAILED:
                 return response
-            raise self._refusal(asked.operation, response)
+            error = self._refusal(asked.operation, response)
+            about = {"Bucket": self.address.bucket, **({"Key": asked.key} if asked.key else {})}
+            error.response["ResponseMetadata"][ATTACHED] = Request("s3", asked.operation, about)
+            raise error
         except OSError as error:
             raise self._lost(error) from error
 

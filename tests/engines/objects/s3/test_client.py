@@ -21,6 +21,7 @@ from engines.objects.errors import (
     IntegrityError,
     affects_every_object,
     is_transient,
+    reason_of,
     target_changed,
 )
 from engines.objects.http.connections import ConnectError, ConnectionPool
@@ -110,6 +111,17 @@ def test_what_does_not_pass_is_asked_once(server, store, code, status):
     with pytest.raises(ClientError, match=code):
         store.read("GetObject", key="k")
     assert len(server.seen) == 1
+
+
+def test_a_denial_says_what_to_grant_of_one_object_and_of_all(server, store):
+    server.otherwise = refuse("AccessDenied", 403)
+    with pytest.raises(ClientError) as caught:
+        store.read("GetObject", key="k")
+    needed = f"s3:GetObject on arn:aws:s3:::{store.address.bucket}/{store.address.prefix}k"
+    assert reason_of(caught.value).endswith(f"(needs {needed})")
+    with pytest.raises(AwsError) as denied, translated("listing"):
+        store.read("ListObjectsV2")
+    assert '"Action": "s3:ListBucket"' in denied.value.remedy
 
 
 def test_expired_credentials_are_told_at_once_and_in_words(server, store):
