@@ -5,6 +5,7 @@ What is gone already when it is to be deleted is as it should be: an answer may 
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -84,11 +85,10 @@ class Executor:
 
         if state() not in {"", "deleting"}:
             _unprotect_database(name)
+            final = _final_snapshot(name)
             try:
                 with translated(subject):
-                    rds.delete_db_instance(
-                        DBInstanceIdentifier=name, FinalDBSnapshotIdentifier=f"{name}-final"
-                    )
+                    rds.delete_db_instance(DBInstanceIdentifier=name, FinalDBSnapshotIdentifier=final)
             except AwsError:
                 # Repeated after an answer that was lost, it is refused: it is being deleted.
                 if state() not in {"", "deleting"}:
@@ -129,6 +129,21 @@ def _delete_images(repository: str) -> None:
         digests = [{"imageDigest": digest} for digest in batch]
         delete = partial(client("ecr").batch_delete_image, repositoryName=repository, imageIds=digests)
         inspection.present(f"repository {repository}", delete)
+
+
+def _final_snapshot(instance: str) -> str:
+    """Return a name that no snapshot has: an instance of the same name may have left one before."""
+    found = inspection.pages(
+        f"snapshots of {instance}",
+        "rds",
+        "describe_db_snapshots",
+        "DBSnapshots",
+        DBInstanceIdentifier=instance,
+        SnapshotType="manual",
+    )
+    taken = {one["DBSnapshotIdentifier"] for one in found}
+    names = (f"{instance}-final{f'-{number}' if number > 1 else ''}" for number in itertools.count(1))
+    return next(name for name in names if name not in taken)
 
 
 def _unprotect_database(instance: str) -> None:

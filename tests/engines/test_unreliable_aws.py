@@ -182,6 +182,24 @@ def test_what_is_gone_already_counts_as_deleted(faults, name):
     assert name not in [one["DBInstanceIdentifier"] for one in rds.describe_db_instances()["DBInstances"]]
 
 
+def test_a_final_snapshot_has_a_name_of_its_own(aws, name):
+    rds = client("rds")
+    rds.create_db_instance(
+        DBInstanceIdentifier=name,
+        DBInstanceClass="db.t4g.micro",
+        Engine="postgres",
+        MasterUsername="ada",
+        MasterUserPassword="lovelace1",
+        AllocatedStorage=20,
+    )
+    rds.create_db_snapshot(DBInstanceIdentifier=name, DBSnapshotIdentifier=f"{name}-final")
+
+    Executor(cluster=name, timeout=30).act(Action("database beside", name, ""))
+
+    snapshots = rds.describe_db_snapshots(DBInstanceIdentifier=name)["DBSnapshots"]
+    assert {f"{name}-final", f"{name}-final-2"} == {one["DBSnapshotIdentifier"] for one in snapshots}
+
+
 @pytest.mark.parametrize(
     ("action", "fault"),
     [
