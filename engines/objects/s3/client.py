@@ -170,7 +170,8 @@ class Store:
                 return response
             error = self._refusal(asked.operation, response)
             about = {"Bucket": self.address.bucket, **({"Key": asked.key} if asked.key else {})}
-            error.response["ResponseMetadata"][ATTACHED] = Request("s3", asked.operation, about)
+            if isinstance(error, ClientError):
+                error.response["ResponseMetadata"][ATTACHED] = Request("s3", asked.operation, about)
             raise error
         except OSError as error:
             raise self._lost(error) from error
