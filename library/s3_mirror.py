@@ -195,6 +195,14 @@ not_copied:
       description: The first of them.
       type: list
       elements: str
+capabilities:
+  description:
+    - What the C(source) and the C(target) can do, as they were asked before anything was written.
+    - Each has C(server), C(clock_ahead_seconds), C(key_encoding) (V(url), V(percent), V(none)), C(tags)
+      (V(readable), V(denied), V(none)), C(ranges) and C(conditional_reads). V(unknown) or null is what could
+      not be asked for.
+  returned: success
+  type: dict
 manifest:
   description: The manifest; empty if there is none.
   returned: success

@@ -128,7 +128,7 @@ def each(several: Iterable[BucketPair], call: Callable[[BucketPair], Result]) ->
 
 
 # What is one bucket's alone, and is found in its own result.
-_OWN = ("diff", "evidence", "manifest")
+_OWN = ("diff", "evidence", "manifest", "capabilities")
 
 
 def together(results: Mapping[str, Result]) -> Result:

@@ -20,7 +20,7 @@ from engines.objects.errors import (
     reason_of,
 )
 from engines.objects.manifest import Manifest, Record
-from engines.objects.plan import both_listed, description, differing, flat
+from engines.objects.plan import both_listed, description, differing, flat, probed
 from engines.objects.progress import Progress
 from engines.objects.results import Comparison
 from engines.objects.s3 import Endpoint, Entry, Store, merge_join, parallel_map, read
@@ -76,6 +76,7 @@ def compare(
         Progress(emit, target.name) as progress,
         both_listed(source_store, target_store, progress, missing_is_empty=planning) as (sources, targets),
     ):
+        result.capabilities = probed(source_store, target_store, (sources, targets))
         progress.begin("comparing")
         candidates = _candidates(sources, targets, records, with_source=source is not None)
         if mode == "content":

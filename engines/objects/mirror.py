@@ -68,9 +68,12 @@ def mirror(
             source_store, target_store, state, options.jobs, progress, planning=options.check
         ) as plan:
             _note_versions(source_store, plan)
-            result = MirrorResult(plan.tally, plan.not_copied, failures=plan.unverifiable)
+            result = MirrorResult(
+                plan.tally, plan.not_copied, failures=plan.unverifiable, capabilities=plan.capabilities
+            )
             result.refused = refusals(plan.tally, options.rules, target.bucket)
             if options.check:
+                result.refused += _would_fail(plan, options)
                 result.manifest = manifest.read_summary(options.manifest) if options.manifest else None
             else:
                 executor = Executor(
@@ -134,6 +137,17 @@ def _apply(executor: Executor, plan: CopyPlan, options: Options, result: MirrorR
 
 def _replaces(rules: Rules) -> bool:
     return rules.on_target_difference == "replace"
+
+
+def _would_fail(plan: CopyPlan, options: Options) -> list[str]:
+    """Return why a run would copy nothing, as far as one object of the source shows it."""
+    is_denied = plan.capabilities["source"].tags == "denied" and "tags" not in options.accept_unverified
+    if not is_denied or not plan.tally.count(Verdict.COPY):
+        return []
+    return [
+        "the tags of the source may not be read: allow s3:GetObjectTagging; or accept_unverified=tags copies"
+        " the objects without them"
+    ]
 
 
 def _begin_copying(progress: Progress, plan: CopyPlan, rules: Rules) -> None:

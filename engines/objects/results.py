@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from engines.objects.errors import DifferentError, Failure, IncompleteError
 from engines.objects.manifest import Summary
 from engines.objects.plan import Rules, Tally, Verdict
-from engines.objects.s3 import Endpoint
+from engines.objects.s3 import Capabilities, Endpoint
 
 # How many failed objects are listed; their number is always given.
 _NAMED = 100
@@ -28,6 +29,7 @@ class MirrorResult:
     deleted: int = 0
     manifest: Summary | None = None
     seconds: float = 0.0
+    capabilities: dict[str, Capabilities] = field(default_factory=dict)
 
 
 def incomplete(target: Endpoint, result: MirrorResult) -> IncompleteError:
@@ -67,10 +69,15 @@ def as_result(result: MirrorResult, rules: Rules, target: Endpoint, *, check: bo
         "failed_objects": [asdict(failure) for failure in result.failures[:_NAMED]],
         "refused": result.refused,
         "not_copied": _not_copied(result),
+        "capabilities": _capabilities(result.capabilities),
         "manifest": {} if summary is None else {**asdict(summary), "path": str(summary.path)},
         "seconds": result.seconds,
         "diff": _diff(tally, rules, target, bool(result.refused)),
     }
+
+
+def _capabilities(found: Mapping[str, Capabilities]) -> dict[str, dict[str, Any]]:
+    return {side: asdict(one) for side, one in found.items()}
 
 
 def _not_copied(result: MirrorResult) -> list[dict[str, Any]]:
@@ -117,6 +124,7 @@ class Comparison:
     fingerprint: int = 0
     manifest_sha256: str = ""
     seconds: float = 0.0
+    capabilities: dict[str, Capabilities] = field(default_factory=dict)
 
     @property
     def is_equal(self) -> bool:
@@ -143,6 +151,11 @@ def comparison_result(comparison: Comparison, *, require_equal: bool) -> dict[st
             "bytes": tally.size.get("equal", 0),
             "fingerprint": f"{comparison.fingerprint:064x}" if comparison.mode == "content" else "",
             "manifest_sha256": comparison.manifest_sha256,
+            # What its clock says is of this run alone.
+            "capabilities": {
+                side: {name: value for name, value in one.items() if name != "clock_ahead_seconds"}
+                for side, one in _capabilities(comparison.capabilities).items()
+            },
         },
     }
     if require_equal and not comparison.is_equal:

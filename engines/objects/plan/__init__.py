@@ -1,7 +1,7 @@
 """What is to be done with each object, found out before anything is written."""
 
 from engines.objects.plan.decisions import Decision, Rules, Tally, Verdict, decide, refusals
-from engines.objects.plan.inspection import CopyPlan, both_listed, make_plan
+from engines.objects.plan.inspection import CopyPlan, both_listed, make_plan, probed
 from engines.objects.plan.model import ANYTHING, CopyTask, Extra, ObjectPair
 from engines.objects.plan.object_diff import description, diff_object, differing, flat
 
@@ -22,5 +22,6 @@ __all__ = [
     "differing",
     "flat",
     "make_plan",
+    "probed",
     "refusals",
 ]

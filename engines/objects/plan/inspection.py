@@ -16,6 +16,7 @@ from engines.objects.plan.model import Archived, CopyTask, Extra, ObjectPair
 from engines.objects.plan.object_diff import ObjectDiff, diff_object
 from engines.objects.progress import Progress
 from engines.objects.s3 import (
+    Capabilities,
     Entry,
     Sorted,
     Spool,
@@ -24,6 +25,7 @@ from engines.objects.s3 import (
     may_be_archived,
     merge_join,
     parallel_map,
+    probe,
     why_archived,
 )
 
@@ -45,6 +47,7 @@ class CopyPlan:
     tally: Tally = field(default_factory=Tally)
     unverifiable: list[Failure] = field(default_factory=list)
     not_copied: Tally = field(default_factory=Tally)
+    capabilities: dict[str, Capabilities] = field(default_factory=dict)
 
 
 @contextmanager
@@ -61,6 +64,14 @@ def both_listed(
         for side in sides:
             side.result()
         yield (listings[0] if source else ()), listings[-1]
+
+
+def probed(
+    source: Store | None, target: Store, listings: tuple[Sorted[Entry] | tuple[()], Sorted[Entry]]
+) -> dict[str, Capabilities]:
+    """Return what both stores can do, asked of the first object that each lists."""
+    found = {} if source is None else {"source": probe(source, next(iter(listings[0]), None))}
+    return {**found, "target": probe(target, next(iter(listings[1]), None))}
 
 
 @contextmanager
@@ -81,6 +92,7 @@ def make_plan(
             spools.enter_context(Spool(Extra._make)),
         )
         with both_listed(source, target, progress, missing_is_empty=planning) as sides:
+            plan.capabilities = probed(source, target, sides)
             _sort_all_out(plan, state, *sides)
         for found, reason in parallel_map(lambda one: _why_archived(source, one), plan.archived, jobs):
             decision = Decision(Verdict(found.verdict), found.reason)

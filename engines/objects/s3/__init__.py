@@ -2,6 +2,7 @@
 
 from engines.objects.s3.archive import may_be_archived, why_archived
 from engines.objects.s3.attributes import Attributes, tags_as_xml
+from engines.objects.s3.capabilities import Capabilities, probe
 from engines.objects.s3.client import Address, Store, element, refusal
 from engines.objects.s3.endpoint import Endpoint
 from engines.objects.s3.external_sort import Sorted, Spool, merge_join
@@ -14,6 +15,7 @@ __all__ = [
     "Address",
     "Attributes",
     "Body",
+    "Capabilities",
     "Endpoint",
     "Entry",
     "Found",
@@ -29,6 +31,7 @@ __all__ = [
     "older_versions",
     "open_object",
     "parallel_map",
+    "probe",
     "read",
     "refusal",
     "strong",

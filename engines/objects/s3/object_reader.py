@@ -20,9 +20,9 @@ from engines.objects.s3.listing import Entry, http_seconds, strong
 _READ = 256 << 10
 _PARTIAL = 206
 # The store knows no tags, or has none of this object.
-_NO_TAGGING = frozenset({"NotImplemented", "501", "MethodNotAllowed", "405"})
-_NO_TAGS = frozenset({"NoSuchTagSet", "NoSuchTagSetError"})
-_DENIED = frozenset({"AccessDenied", "403", "Forbidden"})
+NO_TAGGING = frozenset({"NotImplemented", "501", "MethodNotAllowed", "405"})
+NO_TAGS = frozenset({"NoSuchTagSet", "NoSuchTagSetError"})
+DENIED = frozenset({"AccessDenied", "403", "Forbidden"})
 # No byte can be asked for alone where there is none.
 _EMPTY = frozenset({"InvalidRange", "416"})
 
@@ -176,12 +176,12 @@ def _tags_seen(store: Store, key: str, headers: Mapping[str, str]) -> dict[str, 
     try:
         found = tags(store, key)
     except ClientError as error:
-        if code_of(error) in _NO_TAGGING and "x-amz-tagging-count" not in headers:
+        if code_of(error) in NO_TAGGING and "x-amz-tagging-count" not in headers:
             counts.unknown()
             return {}
-        if code_of(error) in _NO_TAGS:
+        if code_of(error) in NO_TAGS:
             return {}
-        if code_of(error) not in _DENIED:
+        if code_of(error) not in DENIED:
             raise
         if store.accepts_unread_tags:
             return None
