@@ -17,7 +17,10 @@ description:
     its way, as it has to for C(CREATE INDEX CONCURRENTLY), may be half-done then; the message says that too.
   - An invalid index, which a concurrent build that failed or was killed leaves, is dropped when a pending
     revision builds it. Any other one is named in a warning and unchanged.
-  - The project's C(env.py) has to use C(config.attributes["connection"]) when it is given.
+  - The project's C(env.py) finds this database as C(config.attributes["connection"]), as C(sqlalchemy.url) of
+    C(alembic.ini), as C(-x url=), and in the environment (C(DATABASE_URL), C(PGHOST) and their like).
+  - While C(env.py) and the revisions run, connections to any other address are refused before they are made,
+    whatever they are made with (SQLAlchemy, psycopg2, psycopg, asyncpg).
 options:
   database_url:
     description: The database, as libpq or SQLAlchemy URL or as keyword string, or where that is

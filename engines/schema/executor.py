@@ -15,10 +15,12 @@ from engines.events import Emit
 from engines.postgres.session import Address
 from engines.schema import invalid_indexes
 from engines.schema.errors import SchemaError
+from engines.schema.given_address import given
 from engines.schema.invalid_indexes import Index
 from engines.schema.model import Options
 from engines.schema.revisions import Pending
 from engines.schema.session import Watch, opened, reason
+from engines.schema.target_only import WAYS, OtherAddressError, target_only
 
 _AGAIN = "Correct the revision or what it met, then run the same command again."
 
@@ -56,15 +58,20 @@ class Executor:
             )
             self._watch.committed = False
             try:
-                command.upgrade(self._config, one.revision)
-                if self.connection.in_transaction():
-                    self.connection.commit()
-            except (Exception, SystemExit) as error:
+                self._upgrade(one)
+            except (Exception, SystemExit, OtherAddressError) as error:
                 raise self._failed(
                     one, needed[: number - 1], error, sql, half_done=self._watch.committed
                 ) from error
             self._require_done(one)
             self._emit("revision.applied", revision=one.revision, number=number, of=len(needed))
+
+    def _upgrade(self, one: Pending) -> None:
+        """Run ``env.py``, which finds the target wherever it looks for it, and can reach nothing else."""
+        with given(self._config, self.address), target_only(self.address):
+            command.upgrade(self._config, one.revision)
+        if self.connection.in_transaction():
+            self.connection.commit()
 
     def drop(self, doomed: Iterable[Index]) -> None:
         """Drop what an earlier attempt at a pending revision left: that revision builds it anew."""
@@ -79,7 +86,7 @@ class Executor:
             raise SchemaError(
                 f"revision {one.revision} did not reach it: env.py uses another connection than it is given",
                 subject=str(self.address),
-                remedy='Let env.py use config.attributes["connection"], and look where it went instead.',
+                remedy=WAYS,
             )
 
     def _failed(
@@ -97,7 +104,7 @@ class Executor:
         return SchemaError(
             ". ".join(parts),
             subject=str(self.address),
-            remedy=_remedy(standing.invalid, sql),
+            remedy=WAYS if isinstance(error, OtherAddressError) else _remedy(standing.invalid, sql),
             details={
                 "failed": one.revision,
                 "left_at": left_at,

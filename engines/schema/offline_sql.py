@@ -11,6 +11,7 @@ from alembic.script import ScriptDirectory
 from alembic.util import to_tuple
 
 from engines.schema.revisions import Pending
+from engines.schema.target_only import OtherAddressError, target_only
 
 
 def sql_of(scripts: ScriptDirectory, needed: Iterable[Pending], current: tuple[str, ...]) -> str:
@@ -43,9 +44,9 @@ def _render(step: RevisionStep, standing: tuple[str, ...]) -> str:
         },
     )
     try:
-        with Operations.context(context), context.begin_transaction():
+        with target_only(None), Operations.context(context), context.begin_transaction():
             context.run_migrations()
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a revision does without a database
+    except (Exception, SystemExit, OtherAddressError) as error:  # noqa: BLE001 - whatever a revision does without a database
         note = f"-- From here on its SQL shows only when it runs ({type(error).__name__}).\n"
         return buffer.getvalue() + note
     return buffer.getvalue()

@@ -13,6 +13,7 @@ from alembic.util import CommandError
 
 from engines.errors import ConfigurationError
 from engines.schema.errors import RevisionError
+from engines.schema.target_only import OtherAddressError, target_only
 
 
 @dataclass(frozen=True)
@@ -35,10 +36,11 @@ def load(path: Path) -> tuple[Config, ScriptDirectory]:
         with warnings.catch_warnings():
             # Alembic warns of two revisions with one name, and forgets one of them.
             warnings.filterwarnings("error", message=".*is present more than once")
-            scripts.get_heads()  # reads every revision now, so that a broken one is seen here
+            with target_only(None):
+                scripts.get_heads()  # reads every revision now, so that a broken one is seen here
     except CommandError as error:
         raise ConfigurationError(str(error), subject=str(path), remedy="Correct script_location.") from error
-    except (Exception, SystemExit) as error:
+    except (Exception, SystemExit, OtherAddressError) as error:
         raise RevisionError(
             f"a revision cannot be read: {type(error).__name__}: {error}",
             subject=str(path),

@@ -15,6 +15,7 @@ from engines.errors import ConfigurationError
 from engines.postgres.session import Address, advisory_lock, connecting
 from engines.schema.errors import SchemaError
 from engines.schema.model import Options
+from engines.schema.target_only import OtherAddressError
 
 PURPOSE = "bmii-migrate alembic_upgrade"
 
@@ -96,6 +97,8 @@ class Watch:
 
 def reason(error: BaseException) -> str:
     """Return the first line of the reason, without statements and their values: they may be confidential."""
+    if isinstance(error, OtherAddressError):
+        return str(error)
     original = error.orig if isinstance(error, sa.exc.DBAPIError) and error.orig else error
     diagnosis = getattr(getattr(original, "diag", None), "message_primary", None)
     lines = str(diagnosis or original).splitlines() or [""]
