@@ -8,8 +8,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from psycopg import sql
-
 from engines.errors import ConfigurationError
 from engines.postgres import baseline, large_objects
 from engines.postgres.catalog import (
@@ -20,7 +18,7 @@ from engines.postgres.catalog import (
     SchemaDifference,
     Scope,
     Sequence,
-    Table,
+    locked_snapshot,
     relations,
     round_trip,
 )
@@ -40,6 +38,8 @@ from engines.postgres.session import Address, NotEqualError, Session, connection
 
 PURPOSE = "bmii-migrate pg_compare"
 _SHOWN = 10
+# Seconds to wait for sessions that change tables.
+_LOCK_WAIT = 30.0
 # Tables of which it is told where they differ, the smallest first.
 NARROWED = 20
 
@@ -48,6 +48,7 @@ NARROWED = 20
 class _Sessions:
     """Both databases, each with a session in a snapshot that others join."""
 
+    scope: Scope
     source: Session
     target: Session
     source_snapshot: DatabaseSnapshot
@@ -84,8 +85,8 @@ def compare_databases(
     ``with_baseline`` reads from the same snapshot what the source is held against before users are moved.
     """
     started, clock = datetime.now(UTC), time.monotonic()
-    with _open_sessions(source, target) as sessions:
-        chosen = _choose(sessions, schemas, exclude_tables, expect_upgraded=expect_upgraded)
+    with _open_sessions(source, target, schemas, exclude_tables) as sessions:
+        chosen = _choose(sessions, expect_upgraded=expect_upgraded)
         tables, views, own = _rows(sessions, chosen, jobs=jobs, examples=examples)
         objects = _large_objects(sessions, chosen.found.scope)
         snapshots = (_snapshot(sessions.source), _snapshot(sessions.target))
@@ -128,26 +129,30 @@ def require_equal(found: Comparison, target: Address) -> None:
 
 
 @contextmanager
-def _open_sessions(source: Address, target: Address) -> Iterator[_Sessions]:
+def _open_sessions(
+    source: Address, target: Address, schemas: Iterable[str], exclude_tables: Iterable[str]
+) -> Iterator[_Sessions]:
     with (
         connection.session(source, read_only=True, purpose=PURPOSE) as source_session,
         connection.session(target, read_only=True, purpose=PURPOSE) as target_session,
-        connection.snapshot(source_session) as source_name,
-        connection.snapshot(target_session) as target_name,
     ):
+        scope = relations.scope(source_session, schemas, exclude_tables)
         path = search_path.expected(source_session)
-        yield _Sessions(
-            source_session,
-            target_session,
-            DatabaseSnapshot(source, source_name, path),
-            DatabaseSnapshot(target, target_name, path),
-        )
+        with (
+            locked_snapshot(source_session, scope, seconds=_LOCK_WAIT) as source_name,
+            locked_snapshot(target_session, scope, seconds=_LOCK_WAIT) as target_name,
+        ):
+            yield _Sessions(
+                scope,
+                source_session,
+                target_session,
+                DatabaseSnapshot(source, source_name, path),
+                DatabaseSnapshot(target, target_name, path),
+            )
 
 
-def _choose(
-    sessions: _Sessions, schemas: Iterable[str], exclude_tables: Iterable[str], *, expect_upgraded: bool
-) -> _Chosen:
-    scope = relations.scope(sessions.source, schemas, exclude_tables)
+def _choose(sessions: _Sessions, *, expect_upgraded: bool) -> _Chosen:
+    scope = sessions.scope
     found = inspection.read(sessions.source, sessions.target, scope, by_anyone=True)
     source, target = found.source, found.target
     _check_encoding(source, target)
@@ -162,8 +167,6 @@ def _choose(
     views = materialized_views.common(source_views, target_views)
     if upgraded:
         views = {key: view for key, view in views.items() if not _redefined(view, source, target)}
-    _hold(sessions.source, source.tables)
-    _hold(sessions.target, target.tables)
     aside = [NotCompared(one.kind, one.name, one.reason) for one in found.not_copied]
     aside += _set_aside(scope, upgraded=upgraded)
     aside += [
@@ -271,16 +274,6 @@ def _set_aside(scope: Scope, *, upgraded: bool) -> Iterator[NotCompared]:
         yield NotCompared("schemas", f"all but {', '.join(scope.schemas)}", "only these were asked for")
     if upgraded:
         yield NotCompared("rows", REVISION_TABLE, "the target is at another revision")
-
-
-def _hold(session: Session, tables: Iterable[Table]) -> None:
-    """Lock tables against being dropped, rewritten or truncated, in the mode of a SELECT.
-
-    A snapshot does not protect from TRUNCATE, and rewriting moves rows from one part to another.
-    """
-    names = [table.identifier for table in tables]
-    if names:
-        session.execute(sql.SQL("LOCK TABLE {} IN ACCESS SHARE MODE").format(sql.SQL(", ").join(names)))
 
 
 def _check_encoding(source: Database, target: Database) -> None:

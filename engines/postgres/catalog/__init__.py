@@ -34,6 +34,7 @@ from engines.postgres.catalog.row_counts import counted
 from engines.postgres.catalog.schema_objects import CatalogId, ObjectKey, Objects, SchemaDifference
 from engines.postgres.catalog.schema_queries import FIRST_OWN, FORCED
 from engines.postgres.catalog.sequences import raised
+from engines.postgres.catalog.table_locks import locked_snapshot
 
 __all__ = [
     "FENCE",
@@ -66,6 +67,7 @@ __all__ = [
     "database",
     "dependencies",
     "locale_name",
+    "locked_snapshot",
     "raised",
     "relations",
     "round_trip",

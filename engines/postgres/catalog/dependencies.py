@@ -37,6 +37,32 @@ _FOREIGN_KEYS = (
 )
 
 
+# What is computed by functions of the user's own: they may read any table, whatever they are declared as.
+# Columns of a domain with such a condition count. An extension's functions compute from what they are given.
+_LATE = """
+WITH RECURSIVE impure (class, id) AS (
+    SELECT 'pg_proc'::regclass::oid, p.oid FROM pg_proc p WHERE p.oid >= 16384 AND NOT EXISTS (
+        SELECT FROM pg_depend e WHERE e.classid = 'pg_proc'::regclass AND e.objid = p.oid
+        AND e.deptype = 'e')
+    UNION
+    SELECT x.class, x.id FROM impure i, LATERAL (
+        SELECT d.classid, d.objid FROM pg_depend d WHERE d.refclassid = i.class AND d.refobjid = i.id
+        AND d.deptype IN ('n', 'a', 'i')
+        UNION ALL
+        SELECT 'pg_type'::regclass, k.contypid FROM pg_constraint k
+        WHERE i.class = 'pg_constraint'::regclass AND k.oid = i.id AND k.contypid <> 0
+    ) AS x (class, id) WHERE i.class <> 'pg_class'::regclass
+)
+SELECT c.oid::bigint, coalesce(k.oid, c.oid)::bigint, c.relkind IN ('i', 'I')
+FROM impure i JOIN pg_class c ON i.class = 'pg_class'::regclass AND c.oid = i.id
+LEFT JOIN pg_constraint k ON k.conindid = c.oid AND k.contype IN ('p', 'u', 'x')
+WHERE c.relkind IN ('r', 'p', 'i', 'I')
+UNION
+SELECT f.adrelid::bigint, 0, false
+FROM impure i JOIN pg_attrdef f ON i.class = 'pg_attrdef'::regclass AND f.oid = i.id
+JOIN pg_attribute a ON a.attrelid = f.adrelid AND a.attnum = f.adnum WHERE a.attgenerated <> ''"""
+
+
 @dataclass(frozen=True)
 class Index:
     """An index of the source, ``size`` in bytes.
@@ -54,13 +80,18 @@ class Index:
 
 @dataclass(frozen=True)
 class Dependencies:
-    """Everything by oid. ``leaves`` are the partitions that hold rows, of every partitioned table."""
+    """Everything by oid. ``leaves`` are the partitions that hold rows, of every partitioned table.
+
+    ``late_indexes`` and the rows of ``late_tables`` are computed by functions that may read other tables.
+    """
 
     relations: Mapping[int, Name] = field(default_factory=dict)
     leaves: Mapping[Name, tuple[Name, ...]] = field(default_factory=dict)
     roots: frozenset[Name] = frozenset()
     indexes: Mapping[int, Index] = field(default_factory=dict)
     foreign_keys: Mapping[int, tuple[Name, Name]] = field(default_factory=dict)
+    late_indexes: frozenset[int] = frozenset()
+    late_tables: frozenset[Name] = frozenset()
 
     def rows_of(self, name: Name) -> tuple[Name, ...]:
         """Return the tables in which the rows of ``name`` are: itself, or its partitions."""
@@ -77,6 +108,7 @@ def read(session: Session) -> Dependencies:
     relations = {row[0]: (row[1], row[2]) for row in session.execute(_RELATIONS)}
     trees = [row for row in session.execute(_LEAVES) if row[0] in relations]
     keys = [row for row in session.execute(_FOREIGN_KEYS) if row[1] in relations and row[2] in relations]
+    late = session.execute(_LATE).fetchall()
     return Dependencies(
         relations=relations,
         leaves={
@@ -85,6 +117,8 @@ def read(session: Session) -> Dependencies:
         roots=frozenset(relations[row[0]] for row in trees if row[2]),
         indexes={row[0]: _index(row) for row in session.execute(_INDEXES)},
         foreign_keys={row[0]: (relations[row[1]], relations[row[2]]) for row in keys},
+        late_indexes=frozenset(row[1] for row in late if row[2]),
+        late_tables=frozenset(relations[row[0]] for row in late if not row[2] and row[0] in relations),
     )
 
 

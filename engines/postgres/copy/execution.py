@@ -6,8 +6,6 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from psycopg import sql
-
 from engines.events import Emit
 from engines.postgres import large_objects
 from engines.postgres.catalog import Name, Table, checkpoint
@@ -17,7 +15,7 @@ from engines.postgres.copy.prepare import CloneInputs, CloneSessions
 from engines.postgres.copy.progress import Progress
 from engines.postgres.copy.scheduler import Scheduler
 from engines.postgres.plan import CloneOptions, Plan, inspection
-from engines.postgres.session import Session, client_tools, translated
+from engines.postgres.session import client_tools, translated
 
 # Seconds between two looks whether the sessions that hold snapshot and lock are still there.
 _CHECK_SESSIONS = 5.0
@@ -48,7 +46,6 @@ class _Execution:
     emit: Emit
 
     def run(self) -> tuple[CopiedTable, ...]:
-        _hold_tables(self.sessions.source, self.inputs.inspection.source.tables)
         stored = self._dump() if self.plan.finish_schema else None
         self._create_tables(stored)
         progress = Progress(self.plan.moving, self.emit)
@@ -172,13 +169,3 @@ def _to_analyze(inputs: CloneInputs, moving: Iterable[Table]) -> frozenset[Name]
     for root in roots:
         fresh -= set(inputs.dependencies.rows_of(root))
     return frozenset(fresh | roots)
-
-
-def _hold_tables(source: Session, tables: Iterable[Table]) -> None:
-    """Lock the source's tables against being dropped, changed or truncated, in the mode of a SELECT.
-
-    A snapshot does not protect from TRUNCATE.
-    """
-    names = [table.identifier for table in tables]
-    if names:
-        source.execute(sql.SQL("LOCK TABLE {} IN ACCESS SHARE MODE").format(sql.SQL(", ").join(names)))

@@ -16,6 +16,7 @@ from engines.postgres.catalog import (
     checkpoint,
     chunks,
     dependencies,
+    locked_snapshot,
     relations,
     round_trip,
     schema_objects,
@@ -75,18 +76,27 @@ def open_sessions(
     with (
         connection.session(source, read_only=True, purpose=PURPOSE) as reading,
         connection.session(target, read_only=check, purpose=PURPOSE) as writing,
-        connection.snapshot(reading) as snapshot,
     ):
-        found = CloneSessions(source, target, reading, writing, snapshot)
-        if check:
-            yield found
-            return
-        with (
-            translated(str(target)),
-            advisory_lock.exclusive(writing, seconds=options.lock_wait, subject=str(target)),
-        ):
-            worker.terminate_stale_workers(writing, seconds=options.lock_wait)
-            yield found
+        with translated(str(source)):
+            scope = relations.scope(reading, options.schemas, options.exclude_tables)
+        with locked_snapshot(reading, scope, seconds=options.lock_wait) as snapshot:
+            found = CloneSessions(source, target, reading, writing, snapshot)
+            with _for_this_copy_alone(found, options, check=check):
+                yield found
+
+
+@contextmanager
+def _for_this_copy_alone(sessions: CloneSessions, options: CloneOptions, *, check: bool) -> Iterator[None]:
+    if check:
+        yield
+        return
+    subject = str(sessions.target_address)
+    with (
+        translated(subject),
+        advisory_lock.exclusive(sessions.target, seconds=options.lock_wait, subject=subject),
+    ):
+        worker.terminate_stale_workers(sessions.target, seconds=options.lock_wait)
+        yield
 
 
 def inspect(sessions: CloneSessions, options: CloneOptions) -> CloneInputs:

@@ -93,6 +93,7 @@ class _Builder:
     def build(self) -> tuple[Steps, list[tuple[Entry, str]]]:
         for one in self._inputs.tables:
             self._add(Task(_loaded(one.table.key), after=frozenset(_keys(one))))
+        self._add(Task(_ALL_LOADED, after=frozenset(self._marks)))
         rest = []
         numbers = {entry.number for entry, _ in self._inputs.entries}
         for entry, script in self._inputs.entries:
@@ -162,7 +163,7 @@ class _Builder:
 
         A key comes before the rows unless that closes a circle: a table that refers to itself, in the end.
         """
-        before: dict[Name, list[str]] = {}
+        before = self._late_rows()
         dependencies = self._inputs.dependencies
         # The largest tables gain the most.
         order = sorted(self._late_keys, key=lambda one: -self._size(dependencies.foreign_keys[one[0].oid][0]))
@@ -184,6 +185,12 @@ class _Builder:
             names = {*dependencies.foreign_keys[entry.oid], *referring, *referred}
             self._add(Task(key, RunScript(entry.what, script), cost, needs, dict.fromkeys(names, "own")))
         return before
+
+    def _late_rows(self) -> dict[Name, list[str]]:
+        """Return what comes before the rows of tables that functions may read others for: all others'."""
+        late = {name for name in self._bytes if name in self._inputs.dependencies.late_tables}
+        others = [_loaded(name) for name in self._bytes if name not in late]
+        return {name: list(others) for name in late}
 
     def _leads_back(
         self, starts: Iterable[str], ends: set[str], before: Mapping[Name, Iterable[str]]
@@ -218,6 +225,8 @@ class _Builder:
         # An index that rows name is built before any come.
         first = self._is_named(entry)
         rows = {_loaded(name) for name in tables if name in self._bytes and not first}
+        if entry.oid in self._inputs.dependencies.late_indexes and not first:
+            rows.add(_ALL_LOADED)
         return frozenset(rows | {self._made[number] for number in entry.needs if number in self._made})
 
     def _is_named(self, entry: Entry) -> bool:
@@ -235,6 +244,9 @@ class _Builder:
 
     def _add(self, step: Task[Work]) -> None:
         self._steps[step.key] = step
+
+
+_ALL_LOADED = "all rows"
 
 
 def _loaded(name: Name) -> str:
