@@ -164,8 +164,7 @@ from ansible.module_utils.basic import AnsibleModule
 from engines.contract import finish
 from engines.events import emit
 from engines.postgres import clone_database, clone_result, plan_for_absent_target
-from engines.postgres.catalog import counted
-from engines.postgres.plan import CloneOptions, default_jobs
+from engines.postgres.plan import CloneOptions, counted, default_jobs
 from engines.postgres.session import AbsentError, Address, parse, resolve_target
 from engines.references import resolve
 

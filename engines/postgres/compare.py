@@ -19,6 +19,7 @@ from engines.postgres.catalog import (
     Scope,
     Sequence,
     locked_snapshot,
+    only_on_target,
     relations,
     round_trip,
 )
@@ -89,6 +90,7 @@ def compare_databases(
         chosen = _choose(sessions, expect_upgraded=expect_upgraded)
         tables, views, own = _rows(sessions, chosen, jobs=jobs, examples=examples)
         objects = _large_objects(sessions, chosen.found.scope)
+        more = () if schemas else only_on_target(sessions.source, sessions.target)
         snapshots = (_snapshot(sessions.source), _snapshot(sessions.target))
         proven = (
             baseline.read(sessions.source, sessions.source_snapshot, chosen.found.scope, jobs=jobs, known=own)
@@ -111,6 +113,7 @@ def compare_databases(
         baseline=proven,
         started=started.isoformat(timespec="seconds"),
         seconds=round(time.monotonic() - clock, 3),
+        only_on_target=more,
     )
 
 
@@ -167,6 +170,8 @@ def _choose(sessions: _Sessions, *, expect_upgraded: bool) -> _Chosen:
     views = materialized_views.common(source_views, target_views)
     if upgraded:
         views = {key: view for key, view in views.items() if not _redefined(view, source, target)}
+    momentary = {key for key, view in views.items() if view.depends_on_the_moment}
+    views = {key: view for key, view in views.items() if key not in momentary}
     aside = [NotCompared(one.kind, one.name, one.reason) for one in found.not_copied]
     aside += _set_aside(scope, upgraded=upgraded)
     aside += [
@@ -176,8 +181,10 @@ def _choose(sessions: _Sessions, *, expect_upgraded: bool) -> _Chosen:
     reason = "it is not filled, or defined in another way, on one side"
     aside += [
         NotCompared("rows of materialized view", ".".join(key), reason)
-        for key in sorted({*source_views, *target_views} - {*views})
+        for key in sorted({*source_views, *target_views} - {*views} - momentary)
     ]
+    reason = "its query gives other rows at each moment it is filled"
+    aside += [NotCompared("rows of materialized view", ".".join(key), reason) for key in sorted(momentary)]
     return _Chosen(found, source, target, views, upgraded, tuple(aside))
 
 

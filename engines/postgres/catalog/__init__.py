@@ -17,6 +17,7 @@ from engines.postgres.catalog.capabilities import Capabilities, locale_name
 from engines.postgres.catalog.checkpoint import Checkpoint
 from engines.postgres.catalog.chunks import WHOLE, Chunk
 from engines.postgres.catalog.database import Database
+from engines.postgres.catalog.database_properties import only_on_target
 from engines.postgres.catalog.dependencies import Dependencies, Index
 from engines.postgres.catalog.relations import (
     FENCE,
@@ -30,13 +31,13 @@ from engines.postgres.catalog.relations import (
     Sequence,
     Table,
 )
-from engines.postgres.catalog.row_counts import counted
 from engines.postgres.catalog.schema_objects import CatalogId, ObjectKey, Objects, SchemaDifference
-from engines.postgres.catalog.schema_queries import FIRST_OWN, FORCED
+from engines.postgres.catalog.schema_queries import DISABLED, FIRST_OWN, FORCED
 from engines.postgres.catalog.sequences import raised
 from engines.postgres.catalog.table_locks import locked_snapshot
 
 __all__ = [
+    "DISABLED",
     "FENCE",
     "FIRST_OWN",
     "FORCED",
@@ -63,11 +64,11 @@ __all__ = [
     "capabilities",
     "checkpoint",
     "chunks",
-    "counted",
     "database",
     "dependencies",
     "locale_name",
     "locked_snapshot",
+    "only_on_target",
     "raised",
     "relations",
     "round_trip",

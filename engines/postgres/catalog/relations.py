@@ -24,6 +24,8 @@ FENCE = "bmii_migrate_fence"
 
 _NAME = re.compile(r'^(?:(?:"((?:[^"]|"")+)"|([^".]+))\.)?(?:"((?:[^"]|"")+)"|([^".]+))$')
 _BATCH = 200
+# Its output leaves out a declaration that says nothing but the version.
+_XML = 142
 
 # Objects of the user's own: not the system's, and not made by an extension (which brings its own).
 OWN = """n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' AND NOT EXISTS (
@@ -64,11 +66,15 @@ ORDER BY 1, 2, 3"""  # noqa: S608 - constants only
 
 @dataclass(frozen=True)
 class Column:
-    """A column; ``binary`` says whether its values may travel in binary form between two databases."""
+    """A column; ``binary`` says whether its values may travel in binary form between two databases.
+
+    ``as_text``: its output function leaves something out that its text has.
+    """
 
     name: str
     generated: bool = False
     binary: bool = True
+    as_text: bool = False
 
 
 @dataclass(frozen=True)
@@ -199,7 +205,7 @@ def _columns(
     names: list[str], generated: list[bool], types: list[int], binary: frozenset[int]
 ) -> Iterable[Column]:
     for name, is_generated, kind in zip(names, generated, types, strict=True):
-        yield Column(name, is_generated, kind in binary)
+        yield Column(name, is_generated, kind in binary and kind != _XML, kind == _XML)
 
 
 def sequences(session: Session, scope: Scope) -> tuple[Sequence, ...]:

@@ -16,7 +16,8 @@ _BROUGHT = frozenset({"schema", "extension"})
 
 # Kinds whose definitions are shown where they differ: no bodies of functions, no options of servers.
 _SHOWN = frozenset({
-    "check", "column", "default", "domain", "domain check", "domain default", "enum", "exclusion",
+    "check", "column", "column order", "compression", "default", "domain", "domain check",
+    "domain default", "enum", "exclusion",
     "extension", "foreign key", "index", "partition key", "policy using", "policy check",
     "primary key", "sequence", "statistics", "trigger", "unique",
 })  # fmt: skip
@@ -130,7 +131,8 @@ def is_unfinished(found: SchemaDifference) -> bool:
     """
     if found.extra or found.different:
         return False
-    return all(key.kind not in {"table", "partitioned table", "column", "default"} for key in found.missing)
+    with_tables = {"table", "partitioned table", "column", "column order", "default"}
+    return all(key.kind not in with_tables for key in found.missing)
 
 
 def _is_stand_in(key: ObjectKey, source: Objects, target: Objects) -> bool:

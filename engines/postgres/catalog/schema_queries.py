@@ -14,6 +14,7 @@ _ROUTINE = OWN.format(catalog="pg_proc", oid="p.oid")
 # Objects from this number on are not the system's own.
 FIRST_OWN = 16384
 FORCED = "forced row security"
+DISABLED = "disabled constraint"
 _JOIN = "JOIN pg_namespace n ON n.oid = c.relnamespace"
 _NAME = "format('%I.%I', n.nspname, c.relname)"
 _PART = "format('%I.%I.%I', n.nspname, c.relname, {})"
@@ -41,7 +42,9 @@ _RELATIONS = f"""
 SELECT CASE c.relkind WHEN 'r' THEN 'table' WHEN 'p' THEN 'partitioned table' WHEN 'v' THEN 'view'
            WHEN 'm' THEN 'materialized view' WHEN 'f' THEN 'foreign table' WHEN 'c' THEN 'composite type' END,
        n.nspname, c.relname, {_NAME},
-       concat_ws(' ', c.relpersistence, {_SORTED.format("c.reloptions")}, pg_get_expr(c.relpartbound, c.oid),
+       concat_ws(' ', c.relpersistence, {_SORTED.format("c.reloptions")},
+           (SELECT 'toast ' || {_SORTED.format("o.reloptions")} FROM pg_class o
+            WHERE o.oid = c.reltoastrelid AND o.reloptions IS NOT NULL), pg_get_expr(c.relpartbound, c.oid),
            CASE WHEN c.reloftype <> 0 THEN 'of ' || c.reloftype::regtype::text END,
            (SELECT concat_ws(' ', v.srvname, {_SORTED.format("f.ftoptions")}) FROM pg_foreign_table f
             JOIN pg_foreign_server v ON v.oid = f.ftserver WHERE f.ftrelid = c.oid),
@@ -89,7 +92,7 @@ FROM pg_class c {_JOIN} WHERE c.relkind = 'p' AND {_RELATION}"""
 _SEQUENCES = f"""
 SELECT 'sequence', n.nspname, c.relname, {_NAME},
        concat_ws(' ', format_type(s.seqtypid, NULL), s.seqstart, s.seqincrement, s.seqmin, s.seqmax,
-           s.seqcache, s.seqcycle,
+           s.seqcache, s.seqcycle, nullif(c.relpersistence, 'p'),
            (SELECT 'owned by ' || d.refobjid::regclass::text || '.' || quote_ident(a.attname)
                         FROM pg_depend d
                         JOIN pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
@@ -103,6 +106,8 @@ _TYPES = f"""
 SELECT CASE t.typtype WHEN 'e' THEN 'enum' WHEN 'd' THEN 'domain' ELSE 'range type' END, n.nspname, '',
        format('%I.%I', n.nspname, t.typname),
        concat_ws(' ', CASE WHEN t.typtype = 'd' THEN format_type(t.typbasetype, t.typtypmod) END,
+           (SELECT 'collate ' || t.typcollation::regcollation::text FROM pg_type b
+            WHERE t.typtype = 'd' AND b.oid = t.typbasetype AND b.typcollation <> t.typcollation),
            CASE WHEN t.typnotnull THEN 'not null' END,
            (SELECT string_agg(quote_literal(l.enumlabel), ', ' ORDER BY l.enumsortorder)
             FROM pg_enum l WHERE l.enumtypid = t.oid),
@@ -126,8 +131,12 @@ _ROUTINES = f"""
 SELECT CASE p.prokind WHEN 'p' THEN 'procedure' WHEN 'a' THEN 'aggregate' ELSE 'function' END, n.nspname, '',
        format('%I.%I(%s)', n.nspname, p.proname, pg_get_function_identity_arguments(p.oid)),
        CASE WHEN p.prokind <> 'a' THEN pg_get_functiondef(p.oid) ELSE
-           (SELECT concat_ws(' ', g.aggkind, g.aggtransfn, g.aggfinalfn, g.aggcombinefn,
-                             g.aggtranstype::regtype, g.agginitval)
+           (SELECT concat_ws(' ', g.aggkind, g.aggnumdirectargs, g.aggtransfn, g.aggfinalfn, g.aggcombinefn,
+                             g.aggserialfn, g.aggdeserialfn, g.aggmtransfn, g.aggminvtransfn, g.aggmfinalfn,
+                             g.aggfinalextra, g.aggmfinalextra, g.aggfinalmodify, g.aggmfinalmodify,
+                             nullif(g.aggsortop, 0)::regoperator, g.aggtranstype::regtype, g.aggtransspace,
+                             nullif(g.aggmtranstype, 0)::regtype, g.aggmtransspace,
+                             quote_nullable(g.agginitval), quote_nullable(g.aggminitval), p.proparallel)
             FROM pg_aggregate g WHERE g.aggfnoid = p.oid) END,
        {_NUMBER.format("pg_proc", "p.oid")}
 FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
@@ -200,22 +209,62 @@ SELECT 'replica identity', n.nspname, c.relname, {_NAME},
 FROM pg_class c {_JOIN} WHERE c.relkind IN ('r', 'p') AND c.relreplident <> 'd' AND {_RELATION}
 UNION ALL
 SELECT 'clustering', n.nspname, c.relname, {_NAME}, i.indexrelid::regclass::text, {_OF_RELATION}
-FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid {_JOIN} WHERE i.indisclustered AND {_RELATION}"""
+FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid {_JOIN} WHERE i.indisclustered AND {_RELATION}
+UNION ALL
+SELECT 'options of key', n.nspname, c.relname, {_PART.format("k.conname")},
+       {_SORTED.format("x.reloptions")}, {_NUMBER.format("pg_constraint", "k.oid")}
+FROM pg_constraint k JOIN pg_class x ON x.oid = k.conindid JOIN pg_class c ON c.oid = k.conrelid {_JOIN}
+WHERE k.contype IN ('p', 'u', 'x') AND x.reloptions IS NOT NULL AND {_RELATION}
+UNION ALL
+SELECT 'compression', n.nspname, c.relname, {_PART.format("a.attname")},
+       to_jsonb(a) ->> 'attcompression', {_OF_RELATION}
+FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid {_JOIN}
+WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'p', 'm')
+  AND coalesce(to_jsonb(a) ->> 'attcompression', '') <> '' AND c.relpersistence <> 't' AND {_RELATION}"""
 
+# Dump and restore put what a child inherits before what is its own.
+_ORDERS = f"""
+SELECT 'column order', n.nspname, c.relname, {_NAME},
+       (SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum) FROM pg_attribute a
+        WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped), {_OF_RELATION}
+FROM pg_class c {_JOIN}
+WHERE c.relkind IN ('r', 'p', 'f', 'c') AND c.relpersistence <> 't' AND {_RELATION}
+  AND (c.relispartition OR NOT EXISTS (SELECT FROM pg_inherits i WHERE i.inhrelid = c.oid))"""
+
+# pg_dump does not see that triggers of a constraint are off, and makes it anew with those on.
+_OFF = f"""
+SELECT '{DISABLED}', n.nspname, c.relname, {_PART.format("k.conname")},
+       string_agg(DISTINCT g.tgenabled::text, ' '), {_NUMBER.format("pg_constraint", "k.oid")}
+FROM pg_constraint k JOIN pg_trigger g ON g.tgconstraint = k.oid JOIN pg_class c ON c.oid = k.conrelid {_JOIN}
+WHERE k.contype IN ('f', 'p', 'u', 'x') AND g.tgisinternal AND g.tgenabled <> 'O'
+  AND k.conparentid = 0 AND c.relpersistence <> 't' AND {_RELATION}
+GROUP BY n.nspname, c.relname, k.conname, k.oid"""
+
+# No target is -1 until 16, NULL since then; before 13 there are none.
+_TARGET = "nullif(to_jsonb(s) ->> 'stxstattarget', '-1')"
 _STATISTICS = f"""
 SELECT 'statistics', n.nspname, c.relname, format('%I.%I', n.nspname, s.stxname),
        pg_get_statisticsobjdef(s.oid), {_NUMBER.format("pg_statistic_ext", "s.oid")}
-FROM pg_statistic_ext s JOIN pg_class c ON c.oid = s.stxrelid {_JOIN} WHERE {_RELATION}"""
+FROM pg_statistic_ext s JOIN pg_class c ON c.oid = s.stxrelid {_JOIN} WHERE {_RELATION}
+UNION ALL
+SELECT 'statistics target', n.nspname, c.relname, format('%I.%I', n.nspname, s.stxname),
+       {_TARGET}, {_NUMBER.format("pg_statistic_ext", "s.oid")}
+FROM pg_statistic_ext s JOIN pg_class c ON c.oid = s.stxrelid {_JOIN}
+WHERE {_TARGET} IS NOT NULL AND {_RELATION}"""
 
 # Kinds of which there are few: (catalog, the definition in terms of a row ``x`` of it). What versions keep in
-# columns of different names is read by way of JSON. Locales of ICU are rewritten by later versions.
+# columns of different names is read by way of JSON. Locales of ICU in the old spelling
+# (``de@collation=…``) are rewritten by later versions.
 _FEW: tuple[tuple[str, str], ...] = (
     ("pg_am", "x.amtype::text"),
     ("pg_cast", "concat_ws(' ', x.castcontext, x.castmethod, nullif(x.castfunc, 0)::regprocedure)"),
     (
         "pg_collation",
         "concat_ws(' ', x.collprovider, to_jsonb(x) -> 'collisdeterministic', "
-        "CASE x.collprovider WHEN 'c' THEN concat_ws(' ', x.collcollate, x.collctype) END)",
+        "CASE x.collprovider WHEN 'c' THEN concat_ws(' ', x.collcollate, x.collctype) END, "
+        "CASE WHEN x.collprovider = 'i' THEN (SELECT replace(lower(l), '_', '-') FROM (VALUES (coalesce("
+        "to_jsonb(x) ->> 'colllocale', to_jsonb(x) ->> 'colliculocale', to_jsonb(x) ->> 'collcollate'))) "
+        "AS v (l) WHERE l !~ '@') END, to_jsonb(x) ->> 'collicurules')",
     ),
     ("pg_conversion", "concat_ws(' ', x.conforencoding, x.contoencoding, x.conproc, x.condefault)"),
     ("pg_foreign_data_wrapper", _SORTED.format("x.fdwoptions")),
@@ -278,7 +327,9 @@ LEFT JOIN pg_class c ON c.oid = coalesce(
     (SELECT g.tgrelid FROM pg_trigger g WHERE o.classoid = 'pg_trigger'::regclass AND g.oid = o.objoid),
     (SELECT y.polrelid FROM pg_policy y WHERE o.classoid = 'pg_policy'::regclass AND y.oid = o.objoid),
     (SELECT r.ev_class FROM pg_rewrite r WHERE o.classoid = 'pg_rewrite'::regclass AND r.oid = o.objoid))
-WHERE o.objoid >= {FIRST_OWN}
+WHERE (o.objoid >= {FIRST_OWN}
+       OR o.classoid = 'pg_namespace'::regclass AND o.objoid = 'public'::regnamespace
+          AND o.description <> 'standard public schema')
   AND o.classoid NOT IN ('pg_extension'::regclass, 'pg_largeobject'::regclass, 'pg_event_trigger'::regclass,
                          'pg_publication'::regclass, 'pg_subscription'::regclass)
   AND NOT EXISTS (SELECT FROM pg_depend e
@@ -290,6 +341,8 @@ _ALWAYS = (
     _RELATIONS,
     _VIEWS,
     _COLUMNS,
+    _ORDERS,
+    _OFF,
     _DEFAULTS,
     _PARTITION_KEYS,
     _SEQUENCES,

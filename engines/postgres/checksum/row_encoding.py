@@ -21,7 +21,7 @@ from psycopg import sql
 
 from engines.postgres.session import Session
 
-Form = Literal["plain", "timestamp", "timestamptz", "uuid", "char", "string", "other"]
+Form = Literal["plain", "timestamp", "timestamptz", "uuid", "char", "string", "xml", "other"]
 """How values of a column are written: see ``form``."""
 
 # Numbers, booleans, dates, intervals, bytea (in hex), bits, addresses, geometry, JSON, objects by number.
@@ -40,6 +40,8 @@ _BUILT_IN: Mapping[int, Form] = {
     1114: "timestamp",
     1184: "timestamptz",
     2950: "uuid",
+    # Its output leaves out a declaration, which a cast does not.
+    142: "xml",
     18: "char",
 }
 _SEND: Mapping[Form, str] = {
@@ -107,9 +109,10 @@ def row_text(columns: Iterable[tuple[str, Form]], alias: str = "t") -> sql.Compo
         if how in {"plain", *_SEND}:
             fields += _marked(value, sql.SQL(_SEND.get(how, "{}")).format(value))
     for value, how in named:
-        if how == "string":
-            fields += _marked(value, sql.SQL("pg_catalog.octet_length({})").format(value))
-            texts.append(value)
+        if how in {"string", "xml"}:
+            text = sql.SQL("{}::pg_catalog.text" if how == "xml" else "{}").format(value)
+            fields += _marked(value, sql.SQL("pg_catalog.octet_length({})").format(text))
+            texts.append(text)
     others = [value for value, how in named if how == "other"]
     if others:
         texts.append(sql.SQL("ROW({})::text").format(sql.SQL(", ").join(others)))

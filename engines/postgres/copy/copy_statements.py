@@ -27,7 +27,11 @@ def statements(table: Table, chunk: Chunk, triggers: TriggerSwitch) -> CopyState
     """Return the statements that copy ``chunk`` of ``table``."""
     columns = [column for column in table.columns if not column.generated]
     names = sql.SQL(", ").join(sql.Identifier(column.name) for column in columns)
-    query = sql.SQL("SELECT {} FROM ONLY {}").format(names, table.identifier)
+    values = sql.SQL(", ").join(
+        sql.SQL("{}::pg_catalog.text" if column.as_text else "{}").format(sql.Identifier(column.name))
+        for column in columns
+    )
+    query = sql.SQL("SELECT {} FROM ONLY {}").format(values, table.identifier)
     if not chunk.is_whole:
         query += sql.SQL(" WHERE " + chunk.condition)
     form = sql.SQL("binary" if all(column.binary for column in columns) else "text")

@@ -33,6 +33,7 @@ from engines.postgres.plan import (
     clone_plan,
     guards,
     inspection,
+    integrity,
     oid_references,
     trigger_switch,
     unsupported,
@@ -149,6 +150,11 @@ def make_plan(sessions: CloneSessions, inputs: CloneInputs, options: CloneOption
         checkpoint=inputs.checkpoint,
         rows_of=inputs.dependencies.rows_of,
     )
+    if plan.finish_schema:
+        with translated(str(sessions.source_address)):
+            integrity.require_kept(
+                sessions.source, found.scope, found.adjustments, str(sessions.source_address)
+            )
     skipped = situation == "upgraded" or found.scope.schemas
     plan = replace(
         plan,

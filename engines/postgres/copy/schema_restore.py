@@ -254,11 +254,13 @@ def _hold_empty(target: Session, table: Table) -> None:
 
 
 def _failed(what: str, error: psycopg.Error, target: Session) -> PostgresError:
-    return PostgresError(
-        f"{what}: {primary(error)}",
-        subject=target.info.dbname,
-        remedy="Put right what the server says, then run the same command again.",
-    )
+    remedy = "Put right what the server says, then run the same command again."
+    if isinstance(error, psycopg.errors.IntegrityError):
+        remedy = (
+            "Rows of the source violate it. Correct them there, or drop it there; "
+            "then run the same command again."
+        )
+    return PostgresError(f"{what}: {primary(error)}", subject=target.info.dbname, remedy=remedy)
 
 
 def _forget_settings(target: Session) -> None:

@@ -123,6 +123,7 @@ class Comparison:
     ``by_upgrade`` holds the schema differences then, and ``schema`` is empty. ``snapshots`` are the
     transactions that the source and the target were read at. ``large_objects`` is None where only some
     schemas are compared. ``baseline`` is the source's at this moment, if it was asked for.
+    ``only_on_target`` tells of the database itself.
     """
 
     source: Database
@@ -138,6 +139,7 @@ class Comparison:
     snapshots: tuple[str, str]
     started: str
     seconds: float
+    only_on_target: tuple[str, ...] = ()
     baseline: Baseline | None = None
 
     @property
@@ -154,4 +156,4 @@ class Comparison:
             if not item.equal
         ]
         found += self.large_objects.differences if self.large_objects else ()
-        return found + self.schema.lines()
+        return [*found, *self.schema.lines(), *self.only_on_target]

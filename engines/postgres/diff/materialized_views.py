@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -31,6 +32,14 @@ WHERE c.relkind = 'm' AND c.relispopulated AND {_OWN_RELATION}
 ORDER BY 1, 2"""  # noqa: S608 - constants only
 
 
+# Functions and words whose results are others in each transaction.
+_MOMENT = re.compile(
+    r"\b(?:now|random|random_normal|clock_timestamp|statement_timestamp|transaction_timestamp|timeofday"
+    r"|gen_random_uuid|uuidv7|nextval|txid_current|pg_current_xact_id|pg_backend_pid)\("
+    r"|\b(?:CURRENT_DATE|CURRENT_TIME|CURRENT_TIMESTAMP|LOCALTIME|LOCALTIMESTAMP|CURRENT_USER|SESSION_USER)\b"
+)
+
+
 @dataclass(frozen=True)
 class View:
     """A materialised view that is filled, as a table, with its query and its quoted name."""
@@ -38,6 +47,11 @@ class View:
     table: Table
     query: str
     identity: str
+
+    @property
+    def depends_on_the_moment(self) -> bool:
+        """Whether two refreshes of the same rows give different results."""
+        return _MOMENT.search(self.query) is not None
 
 
 def read(session: Session, scope: Scope) -> dict[Name, View]:

@@ -7,6 +7,7 @@ from engines.postgres.plan import (
     clone_plan,
     guards,
     inspection,
+    integrity,
     not_copied,
     oid_references,
     trigger_switch,
@@ -16,6 +17,7 @@ from engines.postgres.plan.adjustments import Adjustments
 from engines.postgres.plan.clone_plan import CloneOptions, Plan, State, TablePlan, default_jobs
 from engines.postgres.plan.inspection import Inspection
 from engines.postgres.plan.oid_references import OidReferences
+from engines.postgres.plan.row_counts import counted
 from engines.postgres.plan.trigger_switch import TRIGGERS_ON, TriggerSwitch
 
 __all__ = [
@@ -30,9 +32,11 @@ __all__ = [
     "TriggerSwitch",
     "adjustments",
     "clone_plan",
+    "counted",
     "default_jobs",
     "guards",
     "inspection",
+    "integrity",
     "not_copied",
     "oid_references",
     "trigger_switch",

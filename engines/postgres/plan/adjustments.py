@@ -22,7 +22,7 @@ _RELATION = OWN.format(catalog="pg_class", oid="c.oid")
 # A condition that calls a function may ask other tables, whose rows may come later.
 _ASKING = f"""
 SELECT n.nspname, c.relname, k.conname, pg_get_constraintdef(k.oid),
-       format('%I.%I.%I', n.nspname, c.relname, k.conname)
+       format('%I.%I.%I', n.nspname, c.relname, k.conname), pg_get_expr(k.conbin, k.conrelid)
 FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE k.contype = 'c' AND k.coninhcount = 0 AND k.convalidated AND {_RELATION} AND EXISTS (
     SELECT FROM pg_depend d
@@ -50,6 +50,7 @@ class DeferredCheck:
     name: str
     definition: str
     key: ObjectKey
+    expression: str
 
     @property
     def drop(self) -> sql.Composed:
@@ -102,7 +103,7 @@ def read(session: Session, scope: Scope, *, keep_forced: bool) -> Adjustments:
     ``keep_forced`` says that the target's user reads all rows whatever a table forces.
     """
     conditions = tuple(
-        DeferredCheck((row[0], row[1]), row[2], row[3], ObjectKey("check", row[4]))
+        DeferredCheck((row[0], row[1]), row[2], row[3], ObjectKey("check", row[4]), row[5])
         for row in session.execute(_ASKING)
         if scope.covers(row[0], row[1])
     )

@@ -38,7 +38,8 @@ _VERBS: Mapping[Action, str] = {
 }
 # What is there before the rows.
 _BEFORE = frozenset({
-    "schema", "extension", "table", "partitioned table", "partition key", "column", "default", "domain check",
+    "schema", "extension", "table", "partitioned table", "partition key", "column",
+    "column order", "compression", "default", "domain check",
     "domain default", "view", "view definition",
     "materialized view",
     "composite type", "sequence", "enum", "domain", "range type", "function", "procedure", "aggregate",

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from engines.postgres import large_objects
 from engines.postgres.catalog import (
+    DISABLED,
     Database,
     ForeignKey,
     ObjectKey,
@@ -61,7 +62,12 @@ def read(source: Session, target: Session, scope: Scope, *, by_anyone: bool = Fa
         found = unsupported.find(source, offered, on_target.extensions, scope)
         adjusted = adjustments.read(source, scope, keep_forced=offered.bypasses_row_security)
         outside = not_copied.outside_keys(on_source, scope)
-        aside = _aside(source, scope, found, adjusted, outside) - set(on_target.objects)
+        lost_compressions = not_copied.compressions(source, offered)
+        aside = _aside(source, scope, found, adjusted, outside)
+        aside |= {key for key in on_source.objects if key.kind == DISABLED}
+        if lost_compressions:
+            aside |= {key for key in on_source.objects if key.kind == "compression"}
+        aside -= set(on_target.objects)
         standing, wanted = on_source.sequences, sequences.expected(source, on_source.sequences)
         aside_by_name = (
             *not_copied.left_out(found),
@@ -71,7 +77,8 @@ def read(source: Session, target: Session, scope: Scope, *, by_anyone: bool = Fa
             *not_copied.definers(source, on_target.server.user),
             *not_copied.forced(adjusted, on_target.server.user),
             *not_copied.raised(standing, wanted),
-            *not_copied.compressions(source, offered),
+            *lost_compressions,
+            *not_copied.disabled(on_source.objects),
             *not_copied.other_locale(source, offered),
             *not_copied.left_behind(source),
             *not_copied.objects_of_no_schema(large_objects.count(source), scope),

@@ -6,11 +6,13 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 
 from engines.postgres.catalog import (
+    DISABLED,
     OWN,
     Capabilities,
     Database,
     ForeignKey,
     ObjectKey,
+    Objects,
     Scope,
     Sequence,
     capabilities,
@@ -262,6 +264,12 @@ def definers(session: Session, user: str) -> tuple[NotCopied, ...]:
         for name, owner in session.execute(_DEFINERS)
         if owner != user
     )
+
+
+def disabled(objects: Objects) -> tuple[NotCopied, ...]:
+    """Return the constraints whose triggers are switched off on the source."""
+    reason = "its triggers are off on the source, and on in a copy: ALTER TABLE … DISABLE TRIGGER ALL"
+    return tuple(NotCopied(DISABLED, key.name, reason) for key in objects if key.kind == DISABLED)
 
 
 def left_out(limits: Unsupported) -> tuple[NotCopied, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import psycopg
 
-from engines.postgres.catalog.row_counts import counted
+from engines.postgres.plan.row_counts import counted
 from engines.postgres.session.connection import parse
 
 

@@ -1,0 +1,38 @@
+"""What a database has beside its objects: settings, event triggers, its comment, schemas that hold nothing.
+
+None of it is copied. What only the target has changes how it answers, and nobody would look for it.
+"""
+
+from __future__ import annotations
+
+from engines.postgres.catalog.relations import FENCE, RECORD_SCHEMA
+from engines.postgres.session import Session
+
+_PROPERTIES = f"""
+SELECT 'setting of the database', s FROM pg_db_role_setting r, unnest(r.setconfig) s
+WHERE r.setrole = 0 AND r.setdatabase = (SELECT oid FROM pg_database WHERE datname = current_database())
+UNION ALL
+SELECT 'event trigger', evtname FROM pg_event_trigger t WHERE evtenabled <> 'D'
+  AND NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = 'pg_event_trigger'::regclass
+                  AND e.objid = t.oid AND e.deptype = 'e')
+UNION ALL
+SELECT 'comment of the database', s.description FROM pg_database d JOIN pg_shdescription s
+ON s.objoid = d.oid AND s.classoid = 'pg_database'::regclass
+WHERE d.datname = current_database() AND d.datname <> 'postgres'
+UNION ALL
+SELECT 'empty schema', n.nspname FROM pg_namespace n
+WHERE n.nspname !~ '^pg_' AND n.nspname NOT IN ('information_schema', 'public', '{RECORD_SCHEMA}', '{FENCE}')
+  AND NOT EXISTS (SELECT FROM pg_depend d
+                  WHERE d.refclassid = 'pg_namespace'::regclass AND d.refobjid = n.oid)
+  AND NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = 'pg_namespace'::regclass
+                  AND e.objid = n.oid AND e.deptype = 'e')
+ORDER BY 1, 2"""  # noqa: S608 - constants only
+
+
+def only_on_target(source: Session, target: Session) -> tuple[str, ...]:
+    """Return what the database of ``target`` has and that of ``source`` has not, in words."""
+    on_source = {(row[0], row[1]) for row in source.execute(_PROPERTIES)}
+    found = [(row[0], row[1]) for row in target.execute(_PROPERTIES)]
+    return tuple(
+        f"{kind} {what}: only on the target" for kind, what in found if (kind, what) not in on_source
+    )
