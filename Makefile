@@ -86,7 +86,8 @@ test: setup ## Everything that CI runs: the stages side by side, and what each h
 
 .PHONY: stress
 stress: setup ## Every sweep in full, with a seed of its own; STRESS_SEED=20 repeats one (hours)
-	@STRESS=1 STRESS_SEED=$${STRESS_SEED:-$$RANDOM} $(UNITS) -n $(WORKERS) -m sweep tests tests/sweeps/operator_policy.py $(PYTEST)
+	@STRESS=1 STRESS_SEED=$${STRESS_SEED:-$$RANDOM} $(UNITS) -n $(WORKERS) -m sweep tests tests/sweeps/operator_policy.py \
+	  tests/sweeps/ci_steps.py $(PYTEST)
 
 .PHONY: docs
 docs: setup ## Write the generated parts of the documentation anew, and build the site in build/site
