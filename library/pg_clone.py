@@ -63,6 +63,12 @@ options:
     description: The name of the target database, to allow what O(on_target_rows=replace) does.
     type: str
     default: ""
+  set_aside:
+    description:
+      - Whether a target that holds what the copy refuses is set aside - kept under another name - and a
+        fresh database filled in its place. For a target that nobody was served by. Its user needs CREATEDB.
+    type: bool
+    default: false
   lock_wait:
     description: Seconds to wait while another migration works on the target.
     type: int
@@ -103,6 +109,10 @@ plan:
 situation:
   description: What the target was before, C(blank), C(unfinished), C(complete), C(upgraded), or
     C(absent) in check mode.
+  returned: success
+  type: str
+set_aside:
+  description: The name under which the former database is kept; in check mode what it would be replaced for.
   returned: success
   type: str
 tables:
@@ -157,13 +167,20 @@ seconds:
   type: float
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
 from engines.contract import finish
 from engines.events import emit
-from engines.postgres import clone_database, clone_result, plan_for_absent_target
+from engines.postgres import (
+    CloneResult,
+    clone_database,
+    clone_or_replace,
+    clone_result,
+    plan_for_absent_target,
+)
 from engines.postgres.plan import CloneOptions, counted, default_jobs
 from engines.postgres.session import AbsentError, Address, parse, resolve_target
 from engines.references import resolve
@@ -179,6 +196,7 @@ def main() -> None:
             "exclude_tables": {"type": "list", "elements": "str", "default": []},
             "on_target_rows": {"type": "str", "choices": ["refuse", "replace"], "default": "refuse"},
             "consent": {"type": "str", "default": ""},
+            "set_aside": {"type": "bool", "default": False},
             "lock_wait": {"type": "int", "default": 15},
         },
         supports_check_mode=True,
@@ -197,16 +215,19 @@ def _run(given: dict[str, Any], *, check: bool) -> dict[str, Any]:
     )
     source = parse(resolve(given["source"]), name="source")
     target = resolve_target(given["target"], may_be_absent=check)
+    clone = clone_or_replace if given["set_aside"] else clone_database
     if not check and target is not None:
-        return clone_result(clone_database(source, target, options, check=False, emit=emit))
-    result = _planned(source, target, options)
+        return clone_result(clone(source, target, options, check=False, emit=emit))
+    result = _planned(source, target, options, clone)
     return {**result, "tables": counted(source, result["tables"])}
 
 
-def _planned(source: Address, target: Address | None, options: CloneOptions) -> dict[str, Any]:
+def _planned(
+    source: Address, target: Address | None, options: CloneOptions, clone: Callable[..., CloneResult]
+) -> dict[str, Any]:
     if target is not None:
         try:
-            return clone_result(clone_database(source, target, options, check=True, emit=emit))
+            return clone_result(clone(source, target, options, check=True, emit=emit))
         except AbsentError as error:
             if error.subject != str(target):
                 raise

@@ -12,8 +12,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from engines.postgres import baseline
-    from engines.postgres.clone import CloneResult, clone_database, plan_for_absent_target
+    from engines.postgres import baseline, replacement
+    from engines.postgres.clone import CloneResult, clone_database, clone_or_replace, plan_for_absent_target
     from engines.postgres.compare import compare_databases, require_equal
     from engines.postgres.results import clone_result, compare_result
 
@@ -21,10 +21,12 @@ __all__ = [
     "CloneResult",
     "baseline",
     "clone_database",
+    "clone_or_replace",
     "clone_result",
     "compare_databases",
     "compare_result",
     "plan_for_absent_target",
+    "replacement",
     "require_equal",
 ]
 
@@ -32,7 +34,7 @@ if not TYPE_CHECKING:
 
     def __getattr__(name: str) -> object:
         """Load what a clone or a comparison needs when it is asked for: most callers only want a session."""
-        if name == "baseline":
+        if name in {"baseline", "replacement"}:
             return import_module(f"{__name__}.{name}")
         if name in __all__:
             for module in ("clone", "compare", "results"):

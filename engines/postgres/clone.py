@@ -6,21 +6,28 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from engines.errors import RefusedError
 from engines.events import Emit
+from engines.postgres import replacement
 from engines.postgres.catalog import Database, chunks, database, relations, sequences
 from engines.postgres.copy import CopiedTable, execute, prepare
 from engines.postgres.plan import CloneOptions, Plan, clone_plan, guards, not_copied
-from engines.postgres.session import Address, connection
+from engines.postgres.session import Address, SchemaDiffersError, connection
 
 
 @dataclass(frozen=True)
 class CloneResult:
-    """What a clone did, or would do: ``copied`` is empty then. ``objects`` counts the source's by kind."""
+    """What a clone did, or would do: ``copied`` is empty then. ``objects`` counts the source's by kind.
+
+    ``set_aside`` is the name under which a database is kept that was replaced by a fresh one; in a plan, what
+    it would be replaced for.
+    """
 
     plan: Plan
     copied: tuple[CopiedTable, ...] = ()
     seconds: float = 0.0
     objects: Mapping[str, int] = field(default_factory=dict)
+    set_aside: str = ""
 
     @property
     def tables(self) -> list[dict[str, object]]:
@@ -53,6 +60,23 @@ def clone_database(
         if plan.changes and not check:
             copied = execute(sessions, inputs, plan, options, emit)
     return _result(plan, copied, started, inputs.inspection.source)
+
+
+def clone_or_replace(
+    source: Address, target: Address, options: CloneOptions, *, check: bool, emit: Emit
+) -> CloneResult:
+    """Do the same; a target that holds something else is set aside, and a fresh database filled in its place.
+
+    For a target that nobody was served by. What was there is kept under another name: see ``replacement``.
+    """
+    try:
+        return clone_database(source, target, options, check=check, emit=emit)
+    except (RefusedError, SchemaDiffersError) as error:
+        if check:
+            return replace(plan_for_absent_target(source, options), set_aside=error.what)
+        emit("clone.replaced", text=f"{target.database} is set aside: {error.what}")
+        aside = replacement.set_aside(target)
+    return replace(clone_database(source, target, options, check=False, emit=emit), set_aside=aside)
 
 
 def plan_for_absent_target(source: Address, options: CloneOptions) -> CloneResult:

@@ -16,7 +16,8 @@ def clone_result(result: CloneResult, *, absent: bool = False) -> dict[str, Any]
     lines = result.plan.lines()
     return {
         "changed": result.plan.changes,
-        "plan": lines,
+        "plan": ([f"set the database aside ({result.set_aside})"] if result.set_aside else []) + lines,
+        "set_aside": result.set_aside,
         "situation": "absent" if absent else result.plan.situation,
         "tables": result.tables,
         "rows": sum(one.rows for one in result.copied),

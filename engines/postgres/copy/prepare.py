@@ -161,6 +161,8 @@ def make_plan(sessions: CloneSessions, inputs: CloneInputs, options: CloneOption
         not_copied=(*found.not_copied, *inputs.references.gone),
         large_objects=0 if skipped else _large_objects(sessions, options),
     )
+    if situation == "upgraded" and not found.scope.schemas:
+        _refuse_late_large_objects(sessions)
     return with_chunks(plan, inputs.pages, None if plan.restore_schema else sessions.target)
 
 
@@ -178,6 +180,14 @@ def with_chunks(plan: Plan, pages: Mapping[Name, int], target: Session | None) -
         parts = WHOLE if triggers.off else chunks.to_copy(one.table, pages)
         tables.append(replace(one, chunks=parts, triggers=triggers))
     return replace(plan, tables=tuple(tables))
+
+
+def _refuse_late_large_objects(sessions: CloneSessions) -> None:
+    """Raise ``RefusedError`` when the source has large objects that an upgraded target has not."""
+    with connection.snapshot(sessions.target):
+        found = large_objects.difference(sessions.source, sessions.target)
+    if found:
+        raise large_objects.refusal(found, sessions.target.info.dbname)
 
 
 def _large_objects(sessions: CloneSessions, options: CloneOptions) -> int:

@@ -190,7 +190,11 @@ def make_plan(
         )
     foreign = [table for table in source.tables if states[table.key] in {"differs", "absent"}]
     if where == "upgraded":
-        guards.upgraded(source, target, [table for table in foreign if table.name != REVISION_TABLE])
+        there = {one.key: one for one in target.sequences}
+        moved_on = [one for one in source.sequences if one.key in there and one.is_ahead_of(there[one.key])]
+        guards.upgraded(
+            source, target, [table for table in foreign if table.name != REVISION_TABLE], moved_on
+        )
         return Plan(where, tables=tuple(TablePlan(table, "keep") for table in source.tables))
     standing = {one.key: one for one in target.sequences}
     ahead = [

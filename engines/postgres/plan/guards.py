@@ -92,16 +92,22 @@ def consent(database: str, *, replace: bool, named: str) -> None:
         )
 
 
-def upgraded(source: Database, target: Database, foreign: Iterable[Table]) -> None:
-    """Raise ``RefusedError`` when tables of a target that was upgraded differ."""
+def upgraded(
+    source: Database, target: Database, foreign: Iterable[Table], moved_on: Iterable[Sequence] = ()
+) -> None:
+    """Raise ``RefusedError`` when tables of a target that was upgraded differ, or sequences have moved on."""
     names = [f"table {table}" for table in foreign]
+    names += [f"sequence {one.schema}.{one.name}" for one in moved_on]
     if not names:
         return
     raise RefusedError(
         f"it was upgraded to revision {', '.join(target.revision)} (the source is at "
         f"{', '.join(source.revision) or 'none'}), and its rows differ from the source's: {shorten(names)}",
         subject=target.server.database,
-        remedy="Rows are not copied into a later schema. If they may be lost, create the database anew.",
+        remedy=(
+            "Rows are not copied into a later schema. A target that nobody was served by is copied anew: "
+            "-e database_replace=ENVIRONMENT keeps what is there under another name."
+        ),
         details=names,
     )
 

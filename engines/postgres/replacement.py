@@ -1,0 +1,138 @@
+"""A fresh database in the place of one that nobody was served by: what was there is kept under another name.
+
+Rows cannot be copied into a later schema, so that a target whose source has moved on is copied anew.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+
+from psycopg import sql
+from psycopg.errors import DuplicateDatabase, ObjectInUse
+
+from engines.postgres.session import (
+    AbsentError,
+    Address,
+    BusyError,
+    PostgresError,
+    Session,
+    connection,
+    translated,
+)
+
+PURPOSE = "bmii-migrate replacement"
+# A server has at least one of them beside the database that is replaced.
+_OTHERS = ("postgres", "template1")
+_FRESH, _ASIDE = "_fresh", "_replaced_"
+_LONGEST_NAME = 63
+
+_LIKE = """
+SELECT pg_encoding_to_char(encoding), datcollate, datctype, pg_get_userbyid(datdba)
+FROM pg_database WHERE datname = %s"""
+_SESSIONS = """
+SELECT pid, coalesce(nullif(application_name, ''), 'a session'), usename FROM pg_stat_activity
+WHERE datname = %s AND pid <> pg_backend_pid() AND usename IS NOT NULL"""
+# Ours are from a run that was killed: whoever works holds the ledger's lock.
+_END_OURS = """
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+WHERE datname = %s AND pid <> pg_backend_pid() AND application_name LIKE 'bmii-migrate%%'"""
+_KEPT = "SELECT datname FROM pg_database WHERE datname ~ %s ORDER BY datname"
+
+
+def set_aside(target: Address) -> str:
+    """Put a fresh database in the place of ``target``; return the name under which the former one is kept.
+
+    Both are renamed in one transaction. Raises ``BusyError`` while somebody is connected to it.
+    """
+    name = target.database
+    aside = f"{name[: _LONGEST_NAME - 24]}{_ASIDE}{time.strftime('%Y%m%d%H%M%S', time.gmtime())}"
+    with _beside(target) as session:
+        fresh = _make_fresh(session, name)
+        _end_sessions(session, name, target)
+        try:
+            with session.transaction():
+                session.execute(_rename(name, aside))
+                session.execute(_rename(fresh, name))
+        except ObjectInUse as error:
+            raise _busy(session, name, target) from error
+    return aside
+
+
+def kept(target: Address) -> list[str]:
+    """Return the names of the databases that were set aside, the oldest first."""
+    pattern = f"^{re.escape(target.database[: _LONGEST_NAME - 24])}{_ASIDE}[0-9]{{14}}$"
+    with _beside(target) as session:
+        return [str(row[0]) for row in session.execute(_KEPT, [pattern])]
+
+
+def drop(target: Address, names: list[str]) -> None:
+    """Drop databases that were set aside; others than those that ``kept`` names raise ``KeyError``."""
+    known = dict.fromkeys(kept(target))
+    with _beside(target) as session:
+        for name in names:
+            known.pop(name)
+            _end_sessions(session, name, target)
+            session.execute(sql.SQL("DROP DATABASE {}").format(sql.Identifier(name)))
+
+
+def _make_fresh(session: Session, name: str) -> str:
+    """Make the database that will take the place, or take the one that a killed run has made."""
+    fresh = f"{name[: _LONGEST_NAME - len(_FRESH)]}{_FRESH}"
+    row = session.execute(_LIKE, [name]).fetchone()
+    encoding, collation, character_type, owner = row or ("UTF8", "C", "C", session.info.user)
+    statement = sql.SQL(
+        "CREATE DATABASE {} OWNER {} TEMPLATE template0 ENCODING {} LC_COLLATE {} LC_CTYPE {}"
+    ).format(
+        sql.Identifier(fresh),
+        sql.Identifier(owner),
+        sql.Literal(encoding),
+        sql.Literal(collation),
+        sql.Literal(character_type),
+    )
+    with suppress(DuplicateDatabase):
+        session.execute(statement)
+    return fresh
+
+
+def _rename(name: str, to: str) -> sql.Composed:
+    return sql.SQL("ALTER DATABASE {} RENAME TO {}").format(sql.Identifier(name), sql.Identifier(to))
+
+
+def _end_sessions(session: Session, name: str, target: Address) -> None:
+    session.execute(_END_OURS, [name])
+    deadline = time.monotonic() + 5
+    while session.execute(_SESSIONS, [name]).fetchone():
+        if time.monotonic() > deadline:
+            raise _busy(session, name, target)
+        time.sleep(0.1)
+
+
+def _busy(session: Session, name: str, target: Address) -> BusyError:
+    found = [f"{row[1]} of {row[2]} (process {row[0]})" for row in session.execute(_SESSIONS, [name])]
+    return BusyError(
+        f"it is to be copied anew, and somebody is connected: {'; '.join(found) or 'they have just gone'}",
+        subject=str(target),
+        remedy="End these sessions, then run the same command again.",
+    )
+
+
+@contextmanager
+def _beside(target: Address) -> Iterator[Session]:
+    """Open a session with another database of the same server for the length of a ``with`` block."""
+    for name in _OTHERS:
+        address = Address({**target.parameters, "dbname": name})
+        try:
+            opened = connection.connect(address, purpose=PURPOSE)
+        except AbsentError:
+            continue
+        with closing(opened), translated(str(target)):
+            yield opened
+        return
+    raise PostgresError(
+        f"its server has no database {' or '.join(_OTHERS)}, from which another one could be made",
+        subject=str(target),
+        remedy="Create the database postgres.",
+    )

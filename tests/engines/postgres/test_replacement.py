@@ -1,0 +1,128 @@
+"""A target that nobody was served by, and whose source has moved on: copied anew, and nothing is lost."""
+
+from __future__ import annotations
+
+import itertools
+
+import psycopg
+import pytest
+
+from engines.errors import RefusedError
+from engines.postgres import clone, compare, replacement
+from engines.postgres.plan import CloneOptions
+from engines.postgres.session import BusyError, parse
+
+_NUMBERS = itertools.count()
+TABLES = """
+CREATE TABLE t (id serial PRIMARY KEY, v text);
+CREATE TABLE alembic_version (version_num varchar(32) PRIMARY KEY);
+INSERT INTO t (v) SELECT i FROM generate_series(1, 10) i;
+INSERT INTO alembic_version VALUES ('one');
+"""
+
+
+class Pair:
+    """A source, and a target of an ordinary role that was copied and upgraded."""
+
+    def __init__(self, server) -> None:
+        number = next(_NUMBERS)
+        self.server = server
+        self.names = (f"moved_{number}_source", f"moved_{number}_target")
+        server.create_role("mover", "canary-42f0")
+        server.create_database(self.names[0])
+        server.create_database(self.names[1], owner="mover")
+        self.source = parse(server.url(self.names[0]))
+        self.target = parse(server.url(self.names[1], "mover", "canary-42f0"))
+        self.on(0, TABLES)
+        self.clone()
+        self.upgrade()
+
+    def on(self, side: int | str, statement: str) -> list[tuple]:
+        name = self.names[side] if isinstance(side, int) else side
+        with psycopg.connect(self.server.url(name), autocommit=True) as session:
+            cursor = session.execute(statement)
+            return cursor.fetchall() if cursor.description else []
+
+    def upgrade(self) -> None:
+        self.on(1, "UPDATE alembic_version SET version_num = 'two'; ALTER TABLE t ADD COLUMN added text")
+
+    def clone(self, *, check: bool = False, replaces: bool = False, **options):
+        call = clone.clone_or_replace if replaces else clone.clone_database
+        chosen = CloneOptions(**options)
+        return call(self.source, self.target, chosen, check=check, emit=lambda *_, **__: None)
+
+    @property
+    def databases(self) -> list[str]:
+        found = [row[0] for row in self.on(0, "SELECT datname FROM pg_database")]
+        return sorted(name for name in found if name.startswith(self.names[1]))
+
+
+@pytest.fixture
+def pair(postgres_server):
+    return Pair(postgres_server)
+
+
+LATE = (
+    "INSERT INTO t (v) VALUES ('late')",
+    "UPDATE t SET v = 'late' WHERE id = 1",
+    "DELETE FROM t WHERE id = 1",
+    "SELECT nextval('t_id_seq')",
+    "SELECT lo_from_bytea(0, 'late')",
+)
+
+
+@pytest.mark.parametrize("late", LATE)
+def test_whatever_came_late_is_copied_anew_and_the_former_target_kept(pair: Pair, late: str) -> None:
+    """Without it, nothing helps: the copy is refused, and so is the override."""
+    pair.on(0, late)
+    agreed = {"on_target_rows": "replace", "consent": pair.names[1]}
+    for options in ({}, agreed):
+        with pytest.raises(RefusedError):
+            pair.clone(**options)
+    planned = pair.clone(check=True, replaces=True)
+    assert planned.set_aside
+    assert pair.databases == [pair.names[1]]
+    done = pair.clone(replaces=True)
+    assert pair.databases == [pair.names[1], done.set_aside]
+    assert compare.compare_databases(pair.source, pair.target).equal
+    assert pair.on(done.set_aside, "SELECT version_num FROM alembic_version") == [("two",)]
+    pair.upgrade()
+    assert not pair.clone(replaces=True).set_aside, "what is equal is not replaced"
+
+
+def test_what_somebody_has_put_there_is_kept_until_it_is_dropped_by_name(pair: Pair) -> None:
+    pair.on(1, "INSERT INTO t (v) VALUES ('foreign')")
+    aside = pair.clone(replaces=True).set_aside
+    assert pair.on(aside, "SELECT count(*) FROM t WHERE v = 'foreign'") == [(1,)]
+    assert replacement.kept(pair.target) == [aside]
+    with pytest.raises(KeyError):
+        replacement.drop(pair.target, [pair.names[0]])
+    replacement.drop(pair.target, [aside])
+    assert pair.databases == [pair.names[1]]
+
+
+def test_a_fresh_database_that_a_killed_run_has_made_is_taken(pair: Pair) -> None:
+    pair.on(0, LATE[0])
+    pair.on(0, f"CREATE DATABASE {pair.names[1]}_fresh OWNER mover")
+    done = pair.clone(replaces=True)
+    assert pair.databases == [pair.names[1], done.set_aside]
+    assert compare.compare_databases(pair.source, pair.target).equal
+
+
+def test_a_copy_that_is_cut_off_after_the_swap_is_finished_by_the_next(pair: Pair) -> None:
+    pair.on(0, LATE[0])
+    aside = replacement.set_aside(pair.target)
+    assert pair.clone(replaces=True).set_aside == ""
+    assert compare.compare_databases(pair.source, pair.target).equal
+    assert replacement.kept(pair.target) == [aside]
+
+
+def test_who_is_connected_is_reported_and_the_target_stays(pair: Pair) -> None:
+    pair.on(0, LATE[0])
+    with (
+        psycopg.connect(pair.server.url(pair.names[1]), application_name="somebody"),
+        pytest.raises(BusyError, match="somebody of postgres"),
+    ):
+        pair.clone(replaces=True)
+    assert pair.names[1] in pair.databases
+    assert pair.clone(replaces=True).set_aside
