@@ -29,8 +29,9 @@ options:
       - V(releasing) records that the service is about to be told to serve users, V(serving) that it serves
         them.
       - V(watched) asks O(service) what users saw of it, and records that.
+      - V(recorded) adds O(evidence) to that of O(phase), for a run that may be killed before the phase ends.
     type: str
-    choices: [read, opened, closed, ended, releasing, serving, watched]
+    choices: [read, opened, closed, ended, releasing, serving, watched, recorded]
     default: read
   phase:
     description: The phase that is opened or closed.
@@ -180,7 +181,7 @@ from engines.runs import Owner
 
 # What these states tell the ledger.
 _NOTED: dict[str, Event] = {"releasing": "asked", "serving": "serving"}
-_STATES = ["read", "opened", "closed", "ended", "releasing", "serving", "watched"]
+_STATES = ["read", "opened", "closed", "ended", "releasing", "serving", "watched", "recorded"]
 
 
 def main() -> None:
@@ -208,6 +209,7 @@ def main() -> None:
         required_if=[
             ("state", "opened", ["phase"]),
             ("state", "closed", ["phase", "run_id"]),
+            ("state", "recorded", ["phase", "run_id"]),
             *(("state", state, ["run_id"]) for state in ("ended", *_NOTED)),
         ],
         supports_check_mode=True,
@@ -227,6 +229,9 @@ def _run(options: dict[str, Any], *, check_mode: bool) -> dict[str, Any]:
     if options["state"] in _NOTED or options["state"] == "watched":
         event = _NOTED.get(options["state"]) or _seen(options["service"])
         return _answer(ledger.note(store, run_id, owner=owner, event=event), run_id)
+    if options["state"] == "recorded":
+        changes = {"owner": owner, "evidence": options["evidence"]}
+        return _answer(ledger.record(store, run_id, options["phase"], **changes), run_id)
     if options["state"] == "ended":
         ledger.end_run(store, run_id, owner=owner)
         return _answer(ledger.read(store), run_id)

@@ -5,7 +5,7 @@ phase) and ``runs/<run id>.json`` (everything one run did, never overwritten by 
 """
 
 from engines.ledger import history
-from engines.ledger.apply import Opening, close_phase, end_run, new_run_id, note, open_phase, read
+from engines.ledger.apply import Opening, close_phase, end_run, new_run_id, note, open_phase, read, record
 from engines.ledger.errors import FencedError, LedgerError, LockedError, OrderError
 from engines.ledger.guards import check_account, make_bucket
 from engines.ledger.lock import LOCK_KEY, Lock, renew
@@ -34,6 +34,7 @@ __all__ = [
     "note",
     "open_phase",
     "read",
+    "record",
     "renew",
     "report",
 ]

@@ -139,6 +139,12 @@ def note(store: Store, run_id: str, *, owner: Owner, event: Event) -> State:
     return _update(store, held, lambda state: state.after(event, stamp(time.time())))
 
 
+def record(store: Store, run_id: str, phase: str, *, owner: Owner, evidence: Mapping[str, Any]) -> State:
+    """Add to the evidence of a phase what the next run must know even if this one is killed."""
+    held = lock.verify(store, owner, run_id)
+    return _update(store, held, lambda state: state.recorded(phase, evidence))
+
+
 def end_run(store: Store, run_id: str, *, owner: Owner) -> bool:
     """Record how the run ended and give the lock back; False if the run no longer holds it."""
     held = Lock.from_document(store.read(lock.LOCK_KEY))

@@ -94,6 +94,11 @@ class State:
             phase, {**before, "outcome": RUNNING, "run_id": run_id, "started": now, "ended": ""}
         )
 
+    def recorded(self, phase: str, evidence: Mapping[str, Any]) -> State:
+        """Return the state with ``evidence`` added to that of a phase that is at work."""
+        record = self.phases.get(phase, {})
+        return self._with(phase, {**record, "evidence": {**(record.get("evidence") or {}), **evidence}})
+
     def ended(self, phase: str, outcome: str, now: str, result: Mapping[str, Any]) -> State:
         """Return the state with ``phase`` ended; ``result`` replaces outputs and evidence on success only."""
         record = {**self.phases.get(phase, {}), "outcome": outcome, "ended": now}

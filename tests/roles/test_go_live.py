@@ -27,6 +27,7 @@ PLAY = """
         dest: "{{ playbook_dir }}/proven.json"
         mode: "0600"
       changed_when: false
+      when: moves | default(true)
     - name: Write in between
       community.postgresql.postgresql_query:
         query: "{{ item.query }}"
@@ -67,6 +68,7 @@ class GoLive:
             "go_live_environment": "staging",
             "go_live_run_id": "run-1",
             "go_live_fence": "read_only",
+            "go_live_brings_late_rows": False,
             "storage_source": {},
             "superuser": self.superuser,
             "written": [{"database": database, "query": query} for database, query in written],
@@ -153,3 +155,14 @@ def test_without_a_terminal_and_without_consent_nothing_is_closed(moved: GoLive,
     assert f"and {consent or 'nothing'} was named" in text
     assert "-e migrate_source_fence_consent=staging" in text
     assert moved.write() == ""
+
+
+def test_rows_that_came_late_are_brought_while_the_source_is_closed(moved: GoLive) -> None:
+    """The last test: it leaves another target, and the source closed."""
+    late = (moved.world.source, "INSERT INTO t (v) VALUES ('late')")
+    text, failed = moved.play(late, moves=False, go_live_brings_late_rows=True, database_copied=True)
+    assert not failed, text
+    assert "The database is copied anew while the source is closed" in text
+    assert "and what was there is kept as" in text
+    assert moved.write() == "25006"
+    assert moved.world.on(moved.world.target, "SELECT count(*) FROM t WHERE v = 'late'") == [(1,)]
