@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import tomllib
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
@@ -138,6 +139,15 @@ def test_contributing_has_a_line_for_each_folder() -> None:
     page = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
     folders = {name for name in FOLDERS if not name.startswith(".")}
     assert [name for name in sorted(folders) if f"| `{name}/` |" not in page] == []
+
+
+def test_the_changelog_has_the_version_and_known_kinds() -> None:
+    page = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
+    newest, *_ = re.findall(r"^## (\d\S+) \(\d{4}-\d\d-\d\d\)$", page, re.MULTILINE)
+    assert newest == version
+    kinds = set(re.findall(r"^### (.*)$", page, re.MULTILINE))
+    assert kinds <= {"Added", "Changed", "Fixed", "Removed", "Security"}
 
 
 def test_the_execution_environment_has_what_the_playbooks_need() -> None:
