@@ -153,7 +153,7 @@ evidence:
       description: The digest of the manifest's content.
       type: str
     capabilities:
-      description: What the stores can do, as M(s3_mirror) returns it.
+      description: What the stores can do, as C(s3_mirror) returns it.
       type: dict
 buckets:
   description: With O(buckets), what each of them would have returned alone, by name.

@@ -20,7 +20,7 @@ def look(address: Address, *, must_work: bool) -> Login:
     """
     works = True
     try:
-        with session(address, read_only=True, purpose="bmii-migrate pg_login"):
+        with session(address, read_only=True, purpose="bmii-migrate pg_passfile"):
             pass
     except AbsentError:
         raise

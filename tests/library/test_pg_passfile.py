@@ -1,4 +1,4 @@
-"""pg_login as Ansible runs it: a login for others, and no password in sight."""
+"""pg_passfile as Ansible runs it: a login for others, and no password in sight."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PASSWORD = "canary:11\\ @/ä"
 def run(address, *, check=False, **options):
     reference = address if address.startswith("ssm:") else "env:LOGIN_ADDRESS"
     answer, said = modules.call(
-        "pg_login", {"address": reference, **options}, check=check, environment={"LOGIN_ADDRESS": address}
+        "pg_passfile", {"address": reference, **options}, check=check, environment={"LOGIN_ADDRESS": address}
     )
     assert "canary" not in said
     return answer

@@ -1,20 +1,20 @@
 #!/usr/bin/python
 # Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
-"""Ansible module: hand a PostgreSQL address on to other modules, without its password."""
+"""Ansible module: try a PostgreSQL address, and write a passfile for programs that log in there."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 ---
-module: pg_login
-short_description: Hand a PostgreSQL address on to other modules, without its password
+module: pg_passfile
+short_description: Try a PostgreSQL address, and write a passfile for programs that log in there
 version_added: "0.1.0"
 author: BMII Migrate contributors (@bmii-migrate)
 description:
   - Tries an address and returns it as parameters of libpq, as the modules of C(community.postgresql) take
     them (C(connect_params)). No password is among them.
-  - With O(passfile) the password waits in a file that only the user can read, in memory where the system
-    offered that, and the parameters name the file. Remove it with O(state=absent) when it has served.
+  - With O(passfile) the password is written to a file that only the user can read, in memory where the system
+    offers that, and the parameters name the file. O(state=absent) removes it again.
 options:
   address:
     description: The database, as libpq or SQLAlchemy URL or as keyword string, or where that is
@@ -27,7 +27,7 @@ options:
     choices: [present, absent]
     default: present
   passfile:
-    description: Keep the password in a file for libpq.
+    description: Write the password to a file for libpq.
     type: bool
     default: false
   verifier:
@@ -48,20 +48,20 @@ attributes:
 """
 
 EXAMPLES = r"""
-- name: Find the way to the database
-  pg_login:
+- name: Write a passfile for the database
+  pg_passfile:
     address: ssm:/bmii/production/DATABASE_URL
     passfile: true
   register: login
 
-- name: Ask it something
+- name: Query the database
   community.postgresql.postgresql_query:
     login_db: "{{ login.database }}"
     connect_params: "{{ login.connect_params }}"
     query: SELECT version()
 
-- name: Forget its password
-  pg_login:
+- name: Remove the passfile
+  pg_passfile:
     address: ssm:/bmii/production/DATABASE_URL
     state: absent
 """
