@@ -257,6 +257,7 @@ def _open(store: Store, options: dict[str, Any], run_id: str, *, check_mode: boo
     )
     unfrozen = opening.thaws
     ledger.check_account(options["account_id"], first=not options["run_id"])
+    ledger.check_owner(store, options["tags"], first=not options["run_id"])
     tags = {**options["tags"], "RunId": run_id} if options["tags"] else {}
     changed = ledger.make_bucket(store, options["region"], tags=tags, check_mode=check_mode)
     if check_mode:

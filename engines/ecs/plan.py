@@ -9,6 +9,7 @@ from typing import Any, TypeGuard
 from engines.ecs import task_definition
 from engines.ecs.errors import ReleaseConfigurationError
 from engines.ecs.model import Action, Current, Difference, Release, WantedService
+from engines.ownership import require_ours
 
 # Of these, ECS answers in an order of its own.
 _UNORDERED = frozenset({"subnets", "securityGroups"})
@@ -77,6 +78,7 @@ def make(release: Release, service: WantedService, current: Current) -> Plan:
         tagged = {"tags": tags_of(service.tags)} if service.tags else {}
         actions.append(Action("register", f"register a revision of {release.family}", {**wanted, **tagged}))
     if is_there(current.service):
+        require_ours(f"service {service.name}", _tags(current.service), service.tags)
         actions += _update(service, settings(service, release), arn, current.service)
     else:
         actions.append(_create(service, settings(service, release), arn))
@@ -180,12 +182,16 @@ def _update(
     if changed:
         request.update(cluster=service.cluster, service=service.name)
         actions.append(Action("update", f"update service {service.name}: {', '.join(changed)}", request))
-    tags = {item["key"]: item["value"] for item in now.get("tags", [])}
+    tags = _tags(now)
     missing = {key: value for key, value in service.tags.items() if tags.get(key) != value}
     if missing:
         request = {"resourceArn": now["serviceArn"], "tags": tags_of(missing)}
         actions.append(Action("tag", f"tag service {service.name}: {', '.join(sorted(missing))}", request))
     return actions
+
+
+def _tags(service: Mapping[str, Any]) -> dict[str, str]:
+    return {item["key"]: item["value"] for item in service.get("tags", [])}
 
 
 def tags_of(tags: Mapping[str, str]) -> list[dict[str, str]]:

@@ -7,7 +7,7 @@ phase) and ``runs/<run id>.json`` (everything one run did, never overwritten by 
 from engines.ledger import history
 from engines.ledger.apply import Opening, close_phase, end_run, new_run_id, note, open_phase, read, record
 from engines.ledger.errors import FencedError, LedgerError, LockedError, OrderError
-from engines.ledger.guards import check_account, make_bucket
+from engines.ledger.guards import check_account, check_owner, make_bucket
 from engines.ledger.lock import LOCK_KEY, Lock, renew
 from engines.ledger.model import State
 from engines.ledger.results import report
@@ -26,6 +26,7 @@ __all__ = [
     "State",
     "Store",
     "check_account",
+    "check_owner",
     "close_phase",
     "end_run",
     "history",

@@ -8,6 +8,7 @@ from engines import aws
 from engines.errors import ConfigurationError
 from engines.ledger.lock import LOCK_KEY
 from engines.ledger.store import Store
+from engines.ownership import require_ours
 
 
 def check_account(account_id: str, *, first: bool) -> None:
@@ -25,6 +26,12 @@ def check_account(account_id: str, *, first: bool) -> None:
             subject="platform_account_id",
             remedy="Sign in to the account that is meant (platform_aws_profile), or name the other one.",
         )
+
+
+def check_owner(store: Store, tags: Mapping[str, str], *, first: bool) -> None:
+    """Raise ``RefusedError`` if the state bucket is another environment's; asked with the ``first`` phase."""
+    if first and tags:
+        require_ours(f"state bucket {store.bucket}", store.tags(), tags)
 
 
 def make_bucket(

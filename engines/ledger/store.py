@@ -81,6 +81,17 @@ class Store:
                 tag_set = [{"Key": key, "Value": value} for key, value in tags.items()]
                 self._s3.put_bucket_tagging(Bucket=self.bucket, Tagging={"TagSet": tag_set})
 
+    def tags(self) -> dict[str, str]:
+        """Return the bucket's tags; none when it has none, or is not there."""
+        try:
+            with aws.translated(f"state bucket {self.bucket}"):
+                found = self._s3.get_bucket_tagging(Bucket=self.bucket)["TagSet"]
+        except aws.AwsError as error:
+            if error.code in {*_MISSING, "NoSuchTagSet"}:
+                return {}
+            raise
+        return {one["Key"]: one["Value"] for one in found}
+
     def read(self, key: str) -> Document:
         """Return the document at ``key``; an empty one when there is none, or no bucket yet."""
         try:

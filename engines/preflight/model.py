@@ -28,6 +28,7 @@ class Settings:
 
     target: str = ""
     name: str = ""
+    environment: str = ""
     region: str = ""
     account_id: str = ""
     parameter_path: str = ""
@@ -96,7 +97,16 @@ _VARIABLES: Mapping[str, str] = {
     **{
         one: f"platform_{one}"
         for one in (
-            *("target", "name", "region", "account_id", "parameter_path", "source_database", "source_store"),
+            *(
+                "target",
+                "name",
+                "environment",
+                "region",
+                "account_id",
+                "parameter_path",
+                "source_database",
+                "source_store",
+            ),
             *("state_bucket", "vpc_cidr", "connected_cidrs", "container_builder", "cpu", "memory"),
             *("desired_count", "access_logs_bucket", "work_dir"),
         )

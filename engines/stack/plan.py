@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from engines.ownership import require_ours
 from engines.stack import changes, evaluate
 from engines.stack.evaluate import Resource
 from engines.stack.model import Change, Deployed
@@ -73,10 +74,11 @@ class Plan:
 
 
 def make(wanted: Wanted, deployed: Deployed | None) -> Plan:
-    """Compare what is wanted with what stands."""
+    """Compare what is wanted with what stands. Raises ``RefusedError`` about another environment's stack."""
     after = wanted.resources()
     if deployed is None:
         return Plan(wanted, None, tuple(changes.compare({}, after)))
+    require_ours(f"stack {wanted.name}", deployed.tags, wanted.tags)
     before = evaluate.resources(deployed.template, deployed.parameters, wanted.known)
     if not deployed.settled:
         # Of a stack that is half made, what is not finished is yet to come.
