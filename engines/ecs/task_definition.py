@@ -128,7 +128,7 @@ def secrets_of(release: Release) -> dict[str, str]:
 
 
 def is_place(reference: object) -> bool:
-    """Say whether this is where a secret is; if not, it may be the secret."""
+    """Return whether this is where a secret is; if not, it may be the secret."""
     place = str(reference).removeprefix("ssm:")
     return place.startswith("/") or _SECRET_ARN.fullmatch(place) is not None
 

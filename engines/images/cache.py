@@ -137,7 +137,7 @@ class ImageFolder:
         return blob_path(self.folder, digest)
 
     def is_whole(self) -> bool:
-        """Say whether every blob is there at its full size (the registry checks their digests)."""
+        """Return whether every blob is there at its full size (the registry checks their digests)."""
         try:
             manifest = self.manifest
         except (OSError, ValueError, LookupError, ImageError):

@@ -48,7 +48,7 @@ class Repository:
         return Registry(self.endpoint, self.name, authorization)
 
     def refuses_to_move_tags(self) -> bool:
-        """Say whether a tag, once given, stays where it is. Raises ``RepositoryMissingError``."""
+        """Return whether a tag, once given, stays where it is. Raises ``RepositoryMissingError``."""
         return str(self._describe().get("imageTagMutability", "")) == "IMMUTABLE"
 
     def _describe(self) -> dict[str, Any]:

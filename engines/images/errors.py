@@ -73,7 +73,7 @@ def parse(answer: BaseHTTPResponse) -> tuple[str, str]:
 
 
 def wants_new_token(answer: BaseHTTPResponse) -> bool:
-    """Say whether the token was not taken; ECR answers 403, not 401, to one that has expired."""
+    """Return whether the token was not taken; ECR answers 403, not 401, to one that has expired."""
     return answer.status == _UNAUTHORIZED or (
         answer.status == _FORBIDDEN and "expired" in parse(answer)[1].lower()
     )

@@ -69,7 +69,7 @@ class Registry:
         return digest, answer.data
 
     def has(self, blob: Descriptor) -> bool:
-        """Say whether the registry holds ``blob``."""
+        """Return whether the registry holds ``blob``."""
         answer = self._call("HEAD", f"blobs/{blob.digest}")
         if answer.status != _NOT_FOUND:
             expect(answer, _OK, self.name, blob.digest)

@@ -32,7 +32,7 @@ class Rule:
     why: str = ""
 
     def takes(self, action: str) -> bool:
-        """Say whether an action goes into this statement."""
+        """Return whether an action goes into this statement."""
         return _any(action, self.match) and not _any(action, self.but)
 
     def statement(self, actions: Iterable[str]) -> Statement:
@@ -51,7 +51,7 @@ class LeftOut:
     keep: Sequence[str] = ()
 
     def takes(self, action: str) -> bool:
-        """Say whether an action is left out."""
+        """Return whether an action is left out."""
         return _any(action, self.match) and not _any(action, self.keep)
 
 

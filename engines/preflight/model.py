@@ -125,5 +125,5 @@ Rule = Callable[[Settings], Iterator[Finding]]
 
 
 def is_reference(value: str) -> bool:
-    """Say whether ``value`` names where a secret lives (``ssm:/name``, ``env:NAME``)."""
+    """Return whether ``value`` names where a secret lives (``ssm:/name``, ``env:NAME``)."""
     return value.startswith(("ssm:", "env:"))

@@ -67,7 +67,7 @@ def mismatches(
 
 
 def same(left: Any, right: Any) -> bool:
-    """Say whether two JSON values are equal; numbers exactly, and a truth value is not a number."""
+    """Return whether two JSON values are equal; numbers exactly, and a truth value is not a number."""
     if isinstance(left, Mapping) and isinstance(right, Mapping):
         return left.keys() == right.keys() and all(same(value, right[key]) for key, value in left.items())
     if isinstance(left, list) and isinstance(right, list):

@@ -37,7 +37,7 @@ pytestmark = [pytest.mark.containers, pytest.mark.timeout(1800)]
 
 
 def answers(environment: dict[str, str]) -> bool:
-    """Say whether an engine answers, and compose is there."""
+    """Return whether an engine answers, and compose is there."""
 
     def succeeds(*command: str) -> bool:
         try:

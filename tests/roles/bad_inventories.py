@@ -142,7 +142,12 @@ FAULTS = [
     (secret(value="changeme"), "provision_secrets.API_KEY"),
     (secret(generate={"length": 8}), "provision_secrets.API_KEY"),
     (secret(generate={"length": "long"}), "provision_secrets"),
-    (secret(value="env:BMII_API_KEY", type="String"), "provision_secrets.API_KEY"),
+    (secret(generate={"length": 40}, type="String"), "provision_secrets.API_KEY"),
+    (secret(value="env:BMII_NOT_SET"), "provision_secrets.API_KEY"),
+    (
+        {**secret(value="env:BMII_KEY"), "environment": {"BMII_KEY": f"{CANARY}-é-not-in-a-header"}},
+        "provision_secrets.API_KEY",
+    ),
     (password(f"{CANARY}-with/slash"), "provision_secrets.db_password"),
     ({"environment": {"AWS_ENDPOINT_URL": "http://127.0.0.1:9"}}, "AWS_ENDPOINT_URL"),
     ({"environment": {"AWS_ENDPOINT_URL_S3": "http://127.0.0.1:9"}}, "AWS_ENDPOINT_URL_S3"),

@@ -34,7 +34,7 @@ class Exchange:
 
     @property
     def creates(self) -> bool:
-        """Say whether it made an object: one PUT, or the end of a multipart upload."""
+        """Return whether it made an object: one PUT, or the end of a multipart upload."""
         if self.status != 200 or not self.key:
             return False
         if self.method == "PUT":
@@ -43,7 +43,7 @@ class Exchange:
 
     @property
     def sends(self) -> bool:
-        """Say whether it carried content of an object to the store, or began to."""
+        """Return whether it carried content of an object to the store, or began to."""
         return bool(self.key) and self.method in {"PUT", "POST"} and "tagging" not in self.query
 
 

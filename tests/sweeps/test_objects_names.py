@@ -105,7 +105,7 @@ def rclone_check(pair, folder: Path):
 
 
 def rclone_can_name(key):
-    """Say whether rclone, whose names are paths of printed characters, can speak of a key."""
+    """Return whether rclone, whose names are paths of printed characters, can speak of a key."""
     parts = key.split("/")
     return not ({"", ".", ".."} & set(parts)) and not any(one < " " or one == "\x7f" for one in key)
 

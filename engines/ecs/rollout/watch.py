@@ -71,7 +71,7 @@ class Verdict:
 
 
 def judge(goal: Goal, seen: Seen) -> Verdict:
-    """Say whether the goal is reached, can still be reached, or is lost."""
+    """Return whether the goal is reached, can still be reached, or is lost."""
     if seen.our_state == "FAILED":
         return Verdict("failed", f"ECS gave the rollout up: {seen.our_reason or 'without a reason'}")
     if seen.is_deleted:

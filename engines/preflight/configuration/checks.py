@@ -38,7 +38,7 @@ def find(settings: Settings, environment: Mapping[str, str], profile: Mapping[st
         return [Finding("platform_target", what, "Set emulator (the rehearsal) or aws.")]
     rules = (*account.RULES, *sources.RULES, *managed.RULES, *compute.RULES)
     findings = [finding for rule in rules for finding in rule(settings)]
-    findings += same_place.find(settings, environment)
+    findings += [*managed.referenced(settings, environment), *same_place.find(settings, environment)]
     guarded = endpoints.find(settings, environment, profile)
     return findings + list(_beside(guarded, [one.variable for one in findings]))
 

@@ -128,6 +128,20 @@ def _secrets(settings: Settings) -> Iterator[Finding]:
             yield from _literal(name, value, production=settings.real_account)
 
 
+def referenced(settings: Settings, environment: Mapping[str, str]) -> Iterator[Finding]:
+    """Judge secrets that are in the environment, as those that were given as such."""
+    for one in settings.secrets or ():
+        place = str(one.get("value") or "")
+        if not place.startswith("env:"):
+            continue
+        name, value = str(one.get("name", "")), environment.get(place.removeprefix("env:"), "")
+        if value:
+            yield from _literal(name, value, production=settings.real_account)
+        else:
+            what = f"refers to {place}, which is not set in the environment"
+            yield Finding(f"provision_secrets.{name}", what, "Export it before the run, or name another.")
+
+
 def _way(name: str, one: Mapping[str, Any]) -> Iterator[Finding]:
     """Judge how a secret comes to be and is kept."""
     variable = f"provision_secrets.{name}"

@@ -50,7 +50,8 @@ LOCAL = Settings(
     ],
     minimum_free_mib=1,
 )
-EMULATED = {"AWS_ENDPOINT_URL": "http://127.0.0.1:14566"}
+KEYS = dict.fromkeys(("BMII_API_KEY", "KEY"), "k" * 40)
+EMULATED = {"AWS_ENDPOINT_URL": "http://127.0.0.1:14566", **KEYS}
 
 PRODUCTION = dataclasses.replace(
     LOCAL,
@@ -78,7 +79,7 @@ PRODUCTION = dataclasses.replace(
 )
 
 
-@pytest.mark.parametrize(("settings", "environment"), [(LOCAL, EMULATED), (PRODUCTION, {})])
+@pytest.mark.parametrize(("settings", "environment"), [(LOCAL, EMULATED), (PRODUCTION, KEYS)])
 def test_a_good_configuration_passes(settings, environment):
     assert checks.find(settings, environment, {}) == []
 
@@ -205,8 +206,8 @@ BAD_IN_PRODUCTION = [
     ("settings", "environment", "fault", "variable"),
     [
         *((LOCAL, EMULATED, *case) for case in BAD_ANYWHERE),
-        *((PRODUCTION, {}, *case) for case in BAD_ANYWHERE),
-        *((PRODUCTION, {}, *case) for case in BAD_IN_PRODUCTION),
+        *((PRODUCTION, KEYS, *case) for case in BAD_ANYWHERE),
+        *((PRODUCTION, KEYS, *case) for case in BAD_IN_PRODUCTION),
     ],
 )
 def test_each_fault_is_told_by_its_variable_and_without_a_secret(settings, environment, fault, variable):
@@ -219,7 +220,7 @@ def test_each_fault_is_told_by_its_variable_and_without_a_secret(settings, envir
 
 @pytest.mark.parametrize("target", ["", "prod"])
 def test_without_a_target_nothing_else_is_checked(target):
-    findings = checks.find(dataclasses.replace(PRODUCTION, target=target, cpu=1), {}, {})
+    findings = checks.find(dataclasses.replace(PRODUCTION, target=target, cpu=1), KEYS, {})
 
     assert [finding.variable for finding in findings] == ["platform_target"]
 
@@ -270,6 +271,17 @@ def test_everything_is_reported_at_once():
         "platform_vpc_cidr",
         "platform_cpu",
     ]
+
+
+@pytest.mark.parametrize("value", ["", "k" * 39 + "é"])
+def test_a_secret_in_the_environment_is_judged_as_a_given_one(value):
+    environment = {**EMULATED, "BMII_API_KEY": value}
+
+    (finding,) = checks.find(PRODUCTION, {"BMII_API_KEY": value}, {})
+
+    assert finding.variable == "provision_secrets.API_KEY"
+    assert not value or value not in str(finding)
+    assert checks.find(LOCAL, environment, {}) == []
 
 
 def test_what_is_made_from_a_wrong_value_is_not_reported_again():
