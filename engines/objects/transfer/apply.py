@@ -180,7 +180,9 @@ class Executor:
 
     def _is_implied(self, task: CopyTask) -> bool:
         """Return whether the target has a folder only because of what is in it: it lists no such object."""
-        if not task.is_folder or task.size or task.replaces is not None:
+        # A key such as "/" may stand for the bucket itself.
+        may_be_other = ambiguous_keys.is_ambiguous(task.key)
+        if not task.is_folder or may_be_other or task.size or task.replaces is not None:
             return False
         try:
             return entry(self.target, task.key) is None

@@ -427,3 +427,11 @@ def test_a_marker_that_follows_what_is_in_its_folder_arrives(stage):
     with pytest.raises((TargetRefusedError, IncompleteError)):
         mirror(stage.target.endpoint, stage.source.endpoint, stage.options())
     assert stage.source.get("own/")["ContentType"] == "text/x-other"
+
+
+def test_the_bucket_itself_is_never_written_for_a_key_that_stands_for_it(stage):
+    stage.target.put("/", b"")
+    stage.target.put("a/inner", b"x")
+    with pytest.raises(IncompleteError, match="'/'"):
+        mirror(stage.target.endpoint, stage.source.endpoint, stage.options())
+    assert sorted(stage.source.listing()) == ["a/inner"]
