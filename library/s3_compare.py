@@ -173,12 +173,12 @@ from engines.contract import finish
 from engines.objects import (
     BucketPair,
     bucket_options,
+    bucket_pairs,
+    combined,
     compare,
     comparison_result,
-    each,
-    pairs,
+    for_each_pair,
     side_options,
-    together,
 )
 
 
@@ -197,7 +197,7 @@ def _run(module: AnsibleModule) -> dict[str, Any]:
         )
         return comparison_result(comparison, require_equal=given["require_equal"])
 
-    return together(each(pairs(given), one))
+    return combined(for_each_pair(bucket_pairs(given), one))
 
 
 def main() -> None:

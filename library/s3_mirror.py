@@ -238,18 +238,18 @@ from engines.objects import (
     Rules,
     as_result,
     bucket_options,
+    bucket_pairs,
     check_consent,
-    each,
+    combined,
+    for_each_pair,
     mirror,
-    pairs,
     side_options,
-    together,
 )
 
 
 def _run(module: AnsibleModule) -> dict[str, Any]:
     given = module.params
-    several = pairs(given)
+    several = bucket_pairs(given)
     consent = [name for name in given["consent"] if name]
     check_consent(consent, [pair.target.bucket for pair in several])
 
@@ -273,7 +273,7 @@ def _run(module: AnsibleModule) -> dict[str, Any]:
             module.warn(f"{pair.target.name}: the run would be refused: {sentence}")
         return as_result(outcome, rules, pair.target, check=module.check_mode)
 
-    return together(each(several, one))
+    return combined(for_each_pair(several, one))
 
 
 def main() -> None:

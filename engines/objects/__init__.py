@@ -8,11 +8,11 @@ their side.
 from engines.objects.buckets import (
     BucketPair,
     bucket_options,
+    bucket_pairs,
     check_consent,
-    each,
-    pairs,
+    combined,
+    for_each_pair,
     side_options,
-    together,
 )
 from engines.objects.compare import compare
 from engines.objects.mirror import Options, mirror
@@ -29,12 +29,12 @@ __all__ = [
     "Rules",
     "as_result",
     "bucket_options",
+    "bucket_pairs",
     "check_consent",
+    "combined",
     "compare",
     "comparison_result",
-    "each",
+    "for_each_pair",
     "mirror",
-    "pairs",
     "side_options",
-    "together",
 ]

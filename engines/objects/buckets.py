@@ -48,7 +48,7 @@ class BucketPair:
     manifest: Path | None
 
 
-def pairs(given: Mapping[str, Any]) -> list[BucketPair]:
+def bucket_pairs(given: Mapping[str, Any]) -> list[BucketPair]:
     """Return what a module's options ``source``, ``target``, ``buckets`` and ``manifest`` name.
 
     Raises ``ConfigurationError``.
@@ -88,8 +88,8 @@ def _pair(
     target: Mapping[str, str],
     manifest: Path | None,
 ) -> BucketPair:
-    from_there = Endpoint.from_options({**given["source"], **source}) if given["source"] else None
-    return BucketPair(name, from_there, Endpoint.from_options({**given["target"], **target}), manifest)
+    source_endpoint = Endpoint.from_options({**given["source"], **source}) if given["source"] else None
+    return BucketPair(name, source_endpoint, Endpoint.from_options({**given["target"], **target}), manifest)
 
 
 def check_consent(consent: Iterable[str], buckets: Iterable[str]) -> None:
@@ -104,7 +104,7 @@ def check_consent(consent: Iterable[str], buckets: Iterable[str]) -> None:
             )
 
 
-def each(several: Iterable[BucketPair], call: Callable[[BucketPair], Result]) -> dict[str, Result]:
+def for_each_pair(several: Iterable[BucketPair], call: Callable[[BucketPair], Result]) -> dict[str, Result]:
     """Call ``call`` for each pair and return the results by name.
 
     A pair that fails does not stop the others, unless they would fail alike. Raises its error at the end, or
@@ -131,7 +131,7 @@ def each(several: Iterable[BucketPair], call: Callable[[BucketPair], Result]) ->
 _OWN = ("diff", "evidence", "manifest", "capabilities")
 
 
-def together(results: Mapping[str, Result]) -> Result:
+def combined(results: Mapping[str, Result]) -> Result:
     """Return one result for all: numbers added up, lists joined, each bucket's own in ``buckets``.
 
     A pair without a name is the only one: its result is the whole.

@@ -27,7 +27,7 @@ class Route:
     secure: bool
     proxy: tuple[str, int] | None = None
     absolute: str = ""
-    # What the proxy has to be told with each http request, or with the request for a tunnel.
+    # What is sent to the proxy with each http request, or with the request for a tunnel.
     proxy_headers: dict[str, str] = field(default_factory=dict, repr=False)
 
 

@@ -7,14 +7,11 @@ import hashlib
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple, TypeVar
-from urllib.parse import unquote_plus
-from xml.etree import ElementTree
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 from isal import isal_zlib
 
 from engines.objects.errors import IntegrityError, code_of
@@ -232,29 +229,3 @@ def _give_back(buffers: Buffers, content: memoryview, _: object) -> None:
 
 def _base64(crc: int) -> str:
     return base64.b64encode(crc.to_bytes(4, "big")).decode()
-
-
-def unfinished_uploads(target: Store, key: str) -> list[str]:
-    """Return the ids of the multipart uploads of ``key`` that the target holds; none if it does not say."""
-    whole = target.address.prefix + key
-    query = [("encoding-type", "url"), ("prefix", whole), ("uploads", "")]
-    # A bucket's lifecycle rule removes what a store does not list.
-    try:
-        root = ElementTree.fromstring(target.read("ListMultipartUploads", query=query))  # noqa: S314 - our own store
-    except (BotoCoreError, ClientError, ElementTree.ParseError):
-        return []
-    encoded = any(one.tag.endswith("EncodingType") and one.text == "url" for one in root)
-    found = []
-    for upload in (one for one in root if one.tag.endswith("Upload")):
-        parts = {one.tag.rpartition("}")[2]: one.text or "" for one in upload}
-        name = unquote_plus(parts.get("Key", "")) if encoded else parts.get("Key", "")
-        if name == whole:
-            found.append(parts.get("UploadId", ""))
-    return found
-
-
-def abort_upload(target: Store, key: str, upload: str) -> None:
-    """Give up a multipart upload of ours, if the target still has it; what it has received is freed."""
-    # Tidying up must not hide what went wrong, nor fail a run: the bucket's lifecycle rule gets what is left.
-    with suppress(BotoCoreError, ClientError):
-        target.read("AbortMultipartUpload", "DELETE", key, query=[("uploadId", upload)])

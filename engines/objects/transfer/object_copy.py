@@ -10,7 +10,8 @@ from typing import NamedTuple
 from engines.objects.manifest import Record
 from engines.objects.plan import ANYTHING, CopyTask
 from engines.objects.s3 import Attributes, Found, open_object, strong, tags, tags_as_xml
-from engines.objects.transfer.multipart import CopyContext, MultipartUpload, abort_upload
+from engines.objects.transfer.multipart import CopyContext, MultipartUpload
+from engines.objects.transfer.unfinished import abort_upload
 
 
 class Copied(NamedTuple):
