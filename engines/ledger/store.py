@@ -13,6 +13,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from engines import aws
+from engines.ledger import shape
 from engines.ledger.errors import LedgerError
 
 _MISSING = frozenset({"NoSuchKey", "NoSuchBucket", "404", "NotFound"})
@@ -102,12 +103,13 @@ class Store:
             if error.code in _MISSING:
                 return Document({}, now=time.time())
             raise
-        except json.JSONDecodeError as error:
+        except (json.JSONDecodeError, UnicodeDecodeError) as error:
             raise LedgerError(
                 "is not valid JSON",
                 subject=f"s3://{self.bucket}/{key}",
                 remedy="Restore the object's previous version: the state bucket is versioned.",
             ) from error
+        shape.check(self.bucket, key, body)
         now = _now(answer)
         return Document(body, answer["ETag"], now, max(0.0, now - answer["LastModified"].timestamp()))
 

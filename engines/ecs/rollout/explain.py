@@ -157,7 +157,8 @@ def ended(container: Mapping[str, Any]) -> str:
     name, code = container["name"], container.get("exitCode")
     parts = [f"exit code {code}" if code is not None else "never started"]
     if code == 137 and not container.get("reason"):  # noqa: PLR2004 - 128 + SIGKILL
-        parts.append("killed: out of memory, or too slow to stop")
+        # ECS gives a lack of memory as the reason.
+        parts.append("killed: too slow to stop, or by hand; not for lack of memory")
     if container.get("reason"):
         parts.append(container["reason"])
     if container.get("healthStatus") == "UNHEALTHY":

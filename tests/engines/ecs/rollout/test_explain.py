@@ -18,7 +18,7 @@ from engines.ecs.rollout.explain import Explanation, StoppedTask, _telling, ende
         ({"name": "bmii"}, "Container bmii: never started"),
         (
             {"name": "bmii", "exitCode": 137},
-            "Container bmii: exit code 137; killed: out of memory, or too slow to stop",
+            "Container bmii: exit code 137; killed: too slow to stop, or by hand; not for lack of memory",
         ),
         (
             {
