@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from engines.preflight.variables import described
+
 ROOT = Path(__file__).parents[2]
 TRACKED = subprocess.run(
     ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
@@ -139,6 +141,17 @@ def test_contributing_has_a_line_for_each_folder() -> None:
     page = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
     folders = {name for name in FOLDERS if not name.startswith(".")}
     assert [name for name in sorted(folders) if f"| `{name}/` |" not in page] == []
+
+
+def test_variables_that_are_named_exist() -> None:
+    known = set(described(ROOT / "roles"))
+    roles = tuple(f"{path.name}_" for path in (ROOT / "roles").iterdir())
+    for name in PAGES:
+        if not name.startswith("docs/") or name == "docs/reference/modules.md":
+            continue
+        named = {one for one in re.findall(r"`([a-z]+_[a-z_]+)(?:[:=][^`]*)?`", text(name))}
+        named = {one for one in named if one.startswith((*roles, "platform_", "migrate_"))}
+        assert named - known - {path.stem for path in (ROOT / "library").glob("*.py")} == set(), name
 
 
 def test_the_changelog_has_the_version_and_known_kinds() -> None:
