@@ -149,8 +149,8 @@ def test_variables_that_are_named_exist() -> None:
     for name in PAGES:
         if not name.startswith("docs/") or name == "docs/reference/modules.md":
             continue
-        named = {one for one in re.findall(r"`([a-z]+_[a-z_]+)(?:[:=][^`]*)?`", text(name))}
-        named = {one for one in named if one.startswith((*roles, "platform_", "migrate_"))}
+        quoted = re.findall(r"`([a-z]+_[a-z_]+)(?:[:=][^`]*)?`", text(name))
+        named = {one for one in quoted if one.startswith((*roles, "platform_", "migrate_"))}
         assert named - known - {path.stem for path in (ROOT / "library").glob("*.py")} == set(), name
 
 
