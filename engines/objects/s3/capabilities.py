@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from email.utils import parsedate_to_datetime
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -37,8 +37,8 @@ class Capabilities:
 
 def probe(store: Store, sample: Entry | None) -> Capabilities:
     """Ask a store what it can do, by its bucket and by ``sample``, one of its objects."""
-    # An object that the store cannot serve must not hold up the others.
-    store = store.hurried()
+    # What is not answered is unknown, and holds nothing up.
+    store = replace(store.hurried(), most_tries=2)
     server, ahead = _said(store)
     ranges = conditional = None
     readable = _UNKNOWN

@@ -84,6 +84,8 @@ class Store:
     accepts_unread_tags: bool = False
     # Whether to give up soon an object that is refused while others are served; it can be tried again later.
     is_hurried: bool = False
+    # How often a request is sent at most, if not as often as usual.
+    most_tries: int = 0
 
     def __enter__(self) -> Store:
         return self
@@ -113,12 +115,13 @@ class Store:
         digest = digest or (hashlib.sha256(body).hexdigest() if len(body) else EMPTY)
         stored = "" if key is None else self.address.prefix + key
         asked = _Request(operation, method, stored, self._path(key), query_of(query), whole, body, digest)
-        for attempt in range(1, TRIES + 1):
+        tries = self.most_tries or TRIES
+        for attempt in range(1, tries + 1):
             self.pace.wait()
             try:
                 response = self._send(asked)
             except (BotoCoreError, ClientError) as error:
-                if attempt == TRIES or not is_transient(error):
+                if attempt == tries or not is_transient(error):
                     raise
                 self._back_off(error, attempt, key or "")
             else:

@@ -7,7 +7,7 @@ import pytest
 from engines.objects.s3.capabilities import Capabilities, probe
 from engines.objects.s3.listing import Entry
 from tests.engines.objects.memory_store import MemoryStore, serving
-from tests.engines.objects.scripted import answer, refuse
+from tests.engines.objects.scripted import answer, hang_up, refuse
 
 
 def probed(store, *, sample=True):
@@ -66,3 +66,16 @@ def test_the_clock_and_the_name_of_a_store_are_noted():
     found = probed(Dated())
     assert found.server == "Old"
     assert found.clock_ahead_seconds < -60
+
+
+class Silent(MemoryStore):
+    """Something on the way does not let HEAD pass."""
+
+    def first(self, asked):
+        return hang_up if asked.method == "HEAD" else None
+
+
+def test_what_is_not_answered_holds_nothing_up():
+    store = Silent()
+    assert probed(store).server == "unknown"
+    assert store.count("HEAD") == 2
