@@ -11,7 +11,7 @@ short_description: List or drop the databases that pg_clone has set aside
 version_added: "0.1.0"
 author: BMII Migrate contributors (@bmii-migrate)
 description:
-  - M(pg_clone) with O(ignore:set_aside) keeps what it replaces under the name C(NAME_replaced_TIME).
+  - C(pg_clone) with O(ignore:set_aside) keeps what it replaces under the name C(NAME_replaced_TIME).
   - No other database is listed or dropped.
 options:
   database:

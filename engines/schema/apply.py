@@ -7,9 +7,10 @@ from dataclasses import replace
 
 from engines.events import Emit
 from engines.postgres.session import Address
-from engines.schema import invalid_indexes, revisions
+from engines.schema import invalid_indexes, revisions, version_table
 from engines.schema.errors import SchemaError
 from engines.schema.executor import Executor, current
+from engines.schema.given_address import given
 from engines.schema.model import Options, Result
 from engines.schema.offline_sql import sql_of
 from engines.schema.quiet import quiet
@@ -19,10 +20,11 @@ from engines.schema.session import opened, take_lock
 def outline(options: Options) -> Result:
     """Return what ``upgrade`` would do to a database that is not there yet."""
     with quiet():
-        _, scripts = revisions.load(options.config)
+        config, scripts = revisions.load(options.config)
         target = revisions.resolve_target(scripts, options.target)
         needed = revisions.pending(scripts, (), target)
-        return Result((), (target,), tuple(needed), sql=sql_of(scripts, needed, ()))
+        table = version_table.find(config, scripts, None)
+        return Result((), (target,), tuple(needed), sql=sql_of(scripts, needed, (), table))
 
 
 def upgrade(address: Address, options: Options, *, check: bool, emit: Emit) -> Result:
@@ -39,9 +41,12 @@ def upgrade(address: Address, options: Options, *, check: bool, emit: Emit) -> R
         with opened(address, options, read_only=check) as connection:
             if not check:
                 take_lock(connection, address, options)
-            before = current(connection)
+            config.attributes["connection"] = connection
+            with given(config, address):
+                table = version_table.find(config, scripts, None if check else address)
+            before = current(connection, table)
             needed = revisions.pending(scripts, before, target)
-            text = sql_of(scripts, needed, before)
+            text = sql_of(scripts, needed, before, table)
             invalid = invalid_indexes.invalid(connection)
             in_the_way = invalid_indexes.built_by(text, invalid)
             kept = tuple(one for one in invalid if one not in in_the_way)
@@ -50,8 +55,8 @@ def upgrade(address: Address, options: Options, *, check: bool, emit: Emit) -> R
                 drops = "".join(f"{one.removal}\n" for one in in_the_way)
                 result = replace(result, after=(target,) if needed else before, sql=drops + text)
             else:
-                _work(Executor(connection, config, address, options, emit=emit), result, text)
-                result = replace(result, after=current(connection))
+                _work(Executor(connection, config, address, options, table, emit=emit), result, text)
+                result = replace(result, after=current(connection, table))
         return replace(result, seconds=round(time.monotonic() - started, 3))
 
 
@@ -64,9 +69,9 @@ def _work(executor: Executor, plan: Result, sql: str) -> None:
         else []
     )
     if left:
+        stands = ", ".join(current(executor.connection, executor.table))
         raise SchemaError(
-            f"is at {', '.join(current(executor.connection))}, but a revision left an index invalid: "
-            f"{', '.join(map(str, left))}",
+            f"is at {stands}, but a revision left an index invalid: {', '.join(map(str, left))}",
             subject=str(executor.address),
             remedy=f"No query uses it. Remove it with `{left[0].removal}`, and build it anew.",
             details={"invalid_indexes": [str(one) for one in left]},

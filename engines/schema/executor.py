@@ -21,6 +21,7 @@ from engines.schema.model import Options
 from engines.schema.revisions import Pending
 from engines.schema.session import Watch, opened, reason
 from engines.schema.target_only import WAYS, OtherAddressError, target_only
+from engines.schema.version_table import VersionTable, required
 
 _AGAIN = "Correct the revision or what it met, then run the same command again."
 
@@ -37,9 +38,17 @@ class Executor:
     """Applies revisions in a session that holds the lock."""
 
     def __init__(
-        self, connection: sa.Connection, config: Config, address: Address, options: Options, *, emit: Emit
+        self,
+        connection: sa.Connection,
+        config: Config,
+        address: Address,
+        options: Options,
+        table: VersionTable,
+        *,
+        emit: Emit,
     ) -> None:
         self.connection = connection
+        self.table = table
         self.address = address
         self._config = config
         self._options = options
@@ -68,7 +77,7 @@ class Executor:
 
     def _upgrade(self, one: Pending) -> None:
         """Run ``env.py``, which finds the target wherever it looks for it, and can reach nothing else."""
-        with given(self._config, self.address), target_only(self.address):
+        with given(self._config, self.address), target_only(self.address), required(self.table):
             command.upgrade(self._config, one.revision)
         if self.connection.in_transaction():
             self.connection.commit()
@@ -82,7 +91,7 @@ class Executor:
         self.connection.execution_options(isolation_level=self.connection.default_isolation_level)
 
     def _require_done(self, one: Pending) -> None:
-        if one.revision not in current(self.connection):
+        if one.revision not in current(self.connection, self.table):
             raise SchemaError(
                 f"revision {one.revision} did not reach it: env.py uses another connection than it is given",
                 subject=str(self.address),
@@ -118,19 +127,20 @@ class Executor:
         """Ask the database where it stands, in a new session when ours was cut."""
         try:
             self.connection.rollback()
-            return _look(self.connection)
+            return _look(self.connection, self.table)
         except sa.exc.SQLAlchemyError:
             pass
         try:
             with opened(self.address, self._options, read_only=True) as connection:
-                return _look(connection)
+                return _look(connection, self.table)
         except EngineError:
             return _Standing(None)
 
 
-def current(connection: sa.Connection) -> tuple[str, ...]:
+def current(connection: sa.Connection, table: VersionTable) -> tuple[str, ...]:
     """Return the revisions that the database is at; none when it has never been upgraded."""
-    found = tuple(sorted(MigrationContext.configure(connection).get_current_heads()))
+    context = MigrationContext.configure(connection, opts=table.options)
+    found = tuple(sorted(context.get_current_heads()))
     connection.commit()
     return found
 
@@ -145,5 +155,5 @@ def _remedy(left: Sequence[Index], sql: str) -> str:
     return f"{_AGAIN} Before that, remove the invalid index: {' '.join(one.removal for one in by_hand)}"
 
 
-def _look(connection: sa.Connection) -> _Standing:
-    return _Standing(", ".join(current(connection)), invalid_indexes.invalid(connection))
+def _look(connection: sa.Connection, table: VersionTable) -> _Standing:
+    return _Standing(", ".join(current(connection, table)), invalid_indexes.invalid(connection))

@@ -12,9 +12,12 @@ from alembic.util import to_tuple
 
 from engines.schema.revisions import Pending
 from engines.schema.target_only import OtherAddressError, target_only
+from engines.schema.version_table import VersionTable
 
 
-def sql_of(scripts: ScriptDirectory, needed: Iterable[Pending], current: tuple[str, ...]) -> str:
+def sql_of(
+    scripts: ScriptDirectory, needed: Iterable[Pending], current: tuple[str, ...], table: VersionTable
+) -> str:
     """Return what applying ``needed`` to a database at ``current`` would send.
 
     A revision that computes with rows, which only a real run can, is shown up to there, with a note.
@@ -24,18 +27,19 @@ def sql_of(scripts: ScriptDirectory, needed: Iterable[Pending], current: tuple[s
     for one in needed:
         script = scripts.get_revision(one.revision)
         step = MigrationStep.upgrade_from_script(scripts.revision_map, script)
-        parts.append(f"-- Revision {one.revision}: {one.title}\n{_render(step, standing)}")
+        parts.append(f"-- Revision {one.revision}: {one.title}\n{_render(step, standing, table)}")
         replaced = to_tuple(script.down_revision, default=())
         standing = (*(name for name in standing if name not in replaced), one.revision)
     return "\n".join(parts)
 
 
-def _render(step: RevisionStep, standing: tuple[str, ...]) -> str:
+def _render(step: RevisionStep, standing: tuple[str, ...], table: VersionTable) -> str:
     buffer = io.StringIO()
     context = MigrationContext.configure(
         dialect_name="postgresql",
         dialect_opts={"paramstyle": "named"},  # any other doubles percent signs
         opts={
+            **table.options,
             "as_sql": True,
             "literal_binds": True,
             "output_buffer": buffer,
