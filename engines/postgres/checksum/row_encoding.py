@@ -21,13 +21,13 @@ from psycopg import sql
 
 from engines.postgres.session import Session
 
-Form = Literal["plain", "timestamp", "timestamptz", "uuid", "char", "string", "xml", "other"]
+Form = Literal["plain", "timestamp", "timestamptz", "uuid", "char", "bytea", "string", "xml", "other"]
 """How values of a column are written: see ``form``."""
 
 # Numbers, booleans, dates, intervals, bytea (in hex), bits, addresses, geometry, JSON, objects by number.
 # fmt: off
 _PLAIN = frozenset((
-    16, 17, 20, 21, 23, 26, 27, 28, 114, 600, 601, 602, 603, 604, 628, 650, 700, 701, 718, 774, 790, 829, 869,
+    16, 20, 21, 23, 26, 27, 28, 114, 600, 601, 602, 603, 604, 628, 650, 700, 701, 718, 774, 790, 829, 869,
     1082, 1083, 1186, 1266, 1560, 1562, 1700, 3220, 3802, 5069,
 ))
 # fmt: on
@@ -43,12 +43,16 @@ _BUILT_IN: Mapping[int, Form] = {
     # Its output leaves out a declaration, which a cast does not.
     142: "xml",
     18: "char",
+    17: "bytea",
 }
 _SEND: Mapping[Form, str] = {
     "timestamp": "pg_catalog.timestamp_send({})",
     "timestamptz": "pg_catalog.timestamptz_send({})",
     "uuid": "pg_catalog.uuid_send({})",
     "char": "pg_catalog.get_byte(pg_catalog.charsend({}), 0)",
+    # The text of a row may not have more than a gigabyte, and that of a bytea has twice its bytes.
+    "bytea": "CASE WHEN pg_catalog.octet_length({0}) <= 16777216 THEN {0}::pg_catalog.text"
+    " ELSE 'sha256 ' || pg_catalog.encode(pg_catalog.sha256({0}), 'hex') END",
 }
 # A function takes at most 100 arguments, and a value needs two.
 _GROUP = 48
@@ -90,7 +94,7 @@ def form(number: int, types: Mapping[int, Kind]) -> Form:
     inner = form(kind.inner, types) if kind.inner else "other"
     if kind.kind == "d":
         return inner
-    contains_plain = inner in {"plain", "timestamp", "timestamptz", "uuid"}
+    contains_plain = inner in {"plain", "timestamp", "timestamptz", "uuid", "bytea"}
     return "plain" if contains_plain and (kind.is_array or kind.kind in "rm") else "other"
 
 

@@ -14,7 +14,7 @@ from engines.postgres.checksum.table_layout import ScanPart
 from engines.postgres.session import Session
 
 # Kept with each result: sums of one name can be compared, also years apart.
-ALGORITHM = "sum of hashtextextended(row text, 0), row text 1"
+ALGORITHM = "sum of hashtextextended(row text, 0), row text 2"
 
 
 @dataclass(frozen=True)

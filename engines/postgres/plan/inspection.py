@@ -59,7 +59,7 @@ def read(source: Session, target: Session, scope: Scope, *, by_anyone: bool = Fa
             offered = replace(offered, is_superuser=False, bypasses_row_security=False)
     with translated(source.info.dbname):
         on_source = database.read(source, scope)
-        found = unsupported.find(source, offered, on_target.extensions, scope)
+        found = unsupported.find(source, offered, on_target.extensions, scope, target)
         adjusted = adjustments.read(source, scope, keep_forced=offered.bypasses_row_security)
         outside = not_copied.outside_keys(on_source, scope)
         lost_compressions = not_copied.compressions(source, offered)

@@ -30,6 +30,12 @@ WHERE p.oid >= {FIRST_OWN} AND l.lanname NOT IN ('internal', 'c') {{parsed}}
   AND p.prorettype NOT IN ('trigger'::regtype, 'event_trigger'::regtype)
   AND NOT EXISTS (SELECT FROM unnest(p.proconfig) s WHERE s LIKE 'search\\_path=%')"""
 
+# Views that hand a text with a query in it to a function of the system: names in it are looked up then.
+_TEXT_QUERIES = f"""
+SELECT 'pg_class'::regclass::oid::bigint, c.oid::bigint FROM pg_class c
+WHERE c.relkind = 'm' AND c.relispopulated AND c.oid >= {FIRST_OWN} AND pg_get_viewdef(c.oid) ~
+  '\\m(ts_stat|ts_rewrite|query_to_xml|query_to_xmlschema|query_to_xml_and_xmlschema|table_to_xml)\\('"""
+
 _TABLE = "format('%I.%I', n.nspname, c.relname)"
 _RELATION = "JOIN pg_class c ON c.oid = {} JOIN pg_namespace n ON n.oid = c.relnamespace"
 _VALUE = "SELECT num_nulls(%s) FROM %s LIMIT {rows}"
@@ -88,9 +94,10 @@ class _Probe:
 
 
 def suspects(session: Session) -> tuple[CatalogId, ...]:
-    """Return the functions of the database behind ``session`` that may rely on the search path."""
+    """Return what may rely on the search path: functions, and views with a query in a text."""
     parsed = "AND p.prosqlbody IS NULL" if session.info.server_version >= _KNOWS_EXPRESSIONS else ""
-    return tuple((row[0], row[1]) for row in session.execute(_SUSPECTS.format(parsed=parsed)))
+    queries = (_SUSPECTS.format(parsed=parsed), _TEXT_QUERIES)
+    return tuple((row[0], row[1]) for query in queries for row in session.execute(query))
 
 
 def find(session: Session, among: Iterable[CatalogId], target_major: int) -> Iterator[tuple[CatalogId, str]]:

@@ -89,12 +89,19 @@ class Unsupported:
     blocking: tuple[UnsupportedObject, ...] = ()
 
 
-def find(session: Session, offered: Capabilities, installed: frozenset[str], scope: Scope) -> Unsupported:
+def find(
+    session: Session,
+    offered: Capabilities,
+    installed: frozenset[str],
+    scope: Scope,
+    target: Session | None = None,
+) -> Unsupported:
     """Return what of the source behind ``session`` a target with ``offered`` cannot have.
 
-    ``installed`` are the extensions that the target has already.
+    ``installed`` are the extensions that the target has already; ``target`` is a session with it, to try
+    views over relations of the system.
     """
-    reasons = dict(restrictions.find(session, offered, installed, scope))
+    reasons = dict(restrictions.find(session, offered, installed, scope, target))
     suspects = unqualified_names.suspects(session)
     if not reasons and not suspects:
         return Unsupported()

@@ -193,3 +193,17 @@ def test_two_encodings_cannot_be_compared_by_bytes(postgres_server, ends):
         session.execute("CREATE DATABASE of_latin ENCODING 'LATIN1' TEMPLATE template0")
     with pytest.raises(ConfigurationError, match="LATIN1"):
         compare_databases(ends.source, connection.parse(postgres_server.url("of_latin")))
+
+
+def test_a_value_whose_text_would_be_too_long_is_compared(databases):
+    ends = databases(hostile=False)
+    with psycopg.connect(ends.source_url, autocommit=True) as session:
+        session.execute("CREATE TABLE large (id int PRIMARY KEY, v bytea)")
+        # The text of a bytea has twice its bytes, and no text has more than 1 GB.
+        session.execute("INSERT INTO large SELECT 1, convert_to(repeat('x', 540 * 1024 * 1024), 'UTF8')")
+    clone_database(ends.source, ends.target, CloneOptions(), check=False, emit=emit)
+    assert compare_databases(ends.source, ends.target).differences() == []
+    with psycopg.connect(ends.target_url, autocommit=True) as session:
+        session.execute("UPDATE large SET v = set_byte(v, 500000000, 65)")
+    (line,) = compare_databases(ends.source, ends.target).differences()
+    assert "changed at id 1" in line
