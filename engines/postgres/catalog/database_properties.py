@@ -6,7 +6,7 @@ None of it is copied. What only the target has changes how it answers, and nobod
 from __future__ import annotations
 
 from engines.postgres.catalog.relations import FENCE, RECORD_SCHEMA
-from engines.postgres.session import Session
+from engines.postgres.session import Session, settings
 
 _PROPERTIES = f"""
 SELECT 'setting of the database', s FROM pg_db_role_setting r, unnest(r.setconfig) s
@@ -32,7 +32,11 @@ ORDER BY 1, 2"""  # noqa: S608 - constants only
 def only_on_target(source: Session, target: Session) -> tuple[str, ...]:
     """Return what the database of ``target`` has and that of ``source`` has not, in words."""
     on_source = {(row[0], row[1]) for row in source.execute(_PROPERTIES)}
-    found = [(row[0], row[1]) for row in target.execute(_PROPERTIES)]
+    found = [(row[0], row[1]) for row in target.execute(_PROPERTIES) if _matters(row[0], row[1])]
     return tuple(
         f"{kind} {what}: only on the target" for kind, what in found if (kind, what) not in on_source
     )
+
+
+def _matters(kind: str, what: str) -> bool:
+    return kind != "setting of the database" or what.partition("=")[0].lower() in settings.TELLING

@@ -143,13 +143,13 @@ class CopyWorker:
                 asyncpg_params.arguments(context.target, context.target_session, purpose=PURPOSE),
                 names=(str(context.source), str(context.target)),
                 start_source=(
-                    settings.statement(read_only=True),
+                    settings.statement(version=context.source_session.info.server_version, read_only=True),
                     "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY",
                     f"SET TRANSACTION SNAPSHOT '{context.snapshot}'",
                     search_path.setting(context.search_path),
                 ),
                 start_target=(
-                    settings.statement(read_only=False),
+                    settings.statement(version=context.target_session.info.server_version, read_only=False),
                     search_path.setting(context.search_path),
                     _QUICK,
                     *([_REPLICA] if context.replica else []),

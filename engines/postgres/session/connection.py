@@ -95,7 +95,9 @@ def _set_up(session: Session, address: Address, *, read_only: bool) -> None:
     Behind a pooler the settings would stay with a connection that others get next. Whoever greets a client
     tells the number of the process that serves it; a pooler makes one up.
     """
-    statement = settings.statement(read_only=read_only, backend=session.info.backend_pid)
+    statement = settings.statement(
+        version=session.info.server_version, read_only=read_only, backend=session.info.backend_pid
+    )
     if session.execute(statement).fetchone() is None:
         raise ConfigurationError(
             "a connection pooler answers at this address",

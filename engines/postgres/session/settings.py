@@ -1,7 +1,7 @@
 """Every server setting that could end our work or bend its answers, with the value that our sessions have.
 
 A server, a database or a role may have any default: nothing here relies on one. Settings that a server does
-not know are passed over, so that one list serves all versions.
+not know are passed over.
 """
 
 from __future__ import annotations
@@ -56,6 +56,12 @@ _LIMITS: Mapping[str, str] = {
     "tcp_keepalives_count": "3",
     "client_connection_check_interval": "1s",
 }
+# The first version that knows a setting, where the oldest that is supported does not.
+_SINCE: Mapping[str, int] = {
+    "transaction_timeout": 170000,
+    "idle_session_timeout": 140000,
+    "client_connection_check_interval": 140000,
+}
 ALL: Mapping[str, str] = {**_FORMS, **_MEANING, **_LIMITS}
 
 # What changes the results of functions: a view that is filled has to see these as the source's sessions do.
@@ -75,27 +81,31 @@ RESULTS = (
     "array_nulls",
 )
 
+# Settings of a database that change what it answers, or whether it may be written to: no mere tuning.
+TELLING = frozenset(
+    {*_FORMS, *_MEANING, *RESULTS, "default_transaction_read_only", "session_replication_role"}
+)
+
 # Those of them that change no value's text, in which rows are compared.
 IN_COMPARISONS = ("timezone", "default_text_search_config", "lc_numeric", "lc_time")
 
 Session = psycopg.Connection[TupleRow]
 
 
-def statement(*, read_only: bool, backend: int | None = None) -> str:
-    """Return the statement that sets all of them for a session, in one round trip.
+def statement(*, version: int, read_only: bool, backend: int | None = None) -> str:
+    """Return the statement that sets all of them on a server of ``version`` (as libpq counts), at once.
 
-    It sets nothing, and returns no row, when the process that answers is not ``backend``.
+    It sets nothing, and returns no row, when the process that answers is not ``backend``. It is short work:
+    the time limit of a role may be shorter still.
     """
-    wanted = {**ALL, "default_transaction_read_only": "on" if read_only else "off"}
-    values = sql.SQL(", ").join(
-        sql.SQL("({}, {})").format(sql.Literal(name), sql.Literal(value)) for name, value in wanted.items()
+    wanted = {name: value for name, value in ALL.items() if version >= _SINCE.get(name, 0)}
+    wanted["default_transaction_read_only"] = "on" if read_only else "off"
+    calls = (
+        sql.SQL("pg_catalog.set_config({}, {}, false)").format(sql.Literal(name), sql.Literal(value))
+        for name, value in wanted.items()
     )
     same = "true" if backend is None else f"pg_catalog.pg_backend_pid() = {int(backend)}"
-    query = sql.SQL(
-        "SELECT pg_catalog.set_config(s.name, v.value, false) FROM (VALUES {}) AS v (name, value) "
-        "JOIN pg_catalog.pg_settings s ON pg_catalog.lower(s.name) = v.name WHERE {}"
-    )
-    return query.format(values, sql.SQL(same)).as_string(None)
+    return sql.SQL("SELECT {} WHERE {}").format(sql.SQL(", ").join(calls), sql.SQL(same)).as_string(None)
 
 
 def results_of(session: Session) -> dict[str, str]:

@@ -59,6 +59,7 @@ SAME = [
     "ALTER FOREIGN TABLE app.far OPTIONS (DROP a); ALTER FOREIGN TABLE app.far OPTIONS (ADD a 'u')",
     "ALTER SERVER elsewhere OPTIONS (DROP host); ALTER SERVER elsewhere OPTIONS (ADD host 'h')",
     "CREATE EXTENSION hstore",
+    "ALTER DATABASE {name} SET work_mem = '9MB'",
     "VACUUM FULL app.child",
     "REINDEX TABLE app.child",
 ]
