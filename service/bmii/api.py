@@ -123,7 +123,7 @@ def post_rank(
 
 
 async def get_health(request: Request) -> JSONResponse:
-    """Say whether the database, the object store and the model are fit; 503 names the part that is not."""
+    """Report whether the database, the object store and the model are fit; 503 names the part that is not."""
     state = request.app.state
     # In a thread of asyncio's own pool: the one that rankings use may be full of requests that wait.
     findings = await asyncio.to_thread(state.health.findings)

@@ -1,4 +1,4 @@
-"""Taking a file in: raw → processed → features → database and search index, all of it or nothing.
+"""Ingesting a file: raw → processed → features → database and search index, all of it or nothing.
 
 The rows go into the database in one transaction, which commits only when every object is written. The
 manifest, which makes the new model the current one, comes last. A run that died between the two is finished
@@ -46,7 +46,7 @@ class Outcome:
 
 
 def ingest(engine: Engine, store: S3StorageProvider, path: Path) -> Outcome:
-    """Take ``path`` in, unless it has been. Raises ``IngestError``, ``DatabaseError`` or ``StorageError``."""
+    """Ingest ``path``, unless it has been. Raises ``IngestError``, ``DatabaseError`` or ``StorageError``."""
     try:
         data = path.read_bytes()
     except OSError as error:

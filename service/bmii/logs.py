@@ -81,7 +81,7 @@ def _ending(settings: Settings, stream: TextIO) -> list[Processor]:
 
 
 def _colours(stream: TextIO) -> bool:
-    """Say whether to colour: a terminal, or ``FORCE_COLOR``; never with ``NO_COLOR``."""
+    """Return whether to colour: a terminal, or ``FORCE_COLOR``; never with ``NO_COLOR``."""
     if os.environ.get("NO_COLOR"):
         return False
     return bool(os.environ.get("FORCE_COLOR")) or stream.isatty()

@@ -48,7 +48,7 @@ class LogExporter(SpanExporter):
 
 
 class QuietExporter(SpanExporter):
-    """Hands spans on, and says once that this began to fail, and once that it works again."""
+    """Passes spans on, and logs once that this began to fail, and once that it works again."""
 
     def __init__(self, exporter: SpanExporter) -> None:
         self._exporter = exporter
