@@ -53,7 +53,7 @@ def _room(item):
 def servers():
     """Ask for this wherever a server is started: a test that does, if only through a fixture, is not pure.
 
-    ``make check`` leaves such tests out. In the others `listen` fails.
+    ``make check`` leaves such tests out. In the others `listen` fails; ansible-playbook needs it, too.
     """
 
 

@@ -8,7 +8,7 @@ from tests.engines.preflight.fake_aws import FakeAws, as_json
 
 
 @pytest.fixture
-def fake(monkeypatch, tmp_path):
+def fake(servers, monkeypatch, tmp_path):
     server = FakeAws()
     monkeypatch.delenv("AWS_PROFILE", raising=False)
     for name, value in {

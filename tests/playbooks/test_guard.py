@@ -34,6 +34,8 @@ def load() -> ModuleType:
 
 
 guard = load()
+# From ansible-core 2.20 on a run listens on a socket of its own.
+RUNS_ANSIBLE = pytest.mark.usefixtures("servers")
 
 
 def refused(*arguments: str, cwd: Path = ROOT) -> str:
@@ -54,12 +56,14 @@ def refused(*arguments: str, cwd: Path = ROOT) -> str:
     return text
 
 
+@RUNS_ANSIBLE
 def test_another_working_directory_is_refused(tmp_path: Path) -> None:
     for name in ("migrate.yml", "stack_up.yml"):
         text = refused(str(ROOT / "playbooks" / name), cwd=tmp_path)
         assert f"Run from there: cd {ROOT}" in text
 
 
+@RUNS_ANSIBLE
 def test_an_inventory_without_the_group_is_refused(tmp_path: Path) -> None:
     inventory = tmp_path / "hosts.yml"
     inventory.write_text("others: {hosts: {two: {ansible_connection: local}}}\n", encoding="utf-8")
@@ -67,6 +71,7 @@ def test_an_inventory_without_the_group_is_refused(tmp_path: Path) -> None:
     assert "Give it a group `platform`" in text
 
 
+@RUNS_ANSIBLE
 def test_a_limit_that_leaves_nothing_is_refused(tmp_path: Path) -> None:
     inventory = tmp_path / "hosts.yml"
     inventory.write_text(OTHER_HOSTS, encoding="utf-8")
@@ -76,30 +81,36 @@ def test_a_limit_that_leaves_nothing_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("option", ["--tags", "--skip-tags"])
+@RUNS_ANSIBLE
 def test_an_unknown_tag_is_refused(option: str) -> None:
     text = refused("playbooks/migrate.yml", option, "provision,databse")
     assert "No play or task has the tag databse. Did you mean database?" in text
 
 
+@RUNS_ANSIBLE
 def test_a_tag_of_another_playbook_is_refused() -> None:
     assert "has the tag storage" in refused("playbooks/database.yml", "--tags", "storage")
 
 
+@RUNS_ANSIBLE
 def test_tags_that_leave_nothing_are_refused() -> None:
     assert "No task was chosen" in refused("playbooks/database.yml", "--skip-tags", "database")
 
 
+@RUNS_ANSIBLE
 def test_an_unknown_start_is_refused() -> None:
     text = refused("playbooks/status.yml", "--start-at-task", "Read teh ledger")
     assert "Did you mean Read the ledger?" in text
 
 
+@RUNS_ANSIBLE
 def test_an_unknown_variable_is_refused() -> None:
     text = refused("playbooks/migrate.yml", "-e", "platform_nmae=other", "-e", '{"ansible_user": "somebody"}')
     assert "Nothing reads the variable platform_nmae. Did you mean platform_name?" in text
     assert "ansible_user" not in text
 
 
+@RUNS_ANSIBLE
 def test_an_environment_without_the_project_is_refused(tmp_path: Path) -> None:
     for name in (
         "playbooks",
@@ -124,6 +135,7 @@ def test_an_environment_without_the_project_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "arguments", [["--tags", "one"], ["--start-at-task", "Show tw*"], ["-e", "platform_name=x"], []]
 )
+@RUNS_ANSIBLE
 def test_a_command_that_does_something_is_let_through(tmp_path: Path, arguments: list[str]) -> None:
     plugins = tmp_path / "callback_plugins"
     plugins.mkdir()
@@ -224,5 +236,7 @@ def test_every_tag_of_the_documents_is_known() -> None:
         for tag in shlex.split(words[number + 1])[0].split(",")
     }
     assert given
-    assert guard.unknown_tags(sorted(given), tags("migrate.yml")) == []
+    assert (
+        guard.unknown_tags(sorted(given - {"databse"}), tags("migrate.yml")) == []
+    )  # the tutorial's mistake
     assert guard.unknown_tags(["notest", "molecule-notest"], set()) == []  # Molecule skips them
