@@ -79,7 +79,7 @@ def main(bucket: str, run_id: str, pid: int, started: int, lease: float) -> None
 
 
 def _ended(owner: Owner, seconds: float) -> bool:
-    """Wait until the process has ended, ``seconds`` at most; say whether it has."""
+    """Wait until the process has ended, ``seconds`` at most; return whether it has."""
     with suppress(OSError):
         descriptor = os.pidfd_open(owner.pid)
         try:

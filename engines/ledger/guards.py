@@ -37,7 +37,7 @@ def check_owner(store: Store, tags: Mapping[str, str], *, first: bool) -> None:
 def make_bucket(
     store: Store, region: str, *, tags: Mapping[str, str] | None = None, check_mode: bool
 ) -> bool:
-    """Make sure that the state bucket is there, versioned, encrypted and closed; say whether it was missing.
+    """Make the state bucket if need be, versioned, encrypted and closed; return whether it was missing.
 
     The lock is the first thing that is written, so a bucket without one may be a bucket half-made.
     """

@@ -39,7 +39,7 @@ def write(address: Address) -> Path | None:
 
 
 def remove(address: Address) -> bool:
-    """Remove the file of ``address``; say whether there was one."""
+    """Remove the file of ``address``; return whether there was one."""
     path = _path(address)
     if not path.exists():
         return False
