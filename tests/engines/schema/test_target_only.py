@@ -105,7 +105,7 @@ class Source:
 
 
 @pytest.fixture
-def source(monkeypatch):
+def source(servers, monkeypatch):
     """A source, which the environment names as that of a machine does which is to be left."""
     made = Source()
     monkeypatch.setenv("APP_DATABASE", made.url("psycopg2"))

@@ -9,6 +9,8 @@ from engines.objects.s3.listing import Entry
 from tests.engines.objects.memory_store import MemoryStore, serving
 from tests.engines.objects.scripted import answer, hang_up, refuse
 
+pytestmark = pytest.mark.usefixtures("servers")
+
 
 def probed(store, *, sample=True):
     store.put("k", b"body")
