@@ -11,13 +11,13 @@ import sys
 
 import pytest
 
-from engines.policy import compose, document
+from engines.policy import model, plan
 from rehearsal.operator_jobs import JOBS, Rehearsal
 from rehearsal.process import PROJECT
 from rehearsal.stack import Operator, free_stack_ports, operator_user
 
 POLICY = PROJECT / "docs/reference/operator-policy.json"
-RECORDED = json.loads(compose.RECORDED.read_text(encoding="utf-8"))["jobs"]
+RECORDED = json.loads(plan.RECORDED.read_text(encoding="utf-8"))["jobs"]
 NAMES = {"Name": "bmii", "Environment": "local"}
 pytestmark = pytest.mark.timeout(2 * 3600)
 
@@ -39,7 +39,7 @@ def allow(rehearsal, tmp_path_factory):
 
     def allow(but=""):
         policy = json.loads(POLICY.read_text(encoding="utf-8"))
-        file.write_text(json.dumps(document.without(policy, but)), encoding="utf-8")
+        file.write_text(json.dumps(model.without(policy, but)), encoding="utf-8")
         operator_user.attach(
             iam, Operator(file, NAMES).documents(rehearsal.config.account_id, rehearsal.config.region)
         )

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from engines.errors import ConfigurationError
-from engines.policy import compose, document
-from engines.policy.compose import LeftOut, Rule, Rules
+from engines.policy import model, plan
+from engines.policy.plan import LeftOut, Rule, Rules
 from rehearsal.operator_jobs import JOBS
 
 ROOT = Path(__file__).parents[3]
@@ -39,7 +39,7 @@ def rules(**parts):
 
 @pytest.fixture(scope="module")
 def record():
-    return json.loads(compose.RECORDED.read_text(encoding="utf-8"))
+    return json.loads(plan.RECORDED.read_text(encoding="utf-8"))
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +54,7 @@ def test_an_action_goes_into_the_first_statement_that_takes_it():
             Rule("Second", ["two"], match=["s3:*"], condition={"Bool": {"a": "b"}}),
         ]
     )
-    made = compose.compose(given, ["s3:GetAcl", "s3:GetObject", "s3:PutObject"], []).policy["Statement"]
+    made = plan.compose(given, ["s3:GetAcl", "s3:GetObject", "s3:PutObject"], []).policy["Statement"]
     assert [(one["Sid"], one["Action"]) for one in made] == [
         ("First", ["s3:GetObject"]),
         ("Second", ["s3:GetAcl", "s3:PutObject"]),
@@ -66,7 +66,7 @@ def test_an_action_goes_into_the_first_statement_that_takes_it():
 def test_an_action_that_no_rule_takes_is_named(source):
     given = {"recorded": [], "handlers": [], source: ["new:Action"]}
     with pytest.raises(ConfigurationError, match="new:Action"):
-        compose.compose(rules(), **given)
+        plan.compose(rules(), **given)
 
 
 def test_what_aws_asks_besides_comes_with_the_call_that_brings_it():
@@ -74,11 +74,11 @@ def test_what_aws_asks_besides_comes_with_the_call_that_brings_it():
         recorded=[Rule("All", ["r"], match=["*"])],
         besides=[Rule("Also", ["r"], actions=["iam:PassRole"], because=["ecs:RunTask"])],
     )
-    assert [one["Sid"] for one in compose.compose(given, ["ecs:RunTask"], []).policy["Statement"]] == [
+    assert [one["Sid"] for one in plan.compose(given, ["ecs:RunTask"], []).policy["Statement"]] == [
         "All",
         "Also",
     ]
-    assert [one["Sid"] for one in compose.compose(given, ["ecs:StopTask"], []).policy["Statement"]] == ["All"]
+    assert [one["Sid"] for one in plan.compose(given, ["ecs:StopTask"], []).policy["Statement"]] == ["All"]
 
 
 def test_what_is_left_out_or_allowed_everywhere_is_not_allowed_again():
@@ -87,9 +87,7 @@ def test_what_is_left_out_or_allowed_everywhere_is_not_allowed_again():
         handlers=[Rule("Stack", ["r"], match=["*"])],
         left_out=[LeftOut(["kms:*"], "no keys", keep=["kms:DescribeKey"])],
     )
-    composed = compose.compose(
-        given, ["ec2:DescribeVpcs"], ["ec2:DescribeVpcs", "kms:Sign", "kms:DescribeKey"]
-    )
+    composed = plan.compose(given, ["ec2:DescribeVpcs"], ["ec2:DescribeVpcs", "kms:Sign", "kms:DescribeKey"])
     assert [one["Action"] for one in composed.policy["Statement"]] == [
         ["ec2:DescribeVpcs"],
         ["kms:DescribeKey"],
@@ -98,14 +96,14 @@ def test_what_is_left_out_or_allowed_everywhere_is_not_allowed_again():
 
 
 def test_everything_on_every_resource_without_a_reason_is_found():
-    made = document.document(
+    made = model.document(
         [
             {"Sid": "Said", "Action": ["a"], "Resource": ["*"]},
             {"Sid": "Unsaid", "Action": ["a"], "Resource": ["arn:x", "*"]},
             {"Sid": "Narrow", "Action": ["a"], "Resource": ["arn:x/*"]},
         ]
     )
-    assert compose.unexplained(made, {"Said": "because"}) == ["Unsaid"]
+    assert plan.unexplained(made, {"Said": "because"}) == ["Unsaid"]
 
 
 def test_the_policy_is_that_of_the_template_and_the_record():
@@ -119,21 +117,21 @@ def test_the_record_is_of_the_jobs_that_there_are(record):
 
 def test_nothing_is_allowed_on_every_resource_without_a_reason_beside_it(policy):
     whys = (ROOT / "docs/reference/operator-policy.md").read_text(encoding="utf-8").partition("## Why")[2]
-    everywhere = [one for one in policy["Statement"] if "*" in document.resources(one)]
+    everywhere = [one for one in policy["Statement"] if "*" in model.resources(one)]
     assert len(everywhere) > 2
     assert [one["Sid"] for one in everywhere if f"- `{one['Sid']}`: " not in whys] == []
 
 
 def test_no_action_is_a_pattern(policy):
     assert [
-        each for one in policy["Statement"] for each in document.actions(one) if "*" in each or "?" in each
+        each for one in policy["Statement"] for each in model.actions(one) if "*" in each or "?" in each
     ] == []
 
 
 def test_every_recorded_call_is_allowed_on_its_resource(record, policy):
-    given = compose.read()
+    given = plan.read()
     filled = {"Name": "bmii", "Environment": "local", "Account": "${Account}", "Region": "${Region}"}
-    held = document.fill(policy, {**filled, "Partition": "${Partition}"})["Statement"]
+    held = model.fill(policy, {**filled, "Partition": "${Partition}"})["Statement"]
     for action, named in record["resources"].items():
         if action in given.always_allowed or any(one.takes(action) for one in given.done_without):
             continue
@@ -144,9 +142,9 @@ def test_every_recorded_call_is_allowed_on_its_resource(record, policy):
 
 
 def test_iam_takes_it(policy):
-    pieces = document.split(document.fill(policy, LONGEST))
+    pieces = model.split(model.fill(policy, LONGEST))
     assert len(pieces) <= MOST_POLICIES
-    assert max(document.size(piece) for piece in pieces) <= 6144
+    assert max(model.size(piece) for piece in pieces) <= 6144
     sids = [one["Sid"] for piece in pieces for one in piece["Statement"]]
     assert len(sids) == len(set(sids)) == len(policy["Statement"])
     assert all(sid.isalnum() for sid in sids)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from engines.policy.compose import Composed
-from engines.policy.document import actions, resources, size, split
+from engines.policy.model import actions, resources, size, split
+from engines.policy.plan import Composed
 
 _HEAD = """\
 <!-- Written by `make policy`; the words are in engines/policy/rules.yml. -->

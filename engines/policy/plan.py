@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from engines.errors import ConfigurationError
-from engines.policy.document import Document, Statement, document, resources
+from engines.policy.model import Document, Statement, document, resources
 
 RULES = Path(__file__).with_name("rules.yml")
 RECORDED = Path(__file__).with_name("recorded.json")
