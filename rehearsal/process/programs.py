@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
+import random
 import signal
 import socket
 import subprocess
 import sys
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +21,13 @@ LOOPBACK = "127.0.0.1"
 PROJECT = Path(__file__).resolve().parents[2]  # the checkout
 PYTHON = str(Path(sys.prefix) / "bin" / "python")  # sys.executable has several names for the same program
 _LAST_LINES = 15
+# Below what any system takes for outgoing connections, above the ports of the inventories.
+_CHOICE = range(26000, 32000)
+# Linux alone has names that one process binds, and that are free again however it ends.
+_ABSTRACT = sys.platform == "linux"
+# File descriptors. The oldest go when there are more than these: servers listen by then.
+_claims: deque[int] = deque()
+_MOST_CLAIMS = 256
 
 
 @dataclass(frozen=True)
@@ -49,12 +58,38 @@ def minimal_environment(**more: str) -> dict[str, str]:
 
 
 def free_ports(count: int) -> list[int]:
-    """Return ``count`` different TCP ports that nothing listens on now, on loopback."""
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for one in sockets:
-            one.bind((LOOPBACK, 0))
-        return [int(one.getsockname()[1]) for one in sockets]
+    """Return ``count`` different TCP ports that nothing listens on now, on loopback.
+
+    They are none of those from which the kernel takes one for an outgoing connection, and this process keeps
+    a claim on each: two that choose at the same time, and listen only minutes later, do not choose the same.
+    """
+    chosen: list[int] = []
+    for port in random.sample(_CHOICE, len(_CHOICE)):
+        if len(chosen) < count and (claim := _claim(port)) is not None:
+            _claims.append(claim)
+            chosen.append(port)
+    if len(chosen) < count:
+        raise RehearsalError(
+            f"only {len(chosen)} of {count} ports are free",
+            subject=f"ports {_CHOICE.start} to {_CHOICE.stop - 1} of {LOOPBACK}",
+            remedy="End what listens there.",
+        )
+    while len(_claims) > _MOST_CLAIMS:
+        os.close(_claims.popleft())
+    return chosen
+
+
+def _claim(port: int) -> int | None:
+    """Return the descriptor that holds a claim on ``port``, or None where somebody listens or has one."""
+    with socket.socket(socket.AF_UNIX if _ABSTRACT else socket.AF_INET) as claim:
+        try:
+            if _ABSTRACT:
+                claim.bind(f"\0bmii-rehearsal-port-{port}")
+            with socket.socket() as tried:
+                tried.bind((LOOPBACK, port))
+        except OSError:
+            return None
+        return claim.detach()
 
 
 def in_use(port: int) -> bool:

@@ -1,0 +1,58 @@
+"""Ports that are chosen now and listened on later."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+
+import pytest
+
+from rehearsal.errors import RehearsalError
+from rehearsal.process import programs
+from rehearsal.process.programs import free_ports
+
+CHOOSE = """
+import sys
+from rehearsal.process import programs
+programs._CHOICE = range(31000, 31008)
+print(*programs.free_ports(4), flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def few(monkeypatch):
+    monkeypatch.setattr(programs, "_CHOICE", range(31000, 31008))
+
+
+def test_two_processes_never_choose_the_same_and_one_that_ended_holds_none(few):
+    other = subprocess.Popen(
+        [sys.executable, "-c", CHOOSE], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    with other:
+        theirs = {int(one) for one in other.stdout.readline().split()}
+        mine = free_ports(4)
+        assert len(theirs | set(mine)) == 8
+        with pytest.raises(RehearsalError, match="only 0 of 1 ports are free"):
+            free_ports(1)
+        other.stdin.close()
+    assert set(free_ports(4)) == theirs
+
+
+def test_a_port_that_is_taken_is_not_chosen(monkeypatch):
+    monkeypatch.setattr(programs, "_CHOICE", range(31010, 31012))
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 31010))
+        assert free_ports(1) == [31011]
+
+
+def test_claims_do_not_pile_up(monkeypatch):
+    monkeypatch.setattr(programs, "_MOST_CLAIMS", len(programs._claims) + 4)
+    for _ in range(5):
+        free_ports(2)
+    assert len(programs._claims) <= programs._MOST_CLAIMS
+
+
+def test_no_port_is_one_that_the_kernel_gives_to_connections():
+    assert max(free_ports(20)) < 32768
