@@ -104,7 +104,7 @@ def test_the_comparison_s_baseline_is_what_the_source_alone_gives(pair: Pair) ->
         ),
         (
             "ALTER TABLE plain ALTER COLUMN v SET DEFAULT 'x'",
-            ["objects of the kind column: 10, defined otherwise now"],
+            ["objects of the kind default: 1, now 2"],
         ),
     ],
 )
