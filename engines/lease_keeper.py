@@ -1,4 +1,4 @@
-"""Keeps a run's lock alive while Ansible works, and gives it back when the run has ended, however that is.
+"""Renews a run's lock while Ansible works, and releases it when the run has ended for any reason.
 
 A small process of its own, started with the first phase, because a phase can take an hour without a word to
 the ledger. It lives as long as the run's main process and what that has started, and touches nothing but

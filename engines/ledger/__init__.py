@@ -1,7 +1,7 @@
 """The ledger: who is running, what each phase did, and its outputs, kept in a bucket of its own.
 
-Keys of the state bucket: ``lock.json`` (present while a run works), ``state.json`` (the latest record of each
-phase) and ``runs/<run id>.json`` (everything one run did, never overwritten by another run).
+Keys of the state bucket: ``lock.json`` (the holder of the lock, or the last one), ``state.json`` (the latest
+record of each phase) and ``runs/<run id>.json`` (the journal of one run, never written by another run).
 """
 
 from engines.ledger import history

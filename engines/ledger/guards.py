@@ -1,4 +1,4 @@
-"""Asked before the first change: is the account the one that is meant, and is there a ledger."""
+"""Checks before the first change: whether the account is the configured one, and whether a ledger exists."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""One run at a time: a lock that is an S3 object, taken, renewed and given back by conditional writes alone.
+"""The lock of the ledger: an S3 object that is acquired, renewed and released by conditional writes alone.
 
 The object is never deleted: each holder's token is one more than the last one's, so that a run which lost the
-lock while it was suspended is told apart from the one that works now.
+lock while it was suspended can be distinguished from the current holder (a fencing token).
 """
 
 from __future__ import annotations
@@ -111,7 +111,7 @@ def acquire(
         if mine == lock and held.age < lease / 3:
             return lock, None
     if store.write(LOCK_KEY, mine.to_dict(), replacing=held) is None:
-        # Somebody was faster, or the keeper of our own run renewed it: look again.
+        # Another run was faster, or the keeper of this run renewed it: read again.
         return acquire(store, owner, run_id, lease=lease, consent=consent, wait=wait, token=token)
     return mine, lock if claim in {DEAD, BROKEN} else None
 

@@ -1,4 +1,4 @@
-"""What the phases have come to, as data: pure, so that each step can be tested with literal values."""
+"""The state of the phases as data. Pure."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from engines.ledger.errors import OrderError
 from engines.ledger.standing import Event, Standing
 
 SUCCEEDED, FAILED, RUNNING, INTERRUPTED = "succeeded", "failed", "running", "interrupted"
-# The phase that lets users in. When they are, the data phases leave the target alone: see ``standing``.
+# The phase that moves users to the target. From then on its data are frozen: see ``standing``.
 GOING_LIVE = "deploy"
-# What ends all that: afterwards the target is empty again, and no phase has been run.
+# After it the target is empty, and no phase counts as run.
 TEARDOWN = "teardown"
 PHASES = ("provision", "database", "storage", "container", "deploy")
-# A service without its rows would go live, and freeze, an empty world.
+# Without this order a service without rows could go live, and freeze an empty database.
 _NEEDS = {
     "database": ("provision",),
     "storage": ("provision",),
@@ -30,7 +30,7 @@ _NEEDS = {
 class State:
     """The latest record of each phase, and since when the target has served users (empty: not yet).
 
-    ``asked_since`` is when the service was last told to take a release that no user was seen to get yet,
+    ``asked_since`` is when a release was last started of which it is not known yet whether it took traffic,
     empty if that is known. ``token`` is that of the lock under which it was last written.
     """
 
@@ -124,7 +124,7 @@ class State:
     def check_order(self, phase: str) -> None:
         """Raise ``OrderError`` unless what ``phase`` builds on has succeeded; once live, it did before.
 
-        A teardown that has begun is ended first: a world that is half gone would go live without its rows.
+        A teardown that has begun comes first: what is left of the target could go live without its rows.
         """
         begun = self.phases.get(TEARDOWN, {}).get("outcome", SUCCEEDED)
         if phase != TEARDOWN and begun != SUCCEEDED:

@@ -1,4 +1,4 @@
-"""What the ledger tells a person: phases, lock, runs."""
+"""The ledger as lines of text: phases, lock, runs."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def summary(state: State, lock: Mapping[str, Any], runs: Sequence[Mapping[str, A
 
 def _live_since(state: State) -> str:
     if state.standing == "going live":
-        return f"not known yet; the service was told to serve at {state.asked_since}"
+        return f"not known yet; a release was started at {state.asked_since}"
     return state.live_since or "not live yet"
 
 

@@ -1,4 +1,4 @@
-"""What a document of the ledger has to look like: one that is damaged is named, and never guessed at."""
+"""The schema of the ledger's documents: a damaged one is refused by name."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Whether the target serves users: its standings, and what moves it from one to another, as one table.
+"""Whether the target serves users: its standings and the transitions between them, as one table.
 
-What users saw decides. A phase that began says nothing: it may have been cut off before the service was
-touched, and one that failed may have failed after users were served.
+Only a deployment that took traffic counts. That the phase started says nothing: it may have been cut off
+before the service was touched, and one that failed may have failed after users were served.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Literal
 
 Standing = Literal["not live", "going live", "live"]
-"""``going live``: the service was told to take the release, and it is not known yet whether users got it."""
+"""``going live``: a release was started, and it is not known yet whether it took traffic."""
 
 Event = Literal[
     "asked",
@@ -22,10 +22,10 @@ Event = Literal[
     "cut off",
     "torn down",
 ]
-"""What the ledger is told, and what the service's deployments say.
+"""What the phases record, and what the service's deployments show.
 
-``asked``: the service is about to be told to take the release. ``serving``: a deployment of ours took
-traffic. ``starting``: one is on its way to users. ``absent``: none took traffic, and none is on its way.
+``asked``: a release is about to be started. ``serving``: one of its deployments took traffic.
+``starting``: one is in progress. ``absent``: none took traffic, and none is in progress.
 ``succeeded``, ``failed`` and ``cut off``: how the phase ended. ``torn down``: the target is empty again.
 """
 
@@ -49,7 +49,7 @@ TRANSITIONS: Mapping[Standing, Mapping[Event, Standing]] = {
         "starting": "going live",
         "absent": "not live",
         "succeeded": "live",
-        # Neither tells what users saw: the service is asked when the next phase is opened.
+        # Unknown whether users were served: the deployments are read when the next phase is opened.
         "failed": "going live",
         "cut off": "going live",
         "torn down": "not live",

@@ -1,4 +1,4 @@
-"""Which run a process of this machine belongs to, who owns that run, and whether it still lives."""
+"""Processes of this machine: which run one belongs to, who owns the run, and whether it is still alive."""
 
 from engines.runs import processes
 from engines.runs.owner import Owner

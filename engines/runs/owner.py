@@ -1,4 +1,4 @@
-"""Who holds the lock, in a form that tells later whether the holder is still alive."""
+"""The holder of the lock, recorded so that a later run can find out whether it is still alive."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class Owner:
     def is_known_dead(self) -> bool:
         """Whether it can be proven from here that the process has ended.
 
-        Only its own user can tell, on the machine and the boot it ran on, from where its pid means the same.
+        Only the same user can know, on the same machine since the same boot, in the same PID namespace.
         """
         here = (getpass.getuser(), socket.gethostname(), processes.boot_id(), processes.namespace())
         if not self.boot or (self.user, self.host, self.boot, self.namespace) != here:
@@ -88,7 +88,7 @@ class Owner:
         return self.user, self.host, self.pid, self.started, self.boot, self.namespace
 
     def __str__(self) -> str:
-        """Name the holder to a person."""
+        """Describe the holder in one phrase."""
         return f"{self.name} (process {self.pid})"
 
 

@@ -1,4 +1,4 @@
-"""What this machine tells about processes: which run one belongs to, and whether it still lives (/proc)."""
+"""Processes as /proc shows them: which run one belongs to, and whether it is still alive."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def playbook_above(pid: int) -> int:
     """Return the ``ansible-playbook`` process that ``pid`` works for, or ``pid`` itself where there is none.
 
     A worker is a fork of the playbook's process and bears its command line; only what was started as a
-    program of that name counts, not a shell or ``timeout`` that was told to start one. Ansible under another
+    program of that name counts, not a shell or ``timeout`` that started one. Ansible under another
     name is the process that its worker was forked from.
     """
     for ancestor in _ancestors(pid):
