@@ -1,4 +1,4 @@
-"""A fence around the source database: nothing is written to it while users are moved, nor afterwards.
+"""The fence: triggers that refuse writes to the source database while users are moved, and afterwards.
 
 Statement triggers on every table refuse INSERT, UPDATE, DELETE and TRUNCATE, but only while one session of
 the run holds an advisory lock and a deadline has not passed: the fence of a run that is dead, frozen or cut

@@ -1,4 +1,4 @@
-"""Putting the fence up and taking it away, each table in a transaction of its own that waits for little."""
+"""Putting the fence up and removing it, table by table, each in a short transaction of its own."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ _PAUSE = 0.2
 
 
 def inspect(address: Address, terms: Terms) -> Found:
-    """Return what of a fence is around the database, and what stands against one. Only reads."""
+    """Return the state of the fence in the database, and what would prevent one. Only reads."""
     with session(address, read_only=True, purpose=PURPOSE) as opened:
         return read(opened, terms)
 
 
 def read(opened: Session, terms: Terms) -> Found:
-    """Return the same, asked in a session that is there."""
+    """Return the same, read in an open session."""
     scope = relations.scope(opened, terms.schemas, terms.exclude_tables)
     rows = opened.execute(statements.TABLES).fetchall()
     rows = [row for row in rows if scope.covers(row[0], row[1])]
@@ -67,7 +67,7 @@ class Fence:
     pid: int = 0
 
     def put_up(self) -> None:
-        """Cover every table and take the lock, having waited for whoever writes.
+        """Create the trigger on every table and take the lock, once open write transactions have ended.
 
         Raises ``FenceImpossibleError``, ``FenceForeignError`` and ``FenceBusyError``; nothing refuses then.
         """
@@ -103,7 +103,7 @@ class Fence:
         return bool(row and row[0] == self.pid and row[1] and holder and holder[0] == self.pid)
 
     def keep(self) -> bool:
-        """Make it lasting; False if it has opened meanwhile. The session is not needed after that."""
+        """Make it lasting; False if it had opened in the meantime. The session is not needed after that."""
         if not self.holds():
             return False
         since = self._now("")
@@ -144,7 +144,7 @@ class Fence:
     def _take_lock(self, until: float, *, lasting: bool) -> None:
         def attempt() -> None:
             if not lasting:
-                # Whoever meets the lock after the deadline passes, and is not waited for.
+                # A writer that meets the lock after the deadline passes, and is not waited for.
                 self._refuse_while_held("")
             with self.opened.transaction():
                 self.opened.execute(f"SET LOCAL lock_timeout = '{_LOCK_TIMEOUT}'")
@@ -158,7 +158,7 @@ class Fence:
     def _patiently(
         self, attempt: Callable[[], None], writers: Callable[[], list[Writer]], until: float, what: str
     ) -> None:
-        """Call ``attempt`` until it gets its lock; after the patience idle writers are ended, or reported."""
+        """Call ``attempt`` until it gets its lock; after the patience, end or report idle writers."""
         ended = False
         while True:
             try:
@@ -178,9 +178,9 @@ class Fence:
 
 
 def lift(address: Address, terms: Terms) -> list[str]:
-    """Take the fence away, whoever put it up, unless a run that lives holds it; return what is left of it.
+    """Remove the fence of any run, unless a live run holds it; return the tables where a trigger is left.
 
-    Writers are let in at once. A trigger that cannot be dropped in time lets everything pass. Raises
+    Writes are allowed at once. A trigger that cannot be dropped in time lets everything pass. Raises
     ``FenceForeignError``.
     """
     with session(address, purpose=PURPOSE) as opened:
@@ -195,7 +195,7 @@ def lift(address: Address, terms: Terms) -> list[str]:
 
 
 def remove(opened: Session, terms: Terms) -> list[str]:
-    """Let writers in, then take the triggers off; return the tables where one is left, letting all pass."""
+    """Allow writes, then drop the triggers; return the tables where one is left, which refuses nothing."""
     everything = Terms(terms.run_id)
     found = read(opened, everything)
     if found.mode == "absent":

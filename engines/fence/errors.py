@@ -22,4 +22,4 @@ class FenceImpossibleError(FenceError):
 
 
 class FenceLapsedError(FenceError):
-    """The fence has opened meanwhile: writes may have come in since the comparison."""
+    """The fence had opened before it was made lasting: there may be writes after the comparison."""

@@ -1,9 +1,9 @@
-"""The process that holds the fence while Ansible works, and what a module says to it.
+"""The process that holds the fence while Ansible works, and the requests that modules send to it.
 
-A process of its own, because the fence stands over several tasks, and one session has to hold it without a
-gap. It gets the address by standard input, so that no password is in a command line; it is spoken to through
-a socket that has the run's name. It takes the fence away when the run's main process has ended, and lets it
-open when that is suspended, or when it was held for as long as the terms allow.
+A process of its own, because the fence spans several tasks and one session has to hold it without a gap. It
+reads the address from standard input, so that no password is in a command line, and takes requests on a
+Unix socket named after the run. It removes the fence when the run's main process has ended. When that is
+suspended, or the limit of the terms is reached, it stops renewing the deadline, and the fence opens.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ from engines.fence.model import Found, Terms
 from engines.postgres.session import Address, session
 from engines.runs import Owner, processes
 
-# The deadline is moved on this often before it is over.
+# How many times in a lease the deadline is renewed.
 _RENEWALS_IN_A_LEASE = 4
-# Beside the patience: connecting, and a transaction for each table. In seconds.
+# Seconds to start in addition to the patience: connecting, and a transaction for each table.
 _LONGEST_START = 120.0
 _ANSWER = 120.0
 _LONGEST_MESSAGE = 1 << 20
@@ -59,7 +59,7 @@ def is_held(run_id: str) -> bool:
 
 
 def keep(run_id: str) -> None:
-    """Make the fence of the run lasting. Raises ``FenceLapsedError`` if it has opened meanwhile."""
+    """Make the fence of the run lasting. Raises ``FenceLapsedError`` if it had opened before."""
     answer = _ask(run_id, "keep")
     if not answer or not answer.get("kept"):
         raise FenceLapsedError(
@@ -70,7 +70,7 @@ def keep(run_id: str) -> None:
 
 
 def let_go(run_id: str) -> list[str] | None:
-    """Take the fence of the run away; return the tables whose trigger is left, ``None`` if it held none."""
+    """Remove the fence of the run; return the tables whose trigger is left, ``None`` if it held none."""
     answer = _ask(run_id, "lift")
     return None if answer is None else list(answer.get("left", []))
 
@@ -96,7 +96,7 @@ def _start(address: Address, terms: Terms, owner: Owner) -> None:
         line = process.stdout.readline() if ready else b""
         if not ready:
             process.kill()
-        # It goes on without us; to wait for its end is not for the task that started it.
+        # It outlives this task, which therefore must not wait for it.
         process.returncode = 0
     answer = json.loads(line) if line else {}
     if "error" in answer:
@@ -153,7 +153,7 @@ def _stands(fence: Fence) -> bool:
 
 
 def _hold(fence: Fence, listening: socket.socket, pid: int, started: int) -> None:
-    """Serve requests and move the deadline on, until there is nothing more to hold."""
+    """Serve requests and renew the deadline, until the fence is lasting, removed or lapsed."""
     until = time.monotonic() + fence.terms.limit
     while True:
         with suppress(TimeoutError, OSError):
@@ -172,7 +172,7 @@ def _hold(fence: Fence, listening: socket.socket, pid: int, started: int) -> Non
 
 
 def _wait(listening: socket.socket, pid: int, started: int, seconds: float) -> socket.socket | None:
-    """Return who has something to ask; ``None`` when the time is over, or the run's process has ended."""
+    """Return the next connection; ``None`` after ``seconds``, or when the run's process has ended."""
     descriptor = os.pidfd_open(pid)
     try:
         if processes.start_time(pid) != started:
@@ -191,7 +191,7 @@ def _wait(listening: socket.socket, pid: int, started: int, seconds: float) -> s
 
 
 def _served(fence: Fence, wanted: socket.socket) -> bool:
-    """Answer one request; True when there is nothing to hold any more."""
+    """Answer one request; True when the fence need not be held any more."""
     question = wanted.recv(_LONGEST_MESSAGE).decode()
     done = False
     answer: dict[str, Any]
@@ -233,12 +233,12 @@ def _listen(run_id: str) -> socket.socket | None:
 
 
 def _name(run_id: str) -> str:
-    """The name goes with the process, however that ends."""
+    """Return the abstract name, which the kernel frees when the process ends."""
     return f"\0bmii-migrate-fence-{run_id}"
 
 
 def _other_end(connected: socket.socket) -> int:
-    """Return the user at the other end: on one machine, names of sockets are for everybody."""
+    """Return the user at the other end: any user of the machine can connect to an abstract socket."""
     told = connected.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
     return int(struct.unpack("3i", told)[1])
 
@@ -256,7 +256,7 @@ def _raised(told: Mapping[str, Any]) -> EngineError:
 
 
 def _report(answer: Mapping[str, Any]) -> None:
-    """Tell the module how it went, and let go of its pipe."""
+    """Report the outcome to the module, and close its pipe."""
     with suppress(OSError):
         print(json.dumps(answer), flush=True)  # noqa: T201 - read by the module
     nothing = os.open(os.devnull, os.O_RDWR)

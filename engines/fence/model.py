@@ -1,4 +1,4 @@
-"""The fence as data: on which terms it is held, and what of it is found in a database."""
+"""The fence as data: its terms, and its state in a database."""
 
 from __future__ import annotations
 
@@ -62,19 +62,19 @@ class Writer:
     since: str
 
     def __str__(self) -> str:
-        """Name the session to a person."""
+        """Describe the session in one phrase."""
         who = f"{self.application or 'a session'} of {self.user} from {self.client or 'the server itself'}"
         return f"process {self.pid} ({who}), {self.state} since {self.since}"
 
 
 @dataclass(frozen=True)
 class Found:
-    """What of a fence is in a database.
+    """The state of a fence in a database.
 
     ``run_id``, ``environment`` and ``since`` are those of who put it up. ``tables`` are those that it has to
     cover, ``bare`` those of them without its trigger, ``covered`` all with it. ``holder`` is the server's
-    process that holds its lock; 0 for none. ``prepared`` are prepared transactions, ``subscriptions`` those
-    that bring rows from elsewhere, ``foreign`` tables whose owner the user is not.
+    process that holds its lock; 0 for none. ``prepared`` are prepared transactions, ``subscriptions`` active
+    subscriptions of logical replication, ``foreign`` tables that the user does not own.
     """
 
     mode: Mode = "absent"

@@ -1,4 +1,4 @@
-"""What putting the fence up takes, and what makes it impossible. Pure."""
+"""The plan of a fence, and what makes one impossible. Pure."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ALTERNATIVE = (
 
 
 def lines(found: Found, terms: Terms) -> list[str]:
-    """Return in words what putting the fence up would do; nothing is refused."""
+    """Return the steps of putting the fence up, and what stands in its way, without raising."""
     told = [
         f"make schema bmii_migrate_fence and its triggers on {len(found.bare)} tables of {found.database}, "
         f"which refuse every write for at most {terms.limit:g} s while users are moved"

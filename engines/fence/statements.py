@@ -1,4 +1,4 @@
-"""The statements that make the fence and ask about it."""
+"""The SQL statements that create, read and remove the fence."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def function(mode: Mode, terms: Terms, *, database: str, deadline: str = "") -> 
 
 
 def note(mode: Mode, terms: Terms, since: str) -> sql.Composed:
-    """Return the statement that notes whose fence it is, and how it stands."""
+    """Return the statement that records run, environment and mode of the fence as a comment."""
     text = json.dumps(
         {"mode": mode, "run_id": terms.run_id, "environment": terms.environment, "since": since}
     )
@@ -118,5 +118,5 @@ def cover(table: Name) -> tuple[sql.Composed, ...]:
 
 
 def uncover(table: Name) -> sql.Composed:
-    """Return the statement that takes the trigger off ``table``."""
+    """Return the statement that drops the trigger on ``table``."""
     return sql.SQL("DROP TRIGGER IF EXISTS {} ON {}").format(_TRIGGER, sql.Identifier(*table))
