@@ -1,6 +1,6 @@
-"""The names of database instances that a rollback makes: told from them what an instance is for.
+"""Names of the RDS instances that a rollback creates; the name says what an instance is for.
 
-Apart from the rollback, so that a teardown can tell them without importing how it is done.
+A module of its own, so that a teardown can recognise them without importing the rollback.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A database instance brought back to an earlier moment: restored beside, compared, switched to."""
+"""Point-in-time rollback of an RDS instance: restore a second one, compare the two, switch their names."""
 
 from engines.rds.apply import restore, switch
 from engines.rds.errors import RollbackError

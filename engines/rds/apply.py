@@ -1,4 +1,4 @@
-"""Back to an earlier moment, in two halves: what is done beside the database in use, and the switch to it."""
+"""Rollback of a database instance in two steps: restore and compare a second one, then switch to it."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from engines.rds.plan import plan
 from engines.rds.results import Outcome
 from engines.rds.verification import Users, prove
 
-# A modification that AWS does not show at once is not asked for again and again.
+# How often a modification is requested that AWS does not show at once.
 _ROUNDS = 3
 
 
 def restore(
     request: RollbackRequest, users: Users, *, jobs: int, timeout: float, check: bool
 ) -> dict[str, Any]:
-    """Bring an instance of the moment beside the one in use, prove it, and compare the two.
+    """Restore a second instance as of the requested time, verify it, and compare it with the one in use.
 
     Returns ``{changed, done, instance, kept, beside, actions, revisions, table, comparison}``; with ``check``
     what would be done, and what can be seen of it. Raises ``ConfigurationError`` before anything is touched,
@@ -36,10 +36,10 @@ def restore(
 
 
 def switch(request: RollbackRequest, users: Users, *, timeout: float, check: bool) -> dict[str, Any]:
-    """Let the instance of the moment take the name of the one in use, which is kept under another.
+    """Give the restored instance the name of the one in use, which is kept under another.
 
-    Returns what ``restore`` does, with nothing compared. What is not there yet is restored first. It asks for
-    no consent: that is for whoever calls it.
+    Returns what ``restore`` does, with nothing compared. What is not there yet is restored first. The
+    caller has to ask for consent.
     """
     if check:
         now = _planned(request, survey(request.name))
@@ -64,7 +64,7 @@ def _planned(request: RollbackRequest, found: Found) -> Outcome:
 
 
 def _beside(request: RollbackRequest, executor: Executor) -> Outcome:
-    """Do what is to be done beside the database in use."""
+    """Carry out the actions before the switch, which do not touch the instance in use."""
     done: list[Action] = []
     for _ in range(_ROUNDS):
         now = _planned(request, executor.settled())

@@ -1,4 +1,4 @@
-"""What going back would lose and bring back, table by table."""
+"""Which rows a rollback would lose, bring back and change, table by table."""
 
 from __future__ import annotations
 

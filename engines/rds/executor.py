@@ -1,4 +1,4 @@
-"""Doing what was planned, and waiting for it. Each step may be cut off at any instant, and be done again."""
+"""Carrying out a plan and waiting for AWS. Each step can be interrupted at any time, and repeated."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _ENDS = frozenset(
 
 @dataclass(frozen=True)
 class Executor:
-    """Acts on the instance ``name`` and those beside it.
+    """Acts on the instance ``name`` and those that rollbacks of it have made.
 
     A wait ends with ``RollbackError`` when AWS has given up, or has said the same for ``timeout`` seconds.
     """

@@ -1,4 +1,4 @@
-"""What there is of a database's instances, asked from AWS. Nothing here changes anything."""
+"""Reading the current instances of a database from RDS. Nothing here changes anything."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from engines.rds.model import Found, Instance
 
 
 def survey(name: str) -> Found:
-    """Return what there is now of the instance ``name`` and beside it. Raises ``AwsError``."""
+    """Return the instance ``name`` and those that rollbacks of it have made. Raises ``AwsError``."""
     main, beside = None, []
     with translated(f"database {name}"):
         pages = client("rds").get_paginator("describe_db_instances").paginate()

@@ -1,4 +1,4 @@
-"""Where a database is to go back to, what there is of it, and what is done about it."""
+"""A rollback of a database instance as data: request, current state, actions."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from engines.instance_names import is_made_by_rollback, kept_name
 Step = Literal["restore", "settings", "tag", "rename"]
 
 # Tags of an instance: the moment it was restored to, whether that was asked for as the latest one, and, of
-# one that came back by its name, that name. They tell what a command has done already.
+# one that came back by its name, that name. They show what an earlier run has done already.
 MOMENT, LATEST, NAME = "RestoredTo", "RestoredAsLatest", "SwitchedFrom"
 
 _LONGEST = 63  # letters of an identifier of RDS
@@ -21,7 +21,7 @@ _LONGEST = 63  # letters of an identifier of RDS
 
 @dataclass(frozen=True)
 class RollbackRequest:
-    """What is asked for of the instance ``name``: that of a ``moment``, the ``latest``, or a ``kept`` one."""
+    """What to roll instance ``name`` back to: a ``moment``, the ``latest``, or a ``kept`` instance."""
 
     name: str
     moment: datetime | None = None
@@ -31,7 +31,7 @@ class RollbackRequest:
 
 @dataclass(frozen=True)
 class Instance:
-    """An instance of RDS: what it is called, how it is, where it answers, and how it is set up.
+    """An RDS instance: its name, status, endpoint and settings.
 
     ``settings`` are options of a restore, ``after`` those that only a modification takes. ``latest`` is the
     latest moment to which it can be restored, None when there is none yet.
@@ -56,7 +56,7 @@ class Instance:
 
 @dataclass(frozen=True)
 class Found:
-    """What there is: the instance in use (None between two renamings), those beside it, and since when.
+    """The current instances: ``main`` is in use (None between two renamings), ``beside`` those of rollbacks.
 
     ``earliest`` is the first moment to which the instance in use can be restored, None without backups.
     """
@@ -66,7 +66,7 @@ class Found:
     earliest: datetime | None = None
 
     def named(self, name: str) -> Instance | None:
-        """Return the instance beside of this name."""
+        """Return the instance of a rollback by its name."""
         return next((one for one in self.beside if one.name == name), None)
 
 
@@ -82,10 +82,10 @@ class Action:
 
 @dataclass(frozen=True)
 class Plan:
-    """What is done ``beside`` the instance in use, and then, by consent, what the ``switch`` is.
+    """The actions before the switch (``beside``, without touching the instance in use) and the ``switch``.
 
-    ``chosen`` is the name of the instance that is or will be gone back to, ``keeps`` the one under which the
-    present one is or will be kept. Nothing of both is left to do when ``done``.
+    ``chosen`` is the name of the restored instance, ``keeps`` the one under which the present instance is
+    kept. When ``done``, neither has anything left to do.
     """
 
     chosen: str

@@ -1,4 +1,4 @@
-"""From what is asked for and what there is to what is done. Pure."""
+"""The plan of a rollback: request and current instances to actions. Pure."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def plan(request: RollbackRequest, found: Found, now: datetime) -> Plan:
 
 
 def _is_done(request: RollbackRequest, main: Instance) -> bool:
-    """Whether the instance in use is what is asked for. `latest` is another moment each time."""
+    """Whether the instance in use is the requested one already; never for `latest`."""
     if request.kept:
         return main.tags.get(NAME) == request.kept
     return request.moment is not None and main.tags.get(MOMENT) == text(request.moment)
@@ -85,7 +85,8 @@ def _restore(request: RollbackRequest, found: Found, main: Instance) -> Action:
         "Tags": [{"Key": key, "Value": value} for key, value in sorted(tags.items())],
         **main.settings,
     }
-    return Action("restore", name, f"restore {main.name} as it was at {text(moment)}, beside it", arguments)
+    what = f"restore {main.name} as it was at {text(moment)}, as a second instance"
+    return Action("restore", name, what, arguments)
 
 
 def _within(request: RollbackRequest, found: Found, main: Instance) -> datetime:
@@ -140,4 +141,4 @@ def _nowhere(request: RollbackRequest, found: Found) -> ConfigurationError:
 
 def _known(found: Found) -> str:
     names = ", ".join(one.name for one in found.beside)
-    return f"These are beside it: {names}." if names else "No instance is beside it."
+    return f"Instances of earlier rollbacks: {names}." if names else "No rollback has left an instance."

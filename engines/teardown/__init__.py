@@ -1,4 +1,4 @@
-"""Taking a platform down: what is there, what would be done, doing it, and the proof that nothing is left."""
+"""Teardown of a platform: inspect it, plan, delete it, and prove that nothing is left."""
 
 from engines.teardown.apply import teardown
 from engines.teardown.errors import TeardownError

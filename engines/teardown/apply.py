@@ -1,4 +1,4 @@
-"""From what there is to nothing, or to exactly what is kept."""
+"""Teardown, until nothing is left but what is kept on purpose."""
 
 from __future__ import annotations
 

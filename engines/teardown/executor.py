@@ -1,4 +1,4 @@
-"""Doing what was planned. Every step may be cut off at any instant, and be done again.
+"""Carrying out a plan. Each step can be interrupted at any time, and repeated.
 
 What is gone already when it is to be deleted is as it should be: an answer may have been lost.
 """
@@ -38,7 +38,7 @@ class Executor:
             "tasks": self._tasks,
             "definitions": _forget_definitions,
             "images": _delete_images,
-            "database beside": self._database_beside,
+            "rollback instance": self._rollback_instance,
             "database protection": _unprotect_database,
             "stack protection": _unprotect_stack,
             "stack": self._stack,
@@ -76,7 +76,7 @@ class Executor:
                 client("ecs").stop_task(cluster=cluster, task=arn, reason="The platform is taken down")
         self._until_none(lambda: len(inspection.tasks(cluster)), f"cluster {cluster}", "tasks run in it")
 
-    def _database_beside(self, name: str) -> None:
+    def _rollback_instance(self, name: str) -> None:
         rds, subject = client("rds"), f"database {name}"
 
         def state() -> str:

@@ -1,4 +1,4 @@
-"""What there is of a platform, asked from AWS. Nothing here changes anything."""
+"""Reading the current resources of a platform from AWS. Nothing here changes anything."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from engines.instance_names import is_made_by_rollback
 from engines.stack import lifecycle
 from engines.teardown.model import Found, Platform
 
-# What AWS says of a thing that is not there, beside the many codes with "NotFound" in them.
+# Codes by which AWS says that something does not exist, in addition to those with "NotFound" in them.
 _ABSENT = frozenset(
     {"404", "NoSuchBucket", "NoSuchEntity", "NoSuchTagSet", "NoSuchUpload", "ServiceNotActiveException"}
 )
@@ -96,7 +96,7 @@ def images(repository: str) -> tuple[str, ...]:
 
 
 def snapshots(instance: str) -> tuple[str, ...]:
-    """Return the snapshots of the instance, and of those beside it, that outlive them."""
+    """Return the manual snapshots of the instance, and of those that rollbacks have made."""
     found = pages(
         f"snapshots of {instance}", "rds", "describe_db_snapshots", "DBSnapshots", SnapshotType="manual"
     )
@@ -109,8 +109,8 @@ def snapshots(instance: str) -> tuple[str, ...]:
 
 
 def beside(instance: str) -> dict[str, dict[str, str]]:
-    """Return the instances that ways back to a point in time have left beside this one, with their tags."""
-    found = pages(f"databases beside {instance}", "rds", "describe_db_instances", "DBInstances")
+    """Return the instances that rollbacks of this one have left, with their tags."""
+    found = pages(f"instances of rollbacks of {instance}", "rds", "describe_db_instances", "DBInstances")
     return {
         one["DBInstanceIdentifier"]: {tag["Key"]: tag["Value"] for tag in one.get("TagList", [])}
         for one in found
@@ -119,7 +119,7 @@ def beside(instance: str) -> dict[str, dict[str, str]]:
 
 
 def log_groups(platform: Platform) -> tuple[str, ...]:
-    """Return the platform's log groups that exist, those of databases beside its own among them."""
+    """Return the platform's log groups that exist, with those of instances that rollbacks have made."""
     prefixes = (*platform.log_groups, f"{platform.database_logs}-")
     found = [
         (prefix, str(one["logGroupName"]))

@@ -1,4 +1,4 @@
-"""The proof: every kind of thing that the platform is made of, asked for again, one by one.
+"""The proof of a teardown: every type of resource of the platform is looked up once more.
 
 What a deleted thing leaves in AWS's index of tags stays there for hours. So each kind is asked of the service
 that it belongs to, by name or by tag, and the index only serves to find what nobody here thought of.
@@ -32,7 +32,7 @@ _NETWORK = {
 
 
 def left(platform: Platform, found: Found) -> list[Thing]:
-    """Return what is there of the platform, what is kept on purpose among it. ``found`` is a fresh survey."""
+    """Return what still exists of the platform, including what is kept. ``found`` was read just now."""
     things = [*_surveyed(platform, found), *_named(platform), *_network(platform)]
     seen = {thing.name for thing in things}
     return things + [Thing("tagged", arn) for arn in _tagged(platform) if not _is_known(arn, platform, seen)]
@@ -87,8 +87,8 @@ def _named(platform: Platform) -> Iterator[Thing]:
         if topic["TopicArn"].endswith(f":{name}-alarms"):
             yield Thing("topic", topic["TopicArn"])
     for alarm in pages("alarms", "cloudwatch", "describe_alarms", "MetricAlarms", AlarmNamePrefix=f"{name}-"):
-        # The prefix also finds alarms of a platform `bmii-2`, which tell another topic.
-        if any(told.endswith(f":{name}-alarms") for told in alarm["AlarmActions"]):
+        # The prefix also finds alarms of a platform `bmii-2`, which notify another topic.
+        if any(topic.endswith(f":{name}-alarms") for topic in alarm["AlarmActions"]):
             yield Thing("alarm", alarm["AlarmName"])
 
 

@@ -1,4 +1,4 @@
-"""What a platform is known by, what there is of it, and what is done about it."""
+"""A teardown as data: names of the platform, its current resources, actions."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Step = Literal[
     "tasks",
     "definitions",
     "images",
-    "database beside",
+    "rollback instance",
     "database protection",
     "stack protection",
     "stack",
@@ -53,16 +53,16 @@ class Platform:
 
     @property
     def database_logs(self) -> str:
-        """The beginning of the names of the log groups of the database, and of those beside it."""
+        """The prefix of the log groups of the database, and of instances that rollbacks have made."""
         return f"/aws/rds/instance/{self.database}"
 
 
 @dataclass(frozen=True)
 class Found:
-    """What there is. ``buckets`` are those that exist, with their tags; the rest are names and numbers.
+    """The current resources. ``buckets`` have their tags; the rest are names and numbers.
 
     ``database`` says whether the instance is there, ``database_protected`` whether AWS refuses to delete it.
-    ``beside`` are those that ways back to a point in time have left beside it, with their tags.
+    ``beside`` are the instances that rollbacks have left, with their tags.
     """
 
     stack: Stack | None = None

@@ -1,4 +1,4 @@
-"""From what there is to what is done, in the order in which things depend on each other. Pure."""
+"""The plan of a teardown: current resources to actions, in the order of their dependencies. Pure."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def kept(platform: Platform, found: Found) -> list[Thing]:
 
 
 def _running(found: Found, platform: Platform) -> Iterator[Action]:
-    """Yield what ends the service: nothing may use what the stack takes away."""
+    """Yield what ends the service: nothing may use what is deleted with the stack."""
     for service in found.services:
         yield Action("service", service, "scale to zero, wait for the last task, delete")
     if found.tasks:
@@ -49,9 +49,9 @@ def _running(found: Found, platform: Platform) -> Iterator[Action]:
 
 
 def _databases(found: Found) -> Iterator[Action]:
-    """Yield what deletes the instances that the stack does not know, and that use its network."""
+    """Yield the deletion of instances that are not in the stack but use its network."""
     for name in found.beside:
-        yield Action("database beside", name, "delete it, after a final snapshot")
+        yield Action("rollback instance", name, "delete it, after a final snapshot")
 
 
 def _stack(found: Found, platform: Platform) -> Iterator[Action]:
@@ -69,7 +69,7 @@ def _beside(found: Found, platform: Platform) -> Iterator[Action]:
     """Yield what is not in the stack, or outlives it."""
     for name in found.log_groups:
         if name not in platform.log_groups:
-            yield Action("log group", name, "delete what a database beside has logged")
+            yield Action("log group", name, "delete the logs of a rollback instance")
         elif found.stack is None:  # with the stack they go by themselves
             yield Action("log group", name, "delete what was logged after the stack was gone")
     if found.parameters:

@@ -176,7 +176,7 @@ def test_what_is_gone_already_counts_as_deleted(faults, name):
     executor.act(Action("bucket", name, ""))
     executor.act(Action("log group", f"/{name}", ""))
     executor.act(Action("snapshots", name, ""))
-    executor.act(Action("database beside", name, ""))
+    executor.act(Action("rollback instance", name, ""))
 
     assert name not in [one["Name"] for one in s3.list_buckets()["Buckets"]]
     assert name not in [one["DBInstanceIdentifier"] for one in rds.describe_db_instances()["DBInstances"]]
@@ -194,7 +194,7 @@ def test_a_final_snapshot_has_a_name_of_its_own(aws, name):
     )
     rds.create_db_snapshot(DBInstanceIdentifier=name, DBSnapshotIdentifier=f"{name}-final")
 
-    Executor(cluster=name, timeout=30).act(Action("database beside", name, ""))
+    Executor(cluster=name, timeout=30).act(Action("rollback instance", name, ""))
 
     snapshots = rds.describe_db_snapshots(DBInstanceIdentifier=name)["DBSnapshots"]
     assert {f"{name}-final", f"{name}-final-2"} == {one["DBSnapshotIdentifier"] for one in snapshots}

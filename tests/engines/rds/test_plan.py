@@ -138,11 +138,11 @@ def test_latest_is_the_latest_second_and_goes_on_with_what_was_begun():
             "any second from 2026-11-19T03:55:00Z",
         ),
         (replace(WHOLE, earliest=None), TO_MOMENT, "has no backup to restore from"),
-        (WHOLE, RollbackRequest("db", kept=BEFORE), "does not exist. No instance is beside it"),
+        (WHOLE, RollbackRequest("db", kept=BEFORE), "does not exist. No rollback has left an instance"),
         (
             replace(WHOLE, beside=(_instance(PIT),)),
             RollbackRequest("db", kept=BEFORE),
-            f"are beside it: {PIT}",
+            f"Instances of earlier rollbacks: {PIT}",
         ),
         (Found(None, (_instance(BEFORE),)), TO_MOMENT, "nothing was restored to take its place"),
     ],

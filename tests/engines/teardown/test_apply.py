@@ -65,7 +65,7 @@ def test_a_service_tasks_images_and_protections_go_before_the_stack(gone):
 
     assert steps[0] == "service"
     before = set(steps[: steps.index("stack")])
-    assert {"definitions", "images", "database beside", "database protection", "stack protection"} <= before
+    assert {"definitions", "images", "rollback instance", "database protection", "stack protection"} <= before
     assert steps[-1] == "parameters"
 
 

@@ -116,7 +116,7 @@ def test_databases_that_a_way_back_has_left_go_before_the_network_that_they_use(
     found = replace(WHOLE, beside={name: TAGS})
 
     steps = _steps(PLATFORM, found)
-    assert steps.index(("database beside", name)) < steps.index(("stack", "bmii"))
+    assert steps.index(("rollback instance", name)) < steps.index(("stack", "bmii"))
     assert Thing("snapshot", f"the final one of {name}", "data") in kept(PLATFORM, found)
     assert [one.text for one in plan(DELETING, found)][-1] == "delete 2 snapshots"
 
