@@ -1,8 +1,8 @@
 """Releases on ECS: a task definition by digest, a service, a rollout that is waited for, and a rollback.
 
-``task_definition`` and ``plan`` are pure; ``inspection`` reads what is there; ``apply`` changes it and waits
-in ``rollout`` for what users see. ``rollback`` brings back an earlier revision, ``scaling`` lets AWS choose
-how many tasks run, and ``traffic`` tells whether a deployment has served users.
+``task_definition`` and ``plan`` are pure; ``inspection`` reads the current state; ``apply`` changes it and
+waits for the ``rollout``. ``rollback`` returns to an earlier revision, ``scaling`` sets up autoscaling, and
+``traffic`` reads whether a deployment has served users.
 """
 
 from engines.ecs import traffic

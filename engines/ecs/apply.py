@@ -1,4 +1,4 @@
-"""Doing what the plan says, waiting until users have it, and going back when they do not get it."""
+"""Applying a plan, waiting until the rollout is complete, and returning to the last revision if it fails."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from engines.ecs.rollout import FailedRelease, Goal, Observer, failure, short, t
 from engines.events import Emit, emit
 from engines.smoke import Http
 
-# Only this long does one look wait for the service to answer; the next look comes soon.
+# Timeout in seconds of one request to the service while polling; the next poll follows soon.
 _LOOK_TIMEOUT = 5.0
 # Clocks of two machines: events of the very beginning must not be lost.
 _SKEW = timedelta(seconds=2)

@@ -1,4 +1,4 @@
-"""Reading what ECS and the load balancer say."""
+"""Reading the current state from ECS and the load balancer."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from engines.ecs.model import Current
 
 # What ECS says of a task that it has stopped because fewer are wanted, or newer ones.
 SCALED = "Scaling activity initiated by"
-# Beside these, a task is stopped by a person, or by AWS for reasons of its own.
+# With any other stop code, a task was stopped by a user, or by AWS for reasons of its own.
 _FAILURES = frozenset({"EssentialContainerExited", "TaskFailedToStart", "ServiceSchedulerInitiated"})
 # ECS describes at most this many tasks in one call.
 _TASKS_PER_CALL = 100

@@ -1,4 +1,4 @@
-"""A release as data: what is wanted, what ECS has, and the calls between the two."""
+"""A release as data: wanted state, current state, and the calls that lead from one to the other."""
 
 from __future__ import annotations
 

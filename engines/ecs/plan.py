@@ -1,4 +1,4 @@
-"""What has to be done, as data: wanted release + what runs now -> actions."""
+"""The plan of a release: wanted state and current state to actions. Pure."""
 
 from __future__ import annotations
 

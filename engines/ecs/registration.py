@@ -1,4 +1,4 @@
-"""Registering a revision once, also when AWS's answer to it is lost.
+"""Registering a revision exactly once, even if AWS's response is lost.
 
 ECS takes no token for that, and would register a second revision if the client repeated the call by itself.
 """

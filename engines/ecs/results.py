@@ -1,4 +1,4 @@
-"""What a release or a rollback has come to, as the modules return it."""
+"""The result of a release or a rollback, as the modules return it."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ class Outcome:
 
     @property
     def changed(self) -> bool:
-        """Whether AWS was, or in a dry run would be, told to change anything."""
+        """Whether anything was changed on AWS, or in a dry run would be."""
         return bool(self.plan.actions or self.scaling.calls)
 
     @property
     def actions(self) -> list[str]:
-        """What was done, or would be, in words."""
+        """One line for each action that was done, or in a dry run would be."""
         return [each.text for each in self.plan.actions] + [each.text for each in self.scaling.calls]
 
     def as_result(self) -> dict[str, Any]:

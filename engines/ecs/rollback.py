@@ -1,4 +1,4 @@
-"""Bringing a service back to a revision that it has run before, through the same rollout as a release."""
+"""Rollback of a service to a revision that it has run before, through the same rollout as a release."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _SHOWN = frozenset({"IMAGE_DIGEST"})
 
 @dataclass(frozen=True)
 class RollbackRequest:
-    """Where to: ``to`` names a revision (``bmii:3`` or its ARN); empty is the previous one of ``good``.
+    """What to roll back to: the revision ``to`` (``bmii:3`` or its ARN), or the previous one of ``good``.
 
     ``good`` are ARNs of revisions that have served users, in any order.
     """

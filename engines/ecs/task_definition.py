@@ -1,4 +1,4 @@
-"""The task definition: what is wanted, and how it differs from what is registered.
+"""The wanted task definition, and how it differs from the registered one.
 
 ECS answers with more than it was given: defaults filled in, lists in its own order, empty collections.
 Comparing the raw documents finds a difference every time, so both sides are brought to one form first.
@@ -38,7 +38,7 @@ def digest_of(image: str) -> str:
         raise ReleaseConfigurationError(
             "an image is released by digest, not by tag",
             subject=f"image {image or '(empty)'}",
-            remedy="Give it as repository@sha256:… (the container phase hands it over as `image`).",
+            remedy="Give it as repository@sha256:… (the container phase sets it as its output `image`).",
         )
     return match.group(1)
 
@@ -159,7 +159,7 @@ def changes(was: Mapping[str, Any], will_be: Mapping[str, Any]) -> tuple[Differe
 
 
 def view(definition: Mapping[str, Any], known: frozenset[str]) -> dict[str, Any]:
-    """Return the definition for a person to read in a diff.
+    """Return the definition as text for a diff.
 
     Environment values are shown only for the names in ``known`` (those of the configuration): what somebody
     else put into a registered revision may be a secret in plain text.

@@ -9,7 +9,7 @@ from engines.ecs import inspection
 from engines.ecs.inspection import Clients, Target
 
 Traffic = Literal["serving", "starting", "absent"]
-"""``serving``: a deployment took traffic. ``starting``: one is on its way. ``absent``: neither is so."""
+"""``serving``: a deployment took traffic. ``starting``: one is in progress. ``absent``: neither."""
 
 
 def seen(clients: Clients, cluster: str, name: str) -> Traffic:

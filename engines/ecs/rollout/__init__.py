@@ -1,4 +1,4 @@
-"""A rollout from the moment it has begun: watched, tried apart, explained when it fails, and taken back."""
+"""A rollout: the trial task, watching it, explaining a failure, and returning to the last good revision."""
 
 from engines.ecs.rollout import trial
 from engines.ecs.rollout.recovery import FailedRelease, failure

@@ -39,7 +39,7 @@ class StoppedTask:
 
 @dataclass(frozen=True)
 class Explanation:
-    """All that could be found out; empty parts were not there.
+    """What was found out about a failed release; what is missing is empty.
 
     ``health`` is what the load balancer's health checks of this release's tasks have come to.
     """
@@ -50,7 +50,7 @@ class Explanation:
     events: tuple[str, ...] = ()
 
     def text(self) -> str:
-        """Return it for a person, several lines long; empty when nothing was found."""
+        """Return it as several lines of text; empty when nothing was found."""
         lines: list[str] = []
         for task, others in self._alike():
             more = f" (and {others} more like it)" if others else ""
@@ -87,7 +87,7 @@ def collect(
     target_group_arn: str,
     since: datetime,
 ) -> Explanation:
-    """Ask ECS, CloudWatch Logs and the load balancer. What one of them does not tell is left out."""
+    """Ask ECS, CloudWatch Logs and the load balancer. Where one of them refuses, its part is left out."""
     ended: list[Mapping[str, Any]] = []
     now: Mapping[str, Any] = {}
     targets: Sequence[Target] = ()
@@ -109,7 +109,7 @@ def collect(
 
 
 def _telling(task: Mapping[str, Any]) -> tuple[bool, str]:
-    """Rank tasks by how much they tell: one that ECS has only cleared away says nothing of the cause."""
+    """Sort key: tasks that ECS stopped only to scale in come last, as they say nothing of the cause."""
     return not str(task.get("stoppedReason", "")).startswith(inspection.SCALED), str(
         task.get("stoppedAt", "")
     )
@@ -144,7 +144,7 @@ def _meaning(reason: str, port: int, grace: int) -> str:
 
 
 def unhealthy(targets: Sequence[Target]) -> tuple[str, ...]:
-    """Say of each target that is neither healthy nor on its way out what is wrong with it."""
+    """Describe each target that is neither healthy nor draining."""
     return tuple(
         f"{target.address}:{target.port} is {target.state}: {target.reason or 'no reason given'}"
         for target in targets

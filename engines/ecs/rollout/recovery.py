@@ -1,4 +1,4 @@
-"""When a release is lost: find out why, go back to the last good revision, and see that it answers."""
+"""After a failed release: explain it, return to the last good revision, and wait until that answers."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ def _update_to_restore(
 
 
 def _image_digest(registered: Mapping[str, Any] | None) -> str:
-    """Return the digest that a revision's `/health` will name; empty if it was never told one."""
+    """Return the digest that a revision's `/health` reports (``IMAGE_DIGEST``); empty if it has none."""
     for container in (registered or {}).get("containerDefinitions", []):
         for item in container.get("environment", []):
             if item["name"] == "IMAGE_DIGEST":

@@ -1,7 +1,8 @@
-"""Waiting for a release: what is seen, what it means, and how long to wait.
+"""Watching a rollout: polling it, judging what was seen, and how long to wait.
 
-``services-stable`` and target health alone are not enough: the one is true of a service that has gone back to
-its old revision, the other of its old tasks. What users see decides: the wanted image answers.
+``services-stable`` and target health alone are not enough: the former holds for a service that the circuit
+breaker has returned to its old revision, the latter for its old tasks. Success is that the wanted image
+answers requests.
 """
 
 from __future__ import annotations
@@ -19,9 +20,9 @@ from engines.ecs.model import Wait
 from engines.events import Emit
 from engines.smoke import Http, NoAnswerError, Request
 
-# Behind a load balancer one answer says little: an old task may give the next one.
+# Successive answers of the new image: behind a load balancer an old task may give the next one.
 _ANSWERS = 3
-# One look can meet a moment; of a release that does not stay, the next one is no better.
+# A release that is seen unstable so often in a row is lost: once may be a short lapse.
 _LAPSES = 2
 _SHOWN = 200
 
@@ -64,7 +65,7 @@ class Seen:
 
 @dataclass(frozen=True)
 class Verdict:
-    """Where it stands; ``text`` says what is missing, or what went wrong."""
+    """The state of a rollout; ``text`` says what is missing, or what went wrong."""
 
     state: Literal["done", "waiting", "failed", "replaced", "timeout"]
     text: str
@@ -168,7 +169,7 @@ class Observer:
             pause = min(pause * 1.5, self.wait.longest)
 
     def _so_far(self, goal: Goal, course: StabilityCheck) -> tuple[Verdict, int]:
-        """Look once; return what all looks have come to, and the progress."""
+        """Poll once; return the verdict and the progress so far."""
         try:
             seen = self.look(goal)
         except AwsError as error:
