@@ -77,14 +77,14 @@ def prepare(*services: str) -> None:
     To read those of S3 takes ten times as long as to make a client from them. Connects to nothing.
     """
     keys = {"aws_access_key_id": "none", "aws_secret_access_key": "none", "region_name": "us-east-1"}
-    # An environment of which nothing can be made is told by whoever makes a client of it.
+    # An invalid environment is reported when a client is made for a call.
     with contextlib.suppress(botocore_errors.BotoCoreError):
         for service in services:
             _session(_environment()).client(service, **keys)
 
 
 def _note_requests(made: Any) -> None:
-    """Let an answer that is an error carry what was asked: botocore names the operation alone."""
+    """Add the arguments of a request to its error: botocore names the operation alone."""
 
     def note(params: Any, context: Any, **_: Any) -> None:
         # Names only: what else is asked may be a secret.

@@ -1,4 +1,4 @@
-"""How a thin Ansible module ends: a result or a clear failure, never a traceback.
+"""How a module ends: with its return values or a clear failure, never with a traceback.
 
 Ansible itself is not imported here; ``ModuleLike`` is the part of ``AnsibleModule`` that is needed.
 """
@@ -29,8 +29,8 @@ def finish(module: ModuleLike, call: Callable[[], Mapping[str, Any]]) -> NoRetur
     """Run ``call`` and end ``module`` with what it returns, or with a message a user can act on.
 
     ``call`` returns the module's documented return values, ``changed`` among them. An ``EngineError`` becomes
-    ``msg`` with ``subject``, ``remedy`` and ``details`` beside it. Anything else is a defect of ours: its
-    traceback, which may quote arguments, goes to a file that only the user may read.
+    ``msg``, with ``subject``, ``remedy`` and ``details`` as further values. Anything else is a bug of this
+    project: its traceback, which may quote arguments, goes to a file that only the user may read.
     """
     try:
         result = call()

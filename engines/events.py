@@ -1,7 +1,7 @@
-"""The shared stream of progress events: what long work says of itself while it runs.
+"""Progress events of long operations, appended to one stream as JSON lines.
 
-An engine calls ``emit``; who listens is decided elsewhere. Events are JSON lines appended to the file that
-``BMII_EVENTS`` names, and are dropped when it is unset.
+An engine calls ``emit``; the stream is the file that ``BMII_EVENTS`` names. Without it events are
+dropped.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Whose a resource is that was found by its name: the tag ``Environment`` says it.
+"""Which environment owns a resource that was found by name: its tag ``Environment``.
 
 Two environments in one account must not take over each other's stack, state or service because an inventory
 gives both the same names.

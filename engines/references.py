@@ -1,4 +1,4 @@
-"""Secrets by reference: a module is handed where a secret lives, and reads it inside its own process.
+"""Secrets by reference: a module receives the location of a secret and reads it in its own process.
 
 So a secret is never an Ansible variable, and cannot be printed at any verbosity.
 """

@@ -1,4 +1,4 @@
-"""Rows as aligned lines of text, for a person who reads a terminal."""
+"""Rows as aligned lines of text for a terminal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Waiting for something far away: as long as it moves there is time."""
+"""Polling with a timeout that starts anew whenever there is progress."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-_PAUSE = (0.2, 10.0)  # seconds between two looks, at first and at most
+_PAUSE = (0.2, 10.0)  # seconds between two polls, at first and at most
 _Seen = TypeVar("_Seen")
 
 
@@ -18,9 +18,9 @@ def wait(
     timeout: float,
     stuck: Callable[[_Seen], Exception],
 ) -> _Seen:
-    """Look until what is seen is ``done``, and return it.
+    """Call ``look`` until its result is ``done``, and return that.
 
-    When ``progress`` of it has stayed the same for ``timeout`` seconds, what ``stuck`` makes of it is raised.
+    Raises what ``stuck`` returns when ``progress`` has not changed for ``timeout`` seconds.
     """
     seen = look()
     moved, before, pause = time.monotonic(), progress(seen), _PAUSE[0]
