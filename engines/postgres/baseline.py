@@ -1,4 +1,4 @@
-"""What one database held at one moment, to be compared with what it holds later.
+"""The baseline of a database: its content at one moment, to be compared with its content later.
 
 Before users are moved the source must still be what was copied, and the target what the upgrade left. The
 target cannot be compared with the source any more by then: an upgrade rewrites values, rightly.
@@ -57,7 +57,7 @@ class Baseline:
 
 
 class Change(NamedTuple):
-    """Something that is not as it was: its name, in words what happened, and for how much it counts."""
+    """A change since the baseline: its name, a description, and as how many differences it counts."""
 
     name: str
     what: str

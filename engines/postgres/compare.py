@@ -41,7 +41,7 @@ PURPOSE = "bmii-migrate pg_compare"
 _SHOWN = 10
 # Seconds to wait for sessions that change tables.
 _LOCK_WAIT = 30.0
-# Tables of which it is told where they differ, the smallest first.
+# For so many tables, the smallest first, it is reported where they differ.
 NARROWED = 20
 
 

@@ -1,4 +1,4 @@
-"""What can go wrong with a database, for whoever calls this package."""
+"""The errors of this package, for its callers."""
 
 from __future__ import annotations
 

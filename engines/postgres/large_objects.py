@@ -56,7 +56,7 @@ SELECT id::bigint, md5(string_agg(concat_ws(':', number, size, hash), ',' ORDER 
 FROM pieces GROUP BY id ORDER BY id"""
 )
 
-# Without the setting of old, whoever may not read one fails at it, in the middle of a copy.
+# Unless lo_compat_privileges is on, reading one without the privilege would fail in the middle of a copy.
 _UNREADABLE = """
 SELECT m.oid::bigint FROM pg_largeobject_metadata m
 WHERE current_setting('lo_compat_privileges') = 'off'

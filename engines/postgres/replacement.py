@@ -24,7 +24,7 @@ from engines.postgres.session import (
 )
 
 PURPOSE = "bmii-migrate replacement"
-# A server has at least one of them beside the database that is replaced.
+# To rename a database one has to be connected to another; a server has at least one of these.
 _OTHERS = ("postgres", "template1")
 _FRESH, _ASIDE = "_fresh", "_replaced_"
 _LONGEST_NAME = 63

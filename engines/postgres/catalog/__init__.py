@@ -1,4 +1,4 @@
-"""What a database holds: relations, objects with their definitions, sequences, and notes of a copy."""
+"""What a database holds: relations, objects with their definitions, sequences, and checkpoints of a copy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a target offered to the user who fills it: extensions, collations, XML, compression, privileges."""
+"""What the target supports for its user: extensions, collations, XML, compression, privileges."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a copy notes down on the target while it works, so that the next call knows what is its own.
+"""Checkpoints of a copy, kept on the target, so that the next call knows what an earlier one has copied.
 
 The notes are made by the very transactions that they are about, and are gone once the copy is finished. Each
 transaction that brings rows leaves its number: a row that none of them wrote is somebody else's.

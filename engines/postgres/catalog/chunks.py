@@ -1,4 +1,4 @@
-"""Large tables cut into ranges of pages, which are copied and read side by side.
+"""Splitting large tables into ranges of pages, which are copied and read in parallel.
 
 This is the one place where a table is split: copies and checksums use it with chunks of different sizes.
 """

@@ -18,7 +18,7 @@ SELECT current_database(), current_setting('server_encoding'), current_user,
 
 @dataclass(frozen=True)
 class Server:
-    """A database's server. ``started`` tells two servers at one address apart; ``version`` is for people."""
+    """A database's server. ``started`` distinguishes servers at one address; ``version`` is for display."""
 
     database: str
     encoding: str

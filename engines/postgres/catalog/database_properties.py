@@ -1,6 +1,6 @@
-"""What a database has beside its objects: settings, event triggers, its comment, schemas that hold nothing.
+"""Properties of a database apart from its objects: settings, event triggers, its comment, empty schemas.
 
-None of it is copied. What only the target has changes how it answers, and nobody would look for it.
+None of them is copied. Those that only the target has can change results of queries, so they are reported.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ ORDER BY 1, 2"""  # noqa: S608 - constants only
 
 
 def only_on_target(source: Session, target: Session) -> tuple[str, ...]:
-    """Return what the database of ``target`` has and that of ``source`` has not, in words."""
+    """Return a line for each property that only the database of ``target`` has."""
     on_source = {(row[0], row[1]) for row in source.execute(_PROPERTIES)}
     found = [(row[0], row[1]) for row in target.execute(_PROPERTIES) if _matters(row[0], row[1])]
     return tuple(

@@ -1,4 +1,4 @@
-"""How the source's tables, keys and indexes hang together, by their numbers there, as pg_dump names them."""
+"""Dependencies between the source's tables, keys and indexes, by the OIDs that pg_dump shows."""
 
 from __future__ import annotations
 

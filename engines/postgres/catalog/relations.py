@@ -104,7 +104,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Sequence:
-    """A sequence and where it stands."""
+    """A sequence and its current value."""
 
     schema: str
     name: str

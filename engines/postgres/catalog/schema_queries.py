@@ -1,7 +1,7 @@
-"""The queries behind ``engines.postgres.schema``.
+"""The queries behind ``schema_objects``.
 
 Each returns (kind, schema or empty, relation it belongs to or empty, qualified name, definition), and the
-number of the catalog and of the object in it that tell what stands or falls together.
+OIDs of the catalog and of the object in it, by which dependencies are found.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Sequences past every value in use: where each has to stand, which may be ahead of the source's own place.
+"""The value that each sequence needs on the target: past every value in use, maybe ahead of the source's own.
 
-A sequence that is behind the column it feeds hands out a number that is taken, and the next insert fails. On
-the source it may be so for years (rows that were loaded with their numbers); the copy sets it right and says
-so.
+A sequence that is behind the column it feeds returns a number that is taken, and the next insert fails. On
+the source that may be so for years (rows that were loaded with their numbers); the copy corrects and reports
+it.
 """
 
 from __future__ import annotations

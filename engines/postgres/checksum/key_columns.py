@@ -1,4 +1,4 @@
-"""The key by which rows of a table are told apart, and how its values can be put in one order everywhere."""
+"""The key that identifies rows of a table, and an order of its values that is the same on every server."""
 
 from __future__ import annotations
 

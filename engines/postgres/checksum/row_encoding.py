@@ -4,7 +4,7 @@ Built from parts that the server writes quickly, in this order, each ended by a 
 
 1. values whose text never holds a control character (numbers, dates, JSON …), NULL as a mark of its own;
 2. of each character string its length in bytes, or the mark;
-3. the strings as they are, which the lengths tell apart;
+3. the strings as they are, delimited by those lengths;
 4. all other values as one record, in which PostgreSQL escapes what could be mistaken.
 
 So no two different rows have the same text. Measured: 1.2 to 2.6 times as fast as a record of all columns,

@@ -1,4 +1,4 @@
-"""How tables lie in a server: how their values are written, and the parts that can be read side by side."""
+"""The layout of tables on a server: how values are encoded, and the parts that can be read in parallel."""
 
 from __future__ import annotations
 

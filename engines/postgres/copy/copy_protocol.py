@@ -1,7 +1,7 @@
 """COPY from one connection to another, byte by byte as the source sends it.
 
-A message of the protocol is a row, and a row can be a gigabyte. So no message is put together: what has come
-goes on at once, and only the heads of messages are looked at. Both servers frame rows in the same way.
+A message of the protocol is a row, and a row can be a gigabyte. So no message is assembled: bytes are
+forwarded as they arrive, and only message headers are parsed. Both servers frame rows in the same way.
 """
 
 from __future__ import annotations
@@ -46,7 +46,8 @@ async def copy(
 ) -> tuple[int, int]:
     """Run the COPY statement ``reading`` into the COPY statement ``writing``; return rows and bytes.
 
-    ``on_bytes`` is told of bytes as they go. Raises ``PostgresError``; both connections are of no use then.
+    ``on_bytes`` is called with the number of bytes forwarded. Raises ``PostgresError``; then neither
+    connection can be used again.
     """
     size = 0
 
@@ -104,20 +105,20 @@ class _CopyProtocol(asyncio.Protocol):
         self._rows = 0
 
     def ask(self, statement: str) -> None:
-        """Send ``statement``, and take over what the server says from now on."""
+        """Send ``statement``, and receive what the server sends from now on."""
         text = statement.encode() + b"\0"
         self._connection.transport.set_protocol(self)
         self.send(b"Q" + struct.pack("!I", len(text) + 4) + text)
 
     def send(self, data: bytes | memoryview) -> None:
-        """Write ``data``, unless the server has hung up meanwhile: then that is what this copy ends with."""
+        """Write ``data``; if the server has closed the connection, the copy fails with that."""
         if self._connection.transport.is_closing():
             self._fail(refusal(_LOST, "", self._name))
         else:
             self._connection.transport.write(data)
 
     def data_received(self, data: bytes) -> None:
-        """Pass rows on; understand the rest."""
+        """Forward rows; handle all other messages."""
         if self._rest:
             data, self._rest = self._rest + data, b""
         size = len(data)
@@ -158,12 +159,12 @@ class _CopyProtocol(asyncio.Protocol):
             self.done.set_result(self._rows)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Say so to whoever waits, and to asyncpg."""
+        """Fail the copy, and inform asyncpg."""
         self._fail(refusal(_LOST, "", self._name))
         self._connection.protocol.connection_lost(exc)
 
     def pause_writing(self) -> None:
-        """Let the source wait: the target is slower."""
+        """Pause reading from the source: the target is slower."""
         if self._pause is not None and not self._pause.is_closing():
             self._pause.pause_reading()
 

@@ -1,4 +1,4 @@
-"""The statements that copy a chunk of a table: one transaction of the target, with a note of it."""
+"""The statements that copy a chunk of a table: one transaction of the target, with its checkpoint."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows from server to server as they come off the wire: a session with each, and nothing is kept.
+"""Streaming rows from server to server over a session with each; nothing is buffered.
 
 libpq returns one row at a time, which costs four times the processor's. asyncpg opens the sessions; its
 loop is hidden here: to the outside a stream is an object of one thread.

@@ -29,7 +29,7 @@ _NOT_SQL = re.compile(r"^\\(?:un)?restrict\b.*\n", re.MULTILINE)
 _TOO_NEW = re.compile(r"^SET transaction_timeout = 0;\n", re.MULTILINE)
 
 
-# Kinds of entries that are told apart here; longer names first.
+# Kinds of entries that are distinguished here; longer names first.
 _KINDS = (
     "FK CONSTRAINT",
     "CHECK CONSTRAINT",

@@ -1,4 +1,4 @@
-"""How far a copy is, as events: per table and in all, rows, bytes, rate and the seconds that are left."""
+"""The progress of a copy, as events: rows, bytes, rate and remaining seconds, per table and in total."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from engines.postgres.plan import TablePlan
 # An event at least so often, in seconds or in bytes.
 EVERY_SECONDS = 1.0
 EVERY_BYTES = 16 * 1024 * 1024
-# Bytes of a stream for a byte of a table, until parts that are in tell better.
+# Bytes of a stream per byte of a table, until finished tables give a measured ratio.
 _FIRST_RATIO = 0.9
 # Before so many seconds a rate says little.
 _TOO_EARLY = 0.2
@@ -102,7 +102,7 @@ class Progress:
         return one.rows, one.streamed
 
     def beat(self) -> None:
-        """Say where the whole stands, if it is time."""
+        """Emit the overall progress, if it is due."""
         with self._lock:
             now = self._clock()
             size = self._streamed
@@ -142,7 +142,7 @@ class Progress:
         )
 
     def _ratio(self) -> float:
-        """Return how many bytes of a stream a byte of a table gives, as the tables so far tell."""
+        """Return the bytes of a stream per byte of a table, measured on the tables finished so far."""
         whole = [one for one in self._tables.values() if one.parts_done == one.parts and one.covered]
         covered = sum(one.covered for one in whole)
         return sum(one.streamed for one in whole) / covered if covered else _FIRST_RATIO

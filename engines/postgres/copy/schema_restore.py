@@ -37,7 +37,7 @@ from engines.postgres.session import (
     translated,
 )
 
-# What a server says to a step that was done before; the comparison at the end tells whether by us.
+# Errors of a step that was done before; the final comparison shows whether with the same result.
 _THERE_ALREADY = (
     psycopg.errors.DuplicateTable,
     psycopg.errors.DuplicateObject,
@@ -131,7 +131,7 @@ def _create(target: Session, script: str, adjustments: Adjustments) -> None:
         with target.transaction():
             target.execute(script)
     except search_path.NOT_FOUND:
-        # Since 17 a server looks into functions when it is told of a generated column.
+        # Since 17 a server inlines functions when a generated column is created.
         if not adjustments.search_path:
             raise
         target.execute(search_path.script_along(script, adjustments.search_path))

@@ -34,9 +34,9 @@ from engines.postgres.diff.row_diff import RowDifferences
 from engines.postgres.session import Session, run_both
 
 SLICES = 256
-# Differing slices that are looked into; of the others only the bounds are told.
+# Differing slices that are bisected; of the others only the bounds are reported.
 LOOKED_INTO = 8
-# Rows that are told apart one by one, and how many of them a slice or a bucket should hold.
+# Rows that are compared one by one, and how many of them a slice or a bucket should hold.
 ROWS = 10_000
 _FEW = 500
 _MOST_BUCKETS = 1 << 16

@@ -1,4 +1,4 @@
-"""What a comparison of two databases found, and how it is told."""
+"""The result of a comparison of two databases, and its text."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Kind = Literal["table", "materialized view"]
 class TableResult:
     """The rows of one table on both sides; ``target`` is None when the table or a column is missing there.
 
-    ``where`` tells where they differ, unless that was not looked for. ``refreshed`` says of a materialised
+    ``where`` is where they differ, unless that was not looked for. ``refreshed`` says of a materialised
     view that the target's rows are those that the source's would be after a refresh.
     """
 
@@ -63,7 +63,7 @@ class TableResult:
 
 @dataclass(frozen=True)
 class SequenceResult:
-    """Where a sequence stands on both sides, as (last value, whether it was handed out).
+    """The state of a sequence on both sides, as (``last_value``, ``is_called``).
 
     ``wanted`` is where a copy puts it when the source's is behind the columns that it feeds.
     """
@@ -123,7 +123,7 @@ class Comparison:
     ``by_upgrade`` holds the schema differences then, and ``schema`` is empty. ``snapshots`` are the
     transactions that the source and the target were read at. ``large_objects`` is None where only some
     schemas are compared. ``baseline`` is the source's at this moment, if it was asked for.
-    ``only_on_target`` tells of the database itself.
+    ``only_on_target`` are properties of the database itself.
     """
 
     source: Database

@@ -1,4 +1,4 @@
-"""What is kept of a comparison, and the table that a person reads."""
+"""The evidence of a comparison, and its table for the terminal."""
 
 from __future__ import annotations
 

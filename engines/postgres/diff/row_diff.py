@@ -1,4 +1,4 @@
-"""The rows in which two versions of a table differ: what is said of them, computed from keys and hashes."""
+"""The rows in which two versions of a table differ: counts and examples, computed from keys and hashes."""
 
 from __future__ import annotations
 
@@ -137,7 +137,7 @@ def within(source: Sums, target: Sums, chosen: Iterable[int], limit: int) -> lis
 
 
 def describe(source: Rows, target: Rows, key: Values, *, exact: bool, shown: int) -> RowDifferences:
-    """Tell rows that are missing, extra and changed apart."""
+    """Count missing, extra and changed rows, and choose examples."""
     counts: Counter[str] = Counter()
     examples: list[Example] = []
     for values in sorted({*source, *target}, key=_natural):

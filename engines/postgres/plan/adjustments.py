@@ -1,4 +1,4 @@
-"""What a copy does otherwise than pg_dump writes it.
+"""Where a copy departs from what pg_dump writes.
 
 Conditions that ask other tables come after the rows; row-level security does not bind the owner of the copy
 where that would keep the copy from being read.

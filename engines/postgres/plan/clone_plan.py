@@ -1,4 +1,4 @@
-"""What a clone has to do, decided from facts about both databases: pure, nothing is asked or changed."""
+"""What a clone has to do, decided from facts about both databases: pure, without queries or changes."""
 
 from __future__ import annotations
 

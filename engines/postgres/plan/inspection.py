@@ -1,4 +1,4 @@
-"""Both databases' facts, with what the copy leaves out set aside: what clone and compare have in common."""
+"""Inspection of both databases, without what the copy leaves out; used by clone and compare."""
 
 from __future__ import annotations
 

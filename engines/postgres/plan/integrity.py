@@ -1,4 +1,4 @@
-"""Constraints that rows of the source violate: seen before any row moves, where looking costs little.
+"""Constraints that rows of the source violate: found before any row is copied, where the check is cheap.
 
 A load with triggers switched off leaves rows that refer to nothing; a function that was replaced leaves rows
 that its condition would refuse. The source keeps them; a constraint that is created anew does not.
@@ -107,7 +107,7 @@ def _refused(session: Session, adjustments: Adjustments) -> Iterator[str]:
 
 
 def _ask(session: Session, query: sql.Composed) -> Iterable[tuple[int, int]]:
-    """Return the answer, or none where it takes too long or a function fails: creating it will tell."""
+    """Return the rows, or none on a timeout or a failing function: then creating the constraint decides."""
     try:
         with session.transaction(force_rollback=True):
             session.execute(_PATIENCE)

@@ -1,4 +1,4 @@
-"""What a copy does not take along: it is named, so that nothing is dropped in silence."""
+"""What is not copied: it is reported, so that nothing is dropped silently."""
 
 from __future__ import annotations
 

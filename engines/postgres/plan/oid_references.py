@@ -1,4 +1,4 @@
-"""Values that name objects: what columns of the types ``regclass`` and the like hold, and what that asks for.
+"""Values that name objects: columns of the types ``regclass`` and the like, and what they require.
 
 Such a value is the number of an object in this very database. It travels by name, and the name must mean
 something when the row comes in: an index that rows name is built before them, and what will not be there on

@@ -1,4 +1,4 @@
-"""What of the source cannot be created on a target for reasons of its own; ``limits`` adds what falls too."""
+"""Objects of the source that cannot be created on a target; ``unsupported`` adds what depends on them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How many rows there really are: a plan that is signed should not say "about"."""
+"""Exact row counts: a plan that somebody approves should not say "about"."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Statements that keep the triggers of a table from firing while rows come in."""
+"""Statements that keep the triggers of a table from firing while rows are copied."""
 
 from __future__ import annotations
 

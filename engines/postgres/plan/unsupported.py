@@ -1,4 +1,4 @@
-"""What of the source this target cannot have, why, and what falls with it: known before a byte moves."""
+"""Objects of the source that the target does not support, why, and what depends on them."""
 
 from __future__ import annotations
 

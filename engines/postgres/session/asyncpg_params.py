@@ -1,4 +1,4 @@
-"""How asyncpg connects to where libpq connected: every setting of an address is taken over, or refused."""
+"""Connection parameters for asyncpg from a libpq session: each setting of an address is used or refused."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _DEMANDS: Mapping[str, tuple[str, ...]] = {
 
 
 def arguments(address: Address, session: Session, *, purpose: str) -> dict[str, Any]:
-    """Return arguments of ``asyncpg.connect`` for one more session beside ``session``, to ``address``.
+    """Return arguments of ``asyncpg.connect`` for one more session to ``address``, where ``session`` is.
 
     What libpq found out (host, password file, service file, environment) is taken from the session that it
     opened, so that nothing is interpreted twice. Raises ``ConfigurationError`` about what cannot be done.

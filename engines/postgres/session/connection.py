@@ -1,4 +1,4 @@
-"""Where a database is, and sessions with it whose settings make both servers answer alike."""
+"""Addresses of databases, and sessions whose settings make both servers give the same output."""
 
 from __future__ import annotations
 
@@ -92,8 +92,8 @@ def connect(address: Address, *, read_only: bool = False, purpose: str = "bmii-m
 def _set_up(session: Session, address: Address, *, read_only: bool) -> None:
     """Set what our sessions rely on, if the server itself answers.
 
-    Behind a pooler the settings would stay with a connection that others get next. Whoever greets a client
-    tells the number of the process that serves it; a pooler makes one up.
+    Behind a pooler the settings would stay with a connection that others get next. A server sends the PID of
+    its backend process when a session begins (``BackendKeyData``); a pooler invents one.
     """
     statement = settings.statement(
         version=session.info.server_version, read_only=read_only, backend=session.info.backend_pid

@@ -1,4 +1,4 @@
-"""What can go wrong with a database, in words a user can act on. No text here ever holds a password."""
+"""What can go wrong with a database, with a remedy for the user. No text here ever holds a password."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every server setting that could end our work or bend its answers, with the value that our sessions have.
+"""Server settings that could end a session or change results, with the values that sessions here set.
 
 A server, a database or a role may have any default: nothing here relies on one. Settings that a server does
 not know are passed over.
