@@ -15,7 +15,7 @@ class ObjectsError(EngineError):
 
 
 class LockedError(ObjectsError):
-    """Another mirror of the same target is at work."""
+    """Another mirror of the same target is running."""
 
 
 class ManifestError(ObjectsError):
@@ -61,7 +61,7 @@ class ProxyCredentialsError(botocore_errors.EndpointConnectionError):  # type: i
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """One object that could not be copied or read, and the reason in words for a person."""
+    """One object that could not be copied or read, and the reason as text."""
 
     key: str
     reason: str
@@ -156,7 +156,7 @@ def target_changed(error: Exception) -> bool:
 
 
 def reason_of(error: Exception) -> str:
-    """Return why an object failed, in words that name the operation but no secret."""
+    """Return why an object failed, with the operation but no secret."""
     if isinstance(error, (IntegrityError, UnverifiedError)):
         return error.what
     if isinstance(error, botocore_errors.ClientError):

@@ -159,7 +159,7 @@ def _begin_copying(progress: Progress, plan: CopyPlan, rules: Rules) -> None:
 
 
 def _copies(plan: CopyPlan, rules: Rules) -> Iterable[CopyTask]:
-    """Return what is to be copied under these rules, beside the markers of new folders."""
+    """Return what is to be copied under these rules, apart from the markers of new folders."""
     return chain(plan.copies, plan.replacements if _replaces(rules) else ())
 
 

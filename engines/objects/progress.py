@@ -1,4 +1,4 @@
-"""How far a mirror or a comparison is, reported on the stream of events at least every second."""
+"""The progress of a mirror or a comparison, emitted as events at least every second."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""HTTP as S3 needs it: connections that are kept open, proxies, signatures, and the pace of requests."""
+"""HTTP as S3 needs it: keep-alive connections, proxies, signatures, and the pace of requests."""
 
 from engines.objects.http.connections import ConnectError, ConnectionPool, ProxyRefusedError, Response
 from engines.objects.http.pace import FIRST_PAUSE, LONGEST_PAUSE, Pace

@@ -249,7 +249,7 @@ class ConnectionPool:
             return self._connect()
 
     def give_back(self, connection: Connection, *, keep: bool) -> None:
-        """Take back a connection whose response was read, or which is of no more use."""
+        """Return a connection to the pool, or close it if it cannot be used again."""
         if keep and connection.is_clean:
             connection.used = True
             self._idle.append(connection)

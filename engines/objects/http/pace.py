@@ -1,4 +1,4 @@
-"""How fast a store lets us go: all requests slow down when it refuses many objects, not when it refuses one.
+"""The pace of requests to a store: all slow down when it refuses many objects, not when it refuses one.
 
 A store answers 503 when it is asked too much, and also for a single object that it has lost. Which of the two
 it is shows in how many different objects it refuses.
@@ -20,7 +20,7 @@ _OBJECTS = 4
 
 
 class Pace:
-    """What all threads share. ``wait`` before a request, and say how it ended."""
+    """The pace that all threads share: ``wait`` before a request, then call ``served`` or ``refused``."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -31,7 +31,7 @@ class Pace:
 
     @property
     def is_slow(self) -> bool:
-        """Return whether the store is asked less than it could be."""
+        """Return whether requests are slowed down now."""
         return self._pause > 0
 
     def wait(self) -> None:
@@ -41,7 +41,7 @@ class Pace:
             time.sleep(left * random.uniform(1, 1.3))  # noqa: S311 - no secret
 
     def refused(self, key: str, seconds: float = 0.0) -> None:
-        """Note that a request for ``key`` was too much, and how long the store wants to be left alone."""
+        """Note that the request for ``key`` was throttled, and for how long the store asks to wait."""
         self._last.append(key)
         with self._lock:
             refused = [one for one in self._last if one is not None]
@@ -49,7 +49,7 @@ class Pace:
                 self._slow_down(seconds)
 
     def _slow_down(self, seconds: float) -> None:
-        """Let everybody wait, twice as long as last time."""
+        """Let all threads wait, twice as long as last time."""
         now = time.monotonic()
         if now >= self._until:  # else the pause that was just begun answers this one, too
             self._pause = max(min(max(2 * self._pause, FIRST_PAUSE), LONGEST_PAUSE), seconds)

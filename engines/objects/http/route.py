@@ -1,4 +1,4 @@
-"""Which way a host is reached: straight, or through the proxy that the environment names.
+"""The route to a host: direct, or through the proxy of the environment.
 
 As curl reads ``http_proxy``, ``https_proxy``, ``all_proxy`` and ``no_proxy``. A proxy without a port is at
 80, where boto3 looks for it, too: all phases go the same way.
@@ -32,7 +32,7 @@ class Route:
 
 
 def route(url: str) -> Route:
-    """Return the way to ``url``. Raises ``ConfigurationError`` for a proxy of another kind."""
+    """Return the route to ``url``. Raises ``ConfigurationError`` for a proxy of another kind."""
     parts = urlsplit(url)
     host, port, secure = parts.hostname or "", parts.port or _PORTS[parts.scheme], parts.scheme == "https"
     proxies = urllib.request.getproxies()

@@ -1,4 +1,4 @@
-"""The proofs of what was copied: a manifest on disk, and the journal of a mirror at work."""
+"""The proofs of what was copied: a manifest on disk, and the journal of the mirror that is running."""
 
 from engines.objects.manifest.records import Manifest, Record, Summary, read_summary
 from engines.objects.manifest.state import MirrorState, open_state

@@ -1,8 +1,8 @@
 """The proof of each object that was copied, on disk: it makes a re-run cheap and a later check possible.
 
 A manifest is zstd-compressed JSON lines: a header (format, source, target), one array per object sorted by
-key, and a last line with their number and the SHA-256 of all lines before it. Beside it, while a mirror is at
-work, lie a journal (each proof, appended the moment the object is proven) and a lock.
+key, and a last line with their number and the SHA-256 of all lines before it. While a mirror runs, a
+journal (each proof, appended as soon as the object is proven) and a lock are in the same folder.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _dumps = json.JSONEncoder(separators=(",", ":"), sort_keys=True).encode
 class Record(NamedTuple):
     """The proof of one object: its digest, and how each side listed it (``Entry``) when it was proven.
 
-    ``target_modified`` is empty until the target was listed again. ``attributes`` are what was written beside
+    ``target_modified`` is empty until the target was listed again. ``attributes`` are those written with
     the body: ``headers``, ``metadata``, ``tags``.
     """
 

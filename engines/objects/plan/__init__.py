@@ -1,4 +1,4 @@
-"""What is to be done with each object, found out before anything is written."""
+"""The plan of a copy: what to do with each object, decided before anything is written."""
 
 from engines.objects.plan.decisions import Decision, Rules, Tally, Verdict, decide, refusals
 from engines.objects.plan.inspection import CopyPlan, both_listed, make_plan, probed

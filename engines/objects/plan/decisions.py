@@ -1,4 +1,4 @@
-"""What is to be done with each object: a pure function of two listings and the proofs on record."""
+"""The decision for each object (copy, keep, read …): a pure function of both listings and the proofs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from enum import StrEnum
 from engines.objects.manifest import Record
 from engines.objects.s3 import Entry
 
-# How many keys are named where there may be a million.
+# At most so many keys are listed in a message.
 EXAMPLES = 10
 
 
@@ -26,7 +26,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """A verdict and its reason, in words for a person."""
+    """A verdict and its reason, as text."""
 
     verdict: Verdict
     reason: str = ""
@@ -95,7 +95,7 @@ class Tally:
 
 @dataclass(frozen=True)
 class Rules:
-    """What an operator allows. ``consent`` opens the gate when it is the name of the target bucket."""
+    """What the operator allows. ``consent`` has to be the name of the target bucket."""
 
     on_target_difference: str = "refuse"
     on_target_extra: str = "refuse"

@@ -1,4 +1,4 @@
-"""Inspecting both sides before anything is copied: a plan in bounded memory; what is unknown is read."""
+"""Inspecting both sides and planning, in bounded memory; objects without a proof are read on both sides."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One object read on both sides, and what differs."""
+"""Reading one object on both sides, and what differs."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class ObjectDiff:
 
 
 def diff_object(source: Store, target: Store, pair: ObjectPair) -> ObjectDiff:
-    """Read an object on both sides. Raises ``AwsError`` for what every object would meet."""
+    """Read an object on both sides. Raises ``AwsError`` for what affects every object."""
     try:
         original, digest = read(source, pair.key, pair.source)
         copy, target_digest = read(target, pair.key, pair.target)

@@ -1,4 +1,4 @@
-"""What an object has beside its body, and what of it is not copied."""
+"""The attributes of an object (headers, metadata, tags), and which of them are not copied."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a store can do, found out by asking it; nothing is written."""
+"""What a store supports, found out by read requests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A connected side: one request at a time, signed, tried again while trying again may help."""
+"""The client of one side: signed requests, retried where a retry may help."""
 
 from __future__ import annotations
 

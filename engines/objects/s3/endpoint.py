@@ -1,4 +1,4 @@
-"""One side of a copy: a bucket, where it is, and as whom to ask."""
+"""One side of a copy: a bucket, its endpoint, and the credentials."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Streams in the order of their keys, held in bounded memory however long they are.
+"""Sorting streams by key in bounded memory, however long they are.
 
 An item is a tuple that begins with its key. Keys are ordered as Python orders text, which is the order of
 their UTF-8 bytes.

@@ -71,7 +71,7 @@ class KeyEncoding:
         return [way(text) if "%" in text or "+" in text else text for text in texts]
 
     def _find_out(self, texts: Sequence[str], prefix: str, exists: Callable[[str], bool | None]) -> None:
-        # Whoever encodes, encodes a space.
+        # A store that encodes keys encodes a space.
         if any(" " in text for text in texts):
             self._keep(lambda way: way is _as_it_is)
         doubtful = False

@@ -1,4 +1,4 @@
-"""Listing a bucket: page after page, each checked; that it is empty is asked a second time, otherwise."""
+"""Listing a bucket page by page, each checked; an empty listing is confirmed by another kind of request."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ class _Pages:
         self._firsts.update(one.key for one in entries[:1])
 
     def _following(self, page: Page, entries: list[Entry]) -> Query:
-        """Return how the next page is asked for."""
+        """Return the parameters of the request for the next page."""
         if page.token:
             if page.token in self._tokens:
                 raise _odd(self._store, f"page {self._number} leads back to one that was listed before")

@@ -106,7 +106,7 @@ class Body:
 
 
 class Found(NamedTuple):
-    """What an object is beside its bytes. ``not_copied``: what it has that does not travel.
+    """An object without its body. ``not_copied``: attributes that are not copied.
 
     ``unread``: parts of its description that may not be read, and were accepted as such.
     """

@@ -1,4 +1,4 @@
-"""Objects on their way: one request or many parts, hashed as they pass."""
+"""Copying objects: in one request or many parts, hashed on the way."""
 
 from engines.objects.transfer.apply import Executor
 from engines.objects.transfer.object_copy import Copied

@@ -1,4 +1,4 @@
-"""Keys that some stores take for others.
+"""Keys that some stores map to another key.
 
 S3 keeps every name as it is. A store that keeps objects as files reads names as paths: ``a//b`` is ``a/b`` to
 it, and it answers as if nothing were wrong. No listing shows it beforehand, so each key that could be

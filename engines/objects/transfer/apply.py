@@ -1,4 +1,4 @@
-"""Carrying out a plan: objects are copied and deleted in parallel, and what may pass is tried again."""
+"""Carrying out a plan: objects are copied and deleted in parallel, with retries of transient failures."""
 
 from __future__ import annotations
 

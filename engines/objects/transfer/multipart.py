@@ -1,4 +1,4 @@
-"""A large object on its way: in parts, several at a time, hashed in their order as one."""
+"""Multipart copy of a large object: several parts at a time, hashed in order as one."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class CopyContext:
 
 
 class MultipartUpload:
-    """One large object on its way, the version with this ETag."""
+    """One multipart copy, of the version with this ETag."""
 
     def __init__(self, context: CopyContext, key: str, etag: str, size: int) -> None:
         self._context, self._key, self._etag, self._size = context, key, etag, size
