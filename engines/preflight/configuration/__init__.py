@@ -1,4 +1,4 @@
-"""What can be seen to be wrong in the configuration alone. Nothing is connected to."""
+"""Checks of the configuration alone, without any connection."""
 
 from engines.preflight.configuration.checks import check, find
 from engines.preflight.configuration.endpoints import find as find_wrong_addresses

@@ -1,4 +1,4 @@
-"""Everything that can be told from the configuration alone. Nothing is connected to."""
+"""All checks of the configuration, without any connection."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def find(settings: Settings, environment: Mapping[str, str], profile: Mapping[st
     findings = [finding for rule in rules for finding in rule(settings)]
     findings += [*managed.referenced(settings, environment), *same_place.find(settings, environment)]
     guarded = endpoints.find(settings, environment, profile)
-    return findings + list(_beside(guarded, [one.variable for one in findings]))
+    return findings + list(_of_others(guarded, [one.variable for one in findings]))
 
 
 def check(
@@ -66,12 +66,12 @@ def check(
         *plaintext_secrets.in_files(settings),
         *plaintext_secrets.on_command_line(settings, command_line),
     ]
-    found = [*single, *_beside(together, [one.variable for one in single])]
+    found = [*single, *_of_others(together, [one.variable for one in single])]
     refuse(ConfigurationWrongError, _HEADLINE, configuration.causes(found))
 
 
-def _beside(found: Sequence[Finding], told: Sequence[str]) -> Iterator[Finding]:
-    """Yield what of ``found`` is about other variables than those in ``told``, and what is within these."""
+def _of_others(found: Sequence[Finding], reported: Sequence[str]) -> Iterator[Finding]:
+    """Yield the findings about variables that are not in ``reported``, nor within one of these."""
     for finding in found:
-        if not any(finding.variable == one or finding.variable.startswith(f"{one}.") for one in told):
+        if not any(finding.variable == one or finding.variable.startswith(f"{one}.") for one in reported):
             yield finding

@@ -55,7 +55,7 @@ def aws_overrides(environment: Mapping[str, str], profile: Mapping[str, object])
 
 
 def _addresses(settings: Settings) -> Iterator[Endpoint]:
-    """Yield every address of the configuration; what is unset or malformed is told by the rules."""
+    """Yield every address of the configuration; other rules report what is unset or malformed."""
     for one in settings.endpoints:
         if one.get("url"):
             yield Endpoint(one["variable"], one["url"])

@@ -1,4 +1,4 @@
-"""Secrets that stand where others can read them: in an inventory's files, or on the command line."""
+"""Secrets in plain text, where others can read them: in an inventory's files or on the command line."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _Loader.add_multi_constructor("!", lambda *_: None)
 
 
 def on_command_line(settings: Settings, words: Sequence[str]) -> Iterator[Finding]:
-    """Tell each secret that is among ``words``, a command line, which every process list shows."""
+    """Find secrets in ``words``, a command line, which every process list shows."""
     for variable, value in _literals(settings) if settings.real_account else ():
         if any(value in word for word in words):
             yield Finding(
@@ -38,7 +38,7 @@ def on_command_line(settings: Settings, words: Sequence[str]) -> Iterator[Findin
 
 
 def in_files(settings: Settings) -> Iterator[Finding]:
-    """Tell each secret that a file of the inventory holds as it is.
+    """Find secrets in plain text in the files of the inventory.
 
     A reference, an expression and an encrypted value are none. The rehearsal's passwords are no secrets.
     """
@@ -62,7 +62,7 @@ def _files(folder: Path) -> list[Path]:
 
 
 def _read(text: str) -> Mapping[str, Any]:
-    """Return a file's variables; Ansible itself tells a file that is no YAML."""
+    """Return a file's variables; Ansible itself reports a file that is no YAML."""
     try:
         found = yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader
     except yaml.YAMLError:

@@ -1,4 +1,4 @@
-"""The user's AWS profile: whether it is there, and what it says of endpoints."""
+"""The user's AWS profile: whether it exists, and its endpoints."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def endpoint_section(environment: Mapping[str, str]) -> dict[str, object]:
 
 
 def find(environment: Mapping[str, str]) -> Iterator[Finding]:
-    """Tell a profile that does not exist, and files that cannot be read: no client could be made."""
+    """Find a profile that does not exist, and files that cannot be read: no client could be made."""
     chosen = environment.get(PROFILE)
     try:
         there = botocore.session.Session().full_config.get("profiles", {})

@@ -1,4 +1,4 @@
-"""Rules against a migration onto itself: what is read and what is written must be two things."""
+"""Rules against a migration onto itself: source and target must differ."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _RDS = ".rds.amazonaws.com"
 
 
 def find(settings: Settings, environment: Mapping[str, str]) -> Iterator[Finding]:
-    """Tell a source that is the target. ``environment`` says where the target's S3 is, if not at AWS."""
+    """Find a source that is the target. ``environment`` holds the endpoint of the target's S3, if not AWS."""
     yield from _database(settings)
     yield from _buckets(settings, environment.get("AWS_ENDPOINT_URL", ""))
 

@@ -1,4 +1,4 @@
-"""What only AWS can tell: whose the credentials are, and whether the account can take what will be built."""
+"""Checks that need AWS: whose the credentials are, and whether the stack can be created in the account."""
 
 from __future__ import annotations
 

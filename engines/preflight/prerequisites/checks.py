@@ -1,4 +1,4 @@
-"""Every prerequisite, asked at once."""
+"""All checks of the prerequisites, run at once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How the account is asked."""
+"""The AWS clients of the checks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether the account's quotas leave room for what will be built."""
+"""Whether the account's quotas leave room for what will be created."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def _instances(settings: Settings, _: Any, rds: Any) -> Sequence[Need]:
 
 
 def _compute(settings: Settings, *_: Any) -> Sequence[Need]:
-    """Count what a release takes: old tasks run beside new ones. What other services run is not known."""
+    """Count what a release takes: old and new tasks run together. Those of other services are unknown."""
     return (Need(FARGATE, 0, 2 * settings.desired_count * settings.cpu / _CPU_UNITS),)
 
 
