@@ -1,4 +1,4 @@
-"""Make a repository hold the image of a recipe: look first, build and send only what is missing."""
+"""Publish the image of a recipe: read the repository first, build and push only what is missing."""
 
 from __future__ import annotations
 

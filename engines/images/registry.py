@@ -53,7 +53,7 @@ class Registry:
         digest = answer.headers.get("Docker-Content-Digest")
         if answer.status == _OK and digest:
             return digest
-        # An answer to HEAD has no body: only a GET tells a missing image from a missing repository.
+        # An answer to HEAD has no body: only a GET distinguishes a missing image from a missing repository.
         found = self.manifest(reference)
         return found[0] if found else None
 

@@ -1,4 +1,4 @@
-"""What publishing an image has come to."""
+"""The result of publishing an image."""
 
 from __future__ import annotations
 

@@ -60,7 +60,7 @@ def fetch(recipe: Recipe, target: Path) -> None:
 
 
 def index_environment(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return what uv must be told of pip's index: uv does not read pip's configuration."""
+    """Return uv's settings for pip's index: uv does not read pip's configuration."""
     if any(environment.get(name) for name in ("UV_DEFAULT_INDEX", "UV_INDEX_URL", "UV_NO_INDEX")):
         return {}
     index = environment.get("PIP_INDEX_URL", "") or _configured_index()

@@ -1,4 +1,4 @@
-"""The plan of the whole migration: what each phase would do, as one page that a person can sign."""
+"""The plan of the whole migration: what each phase would do, as one page to approve."""
 
 from engines.migration_plan.plan import Place, summarise
 from engines.migration_plan.results import lines

@@ -1,4 +1,4 @@
-"""The whole plan: the phases' sections, and what follows from them for the one who signs."""
+"""The whole plan: the phases' sections, and what follows from them for whoever approves it."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ _PAST = {"replace": "REPLACED", "delete": "DELETED"}
 
 
 def _unknown(phases: Mapping[str, Mapping[str, Any]], plan: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the names of what only a run will tell."""
+    """Yield the names of outputs that are known only after a run."""
     for name, value in phases.get("provision", {}).get("outputs", {}).items():
         if UNKNOWN in str(value):
             yield name

@@ -1,4 +1,4 @@
-"""Apply revisions one by one, and say where a failure leaves the database."""
+"""Apply revisions one by one, and report the revision of the database after a failure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The target's address, given to a project's ``env.py`` wherever one looks for it.
+"""The target's address, provided to a project's ``env.py`` in every place where it may read it.
 
 As ``sqlalchemy.url`` of ``alembic.ini``, as ``-x url=…``, and in the environment, for the time that it runs.
 """

@@ -1,4 +1,4 @@
-"""What is asked for, and what came of it."""
+"""The options and the result of an upgrade."""
 
 from __future__ import annotations
 

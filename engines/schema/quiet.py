@@ -1,4 +1,4 @@
-"""Silence around code of the user's: what it prints is not the answer of a module."""
+"""Suppresses output of the user's code, which would corrupt the module's JSON."""
 
 from __future__ import annotations
 

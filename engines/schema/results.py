@@ -25,7 +25,7 @@ def as_result(result: Result) -> dict[str, Any]:
 
 
 def warnings(result: Result) -> list[str]:
-    """Return what the user should hear beside the result."""
+    """Return the warnings for the user."""
     return [
         f"The index {one} is invalid, so that no query uses it: a build was cut off. "
         f"Remove it with `{one.removal}`, and build it anew if it is needed."

@@ -1,4 +1,4 @@
-"""The one session that migrates: its settings, its lock, and what is noticed about it."""
+"""The session that applies revisions: its settings and its lock, and whether a revision commits in it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bring parameters to what is wanted: read all, plan, write the difference."""
+"""Set parameters to their wanted values: read all, plan, write the difference."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def _apply(ssm: Any, action: Action, tags: Mapping[str, str]) -> Action:
     """Write one parameter, and return the action with the version that came of it."""
     if action.kind == "unchanged":
         return action
-    # AWS takes tags for a new parameter only, and refuses them beside Overwrite.
+    # AWS takes tags for a new parameter only, and refuses them together with Overwrite.
     how: dict[str, Any] = (
         {"Tags": [{"Key": key, "Value": value} for key, value in tags.items()]}
         if action.kind == "created"

@@ -1,4 +1,4 @@
-"""What is wanted of a parameter, what there is, and what would be done about the difference."""
+"""A parameter as data: wanted state, stored state, and the action between the two."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From what is wanted and what there is to what must be done. Pure, but for the generator it is handed."""
+"""The plan of parameters: wanted and stored state to actions. Pure, apart from the generator argument."""
 
 from __future__ import annotations
 

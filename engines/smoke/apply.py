@@ -117,7 +117,7 @@ class Runner:
 
 
 def check(tests: Sequence[SmokeTest]) -> None:
-    """Raise ``ConfigurationError`` for tests that cannot be told apart, or that ask for nothing."""
+    """Raise ``ConfigurationError`` for tests that share a name or are invalid."""
     names = [test.name for test in tests]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:

@@ -23,7 +23,7 @@ class Result:
     got: str
 
     def line(self) -> str:
-        """Return it as a line for a person."""
+        """Return it as a line of text."""
         return f"- {self.name}: expected {self.expected}; got {self.got}"
 
 

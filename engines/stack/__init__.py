@@ -1,4 +1,4 @@
-"""The CloudFormation stack: its template from parts, its plan, its drift, and its end."""
+"""The CloudFormation stack: its template, plan, drift, import and deletion."""
 
 from engines.stack import lifecycle
 from engines.stack.drift import detect

@@ -1,4 +1,4 @@
-"""What in a stack is no longer as CloudFormation left it. AWS looks; nothing is changed."""
+"""Drift of a stack, by CloudFormation's own detection. Nothing is changed."""
 
 from __future__ import annotations
 

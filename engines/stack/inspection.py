@@ -1,4 +1,4 @@
-"""What AWS says of a stack. Only reads: no change set is made for it."""
+"""Reading a stack from CloudFormation, without a change set."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A CloudFormation stack as far as its own status goes: looked at, waited for, deleted."""
+"""The status of a CloudFormation stack: reading it, waiting for it, deleting the stack."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def settle(stack: Stack, timeout: float) -> Stack:
 
 
 def delete(stack: Stack, timeout: float) -> Stack:
-    """Delete the stack and return what it has come to. Raises ``StackError`` when AWS could not."""
+    """Delete the stack and return its last state. Raises ``StackError`` when AWS could not."""
     with translated(f"stack {stack.name}"):
         client("cloudformation").delete_stack(StackName=stack.id)
     after = settle(find(stack.id) or stack, timeout)

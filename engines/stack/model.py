@@ -1,4 +1,4 @@
-"""A stack as data: as it stands, as it changes, and as it has drifted."""
+"""A stack as data: deployed state, changes, and drift."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run would do to the stack: what AWS says of it, against the template that is wanted."""
+"""The plan of the stack: the deployed template against the wanted one."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def _is_there(status: str) -> bool:
 
 
 def _settings(wanted: Wanted, deployed: Deployed, found: list[Change]) -> list[str]:
-    """Return what changes beside resources, in words."""
+    """Return the changes that are of no resource: parameters, tags and the like."""
     parameters = evaluate.parameters(wanted.template, wanted.parameters)
     differing = sorted(
         name

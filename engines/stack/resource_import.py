@@ -1,4 +1,4 @@
-"""Buckets and log groups that an earlier stack has left become part of the next one, with what is in them.
+"""Import of buckets and log groups that an earlier stack has left into the next one, with their content.
 
 A stack that would create what exists is refused. So a stack that does not exist yet is begun by an import of
 that alone; the update that follows builds the rest, and brings the imported to what the template says. See

@@ -1,4 +1,4 @@
-"""What the state of a stack means, and bringing one that is stuck to where a run can go on."""
+"""What the status of a stack means, and recovery of one that is stuck."""
 
 from engines.stack.recovery.apply import events, explain, recover
 from engines.stack.recovery.conditions import condition

@@ -1,4 +1,4 @@
-"""Bringing a stack that is stuck to where a run can go on, by consent; and why one could not be applied."""
+"""Recovery of a stack that is stuck, by consent, and why a stack could not be applied."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the state of a stack means: a sentence, its cause, and what brings it to where a run can go on.
+"""What each status of a stack means: a sentence, its cause, and the next step of the recovery.
 
 The states are those of CloudFormation's "Understand CloudFormation stack creation events and status codes".
 """
