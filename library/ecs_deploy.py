@@ -14,8 +14,8 @@ description:
   - Registers a task definition only if it differs from the one that runs (or from the family's latest), with
     the defaults of ECS filled in; creates or updates the service only if it is not as wanted.
   - Waits until the rollout is completed, the new tasks run and are healthy targets, and O(url) answers from
-    the image that was asked for. A release that is already there is checked in the same way, which takes a
-    moment.
+    the wanted image. A release that is deployed already is checked in the same way, which takes a few
+    seconds.
   - A failed release is explained (stopped tasks, exit codes, last log lines, target health) and undone. The
     service is then on its last good revision, by its circuit breaker or by this module, and the module fails.
   - C(IMAGE_DIGEST) in the container's environment names the image; the service reports it as C(image) in its
@@ -171,7 +171,7 @@ extends_documentation_fragment:
   - ecs_service
 attributes:
   check_mode:
-    description: Compares, says what would be done, and only reads. It does not look at O(url). Options may be
+    description: Compares, says what would be done, and only reads. It does not request O(url). Options may be
       empty where an earlier phase has yet to make what they name.
     support: full
   diff_mode:
@@ -227,7 +227,7 @@ deployment:
       description: ECS's word for it, C(COMPLETED) after a success.
       type: str
 actions:
-  description: What was done, or in check mode would be, in words.
+  description: A line for each action that was done, or in check mode would be.
   returned: success
   type: list
   elements: str
@@ -241,7 +241,7 @@ url:
   returned: success
   type: str
 autoscaling:
-  description: What became of O(autoscaling); empty when it was not asked for.
+  description: The result of O(autoscaling); empty without it.
   returned: success
   type: str
   sample: between 1 and 4 tasks

@@ -59,7 +59,7 @@ previous_arn:
   returned: success
   type: str
 actions:
-  description: What was done, or in check mode would be, in words.
+  description: A line for each action that was done, or in check mode would be.
   returned: success
   type: list
   elements: str
@@ -78,7 +78,7 @@ answer:
   returned: success
   type: str
 details:
-  description: Why it failed, as C(ecs_deploy) tells it.
+  description: Why it failed, in the form of C(ecs_deploy).
   returned: failure
   type: dict
 """

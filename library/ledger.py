@@ -25,10 +25,9 @@ options:
       - V(read) returns what the ledger holds.
       - V(opened) takes or renews the lock and records that O(phase) has started.
       - V(closed) records how O(phase) ended. A failure ends the run.
-      - V(ended) records that the run has ended, and gives the lock back.
-      - V(releasing) records that the service is about to be told to serve users, V(serving) that it serves
-        them.
-      - V(watched) asks O(service) what users saw of it, and records that.
+      - V(ended) records that the run has ended, and releases the lock.
+      - V(releasing) records that a release is about to be started, V(serving) that it serves users.
+      - V(watched) reads from the deployments of O(service) whether it took traffic, and records that.
       - V(recorded) adds O(evidence) to that of O(phase), for a run that may be killed before the phase ends.
     type: str
     choices: [read, opened, closed, ended, releasing, serving, watched, recorded]
@@ -140,12 +139,12 @@ live_since:
   returned: always
   type: str
 standing:
-  description: V(not live), V(going live) (the service was told to serve, and nobody saw it serve yet) or
-    V(live).
+  description: V(not live), V(going live) (a release was started, and whether it took traffic is not known
+    yet) or V(live).
   returned: always
   type: str
 frozen:
-  description: Whether the data phases must leave the target as it is.
+  description: Whether the data phases must not change the target.
   returned: always
   type: bool
 unfrozen:
@@ -162,7 +161,7 @@ runs:
   type: list
   elements: dict
 summary:
-  description: Phases, lock and runs as lines for a person.
+  description: Phases, lock and runs as lines of text.
   returned: state is read
   type: list
   elements: str
@@ -179,7 +178,7 @@ from engines.ecs import Clients, traffic
 from engines.ledger import Event, State, Store
 from engines.runs import Owner
 
-# What these states tell the ledger.
+# The event that each of these states records.
 _NOTED: dict[str, Event] = {"releasing": "asked", "serving": "serving"}
 _STATES = ["read", "opened", "closed", "ended", "releasing", "serving", "watched", "recorded"]
 

@@ -144,7 +144,7 @@ from rehearsal import stack
 
 
 def run(module: AnsibleModule) -> dict[str, Any]:
-    """Bring the stack into the state that was asked for, or return what that would change."""
+    """Bring the stack into the wanted state, or return what that would change."""
     options = dict(module.params)
     state = options.pop("state")
     config = stack.read_config(options.pop("dir"), **options)

@@ -69,7 +69,7 @@ plan:
   returned: success
   type: dict
 lines:
-  description: The plan as lines for a person.
+  description: The plan as lines of text.
   returned: success
   type: list
   elements: str

@@ -65,7 +65,7 @@ equal:
   returned: O(expected) is given
   type: bool
 differences:
-  description: What is not as it was, in words.
+  description: A line for each change since the baseline.
   returned: O(expected) is given
   type: list
   elements: str

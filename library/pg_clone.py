@@ -102,7 +102,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 plan:
-  description: The steps in words; empty when the target is equal.
+  description: A line for each step; empty when the target is equal.
   returned: success
   type: list
   elements: str

@@ -85,14 +85,14 @@ equal:
   returned: success
   type: bool
 differences:
-  description: The differences in words.
+  description: A line for each difference.
   returned: success
   type: list
   elements: str
 tables:
   description: Each table, with C(table), C(source_rows), C(target_rows), C(source_checksum),
     C(target_checksum) and C(equal). The target's are null when the table or one of its columns is
-    missing there. C(where) is null, or tells where the rows differ, for at most 20 tables. It has C(key) (the
+    missing there. C(where) is where the rows differ, for at most 20 tables, or null. It has C(key) (the
     columns); C(missing), C(extra) and C(changed) (rows; without a key none counts as changed); C(exact),
     whether these are all; C(ranges) of the key's first column, each with C(from) and C(to) (null is open),
     C(source_rows) and C(target_rows); and C(examples), each with C(kind) and C(key).
@@ -106,8 +106,8 @@ materialized_views:
   type: list
   elements: dict
 sequences:
-  description: Each sequence, with C(sequence), C(source) and C(target) (last value, and whether it was
-    handed out) and C(equal).
+  description: Each sequence, with C(sequence), C(source) and C(target) (C(last_value) and
+    C(is_called)) and C(equal).
   returned: success
   type: list
   elements: dict

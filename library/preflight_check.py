@@ -18,8 +18,8 @@ description:
 options:
   scope:
     description:
-      - V(configuration) looks at the values alone and connects to nothing.
-      - V(prerequisites) asks programs, the source and AWS, if C(platform_target) allows their addresses.
+      - V(configuration) checks the values alone, without any connection.
+      - V(prerequisites) checks programs, the source and AWS, if C(platform_target) allows their addresses.
     type: str
     choices: [configuration, prerequisites]
     required: true

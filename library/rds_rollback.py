@@ -11,7 +11,7 @@ short_description: Bring a database instance of RDS back to an earlier moment
 version_added: "0.1.0"
 author: BMII Migrate contributors (@bmii-migrate)
 description:
-  - Restores the instance as it was at a moment, beside the one in use and set up like it. Makes sure that
+  - Restores the instance as it was at a moment into a second one with the same settings. Makes sure that
     the owner and the application can log in there, and that the schema is at a revision of this checkout.
     Compares both, table by table.
   - With O(state=switched) the two exchange their names then, so that addresses, parameters and the stack stay
@@ -20,7 +20,7 @@ description:
   - Between the two renamings nothing answers at the address, for some minutes on AWS. What is written between
     the comparison and the switch stays in the kept instance.
   - What is done follows from the instances that there are; a run that was killed is finished by the same one.
-  - Asks for no consent. That is for whoever calls it, as the role C(rollback) does.
+  - Does not ask for consent; the caller has to, as the role C(rollback) does.
   - Endpoint, region and credentials come from the environment (C(AWS_REGION), C(AWS_PROFILE) ...).
 options:
   instance:
@@ -47,7 +47,7 @@ options:
     type: str
     default: ""
   config:
-    description: The project's C(alembic.ini), which tells the revisions that are known.
+    description: The project's C(alembic.ini), by which the known revisions are found.
     type: path
     required: true
   jobs:
@@ -63,7 +63,7 @@ attributes:
     description: Says what would be done, and compares what is there already. It only reads.
     support: full
   diff_mode:
-    description: There is nothing to compare but rows, which RV(table) tells.
+    description: There is nothing to compare but rows; RV(table) has those.
     support: none
 """
 
@@ -88,7 +88,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 done:
-  description: Whether the instance in use is what was asked for, with nothing left to do.
+  description: Whether the instance in use is the requested one already.
   returned: success
   type: bool
 instance:
@@ -103,12 +103,12 @@ kept:
   type: str
   sample: bmii-postgres-before-261126-041200
 beside:
-  description: The instances beside the one in use. Each costs what it costs until it is deleted.
+  description: The instances that rollbacks have restored or kept. Each is paid for until it is deleted.
   returned: success
   type: list
   elements: str
 actions:
-  description: What was done, or in check mode would be, in words.
+  description: A line for each action that was done, or in check mode would be.
   returned: success
   type: list
   elements: str

@@ -82,7 +82,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 summary:
-  description: One line for a person.
+  description: A summary in one line.
   returned: success
   type: str
 is_equal:

@@ -16,8 +16,8 @@ description:
   - An object keeps its key (relative to the prefix), body, content type, encoding, disposition, language,
     cache control, expiry, user metadata and tags. What is not copied is returned as RV(not_copied).
   - The SHA-256 of each object is taken on the way and kept in O(manifest). An object that both sides
-    still list as the manifest says is not read again, so a second run copies nothing, and a killed one
-    goes on.
+    still list as the manifest says is not read again, so a second run copies nothing, and a run after a
+    killed one continues it.
   - An object that the target has and nothing proves is read on both sides. If it is equal it is accepted.
     If not, or if the source has no such object, the module fails before it moves anything, and names it.
   - An object that cannot be copied does not stop the others. It is tried again, then listed, and the module
@@ -68,7 +68,7 @@ options:
   manifest:
     description:
       - The file of proofs, on this machine, or with O(buckets) the folder for the files C(name.jsonl.zst). A
-        journal and a lock are kept beside each. Only one mirror at a time can use it.
+        journal and a lock are kept in the same folder. Only one mirror at a time can use it.
       - Without one nothing is remembered, and a second run reads all objects on both sides.
     type: path
 extends_documentation_fragment:
@@ -116,7 +116,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 summary:
-  description: One line for a person.
+  description: A summary in one line.
   returned: success
   type: str
 plan:
@@ -200,7 +200,7 @@ capabilities:
     - What the C(source) and the C(target) can do, as they were asked before anything was written.
     - Each has C(server), C(clock_ahead_seconds), C(key_encoding) (V(url), V(percent), V(none)), C(tags)
       (V(readable), V(denied), V(none)), C(ranges) and C(conditional_reads). V(unknown) or null is what could
-      not be asked for.
+      not be found out.
   returned: success
   type: dict
 manifest:

@@ -244,7 +244,7 @@ def main() -> None:
 def _run(module: AnsibleModule) -> dict[str, Any]:
     options = module.params
     if not options["base_url"] and not module.check_mode:
-        raise ConfigurationError("is empty", subject="base_url", remedy="The provision phase hands it over.")
+        raise ConfigurationError("is empty", subject="base_url", remedy="The provision phase sets it.")
     tests = [SmokeTest(**test) for test in options["tests"]]
     check(tests)
     equality = Equality(**options["equality"]) if (options["equality"] or {}).get("reference_url") else None

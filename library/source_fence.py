@@ -14,9 +14,9 @@ description:
   - Puts a statement trigger on every table, partition and inheritance child that refuses INSERT, UPDATE,
     DELETE and TRUNCATE, whatever the session's replication role is. The client gets SQLSTATE 25006.
   - The triggers refuse only while one session of the run holds an advisory lock, and until a deadline that
-    is moved on. The fence of a run that was killed, suspended or cut off from the network opens by itself.
+    the run renews. The fence of a run that was killed, suspended or cut off from the network opens by itself.
   - Tables are covered one by one, each waiting shortly for its writers. Writers that do not end within
-    O(patience) are listed, and the fence is taken away again.
+    O(patience) are listed, and the fence is removed again.
   - Rows and objects of the source are never changed. What is made is a schema, C(bmii_migrate_fence), and the
     triggers of that name; V(lifted) removes both.
   - Sequences, large objects and changes of the schema are not seen by triggers. Compare them.
@@ -40,7 +40,7 @@ options:
     type: str
     required: true
   environment:
-    description: What the source is moved to, as writers are told.
+    description: The environment that the source is moved to; the error that writers get names it.
     type: str
     default: ""
   lease:
@@ -122,12 +122,12 @@ left:
   type: list
   elements: str
 plan:
-  description: What V(held) does, in words.
+  description: What V(held) does, a line for each step.
   returned: success
   type: list
   elements: str
 obstacles:
-  description: What keeps the fence from being put up, in words.
+  description: What prevents a fence, a line for each reason.
   returned: success
   type: list
   elements: str

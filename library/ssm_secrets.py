@@ -80,7 +80,7 @@ EXAMPLES = r"""
       - name: API_KEY
         value: env:BMII_API_KEY
 
-- name: Keep the database's address beside them
+- name: Compose the database's address from its password
   ssm_secrets:
     path: /bmii/production
     parameters:

@@ -37,7 +37,7 @@ attributes:
 """
 
 EXAMPLES = r"""
-- name: Look for what was changed by hand
+- name: Find changes made by hand
   stack_drift:
     stack_name: bmii
     region: eu-central-1
@@ -72,12 +72,12 @@ checked:
   returned: success
   type: int
 unchecked:
-  description: The resources of types that AWS does not look at.
+  description: The resources of types for which AWS detects no drift.
   returned: success
   type: list
   elements: str
 lines:
-  description: The same as lines for a person.
+  description: The same as lines of text.
   returned: success
   type: list
   elements: str

@@ -118,7 +118,7 @@ counts:
   returned: success
   type: dict
 settings:
-  description: What changes beside resources, in words.
+  description: A line for each change that is of no resource, such as parameters and tags.
   returned: success
   type: list
   elements: str

@@ -11,8 +11,8 @@ short_description: Explain and repair a CloudFormation stack that is stuck
 version_added: "0.1.0"
 author: BMII Migrate contributors (@bmii-migrate)
 description:
-  - Waits for what AWS does to a stack. One that is stuck, so that AWS takes no update of it, fails with what
-    its state means, the first failure that brought it there, and the one command that goes on.
+  - Waits for what AWS does to a stack. If it is stuck, so that AWS takes no update of it, the module
+    fails with the meaning of its status, the first failure that led to it, and the command to continue with.
   - With O(consent) the stack is repaired. A failed creation is deleted, which buckets outlive, and a database
     as a snapshot; a failed update is taken back.
   - A stack that is fine, or does not exist, is unchanged.

@@ -16,7 +16,7 @@ description:
     thing again, and fails when anything is there that is not kept on purpose.
   - A run that was killed is finished by the next one.
   - A stack or a bucket that does not carry O(tags) is refused before anything is changed.
-  - Asks for no consent. That is for whoever calls it, as the role C(teardown) does.
+  - Does not ask for consent; the caller has to, as the role C(teardown) does.
   - Endpoint, region and credentials come from the environment (C(AWS_REGION), C(AWS_PROFILE) ...).
 options:
   name:
@@ -98,7 +98,7 @@ things:
   elements: dict
   sample: [{kind: bucket, name: bmii-raw, kept: data}]
 table:
-  description: Both as lines for a person.
+  description: Both as lines of text.
   returned: success
   type: list
   elements: str

@@ -44,7 +44,7 @@ def teardown(
 
 
 def _settled(platform: Platform, timeout: float) -> Found:
-    """Return what there is when AWS has finished what a killed run had begun."""
+    """Return the current resources, once AWS has finished what a killed run had begun."""
     stack = lifecycle.find(platform.stack_name)
     if stack:
         lifecycle.settle(stack, timeout)

@@ -18,7 +18,7 @@ _DESCRIBED = 100  # tasks that one DescribeTasks call takes
 
 
 def survey(platform: Platform) -> Found:
-    """Return what there is now. Raises ``AwsError`` when AWS cannot be asked."""
+    """Return the current resources. Raises ``AwsError`` when AWS cannot be asked."""
     services = _services(platform.name)
     database, protected = _database(platform.database)
     return Found(
