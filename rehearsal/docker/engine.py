@@ -1,7 +1,7 @@
 """Docker in the place of the Fargate runner: tasks are containers of a real engine.
 
-It has the face of ``rehearsal.fargate.Engine``, so that ECS, and what is patched in it, need not know which
-of the two runs a task.
+It has the interface of ``rehearsal.fargate.Engine``, so that ECS and its patches need not know which of the
+two runs a task.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class Container:
 
     @property
     def health(self) -> State | None:
-        """Return what its own health check has come to, if it has one."""
+        """Return the status of its own health check, if it has one."""
         self._made.reload()
         found = self._made.attrs["State"].get("Health")
         return State(found["Status"]) if found and found["Status"] != "none" else None

@@ -1,4 +1,4 @@
-"""A container's own health check: its command is run beside it, as its task definition says.
+"""A container's health check: its command is run in the container's environment, by the task definition.
 
 Only more often than on Fargate, where it may be every half minute, so that a rehearsal does not wait.
 """

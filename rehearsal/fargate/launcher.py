@@ -1,7 +1,7 @@
 """The first instructions of a task's process: tie its life to the runner's, then become the task's program.
 
-Run as ``python -S launcher.py RUNNER_PID WORKING_FOLDER PROGRAM ARGUMENT…``. It imports nothing of ours,
-so that it starts in a few milliseconds with any interpreter.
+Run as ``python -S launcher.py RUNNER_PID WORKING_FOLDER PROGRAM ARGUMENT…``. It imports nothing of this
+project, so that it starts in a few milliseconds with any interpreter.
 """
 
 import ctypes

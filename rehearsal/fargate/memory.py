@@ -1,7 +1,7 @@
 """The memory limit of a task: measured, because a limit that the kernel keeps (a cgroup) needs root.
 
-What counts is private memory, resident less shared, of every process that the task has started. A peak that
-is over between two looks is not seen; on Fargate it would be.
+What counts is private memory, resident less shared, of every process that the task has started. A peak
+between two measurements is not seen; on Fargate it would be.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def watch(containers: Callable[[], Iterable[Limited]]) -> None:
 
 
 def enforce(containers: Iterable[Limited]) -> None:
-    """Look once at every container."""
+    """Measure every container once."""
     limited = {one.session: one for one in containers if one.memory_limit and one.status == "running"}
     for session, amount in used(limited).items():
         if amount > limited[session].memory_limit:

@@ -26,7 +26,7 @@ _CHUNK = 1 << 20
 
 
 class PullError(RehearsalError):
-    """An image could not be had as it was asked for."""
+    """An image could not be pulled."""
 
 
 class StartError(PullError):

@@ -1,4 +1,4 @@
-"""Keeping the stack's programs: supervisor, spoken to over its socket, and a search for what is left."""
+"""Keeping the stack's programs: the supervisor, through its socket, and a search for leftover processes."""
 
 from __future__ import annotations
 
@@ -163,8 +163,8 @@ def marked(mark: tuple[str, str]) -> list[int]:
 def end_marked(mark: tuple[str, str]) -> None:
     """End all processes that carry ``mark``. Raises ``RehearsalError`` when one survives.
 
-    What they wrote is safe in the kernel's hands, so they are not asked, save for PostgreSQL: ended by
-    force, it would leave its shared memory behind.
+    They are killed, as their writes are in the kernel's cache already; PostgreSQL gets SIGINT first, because
+    killed it would leave its shared memory behind.
     """
     began = time.monotonic()
     while found := marked(mark):

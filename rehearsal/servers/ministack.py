@@ -1,4 +1,4 @@
-"""MiniStack, which stands in for AWS: how it is started and reached."""
+"""MiniStack, the AWS emulator: how it is started and reached."""
 
 from __future__ import annotations
 

@@ -61,7 +61,7 @@ class ObjectStore:
             ready=self.is_ready,
             alive=self.is_alive,
             environment=minimal_environment(TMPDIR=str(self.folder / "tmp")),
-            # Asked to end, it drains for 15 to 20 seconds. What it has written is safe in the kernel's hands.
+            # On SIGTERM it drains for 15 to 20 seconds. Its writes are in the kernel's cache already.
             stop_signal=signal.SIGKILL,
         )
 

@@ -19,7 +19,7 @@ _START = 60.0  # seconds that a program may take to serve
 
 
 class Startup:
-    """One ``up`` at work. ``seconds`` is how long each step took; what was done before is not done again."""
+    """One start of a stack. ``seconds`` is the time of each step; what was done before is skipped."""
 
     def __init__(self, config: StackConfig, supervisor: Supervisor) -> None:
         self.seconds: dict[str, float] = {}
@@ -104,7 +104,7 @@ class Startup:
             done.touch()
 
     def _write_settings(self) -> None:
-        """Write the service's settings where a person would look for them."""
+        """Write the service's settings to a file for the user."""
         file = self._config.folder / ".env"
         file.touch(mode=0o600)
         lines = (f"{name}={value}\n" for name, value in self._config.service_environment().items())

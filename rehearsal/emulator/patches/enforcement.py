@@ -91,7 +91,7 @@ def enforce_in_registry() -> None:
 
 
 def _with_key_of_caller(headers: dict[str, str], body: bytes) -> bytes:
-    """Let a token tell whose it is: the emulator's own is the same for everybody."""
+    """Put the caller's access key into a registry token: the emulator's is the same for every caller."""
     from ministack.core.router import extract_access_key_id
 
     answer = json.loads(body)

@@ -20,7 +20,7 @@ from rehearsal.process import LOOPBACK, free_ports
 from rehearsal.servers import backups
 
 _log = logging.getLogger("rehearsal.databases")
-# What a restore sets anew where it is not asked for something else, as on AWS.
+# Defaults of a restore for options that the request leaves out, as on AWS.
 _DEFAULTS = {
     "DeletionProtection": False,
     "MultiAZ": False,
@@ -186,7 +186,7 @@ def _window(rds: Any, instance: dict[str, Any]) -> str:
 
 
 def _restored(rds: Any, source: dict[str, Any], name: str, params: Any) -> dict[str, Any]:
-    """Return the record of the new instance: the source's, with what is asked for and AWS's defaults."""
+    """Return the record of the new instance: the source's, with the request's options and AWS's defaults."""
     port = free_ports(1)[0]
     flags = {key: rds._p(params, key) == "true" for key in _DEFAULTS if rds._p(params, key)}
     groups = rds._parse_member_list(params, "VpcSecurityGroupIds")

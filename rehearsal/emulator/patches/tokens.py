@@ -1,4 +1,4 @@
-"""Patches of idempotency tokens, which the emulator takes and does not heed.
+"""Patches of idempotency tokens, which the emulator accepts and ignores.
 
 A client that got no answer asks again with the same token. AWS answers it as it did the first time and does
 nothing twice ("Ensuring idempotency" in the ECS API reference; ``ClientRequestToken`` of CreateStack in that
@@ -24,7 +24,7 @@ _CLOUDFORMATION = ("CreateStack", "UpdateStack", "DeleteStack")
 
 @dataclass
 class Answers:
-    """The answers that were given, by what makes a token unique; ``scope`` tells whose request it is."""
+    """The responses so far, by token; ``scope`` returns the account and region of the request."""
 
     scope: Callable[[], tuple[str, str]]
     _given: dict[tuple[str, ...], tuple[Any, Any]] = field(default_factory=dict)
@@ -54,7 +54,7 @@ class Answers:
 
 
 def heed() -> None:
-    """Carry out once what is asked for twice with the same token."""
+    """Carry out requests with the same token once."""
     from ministack.core.responses import error_response_json, get_account_id, get_region
     from ministack.services import ecs
     from ministack.services.cloudformation import _ACTION_HANDLERS

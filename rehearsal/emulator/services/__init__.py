@@ -1,4 +1,4 @@
-"""Parts of AWS services that the emulator lacks; they know it only through what is handed to them."""
+"""Parts of AWS services that the emulator lacks; they use it only through their arguments."""
 
 from rehearsal.emulator.services.autosave import Autosave
 from rehearsal.emulator.services.database_servers import Databases

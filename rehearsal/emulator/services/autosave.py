@@ -49,7 +49,7 @@ class Autosave:
                 state = get_state()
                 print_ = _fingerprint(state, self._persistence._json_default)
             except (RuntimeError, TypeError, ValueError) as error:
-                # Changed under our hands, or not to be written as JSON: next time.
+                # Changed while it was read, or cannot be written as JSON: it is saved next time.
                 _log.debug("%s: %s", name, error)
                 continue
             if state is not None and print_ != self._saved.get(name):
@@ -68,7 +68,7 @@ class Autosave:
 
 def _fingerprint(state: object, encode: Any) -> str:
     def short(value: object) -> object:
-        # Content is found under its digest or beside its ETag: its length is enough to notice a change.
+        # Content is kept with its digest or ETag: its length is enough to notice a change.
         if isinstance(value, (bytes, bytearray)):
             return len(value)
         return encode(value)

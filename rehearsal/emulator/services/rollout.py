@@ -1,4 +1,4 @@
-"""The part of the ECS service scheduler that looks at target health, which the emulator's does not.
+"""The part of the ECS service scheduler that follows target health, which the emulator lacks.
 
 A deployment is complete when its tasks' targets are healthy, not when they have run for a second; a task
 whose target is unhealthy after the grace period is stopped, counted by the circuit breaker, and replaced.

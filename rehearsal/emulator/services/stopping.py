@@ -1,8 +1,8 @@
-"""How ECS on Fargate stops a task, which the emulator does in one instant.
+"""Stopping a task as ECS on Fargate does: by steps, where the emulator stops it at once.
 
 The task leaves the load balancer, its requests are answered (at most for the deregistration delay), its
 containers get SIGTERM, and SIGKILL when ``stopTimeout`` is over. ``lastStatus`` goes through DEACTIVATING,
-STOPPING and DEPROVISIONING to STOPPED meanwhile.
+STOPPING and DEPROVISIONING to STOPPED.
 """
 
 from __future__ import annotations

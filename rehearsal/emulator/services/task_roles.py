@@ -1,4 +1,4 @@
-"""The credentials of a task's role, where a task on Fargate looks for them.
+"""The credentials endpoint of a task's role, as on Fargate.
 
 The emulator gives tasks an address and a token, and serves the credentials of one and the same role there,
 whatever the token.
