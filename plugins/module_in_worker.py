@@ -1,6 +1,6 @@
 """Run the module of this plugin's name in the process that Ansible forks for a task anyway.
 
-A module is usually packed, handed to a shell and started in a Python of its own, which then imports boto3:
+A module is usually packed, passed to a shell and started in a Python of its own, which then imports boto3:
 about 0.6 s, of which its work is a tenth. Here the same file, with the same arguments, runs where Ansible
 and boto3 are loaded already. Nothing else differs: argument checks, check mode, diff and secrets are those
 of the module. A task that is to run elsewhere, as somebody else or in the background runs as usual.

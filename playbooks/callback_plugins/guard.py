@@ -2,7 +2,7 @@
 """Refuses a command that would end well without having done anything, or not what was meant.
 
 Ansible skips a play without hosts, tags that nothing has and variables that nobody reads, and reports
-success. This callback lies beside the playbooks, so that it is found from any directory and with any
+success. This callback is in a folder of the playbooks, so that it is found from any directory and with any
 configuration; it imports nothing of the project, which may not be installed. Ansible swallows exceptions of
 callbacks, but lets SystemExit pass.
 """

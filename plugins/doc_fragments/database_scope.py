@@ -1,4 +1,4 @@
-"""Which schemas and tables of a database a module looks at."""
+"""Which schemas and tables of a database a module covers."""
 
 from __future__ import annotations
 
