@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class EngineError(Exception):
-    """Something a person has to know: what happened, to what, and what to do next.
+    """An error for the user: what happened, to what, and what to do next.
 
     Every engine raises a subclass of its own. The parts are kept apart so that a module can return them as
     fields and a test can assert on them. None of them may hold a secret.
@@ -24,8 +24,8 @@ class EngineError(Exception):
 
 
 class ConfigurationError(EngineError):
-    """What was asked for cannot be done as it is written: the configuration is wrong."""
+    """The configuration is wrong."""
 
 
 class RefusedError(EngineError):
-    """Doing it could harm data that is not ours; a named consent variable opens the gate."""
+    """Refused because it could harm data; a consent variable that is named in the message allows it."""

@@ -67,7 +67,7 @@ def settings(service: WantedService, release: Release) -> dict[str, Any]:
 
 
 def make(release: Release, service: WantedService, current: Current) -> Plan:
-    """Compare what is wanted with what is there.
+    """Compare wanted and current state.
 
     Raises ``ReleaseConfigurationError`` while a deleted service of the same name is still draining.
     """

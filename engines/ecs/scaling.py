@@ -1,4 +1,4 @@
-"""Autoscaling of the service: a scalable target and target-tracking policies, where they are offered."""
+"""Autoscaling of the service: a scalable target and target-tracking policies, where AWS offers them."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def plan(
     target: Mapping[str, Any] | None,
     policies: Sequence[Mapping[str, Any]],
 ) -> Steps:
-    """Compare what is wanted with what is there. Policies that we did not make stay."""
+    """Compare wanted and current state. Policies that this module did not make stay."""
     same = _same(service)
     calls = []
     if target is None or (target["MinCapacity"], target["MaxCapacity"]) != (scaling.minimum, scaling.maximum):
@@ -76,7 +76,7 @@ def plan(
 
 
 def look(clients: Clients, scaling: Scaling | None, service: WantedService) -> Steps:
-    """Read what is there and return what is to be done; nothing where it is not offered or not asked for."""
+    """Read the current state and return the steps; none without autoscaling, or where it is not offered."""
     if scaling is None:
         return Steps()
     same = _same(service)

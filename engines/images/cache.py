@@ -30,7 +30,7 @@ class Cache:
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
-        """Keep other builds out, wait for the one that is at work, and sweep what a killed one left."""
+        """Lock the cache, waiting for another build, and remove what a killed one has left."""
         try:
             self.root.mkdir(parents=True, exist_ok=True)
             handle = os.open(self.root / "lock", os.O_RDWR | os.O_CREAT, 0o600)

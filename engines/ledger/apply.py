@@ -134,7 +134,7 @@ def close_phase(
 
 
 def note(store: Store, run_id: str, *, owner: Owner, event: Event) -> State:
-    """Record what has become of the way to the users, when it happens. Only the run that works may."""
+    """Record an event of the release when it happens. Only the run that holds the lock may."""
     held = lock.verify(store, owner, run_id)
     return _update(store, held, lambda state: state.after(event, stamp(time.time())))
 

@@ -18,4 +18,4 @@ class FencedError(LedgerError):
 
 
 class OrderError(LedgerError):
-    """A phase was asked for before what it needs."""
+    """A phase was started before the phases that it needs have succeeded."""

@@ -89,7 +89,7 @@ def acquire(
 ) -> tuple[Lock, Lock | None]:
     """Take the lock, or renew it; return it, and the lock of the run that it was taken over from.
 
-    What a killed run has left at work is waited for, ``wait`` seconds at most. ``token`` is the one under
+    Processes that a killed run has left are waited for, ``wait`` seconds at most. ``token`` is the one under
     which this run last held it. Raises ``LockedError`` when another run works, with its owner and the lock's
     age, and ``FencedError`` when another run has held the lock since.
     """

@@ -95,7 +95,7 @@ class State:
         )
 
     def recorded(self, phase: str, evidence: Mapping[str, Any]) -> State:
-        """Return the state with ``evidence`` added to that of a phase that is at work."""
+        """Return the state with ``evidence`` added to that of a running phase."""
         record = self.phases.get(phase, {})
         return self._with(phase, {**record, "evidence": {**(record.get("evidence") or {}), **evidence}})
 
@@ -154,5 +154,5 @@ def outcome_of(phases: Mapping[str, Mapping[str, Any]]) -> str:
 
 
 def stamp(now: float) -> str:
-    """Seconds since the epoch as a person and a program can read them."""
+    """Seconds since the epoch as an ISO 8601 text."""
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now))

@@ -80,7 +80,7 @@ def _beside(request: RollbackRequest, executor: Executor) -> Outcome:
 
 
 def _looked(request: RollbackRequest, users: Users, now: Outcome, jobs: int) -> Outcome:
-    """Prove and compare what is there to be looked at."""
+    """Verify and compare the restored instance, if it is available."""
     chosen = now.found.named(now.plan.chosen)
     if now.plan.done or chosen is None or not chosen.is_available:
         return now

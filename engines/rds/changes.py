@@ -17,7 +17,7 @@ _HEADER = ("TABLE", "ROWS NOW", "ROWS THEN", "LOST", "BACK", "OTHER VALUES")
 
 
 def changes(now: Address, then: Address, *, jobs: int) -> tuple[list[str], dict[str, Any]]:
-    """Compare the database in use with the one that is gone back to: lines for a person, and the evidence.
+    """Compare the database in use with the restored one; return lines of text and the evidence.
 
     A row is lost when only the present one has it, and comes back when only the other has it. Large tables
     that differ in many rows say at least how many. Nothing is changed.

@@ -51,7 +51,7 @@ class Executor:
         return self._wait(done, (name,))
 
     def settled(self, *needed: str) -> Found:
-        """Return what there is when AWS has finished its work, and those that are ``needed`` can be used."""
+        """Return the instances when AWS has finished its work, and the ``needed`` ones are available."""
 
         def done(found: Found) -> bool:
             known = {one.name: one for one in _all(found)}

@@ -46,7 +46,7 @@ def instance(described: Mapping[str, Any]) -> Instance:
 
 
 def _settings(described: Mapping[str, Any]) -> dict[str, Any]:
-    """Return how a restore has to be asked for to become an instance like this one."""
+    """Return the arguments of a restore that makes an instance like this one."""
     found: dict[str, Any] = {
         "DBInstanceClass": described["DBInstanceClass"],
         "MultiAZ": bool(described.get("MultiAZ")),

@@ -61,7 +61,7 @@ def _chosen(request: RollbackRequest, found: Found, now: datetime) -> Instance |
 
 
 def _insist_on_recent(begun: Instance, now: datetime) -> None:
-    """Refuse what was restored as the latest moment, looked at perhaps, and is not the latest any more."""
+    """Refuse an instance that was restored as the latest moment, and is not the latest any more."""
     moment = begun.tags.get(MOMENT, "")
     if not moment or now - datetime.fromisoformat(moment) > _RECENT:
         raise ConfigurationError(

@@ -6,7 +6,7 @@ from engines.errors import EngineError
 
 
 class SchemaError(EngineError):
-    """The database could not be brought to the revision that was asked for."""
+    """The database could not be brought to the wanted revision."""
 
 
 class RevisionError(SchemaError):

@@ -28,7 +28,7 @@ _AGAIN = "Correct the revision or what it met, then run the same command again."
 
 @dataclass(frozen=True)
 class _Standing:
-    """Where the database stands after a failure; ``revision`` is None when it could not be asked."""
+    """The revision of the database after a failure; ``revision`` is None when it could not be read."""
 
     revision: str | None
     invalid: tuple[Index, ...] = ()
@@ -76,7 +76,7 @@ class Executor:
             self._emit("revision.applied", revision=one.revision, number=number, of=len(needed))
 
     def _upgrade(self, one: Pending) -> None:
-        """Run ``env.py``, which finds the target wherever it looks for it, and can reach nothing else."""
+        """Run ``env.py`` with the target in every place where it may read it, and no other host reachable."""
         with given(self._config, self.address), target_only(self.address), required(self.table):
             command.upgrade(self._config, one.revision)
         if self.connection.in_transaction():
@@ -124,7 +124,7 @@ class Executor:
         )
 
     def _standing(self) -> _Standing:
-        """Ask the database where it stands, in a new session when ours was cut."""
+        """Read the revision of the database, in a new session if this one was lost."""
         try:
             self.connection.rollback()
             return _look(self.connection, self.table)

@@ -63,7 +63,7 @@ def url_of(address: Address, driver: str) -> str:
 
 @contextlib.contextmanager
 def given(config: Config, address: Address) -> Iterator[None]:
-    """Let ``env.py`` find the target wherever it looks; the environment is as before afterwards."""
+    """Provide the target to ``env.py``; afterwards the environment is restored."""
     driver = _driver(config)
     url = url_of(address, driver)
     config.set_main_option("sqlalchemy.url", url.replace("%", "%%"))

@@ -68,7 +68,7 @@ def take_lock(connection: sa.Connection, address: Address, options: Options) -> 
 
 
 class Watch:
-    """Notices whether a revision commits on its way, and lets concurrent builds wait.
+    """Notices whether a revision commits by itself, and lets concurrent index builds wait.
 
     A build with CONCURRENTLY waits for every older transaction, and nobody queues up behind it: the lock
     timeout, which is there for those who would, could only leave an invalid index.

@@ -46,7 +46,7 @@ def detect(name: str, region: str = "", timeout: float = 600) -> Drift:
 
 
 def _wait(cloudformation: Any, name: str, started: Mapping[str, Any], timeout: float) -> None:
-    """Wait until AWS has looked at every resource."""
+    """Wait until AWS has finished the detection."""
     deadline = time.monotonic() + timeout
     while True:
         answer = cloudformation.describe_stack_drift_detection_status(

@@ -6,8 +6,8 @@ from engines.errors import EngineError
 
 
 class StackError(EngineError):
-    """A stack cannot be brought to where it should be."""
+    """A stack could not be brought to its wanted state."""
 
 
 class DriftError(EngineError):
-    """AWS could not look."""
+    """AWS could not detect drift."""

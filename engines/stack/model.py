@@ -56,7 +56,7 @@ SETTLED = frozenset(
 
 @dataclass(frozen=True)
 class Deployed:
-    """A stack as it stands. ``resources`` maps what it has, or had, to its status."""
+    """A deployed stack. ``resources`` maps what it has, or had, to its status."""
 
     status: str
     template: Mapping[str, Any]
@@ -89,7 +89,7 @@ class Drifted:
 
 @dataclass(frozen=True)
 class Drift:
-    """What was found; ``unchecked`` are resources of types that AWS does not look at."""
+    """The drift of a stack; ``unchecked`` are resources of types for which AWS detects none."""
 
     name: str
     exists: bool
@@ -98,7 +98,7 @@ class Drift:
     unchecked: tuple[str, ...] = ()
 
     def lines(self) -> list[str]:
-        """Return it for a person."""
+        """Return it as lines of text."""
         if not self.exists:
             return [f"STACK  {self.name} does not exist (yet)"]
         found = (

@@ -74,7 +74,7 @@ class Plan:
 
 
 def make(wanted: Wanted, deployed: Deployed | None) -> Plan:
-    """Compare what is wanted with what stands. Raises ``RefusedError`` about another environment's stack."""
+    """Compare wanted and deployed stack. Raises ``RefusedError`` about another environment's stack."""
     after = wanted.resources()
     if deployed is None:
         return Plan(wanted, None, tuple(changes.compare({}, after)))

@@ -86,7 +86,7 @@ def _watch(
     checked: bool,
     tell: Emit,
 ) -> Mapping[str, Any] | None:
-    """Return the task if it did not stand its trial; ``None`` if it did."""
+    """Return the task if its trial failed; ``None`` if it passed."""
     begun, up = time.monotonic(), None
     told = begun
     while True:

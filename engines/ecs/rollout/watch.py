@@ -22,14 +22,14 @@ from engines.smoke import Http, NoAnswerError, Request
 
 # Successive answers of the new image: behind a load balancer an old task may give the next one.
 _ANSWERS = 3
-# A release that is seen unstable so often in a row is lost: once may be a short lapse.
+# So many polls in a row without the goal, after it was reached, are a failure: one may be a short lapse.
 _LAPSES = 2
 _SHOWN = 200
 
 
 @dataclass(frozen=True)
 class Goal:
-    """The state to reach; an empty URL or target group is not looked at, an empty digest is not compared."""
+    """The state to reach; an empty URL, target group or digest is not checked."""
 
     cluster: str
     service: str
@@ -43,7 +43,7 @@ class Goal:
 
 @dataclass(frozen=True)
 class Seen:
-    """One look. ``healthy`` counts healthy targets of the new revision's tasks; ``None`` without a group.
+    """The result of a poll. ``healthy`` counts targets of the new revision's tasks; ``None`` without a group.
 
     ``answers`` is the number of answers in a row that came from the wanted image, ``lost`` that of the new
     revision's tasks that have ended of themselves so far.
@@ -94,7 +94,7 @@ def judge(goal: Goal, seen: Seen) -> Verdict:
 
 
 class StabilityCheck:
-    """What a row of verdicts comes to, when the goal has to stay reached for ``steady`` seconds."""
+    """Decides from successive verdicts whether the goal has stayed reached for ``steady`` seconds."""
 
     def __init__(self, steady: float) -> None:
         self._steady = steady
@@ -105,8 +105,8 @@ class StabilityCheck:
     def after(self, verdict: Verdict, now: float, lost: int = 0) -> Verdict:
         """Return the verdict so far, at ``now`` seconds of a steady clock.
 
-        ``lost`` is the number of tasks that have ended so far: what crashes and is replaced between two looks
-        is there at both.
+        ``lost`` is the number of tasks that have ended so far: a task that crashes and is replaced between
+        two polls is seen running at both.
         """
         if self._since is not None and lost > self._lost and verdict.state in {"done", "waiting"}:
             ended = f"{lost - self._lost} of its tasks ended"
@@ -138,7 +138,7 @@ def progress(seen: Seen) -> int:
 
 @dataclass(frozen=True)
 class Observer:
-    """Looks at ECS, the load balancer and the service itself until a goal is reached or lost."""
+    """Polls ECS, the load balancer and the service itself until a goal is reached or lost."""
 
     clients: Clients
     http: Http
@@ -146,7 +146,7 @@ class Observer:
     tell: Emit
 
     def until(self, goal: Goal) -> Verdict:
-        """Look until the goal is reached or lost, or ``wait.timeout`` seconds went by without progress.
+        """Poll until the goal is reached or lost, or ``wait.timeout`` seconds went by without progress.
 
         Raises ``AwsError`` when AWS refuses to be asked; that it cannot be asked may pass.
         """
@@ -179,7 +179,7 @@ class Observer:
         return course.after(judge(goal, seen), time.monotonic(), seen.lost), progress(seen)
 
     def look(self, goal: Goal) -> Seen:
-        """Return how things stand now."""
+        """Return the current state."""
         now = inspection.describe(self.clients, goal.cluster, goal.service) or {}
         first = plan.primary(now)
         ours = plan.deployment(now, goal.deployment_id)

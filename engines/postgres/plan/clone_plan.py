@@ -108,7 +108,7 @@ class Plan:
         return bool(self.moving or self.finish_schema or self.sequences or self.large_objects or self.forget)
 
     def lines(self) -> list[str]:
-        """Return the plan in words, one step per line; none when there is nothing to do."""
+        """Return the plan, one line per step; none when there is nothing to do."""
         found = ["create the tables, types, functions and views"] if self.restore_schema else []
         found += [f"drop foreign key {key.identity} until the rows are in" for key in self.drop_keys]
         for one in self.moving:

@@ -81,7 +81,7 @@ class Unsupported:
     """What the target cannot have.
 
     ``numbers`` are all those objects, with their parts, as the source knows them; ``left_out`` those among
-    them that a person knows by name; ``blocking`` those without which rows could not be what they are.
+    them that a user knows by name; ``blocking`` those without which rows could not be what they are.
     """
 
     numbers: frozenset[CatalogId] = frozenset()

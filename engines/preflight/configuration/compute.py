@@ -52,7 +52,7 @@ def _network(settings: Settings) -> Iterator[Finding]:
 
 
 def _connected(settings: Settings) -> Iterator[Finding]:
-    """Judge what the new network will be connected to: an address in both would have no way between them."""
+    """Check the networks that the VPC will be connected to: overlapping ranges could not be routed."""
     network = _range(settings.vpc_cidr)
     for text in settings.connected_cidrs:
         if _range(text) is None:

@@ -143,7 +143,7 @@ def referenced(settings: Settings, environment: Mapping[str, str]) -> Iterator[F
 
 
 def _way(name: str, one: Mapping[str, Any]) -> Iterator[Finding]:
-    """Judge how a secret comes to be and is kept."""
+    """Check how a secret is provided or generated."""
     variable = f"provision_secrets.{name}"
     if len(given := [way for way in _WAYS if one.get(way)]) > 1:
         yield Finding(variable, f"has {' and '.join(given)}", "Keep one of them.")

@@ -105,7 +105,7 @@ def _buckets(cloud: Cloud) -> Question:
 
 
 def _owners(cloud: Cloud) -> Question:
-    """Whether what has our names is ours: environments in one account share neither stack nor state."""
+    """Check that resources of these names belong to this environment: none may share stack or state."""
     settings = cloud.settings
     s3, cloudformation = cloud.client("s3"), cloud.client("cloudformation")
 
@@ -145,7 +145,7 @@ def _owner(
 
 
 def _bucket(cloud: Cloud, s3: Any, variable: str, which: Mapping[str, str]) -> Iterator[Finding]:
-    """Whether a bucket is free, or ours already; bucket names are unique across all AWS accounts."""
+    """Check that a bucket is free, or belongs to this account; names are unique across all AWS accounts."""
     name, region = which["Bucket"], cloud.settings.region
     try:
         with translated(f"bucket {name}"):
