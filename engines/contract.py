@@ -41,7 +41,7 @@ def finish(module: ModuleLike, call: Callable[[], Mapping[str, Any]]) -> NoRetur
     except Exception as error:  # noqa: BLE001 - the last line of defence: no traceback may reach the screen
         kept = _keep_traceback(getattr(module, "no_log_values", ()))
         module.fail_json(
-            msg=f"Unexpected {type(error).__name__}: a defect of ours. Please report it with {kept}",
+            msg=f"Unexpected {type(error).__name__} (a bug in bmii-migrate). Please report it with {kept}",
             changed=False,
         )
     module.exit_json(**result)

@@ -146,7 +146,7 @@ def _require_complete(request: DeployRequest) -> None:
         raise ReleaseConfigurationError(
             "is empty",
             subject=", ".join(empty),
-            remedy="The phases provision and container hand these over: run them first.",
+            remedy="The phases provision and container set these: run them first.",
         )
 
 
@@ -205,7 +205,7 @@ def _goal(request: DeployRequest, arn: str, deployment_id: str) -> Goal:
 
 def _unwatched(error: AwsError, arn: str) -> AwsError:
     return AwsError(
-        f"{error.what}. The rollout of {short(arn)} goes on unwatched",
+        f"{error.what}. The rollout of {short(arn)} continues unwatched",
         subject=error.subject,
         remedy=f"{error.remedy} The same command watches it to its end, or undoes it.".strip(),
         code=error.code,

@@ -63,7 +63,7 @@ def keep(run_id: str) -> None:
     answer = _ask(run_id, "keep")
     if not answer or not answer.get("kept"):
         raise FenceLapsedError(
-            "the fence around the source has opened meanwhile, so that writes may have come in",
+            "the fence around the source has opened, so that writes may have come in since the comparison",
             subject=f"run {run_id}",
             remedy="No user was moved. Run the same command again.",
         )

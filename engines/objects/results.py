@@ -38,7 +38,7 @@ def incomplete(target: Endpoint, result: MirrorResult) -> IncompleteError:
     return IncompleteError(
         f"{len(result.failures)} object(s) could not be copied ({first}); {result.copied} were copied",
         subject=target.name,
-        remedy="The same command goes on with those that are left.",
+        remedy="The same command copies the remaining ones.",
         details={
             "failed_objects": [asdict(failure) for failure in result.failures[:_NAMED]],
             "failed_count": len(result.failures),

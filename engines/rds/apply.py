@@ -103,7 +103,7 @@ def _of(now: Outcome) -> Any:
         raise RollbackError(
             "is not there any more",
             subject=f"instance {now.plan.chosen}",
-            remedy="Somebody deleted it meanwhile: run the same command again.",
+            remedy="Somebody has deleted it. Run the same command again.",
         )
     return chosen
 

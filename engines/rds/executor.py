@@ -75,7 +75,7 @@ class Executor:
             return RollbackError(
                 f"nothing has moved for {self.timeout:.0f} s: {seen}",
                 subject=f"instance {', '.join(needed) or self.name}",
-                remedy="Look at it in the RDS console; the same command goes on from there.",
+                remedy="Look at it in the RDS console; the same command continues from there.",
             )
 
         return error

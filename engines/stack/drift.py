@@ -57,7 +57,7 @@ def _wait(cloudformation: Any, name: str, started: Mapping[str, Any], timeout: f
         reason = answer.get("DetectionStatusReason", "")
         if answer["DetectionStatus"] == "DETECTION_FAILED":
             raise DriftError(
-                f"AWS could not look at every resource: {reason}",
+                f"AWS could not check every resource for drift: {reason}",
                 subject=f"stack {name}",
                 remedy="Look at the stack's drift in the console, or run drift.yml again.",
             )

@@ -43,7 +43,7 @@ def settle(stack: Stack, timeout: float) -> Stack:
         return StackError(
             f"is {now.status}, and nothing has happened for {timeout:.0f} s",
             subject=f"stack {stack.name}",
-            remedy="Look at its events in CloudFormation; the same command goes on from there.",
+            remedy="Look at its events in CloudFormation; the same command continues from there.",
         )
 
     return wait(

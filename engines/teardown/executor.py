@@ -107,7 +107,7 @@ class Executor:
             return TeardownError(
                 f"nothing has moved for {self.timeout:.0f} s: {what} ({now})",
                 subject=subject,
-                remedy="Look at it in the AWS console; the same command goes on from there.",
+                remedy="Look at it in the AWS console; the same command continues from there.",
             )
 
         wait(look, lambda now: not now, lambda now: now, timeout=self.timeout, stuck=stuck)

@@ -162,7 +162,7 @@ class CopyWorker:
             raise UnreachableError(
                 "the work was broken off",
                 subject=str(self._context.target),
-                remedy="Another part failed first: see its message. The same command goes on.",
+                remedy="Another part failed first: see its message. The same command continues.",
             )
 
 

@@ -34,7 +34,7 @@ class NotEqualError(PostgresError):
     """The comparison found differences. ``details`` lists them."""
 
 
-_AGAIN = "Run the same command again: it goes on from there."
+_AGAIN = "Run the same command again: it continues from there."
 
 # What libpq says (in English, whatever the server's language) → what happened, and what to do.
 _CONNECTING: tuple[tuple[tuple[str, ...], str, str], ...] = (

@@ -47,7 +47,7 @@ def space(settings: Settings) -> Iterator[Finding]:
     if free < settings.minimum_free_mib:
         yield Finding(
             "preflight_minimum_free_mib",
-            f"{folder} has {free} MiB free, and {settings.minimum_free_mib} are asked for",
+            f"{folder} has {free} MiB free, and {settings.minimum_free_mib} are needed",
             "Make room, or set platform_work_dir to a folder that has it.",
         )
 

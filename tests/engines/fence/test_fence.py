@@ -121,7 +121,7 @@ def test_the_fence_of_a_holder_that_is_killed_refuses_nobody(source: Source) -> 
     os.kill(holder_of(source), signal.SIGKILL)
     wait_until(lambda: source.write(WRITES[0]) == "", 10)
     assert source.leftovers(), "this test has lost its reason"
-    with pytest.raises(FenceLapsedError, match="has opened meanwhile"):
+    with pytest.raises(FenceLapsedError, match="fence around the source has opened"):
         fence.keep(terms.run_id)
     assert not fence.inspect(source.address, terms).refuses
     # The next run takes over what is left of it.

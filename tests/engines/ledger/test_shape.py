@@ -1,4 +1,4 @@
-"""A document that is damaged is named, with what to do; it is never free, empty, or a defect of ours."""
+"""A document that is damaged is named, with what to do; it is never free, empty, or an unexpected error."""
 
 from __future__ import annotations
 
