@@ -1,4 +1,4 @@
-"""AWS clients, and AWS errors in words a user can act on.
+"""AWS clients, and errors of AWS with a remedy for the user.
 
 Where a client connects and as whom is the environment's business (``AWS_PROFILE``, ``AWS_REGION``,
 ``AWS_ENDPOINT_URL`` …), which each playbook sets from its inventory; engines never choose an endpoint.
@@ -125,7 +125,7 @@ def _environment() -> tuple[tuple[str, str], ...]:
 
 @contextlib.contextmanager
 def translated(subject: str) -> Iterator[None]:
-    """Raise botocore's errors as ``AwsError`` about ``subject`` (the thing that was asked for or changed)."""
+    """Raise botocore's errors as ``AwsError`` about ``subject`` (the resource of the request)."""
     try:
         yield
     except botocore_errors.ClientError as error:

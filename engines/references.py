@@ -30,7 +30,7 @@ def resolve(reference: str) -> str:
 
 
 def _parameter(name: str) -> str:
-    # Importing boto3 takes a third of a second, which whoever needs no parameter should not pay.
+    # Importing boto3 takes a third of a second: only where a parameter is read.
     from engines.aws import AwsError, client, translated  # noqa: PLC0415 - as said above
 
     try:

@@ -61,7 +61,7 @@ options:
     type: int
     default: 300
   wait:
-    description: Seconds to wait for what a killed run of this machine has left at work.
+    description: Seconds to wait for processes that a killed run of this machine has left.
     type: int
     default: 60
   break_lock:
@@ -101,7 +101,7 @@ options:
 author: BMII Migrate contributors (@bmii-migrate)
 attributes:
   check_mode:
-    description: Reads what is there; takes no lock, starts nothing and writes nothing.
+    description: Reads the ledger; takes no lock, starts nothing and writes nothing.
     support: full
   diff_mode:
     description: There is nothing to compare.

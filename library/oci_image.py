@@ -96,7 +96,7 @@ options:
     required: true
 attributes:
   check_mode:
-    description: Looks at the sources and the registry, and writes nothing, not even to the cache.
+    description: Reads the sources and the registry, and writes nothing, not even to the cache.
     support: full
   diff_mode:
     description: Shows the tags of the image that the run sets.

@@ -92,7 +92,7 @@ EXAMPLES = r"""
     target: ssm:/bmii/production/DATABASE_URL
     jobs: 4
 
-- name: Copy again over what is there
+- name: Replace the rows of tables that differ
   pg_clone:
     source: env:SOURCE_DATABASE_URL
     target: ssm:/bmii/production/DATABASE_URL

@@ -35,7 +35,7 @@ options:
     type: int
     default: 2
   examples:
-    description: How many differing key ranges and rows are named of a table. With 0 none are looked for,
+    description: How many differing key ranges and rows are named of a table. With 0 none are determined,
       which saves reading the differing tables again.
     type: int
     default: 10

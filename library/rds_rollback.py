@@ -60,7 +60,7 @@ options:
     default: 3600
 attributes:
   check_mode:
-    description: Says what would be done, and compares what is there already. It only reads.
+    description: Returns what would be done, and compares an instance that is restored already. It only reads.
     support: full
   diff_mode:
     description: There is nothing to compare but rows; RV(table) has those.

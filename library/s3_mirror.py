@@ -24,7 +24,7 @@ description:
     fails at the end.
 options:
   jobs:
-    description: How many objects are moved at a time. However many, 96 MiB hold all that is on its way.
+    description: How many objects are moved at a time. For any number, 96 MiB of buffers are used.
     type: int
     default: 16
   part_size:

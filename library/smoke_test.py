@@ -175,10 +175,10 @@ results:
       description: The median time to the answer, in milliseconds.
       type: float
     expected:
-      description: What was expected, in words.
+      description: What was expected, as text.
       type: str
     got:
-      description: What came, in words.
+      description: What was received, as text.
       type: str
 table:
   description: The results as lines of a table, to be shown. After a failure it is in C(details).

@@ -31,7 +31,7 @@ options:
       - V(held) puts the fence up for this run, unless the run holds it.
       - V(kept) makes the run's fence lasting. It fails if the fence has opened since it was put up.
       - V(lifted) takes the fence away, whichever run has put it up, unless another one holds it.
-      - V(read) returns what is there.
+      - V(read) returns the state of the fence.
     type: str
     choices: [read, held, kept, lifted]
     default: read

@@ -68,7 +68,7 @@ drifted:
       type: list
       elements: dict
 checked:
-  description: How many resources AWS looked at.
+  description: How many resources AWS has checked.
   returned: success
   type: int
 unchecked:

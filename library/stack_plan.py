@@ -105,7 +105,7 @@ changes:
       type: list
       elements: str
     doubtful:
-      description: Whether AWS decides on its way if the resource is only interrupted, or replaced.
+      description: Whether AWS decides during the update if the resource is only interrupted, or replaced.
       type: bool
     left:
       description: What stays of a resource that goes; empty for nothing.

@@ -115,7 +115,7 @@ class Scaling:
 
 @dataclass(frozen=True)
 class DeployRequest:
-    """All that a release is made from; ``url`` is where users reach the service (empty: not looked at).
+    """All that a release is made from; ``url`` is where users reach the service (empty: not checked).
 
     ``trial`` is for how many seconds one task runs apart before a running service is updated; 0 for none.
     ``scaling`` of ``None`` leaves autoscaling alone.

@@ -174,7 +174,7 @@ def _update(
         if arn:
             request["taskDefinition"] = arn
     elif primary(now).get("rolloutState") == "FAILED" or "enableExecuteCommand" in changed:
-        # The same release is asked for again, so what it lacked may be there now. And a running task does not
+        # The same release is requested again, so what it lacked may exist now. And a running task does not
         # learn of ECS Exec.
         changed.append("forceNewDeployment")
         request["forceNewDeployment"] = True

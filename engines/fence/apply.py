@@ -138,7 +138,7 @@ class Fence:
             except DuplicateObject:  # somebody has disabled it
                 _together(self.opened, [statements.uncover(table), *statements.cover(table)])
 
-        with suppress(UndefinedTable):  # dropped meanwhile
+        with suppress(UndefinedTable):  # dropped since it was listed
             self._patiently(attempt, writers, until, f"table {name}")
 
     def _take_lock(self, until: float, *, lasting: bool) -> None:

@@ -10,7 +10,7 @@ class FenceError(EngineError):
 
 
 class FenceBusyError(FenceError):
-    """Writers have not let go of the tables in time. ``details`` lists their sessions."""
+    """Writers have not released the tables in time. ``details`` lists their sessions."""
 
 
 class FenceForeignError(FenceError):

@@ -39,7 +39,7 @@ class Cache:
                 f"cannot be written: {error.strerror}", subject=str(self.root), remedy="Set cache_dir."
             ) from error
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX)  # the kernel lets go of it when its owner dies
+            fcntl.flock(handle, fcntl.LOCK_EX)  # the kernel releases it when its owner dies
             for name in (self.root / "unfinished").glob("*"):
                 shutil.rmtree(name)
             yield

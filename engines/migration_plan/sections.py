@@ -16,7 +16,7 @@ _ACTIONS = {"Add": "add", "Modify": "change", "Remove": "delete", "Import": "add
 
 
 def infrastructure(phase: Mapping[str, Any]) -> Section:
-    """Return the stack's changes: those of a change set, if CloudFormation was asked for one."""
+    """Return the stack's changes: those of a change set, if one was made."""
     stack = phase["stack"]
     changes = from_change_set(phase.get("change_set") or []) or list(stack["changes"])
     counts = {

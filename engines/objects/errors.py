@@ -51,7 +51,7 @@ class UnverifiedError(ObjectsError):
 
 
 class ProxyCredentialsError(botocore_errors.EndpointConnectionError):  # type: ignore[misc] # untyped
-    """The proxy on the way does not let us pass."""
+    """The proxy refuses the credentials, or wants some."""
 
     fmt = (
         'The proxy on the way to "{endpoint_url}" asks for a user and a password, or for others (407);'
@@ -102,7 +102,7 @@ _UNREACHABLE = (
 _TRANSIENT_STATUS = frozenset({408, 409, 429})
 _SERVER_FAULT = 500
 _NEVER = 501
-# Answered with status 400 to a request that was damaged or too slow on its way.
+# Answered with status 400 to a request that was damaged or too slow in transit.
 _TRANSIENT = frozenset(
     {"BadDigest", "IncompleteBody", "InvalidDigest", "RequestTimeout", "XAmzContentSHA256Mismatch"}
     | {"XAmzContentChecksumMismatch"}

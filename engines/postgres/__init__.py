@@ -33,7 +33,7 @@ __all__ = [
 if not TYPE_CHECKING:
 
     def __getattr__(name: str) -> object:
-        """Load what a clone or a comparison needs when it is asked for: most callers only want a session."""
+        """Load what a clone or a comparison needs when it is first used: most callers only want a session."""
         if name in {"baseline", "replacement"}:
             return import_module(f"{__name__}.{name}")
         if name in __all__:

@@ -24,7 +24,7 @@ class Baseline:
     """Rows and checksum of each table, where each sequence stands, large objects, and objects by kind.
 
     All are plain data by name, without values. ``objects`` has number and digest of the definitions of each
-    kind; ``large_objects`` is None where only some schemas are looked at.
+    kind; ``large_objects`` is None where only some schemas are compared.
     """
 
     tables: Mapping[str, Fingerprint]

@@ -1,6 +1,6 @@
 """Large objects: under the same numbers, in pieces of at most 1 MiB, without a superuser on either side.
 
-``pg_largeobject`` itself is for superusers; ``lo_get`` and ``lo_put`` work for whoever may read or owns one.
+``pg_largeobject`` itself is for superusers; ``lo_get`` and ``lo_put`` need a privilege on the object.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ class SchemaDifference:
         return tuple(sorted((*self.extra, *self.different)))
 
     def lines(self) -> list[str]:
-        """Return one line per difference, in words."""
+        """Return one line per difference."""
         return (
             [f"large object {one}: only on the target" for one in self.extra]
             + [f"large object {one}: other contents" for one in self.different]

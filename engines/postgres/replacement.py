@@ -35,7 +35,7 @@ FROM pg_database WHERE datname = %s"""
 _SESSIONS = """
 SELECT pid, coalesce(nullif(application_name, ''), 'a session'), usename FROM pg_stat_activity
 WHERE datname = %s AND pid <> pg_backend_pid() AND usename IS NOT NULL"""
-# Ours are from a run that was killed: whoever works holds the ledger's lock.
+# Sessions of this project are from a killed run: the running one holds the ledger's lock.
 _END_OURS = """
 SELECT pg_terminate_backend(pid) FROM pg_stat_activity
 WHERE datname = %s AND pid <> pg_backend_pid() AND application_name LIKE 'bmii-migrate%%'"""

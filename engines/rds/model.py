@@ -12,7 +12,7 @@ from engines.instance_names import is_made_by_rollback, kept_name
 
 Step = Literal["restore", "settings", "tag", "rename"]
 
-# Tags of an instance: the moment it was restored to, whether that was asked for as the latest one, and, of
+# Tags of an instance: the moment it was restored to, whether it was requested as the latest one, and, of
 # one that came back by its name, that name. They show what an earlier run has done already.
 MOMENT, LATEST, NAME = "RestoredTo", "RestoredAsLatest", "SwitchedFrom"
 

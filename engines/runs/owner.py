@@ -21,7 +21,7 @@ _PYTHON = re.compile(r"python[\d.]*")
 
 @dataclass(frozen=True)
 class Owner:
-    """A person's ``ansible-playbook`` process: ``user`` on ``host``, with its ``pid`` and start time.
+    """A user's ``ansible-playbook`` process: ``user`` on ``host``, with its ``pid`` and start time.
 
     ``started`` is the process's start time in clock ticks since ``boot``, because pids are used again, and
     ``namespace`` the part of the machine in which the pid means that process. ``command`` is what was typed,

@@ -19,7 +19,7 @@ _FORKED = 0x40
 def start_time(pid: int) -> int:
     """Return when ``pid`` started, in clock ticks since boot; 0 if it has ended."""
     fields = _stat(pid)
-    # A zombie has ended, though its parent has not asked for its exit code yet.
+    # A zombie has ended, though its parent has not waited for it yet.
     return int(fields[19]) if fields and fields[0] not in {"Z", "X"} else 0
 
 

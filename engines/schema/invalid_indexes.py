@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-# A build that goes on right now is invalid too; and an index of a partitioned table is so on purpose, until
-# every partition has its own.
+# An index whose build is in progress is invalid too; and an index of a partitioned table is so on purpose,
+# until every partition has its own.
 _INVALID = """
 SELECT n.nspname, c.relname, t.relname
 FROM pg_index i

@@ -134,7 +134,7 @@ def _settings(connection: sa.Connection, options: Options, *, read_only: bool) -
     }
     raw: Any = connection.connection.dbapi_connection
     if raw.server_version >= _CAN_WATCH_CLIENT:
-        # A server that works for a killed client must notice, and let go of its locks.
+        # A server that works for a killed client must notice, and release its locks.
         settings["client_connection_check_interval"] = "1s"
     return settings
 

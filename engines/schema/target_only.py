@@ -1,7 +1,7 @@
 """While a project's own code runs, its process can reach the target database and no other.
 
 ``env.py`` and revisions are the project's: the ``env.py`` that `alembic init` writes connects to whatever
-``sqlalchemy.url`` says, which may be the source. So every connection is looked at before it is made: those of
+``sqlalchemy.url`` says, which may be the source. So every connection is checked before it is made: those of
 SQLAlchemy by its event ``do_connect``, on every engine, and those of the drivers psycopg2, psycopg and
 asyncpg where each of them begins one, whoever calls it.
 """
@@ -41,7 +41,7 @@ Let env.py connect in one of these ways, all of which lead to the target:
 class OtherAddressError(BaseException):
     """A connection to another address than the target's was about to be made, and was not.
 
-    It is no ``Exception``, so that code which tries again, or goes on without, does not.
+    It is no ``Exception``, so that code which retries or ignores exceptions does not catch it.
     """
 
     def __init__(self, address: str) -> None:

@@ -8,7 +8,7 @@ from engines.errors import EngineError
 class SmokeError(EngineError):
     """The service does not do what it must.
 
-    ``details`` is ``{"results": [...], "table": [...]}``: each ``Result``, and the lines for a person.
+    ``details`` is ``{"results": [...], "table": [...]}``: each ``Result``, and the lines of text.
     """
 
 

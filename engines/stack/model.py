@@ -30,7 +30,7 @@ class Stack:
 
     @property
     def busy(self) -> bool:
-        """Whether AWS is at work on it; one in review is not, since nothing has begun."""
+        """Whether an operation of AWS is in progress; not in review, where nothing has begun."""
         return self.status.endswith("_IN_PROGRESS") and self.status != "REVIEW_IN_PROGRESS"
 
 
@@ -73,7 +73,7 @@ class Deployed:
 
     @property
     def busy(self) -> bool:
-        """Whether AWS is at work on it."""
+        """Whether an operation of AWS is in progress."""
         return self.status.endswith("_IN_PROGRESS") and self.status != "REVIEW_IN_PROGRESS"
 
 

@@ -137,7 +137,7 @@ def log_groups(platform: Platform) -> tuple[str, ...]:
 
 
 def parameters(path: str) -> tuple[str, ...]:
-    """Return the names of the parameters below the path; no value is asked for."""
+    """Return the names of the parameters below the path; no value is read."""
     filters = [{"Key": "Path", "Option": "Recursive", "Values": [path]}]
     found = pages(
         f"parameters below {path}", "ssm", "describe_parameters", "Parameters", ParameterFilters=filters

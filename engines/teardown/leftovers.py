@@ -115,7 +115,7 @@ def _tagged(platform: Platform) -> list[str]:
 
 
 def _is_known(arn: str, platform: Platform, seen: set[str]) -> bool:
-    """Whether the thing was asked for already, and its own service has said whether it is there."""
+    """Whether the resource was looked up already, so that its own service has said whether it exists."""
     service, _, _, rest = arn.split(":", 5)[2:]
     kind = re.split("[/:]", rest)[0]
     if service == "ec2":

@@ -87,7 +87,7 @@ class Containers:
         self._compose("exec", "-T", "bmii", "python3", "-m", "bmii", "ingest", _REFERENCE)
 
     def alive(self) -> bool:
-        """Return whether the source can still come to serve: a step that failed is not retried for ever."""
+        """Return whether the source can still become ready: a step that failed is not retried for ever."""
         with _reported(f"containers of {self.project}"):
             found = client().containers.list(
                 all=True, filters={"label": self._of_project}, ignore_removed=True

@@ -45,7 +45,7 @@ class Check:
 
 
 class Health:
-    """What the checks have come to: ``state`` as Docker calls it."""
+    """The result of the checks: ``state`` as Docker names it."""
 
     def __init__(self, check: Check) -> None:
         self.state = STARTING

@@ -64,6 +64,6 @@ def used(sessions: Collection[int]) -> dict[int, int]:
             if session in sessions:
                 _, resident, shared, *_ = Path("/proc", name, "statm").read_text(encoding="ascii").split()
                 totals[session] += (int(resident) - int(shared)) * _PAGE
-        except (OSError, ValueError):  # it has ended meanwhile
+        except (OSError, ValueError):  # it has ended
             continue
     return totals

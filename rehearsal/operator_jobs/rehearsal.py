@@ -20,7 +20,7 @@ _PLAYBOOK = str(Path(sys.executable).with_name("ansible-playbook"))
 
 @dataclass(frozen=True)
 class Rehearsal:
-    """A rehearsal in ``folder``, reached through a proxy that may be looked into. ``policy`` enforces one."""
+    """A rehearsal in ``folder``, reached through an optional recording proxy. ``policy`` enforces one."""
 
     folder: Path
     ports: Ports

@@ -156,7 +156,7 @@ class _Handler(BaseHTTPRequestHandler):
         for name, value in answer.getheaders():
             if name.lower() not in _HOP_BY_HOP:
                 self.send_header(name, value)
-        # The answer to HEAD tells a length and has no body.
+        # The answer to HEAD has a Content-Length and no body.
         length = answer.getheader("Content-Length") if self.command == "HEAD" else str(len(body))
         if length is not None:
             self.send_header("Content-Length", length)

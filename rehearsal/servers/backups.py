@@ -41,7 +41,7 @@ def are_kept(folder: Path) -> bool:
 
 
 def lay_out(source: Path, folder: Path, moment: datetime | None) -> None:
-    """Make of the backups of ``source`` the files of a server that, started, comes to be what that was.
+    """Prepare the data folder of a server that recovers the state of ``source`` when it is started.
 
     ``moment`` is the last one whose writes it has; None is all of them. ``folder`` is there when all is.
     """

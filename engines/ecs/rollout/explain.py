@@ -41,7 +41,7 @@ class StoppedTask:
 class Explanation:
     """What was found out about a failed release; what is missing is empty.
 
-    ``health`` is what the load balancer's health checks of this release's tasks have come to.
+    ``health`` is the result of the load balancer's health checks of this release's tasks.
     """
 
     stopped: tuple[StoppedTask, ...] = ()

@@ -189,7 +189,7 @@ class Connection:
         return line
 
     def readinto(self, view: memoryview) -> int:
-        """Read what is there into ``view``."""
+        """Read the available bytes into ``view``."""
         if self._got:
             count = min(len(view), len(self._got))
             view[:count] = self._got[:count]
@@ -274,7 +274,7 @@ class ConnectionPool:
         try:
             maker.connect()
         except (OSError, http.client.HTTPException, UnicodeError) as error:
-            # A proxy's response may be no HTTP; a name may be none that can be asked for.
+            # A proxy's response may be no HTTP; a host name may be invalid.
             maker.close()
             if "407" in str(error):
                 raise ProxyRefusedError(str(error)) from error

@@ -34,7 +34,7 @@ from engines.objects.s3 import (
 class CopyPlan:
     """What to copy (``folders``, ``copies``), to replace if allowed, and only on the target (``extra``).
 
-    ``archived`` and ``unknown`` hold what had to be asked for, or read, to find out; they are sorted into
+    ``archived`` and ``unknown`` hold objects that have to be requested, or read, to decide; they move into
     the others.
     """
 

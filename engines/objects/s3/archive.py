@@ -12,7 +12,7 @@ from engines.objects.s3.listing import Entry
 
 _CLASSES = frozenset({"GLACIER", "DEEP_ARCHIVE"})
 _ARCHIVED = "InvalidObjectState"
-# No byte can be asked for where there is none; the object can be read all the same.
+# A range request fails for an empty object; the object can be read all the same.
 _EMPTY = frozenset({"InvalidRange", "416"})
 
 

@@ -28,7 +28,7 @@ HEADERS = MappingProxyType(
 )
 _NAMES = {name: header for header, name in HEADERS.items()}
 _METADATA = "x-amz-meta-"
-# What a response reports that is not copied, in words for a person.
+# What a response reports that is not copied, with its text for the user.
 _NOT_COPIED = {
     "x-amz-website-redirect-location": "website redirect",
     "x-amz-object-lock-mode": "retention",

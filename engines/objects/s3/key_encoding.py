@@ -2,7 +2,7 @@
 
 It is asked for ``encoding-type=url``, and not every store does as asked. It may encode and not say so, say so
 and not do it, or leave ``+`` alone where it means itself. A key with ``%`` or ``+`` then reads in several
-ways, so the object is asked for: the name under which it is there is the right one.
+ways, so the object is requested: the name under which it exists is the right one.
 """
 
 from __future__ import annotations

@@ -139,7 +139,7 @@ class _Pages:
                 raise _odd(self._store, f"page {self._number} leads back to one that was listed before")
             self._tokens.add(page.token)
             return [("continuation-token", page.token), ("list-type", "2")]
-        # A store that knows only the first version goes on after the last key of a page.
+        # A store that knows only the first version of the API continues after the last key of a page.
         if not entries or self._tokens:
             raise _odd(self._store, f"page {self._number} is not the last, and names no next one")
         return [("marker", self._store.address.prefix + entries[-1].key)]

@@ -23,7 +23,7 @@ _PARTIAL = 206
 NO_TAGGING = frozenset({"NotImplemented", "501", "MethodNotAllowed", "405"})
 NO_TAGS = frozenset({"NoSuchTagSet", "NoSuchTagSetError"})
 DENIED = frozenset({"AccessDenied", "403", "Forbidden"})
-# No byte can be asked for alone where there is none.
+# A range request fails for an empty object.
 _EMPTY = frozenset({"InvalidRange", "416"})
 
 

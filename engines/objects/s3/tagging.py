@@ -32,7 +32,7 @@ class TagCounts:
         return {True: "counted", False: "asked", None: "unknown"}[self._counts]
 
     def must_ask(self, headers: Mapping[str, str]) -> bool:
-        """Return whether the tags of an object with these ``headers`` have to be asked for."""
+        """Return whether the tags of an object with these ``headers`` have to be requested."""
         count = headers.get("x-amz-tagging-count", "")
         if count and count != "0":
             with self._lock:

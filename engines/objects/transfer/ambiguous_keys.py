@@ -56,7 +56,7 @@ def with_ambiguity(target: Store, failure: Failure) -> Failure:
 def misplaced(target: Store, record: Record) -> Failure | None:
     """Return why an object that was just written is not in its place; what is in another's is taken away.
 
-    It was not there before: ``already_there`` has looked, and a write replaces nothing.
+    It did not exist before: ``already_there`` has checked that, and a write replaces nothing.
     """
     other = _other(target, record.key)
     try:

@@ -97,7 +97,7 @@ class MultipartUpload:
         """Open the upload."""
         checksum = {"x-amz-checksum-algorithm": "CRC32", "x-amz-checksum-type": "FULL_OBJECT"}
         headers = attributes.request()
-        # Before it is asked for: we may be killed when the store has begun it and its response is on the way.
+        # Before the request: a kill may come when the store has begun the upload and not yet responded.
         self._context.upload_begun(self._key, "")
         text = self._context.checksums.ask(
             checksum,

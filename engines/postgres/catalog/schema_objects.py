@@ -62,7 +62,7 @@ class SchemaDifference:
         return bool(self.missing or self.extra or self.different)
 
     def lines(self) -> list[str]:
-        """Return one line per difference, in words: first what the source does not explain."""
+        """Return one line per difference; first those that the source does not explain."""
         return (
             [f"{key}: only on the target" for key in self.extra]
             + [f"{key}: defined differently{self._both(key)}" for key in self.different]
@@ -70,7 +70,7 @@ class SchemaDifference:
         )
 
     def _both(self, key: ObjectKey) -> str:
-        """Return both definitions in words, of kinds that hold no secret and are short."""
+        """Return both definitions as text, of kinds that hold no secret and are short."""
         if key.kind not in _SHOWN or key not in self.texts:
             return ""
         source, target = (textwrap.shorten(text, _LONGEST, placeholder=" …") for text in self.texts[key])

@@ -62,7 +62,7 @@ def _lock(session: Session, scope: Scope, seconds: float) -> str:
             if not session.closed:
                 session.rollback()
             raise
-        # A table came or went meanwhile.
+        # A table was created or dropped in the meantime.
         session.rollback()
     raise _busy("its tables come and go", session)
 

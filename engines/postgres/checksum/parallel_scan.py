@@ -95,7 +95,7 @@ def scan(
 
     def work(session: Session, part: ScanPart) -> tuple[ScanPart, list[tuple[Any, ...]]]:
         # The lock on a table in parts is kept, so that it cannot be rewritten, which moves rows to other
-        # parts. The others are let go, with those on indexes: a server has room for few thousand locks.
+        # parts. The others are released, with those on indexes: a server has room for few thousand locks.
         kept: AbstractContextManager[object] = (
             nullcontext() if not part.chunk.is_whole else session.transaction(force_rollback=True)
         )

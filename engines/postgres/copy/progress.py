@@ -66,7 +66,7 @@ class Progress:
         self._emit("table.started", table=str(table), rows=table.rows, bytes=table.bytes, parts=one.parts)
 
     def streamed(self, table: Table, size: int) -> None:
-        """Count bytes on their way."""
+        """Count bytes that were streamed."""
         with self._lock:
             one = self._tables[table.key]
             one.streamed += size

@@ -27,7 +27,7 @@ from engines.postgres.session import (
     translated,
 )
 
-# Other than the main session's: whoever holds the lock of a target may end sessions of this name there.
+# Other than the main session's: the holder of a target's lock may end sessions of this name there.
 PURPOSE = "bmii-migrate pg_clone worker"
 
 # What makes writing quick, and loses nothing: the last step of a copy waits until all is on disk.

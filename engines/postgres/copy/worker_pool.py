@@ -10,7 +10,7 @@ from typing import Protocol
 from engines.postgres.copy.scheduler import Scheduler, Task
 from engines.postgres.copy.task_graph import Work
 
-# Seconds between two looks at how things stand while nothing ends.
+# Seconds between two checks of the schedule while no step ends.
 _BEAT = 1.0
 # How long the others may take to stop when one has failed.
 _PATIENCE = 15.0

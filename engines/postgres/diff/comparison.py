@@ -36,7 +36,7 @@ class TableResult:
 
     @property
     def difference(self) -> str:
-        """The difference in words, empty when there is none."""
+        """The difference as text, empty when there is none."""
         head = f"{self.kind} {self.table}"
         if self.equal:
             return ""
@@ -122,7 +122,7 @@ class Comparison:
 
     ``by_upgrade`` holds the schema differences then, and ``schema`` is empty. ``snapshots`` are the
     transactions that the source and the target were read at. ``large_objects`` is None where only some
-    schemas are compared. ``baseline`` is the source's at this moment, if it was asked for.
+    schemas are compared. ``baseline`` is the source's baseline, if the options ask for it.
     ``only_on_target`` are properties of the database itself.
     """
 
@@ -148,7 +148,7 @@ class Comparison:
         return not self.differences()
 
     def differences(self) -> list[str]:
-        """Return one line per difference, in words."""
+        """Return one line per difference."""
         found = [one.difference for one in (*self.tables, *self.views) if not one.equal]
         found += [
             f"sequence {item.sequence}: source at {item.source}, target at {item.target}"

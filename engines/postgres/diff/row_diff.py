@@ -66,7 +66,7 @@ class RowDifferences:
     examples: tuple[Example, ...] = field(default=())
 
     def __str__(self) -> str:
-        """The counts and the first places, in words."""
+        """The counts and the first places, as text."""
         about = "" if self.exact else "at least "
         counts = [
             f"{about}{number} {kind}"

@@ -17,7 +17,7 @@ from engines.postgres.plan import guards
 from engines.postgres.plan.adjustments import Adjustments
 from engines.postgres.session import Session, search_path
 
-# Foreign keys between tables of so many bytes are looked at; larger ones are checked as they are created.
+# Foreign keys between tables of at most so many bytes are checked here; larger ones when they are created.
 LIMIT = 256 << 20
 _PATIENCE = "SET LOCAL statement_timeout = '30s'"
 # How many keys are asked about at once.

@@ -168,7 +168,7 @@ _LEFT_BEHIND: tuple[tuple[str, str, str], ...] = (
     ),
 )
 
-# Tables of TOAST, types of arrays and functions of ranges are not looked at: they serve something else.
+# Tables of TOAST, types of arrays and functions of ranges are skipped: they belong to another object.
 _SERVING = {
     "pg_class": "AND relnamespace <> 'pg_toast'::regnamespace",
     "pg_type": "AND typtype IN ('e', 'd', 'r')",

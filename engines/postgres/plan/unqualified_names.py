@@ -30,7 +30,7 @@ WHERE p.oid >= {FIRST_OWN} AND l.lanname NOT IN ('internal', 'c') {{parsed}}
   AND p.prorettype NOT IN ('trigger'::regtype, 'event_trigger'::regtype)
   AND NOT EXISTS (SELECT FROM unnest(p.proconfig) s WHERE s LIKE 'search\\_path=%')"""
 
-# Views that hand a text with a query in it to a function of the system: names in it are looked up then.
+# Views that pass a query as text to a function of the system: names in it are looked up then.
 _TEXT_QUERIES = f"""
 SELECT 'pg_class'::regclass::oid::bigint, c.oid::bigint FROM pg_class c
 WHERE c.relkind = 'm' AND c.relispopulated AND c.oid >= {FIRST_OWN} AND pg_get_viewdef(c.oid) ~

@@ -104,7 +104,7 @@ def _judge(cloud: Cloud, need: Need, service_quotas: Any) -> Iterator[Finding]:
 
 
 def _limit(service_quotas: Any, quota: Quota) -> float:
-    """Return the account's value, which is AWS's default as long as nobody has asked for more."""
+    """Return the account's value, which is AWS's default unless an increase was granted."""
     which = {"ServiceCode": quota.service, "QuotaCode": quota.code}
     try:
         return float(service_quotas.get_service_quota(**which)["Quota"]["Value"])

@@ -53,7 +53,7 @@ def tag_buckets() -> None:
 
 
 def filter_network() -> None:
-    """List the endpoints and addresses whose tags were asked for, and not those of every network."""
+    """Filter endpoints and addresses by tag, which the emulator ignores."""
     from ministack.services import ec2
 
     def filtered(action: str, things: Any, key: str) -> None:
