@@ -20,6 +20,11 @@ BANNED = {
     r"\bnot_?carried\b": "not_copied",
     r"\b(?:is|are|was|were) left alone\b": "unchanged",
     r"\bnew home\b": "infrastructure",
+    r"\bbeside (?:it|them|the)\b": "second, other, in the same folder, in addition",
+    r"\b(?:as lines|a line|one line|words) for a person\b": "lines of text",
+    r"\bgoes on from there\b": "continues",
+    r"\bdefect of ours\b": "bug",
+    r"\b(?:told to serve|ledger is told)\b": "release was started, recorded in the ledger",
 }
 _WORDS = re.compile("|".join(f"({pattern})" for pattern in BANNED), re.IGNORECASE)
 _TEXT = {"", ".cfg", ".css", ".html", ".ini", ".json", ".md", ".py", ".sh", ".sql", ".toml", ".txt", ".yml"}
@@ -48,7 +53,16 @@ def test_nobody_has_to_decode_the_tree() -> None:
 
 
 @pytest.mark.parametrize(
-    "said", ["the old world", "it is told by name", "A phase hands on its outputs", "mended", "the way back"]
+    "said",
+    [
+        "the old world",
+        "it is told by name",
+        "A phase hands on its outputs",
+        "mended",
+        "the way back",
+        "one beside it",
+        "The plan as lines for a person",
+    ],
 )
 def test_the_words_are_found(said: str) -> None:
     assert _WORDS.search(said)

@@ -1,4 +1,4 @@
-"""The page beside the policy: JSON has no comments, so why it is as it is stands here."""
+"""The page that explains the policy, since JSON has no comments."""
 
 from __future__ import annotations
 

@@ -100,7 +100,7 @@ def initialise(
         return
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True, mode=0o700)
-    secret = folder.with_name(f"{folder.name}.password")  # beside the data, so that it goes when they go
+    secret = folder.with_name(f"{folder.name}.password")  # next to the data, and deleted with them
     secret.touch(mode=0o600)
     try:
         secret.write_text(password, encoding="utf-8")

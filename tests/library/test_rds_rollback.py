@@ -154,7 +154,7 @@ def test_what_is_in_use_can_be_gone_back_from_once_more(world, switch):
 
 
 def test_the_servers_are_there_again_when_the_account_is(world):
-    """The emulator and the servers beside the target end, as when a machine is switched off."""
+    """The emulator and the servers of other instances end, as when a machine is switched off."""
     before = world.instances()
     ports = [one["Endpoint"]["Port"] for name, one in before.items() if name != NAME]
     eventually(lambda: "-pit-" not in world.saved() and all(f'"{name}"' in world.saved() for name in before))

@@ -1,4 +1,4 @@
-"""The plan as lines for a person."""
+"""The plan as lines of text."""
 
 from __future__ import annotations
 

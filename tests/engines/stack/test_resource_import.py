@@ -21,7 +21,7 @@ UNCHANGED = {"changed": False, "adopted": [], "adopted_log_groups": []}
 
 
 def _whole():
-    """A template with both buckets, versioned, and a topic beside them."""
+    """A template with both buckets, versioned, and a topic."""
     resources = {
         name: {
             "Type": "AWS::S3::Bucket",
