@@ -7,6 +7,7 @@ of a SELECT, and the snapshot is taken after that.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -14,7 +15,7 @@ import psycopg
 from psycopg import sql
 
 from engines.postgres.catalog.relations import OWN, Name, Scope
-from engines.postgres.session import BusyError, Session
+from engines.postgres.session import BusyError, PostgresError, Session
 
 _TABLES = f"""
 SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -24,6 +25,10 @@ ORDER BY c.oid"""  # noqa: S608 - constants only
 # Tables that are locked by one statement.
 _BATCH = 500
 _ATTEMPTS = 10
+# Seconds to wait for a table, and to let go of all of them before the next attempt. Whoever wants one that we
+# have already waits no longer for it. After a second a server looks for deadlocks, and ends one by breaking
+# off either of the two: that is not to be a user's work.
+_TURN, _PAUSE = 0.5, 0.2
 _BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"
 
 
@@ -43,21 +48,34 @@ def locked_snapshot(session: Session, scope: Scope, *, seconds: float) -> Iterat
 
 
 def _lock(session: Session, scope: Scope, seconds: float) -> str:
-    for _ in range(_ATTEMPTS):
+    deadline = time.monotonic() + seconds
+    attempts = 0
+    while attempts < _ATTEMPTS:
         wanted = _tables(session, scope)
         session.execute(_BEGIN)
         try:
-            session.execute(f"SET LOCAL lock_timeout = {max(1, round(seconds * 1000))}")
+            session.execute(f"SET LOCAL lock_timeout = {max(1, round(min(seconds, _TURN) * 1000))}")
             _lock_tables(session, wanted)
             session.execute("SET LOCAL lock_timeout = 0")
             row = session.execute("SELECT pg_export_snapshot()").fetchone()
             if row and _tables(session, scope) == wanted:
                 return str(row[0])
-        except psycopg.errors.LockNotAvailable as error:
+            attempts += 1
+        except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected) as error:
             session.rollback()
-            raise _busy("another session changes one of its tables", session) from error
+            if time.monotonic() >= deadline:
+                raise _busy("another session changes one of its tables", session) from error
+            time.sleep(_PAUSE)
+            continue
         except psycopg.errors.UndefinedTable:
-            pass
+            attempts += 1
+        except psycopg.errors.OutOfMemory as error:
+            session.rollback()
+            raise PostgresError(
+                f"it has no room for locks on {len(wanted)} tables",
+                subject=session.info.dbname,
+                remedy="Raise max_locks_per_transaction on the server, or choose fewer schemas.",
+            ) from error
         except BaseException:
             if not session.closed:
                 session.rollback()

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from engines.postgres.catalog import FENCE, RECORD_SCHEMA
-from engines.postgres.session import Address, PostgresError, Programs, environment
+from engines.postgres.session import LOCKED, Address, PostgresError, Programs, environment, refusal
 
 Section = Literal["pre-data", "post-data"]
 
@@ -24,6 +24,8 @@ _NEEDS = re.compile(r"^;\s+depends on: ([\d ]+)$")
 _MARK = "\n--\n-- TOC entry "
 _KNOWS_COMPRESSION = 14
 _SHELL = "SHELL TYPE "
+# It locks tables that a session of ours has locked: see ``settings.READER``.
+_LOCK_WAIT = "60s"
 # Guards for psql, and a setting that servers before 17 do not know; both stand in lines of their own.
 _NOT_SQL = re.compile(r"^\\(?:un)?restrict\b.*\n", re.MULTILINE)
 _TOO_NEW = re.compile(r"^SET transaction_timeout = 0;\n", re.MULTILINE)
@@ -196,6 +198,7 @@ def dump(
         "--no-security-labels",
         "--no-password",
         f"--snapshot={snapshot}",
+        f"--lock-wait-timeout={_LOCK_WAIT}",
         *(f"--exclude-schema={_pattern(schema)}" for schema in (RECORD_SCHEMA, FENCE)),
         *([] if compressions or programs.major < _KNOWS_COMPRESSION else ["--no-toast-compression"]),
         *(f"--schema={_pattern(schema)}" for schema in schemas),
@@ -260,6 +263,8 @@ def _run(command: list[str], *, env: dict[str, str] | None, given: bytes | None,
         return done.stdout
     lines = [line for line in done.stderr.decode(errors="replace").splitlines() if line.strip()]
     said = next((line for line in lines if "error:" in line), lines[-1] if lines else "no reason given")
+    if "due to statement timeout" in said:  # its way to wait for locks
+        raise refusal(LOCKED, said, subject)
     raise PostgresError(
         f"{name} failed: {said.partition('error:')[2].strip() or said}",
         subject=subject,

@@ -190,10 +190,14 @@ def restore_rest(
     target: Session, entries: list[tuple[Entry, str]], adjustments: Adjustments, emit: Emit
 ) -> None:
     """Carry out what is left of the archive, one by one, where need be along the source's search path."""
+    results: Mapping[str, str] = {}
+    if any(entry.what.startswith(_FILLING) for entry, _ in entries):
+        with translated(target.info.dbname):
+            results = settings.accepted(target, adjustments.results)
     for number, (entry, script) in enumerate(entries, 1):
         emit("schema.step", what=entry.what, number=number, of=len(entries))
         with translated(target.info.dbname):
-            filling = adjustments.results if entry.what.startswith(_FILLING) else {}
+            filling = results if entry.what.startswith(_FILLING) else {}
             run_script(target, RunScript(entry.what, script, filling), adjustments.search_path)
 
 

@@ -146,6 +146,7 @@ class CopyWorker:
                     settings.statement(version=context.source_session.info.server_version, read_only=True),
                     "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY",
                     f"SET TRANSACTION SNAPSHOT '{context.snapshot}'",
+                    settings.READER,
                     search_path.setting(context.search_path),
                 ),
                 start_target=(

@@ -7,6 +7,7 @@ from engines.postgres.session.advisory_lock import exclusive
 from engines.postgres.session.client_tools import Programs, environment
 from engines.postgres.session.connection import Address, Session, parse, session
 from engines.postgres.session.errors import (
+    LOCKED,
     AbsentError,
     BusyError,
     NotEqualError,
@@ -14,6 +15,7 @@ from engines.postgres.session.errors import (
     SchemaDiffersError,
     UnreachableError,
     connecting,
+    pooled,
     primary,
     refusal,
     translated,
@@ -22,6 +24,7 @@ from engines.postgres.session.resolve_target import resolve_target
 from engines.postgres.session.threads import map_parallel, run_both
 
 __all__ = [
+    "LOCKED",
     "AbsentError",
     "Address",
     "BusyError",
@@ -40,6 +43,7 @@ __all__ = [
     "exclusive",
     "map_parallel",
     "parse",
+    "pooled",
     "primary",
     "refusal",
     "resolve_target",

@@ -14,7 +14,7 @@ from psycopg.rows import TupleRow
 
 from engines.errors import ConfigurationError
 from engines.postgres.session import settings
-from engines.postgres.session.errors import connecting, translated
+from engines.postgres.session.errors import connecting, pooled, translated
 
 Session = psycopg.Connection[TupleRow]
 
@@ -99,11 +99,7 @@ def _set_up(session: Session, address: Address, *, read_only: bool) -> None:
         version=session.info.server_version, read_only=read_only, backend=session.info.backend_pid
     )
     if session.execute(statement).fetchone() is None:
-        raise ConfigurationError(
-            "a connection pooler answers at this address",
-            subject=str(address),
-            remedy="Name the server itself: sessions are needed that nobody else gets.",
-        )
+        raise pooled(str(address))
 
 
 @contextmanager
@@ -127,6 +123,7 @@ def snapshot(session: Session, name: str = "") -> Iterator[str]:
     try:
         if name:
             session.execute(f"SET TRANSACTION SNAPSHOT '{name}'")
+            session.execute(settings.READER)
             yield name
         else:
             row = session.execute("SELECT pg_export_snapshot()").fetchone()

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import psycopg
 
-from engines.errors import EngineError
+from engines.errors import ConfigurationError, EngineError
 
 
 class PostgresError(EngineError):
@@ -103,11 +103,21 @@ def connecting(text: str, subject: str) -> UnreachableError:
     )
 
 
+def pooled(subject: str) -> ConfigurationError:
+    """Return the error for an address at which not the server itself answers."""
+    return ConfigurationError(
+        "a connection pooler answers at this address",
+        subject=subject,
+        remedy="Name the server itself: sessions are needed that nobody else gets.",
+    )
+
+
 # Classes of SQLSTATE that mean a lost connection, and states that mean an end from outside.
 _LOST = "08"
 _STOPPED = ("57P01", "57P02", "57P03", "57014")
 _FORBIDDEN = "42501"
 _FULL = "53100"
+LOCKED = "55P03"
 # A text that is none in the encoding of the client, which is UTF-8.
 _ENCODINGS = ("22021", "22P05")
 _UNKNOWN = "XX000"
@@ -119,6 +129,12 @@ def refusal(state: str, text: str, subject: str, remedy: str = "") -> PostgresEr
         return UnreachableError(f"the server ended the work: {text}", subject=subject, remedy=_AGAIN)
     if state.startswith(_LOST) or not state:
         return UnreachableError("the connection was lost", subject=subject, remedy=_AGAIN)
+    if state == LOCKED:
+        return BusyError(
+            "another session waits to change a table that is read here, or changes it",
+            subject=subject,
+            remedy="Let it have its turn (pg_stat_activity shows it), then run the same command again.",
+        )
     if state == _FULL:
         # What the server itself says may be as odd as "wrote only 4096 of 8192 bytes".
         return PostgresError("the server's disk is full", subject=subject, remedy=f"Make room. {_AGAIN}")

@@ -62,6 +62,9 @@ _SINCE: Mapping[str, int] = {
     "idle_session_timeout": 140000,
     "client_connection_check_interval": 140000,
 }
+# Servers on Windows, and some others, cannot watch for a client that is gone, and refuse to be told to.
+_LINUX = "client_connection_check_interval"
+_ON_LINUX = sql.SQL("CASE WHEN pg_catalog.version() LIKE '%linux%' THEN {} ELSE '0' END")
 ALL: Mapping[str, str] = {**_FORMS, **_MEANING, **_LIMITS}
 
 # What changes the results of functions: a view that is filled has to see these as the source's sessions do.
@@ -82,12 +85,16 @@ RESULTS = (
 )
 
 # Settings of a database that change what it answers, or whether it may be written to: no mere tuning.
-TELLING = frozenset(
-    {*_FORMS, *_MEANING, *RESULTS, "default_transaction_read_only", "session_replication_role"}
-)
+STOPPING = frozenset({"default_transaction_read_only", "session_replication_role"})
+TELLING = frozenset({*_FORMS, *_MEANING, *RESULTS, *STOPPING})
 
 # Those of them that change no value's text, in which rows are compared.
 IN_COMPARISONS = ("timezone", "default_text_search_config", "lc_numeric", "lc_time")
+
+# For each transaction that joins a snapshot whose tables another session of ours has locked: it waits for one
+# only behind somebody who waits for that session himself. No server sees this circle, and all who want to
+# read the table stand in it.
+READER = "SET LOCAL lock_timeout = '60s'"
 
 Session = psycopg.Connection[TupleRow]
 
@@ -101,7 +108,9 @@ def statement(*, version: int, read_only: bool, backend: int | None = None) -> s
     wanted = {name: value for name, value in ALL.items() if version >= _SINCE.get(name, 0)}
     wanted["default_transaction_read_only"] = "on" if read_only else "off"
     calls = (
-        sql.SQL("pg_catalog.set_config({}, {}, false)").format(sql.Literal(name), sql.Literal(value))
+        sql.SQL("pg_catalog.set_config({}, {}, false)").format(
+            sql.Literal(name), _ON_LINUX.format(sql.Literal(value)) if name == _LINUX else sql.Literal(value)
+        )
         for name, value in wanted.items()
     )
     same = "true" if backend is None else f"pg_catalog.pg_backend_pid() = {int(backend)}"
@@ -116,6 +125,22 @@ def results_of(session: Session) -> dict[str, str]:
         [list(RESULTS)],
     )
     return {str(row[0]): str(row[1]) for row in rows}
+
+
+def accepted(session: Session, values: Mapping[str, str]) -> dict[str, str]:
+    """Return those of ``values`` that the server of ``session`` takes.
+
+    It may lack a locale of another server's system, or the name of a time zone.
+    """
+    try:
+        with session.transaction(force_rollback=True):
+            session.execute(local(values))
+    except psycopg.errors.InvalidParameterValue:
+        if len(values) <= 1:
+            return {}
+        taken = (accepted(session, {name: value}) for name, value in values.items())
+        return {name: value for one in taken for name, value in one.items()}
+    return dict(values)
 
 
 def local(values: Mapping[str, str]) -> str:

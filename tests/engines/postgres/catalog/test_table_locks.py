@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 
 import psycopg
 import pytest
@@ -10,8 +11,10 @@ import pytest
 from engines.events import emit
 from engines.postgres import clone_database, compare_databases
 from engines.postgres.catalog import Scope, locked_snapshot
+from engines.postgres.checksum import DatabaseSnapshot, reader
+from engines.postgres.copy import dump_archive
 from engines.postgres.plan.clone_plan import CloneOptions
-from engines.postgres.session import connection
+from engines.postgres.session import connection, settings
 from engines.postgres.session.errors import BusyError
 
 LIVE = """
@@ -90,3 +93,77 @@ def test_tables_cannot_be_changed_while_the_snapshot_is_read(ends):
             with pytest.raises(psycopg.errors.LockNotAvailable):
                 other.execute(change)
         other.execute("DROP TABLE quiet")
+
+
+def until_somebody_waits(url):
+    deadline = time.monotonic() + 5
+    with psycopg.connect(url, autocommit=True) as session:
+        while session.execute("SELECT count(*) FROM pg_locks WHERE NOT granted").fetchone() == (0,):
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+
+
+def test_no_reader_waits_for_ever_behind_somebody_who_waits_for_us(ends, monkeypatch):
+    monkeypatch.setattr(settings, "READER", "SET LOCAL lock_timeout = '300ms'")
+    with psycopg.connect(ends.source_url) as other:
+        change = threading.Thread(target=other.execute, args=(CHANGES[0],))
+        with (
+            connection.session(ends.source, read_only=True) as session,
+            locked_snapshot(session, Scope(), seconds=1) as name,
+        ):
+            change.start()
+            until_somebody_waits(ends.source_url)
+            with (
+                pytest.raises(BusyError, match="waits to change a table"),
+                reader(DatabaseSnapshot(ends.source, name)) as reading,
+            ):
+                reading.execute("SELECT count(*) FROM public.live")
+        change.join(5)
+        other.rollback()
+
+
+@pytest.mark.parametrize("begins", ["clone.planned", "schema.created"], ids=["pg_dump", "rows"])
+def test_a_change_that_begins_during_the_copy_ends_it_rather_than_wait_in_a_circle(ends, monkeypatch, begins):
+    monkeypatch.setattr(settings, "READER", "SET LOCAL lock_timeout = '300ms'")
+    monkeypatch.setattr(dump_archive, "_LOCK_WAIT", "300ms")
+    with psycopg.connect(ends.source_url) as other:
+        change = threading.Thread(target=other.execute, args=(CHANGES[0],))
+
+        def begin(kind, **_):
+            if kind == begins:
+                change.start()
+                until_somebody_waits(ends.source_url)
+
+        with pytest.raises(BusyError, match="waits to change a table"):
+            clone_database(ends.source, ends.target, CloneOptions(), check=False, emit=begin)
+        change.join(5)
+        other.rollback()
+    clone_database(ends.source, ends.target, CloneOptions(), check=False, emit=emit)
+    assert compare_databases(ends.source, ends.target).differences() == []
+
+
+def test_whoever_wants_a_table_waits_for_an_instant_while_we_wait_for_another(ends):
+    with (
+        psycopg.connect(ends.source_url) as holder,
+        psycopg.connect(ends.source_url, autocommit=True) as other,
+        connection.session(ends.source, read_only=True) as session,
+    ):
+        holder.execute("LOCK TABLE quiet")
+        failed = []
+
+        def take():
+            try:
+                with locked_snapshot(session, Scope(), seconds=2):
+                    pass
+            except BusyError as error:
+                failed.append(error)
+
+        waiting = threading.Thread(target=take)
+        waiting.start()
+        until_somebody_waits(ends.source_url)
+        started = time.monotonic()
+        other.execute("TRUNCATE live")
+        assert time.monotonic() - started < 1
+        waiting.join(10)
+        holder.rollback()
+        assert failed

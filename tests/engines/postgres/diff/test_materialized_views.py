@@ -7,6 +7,7 @@ import psycopg
 from engines.events import emit
 from engines.postgres import clone_database, compare_databases
 from engines.postgres.plan.clone_plan import CloneOptions
+from engines.postgres.session import settings
 
 
 def on(url, *statements):
@@ -33,6 +34,18 @@ def test_a_view_is_filled_with_the_time_zone_of_the_sources_sessions(databases):
     assert compare_databases(ends.source, ends.target).differences() == []
     on(ends.target_url, "SET timezone = 'UTC'; REFRESH MATERIALIZED VIEW per_day")
     assert compare_databases(ends.source, ends.target).differences() != []
+
+
+def test_a_locale_that_the_target_s_system_lacks_does_not_keep_a_view_from_being_filled(
+    databases, monkeypatch
+):
+    ends = databases(hostile=False)
+    on(ends.source_url, "CREATE MATERIALIZED VIEW fixed AS SELECT current_setting('timezone') AS zone")
+    given = {"lc_monetary": "English_United States.1252", "timezone": "Asia/Tokyo", "lc_time": "xx_XX.utf8"}
+    monkeypatch.setattr(settings, "results_of", lambda _: given)
+    clone_database(ends.source, ends.target, CloneOptions(), check=False, emit=emit)
+    with psycopg.connect(ends.target_url) as session:
+        assert session.execute("SELECT zone FROM fixed").fetchone() == ("Asia/Tokyo",)
 
 
 def test_a_view_of_the_moment_is_named_and_does_not_differ_for_ever(databases):

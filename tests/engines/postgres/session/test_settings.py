@@ -38,6 +38,7 @@ def test_every_setting_that_a_server_knows_is_set(ends, later_server):
             assert set(settings.ALL) - set(found) <= {"transaction_timeout"}
             for name in ("quote_all_identifiers", "statement_timeout", "idle_session_timeout", "timezone"):
                 assert found[name] == settings.ALL[name]
+            assert found["client_connection_check_interval"] == "1000"
             assert found["default_transaction_read_only"] == "on"
 
 
