@@ -34,7 +34,10 @@ SELECT name FROM pg_settings WHERE context NOT IN ('user') {granted}
 _COMPRESSIONS = """
 SELECT coalesce((SELECT enumvals FROM pg_settings WHERE name = 'default_toast_compression'), '{pglz}')"""
 _LOCALE = """
-SELECT concat_ws(' ', datcollate, datctype) FROM pg_database WHERE datname = current_database()"""
+SELECT concat_ws(' ', datcollate, datctype,
+    CASE to_jsonb(d) ->> 'datlocprovider' WHEN 'i' THEN 'icu' WHEN 'b' THEN 'builtin' END,
+    coalesce(to_jsonb(d) ->> 'datlocale', to_jsonb(d) ->> 'daticulocale'))
+FROM pg_database d WHERE datname = current_database()"""
 
 
 @dataclass(frozen=True)

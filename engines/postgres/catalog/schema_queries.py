@@ -45,6 +45,7 @@ SELECT CASE c.relkind WHEN 'r' THEN 'table' WHEN 'p' THEN 'partitioned table' WH
        concat_ws(' ', c.relpersistence, {_SORTED.format("c.reloptions")},
            (SELECT 'toast ' || {_SORTED.format("o.reloptions")} FROM pg_class o
             WHERE o.oid = c.reltoastrelid AND o.reloptions IS NOT NULL), pg_get_expr(c.relpartbound, c.oid),
+           (SELECT 'using ' || m.amname FROM pg_am m WHERE m.oid = c.relam AND m.amname <> 'heap'),
            CASE WHEN c.reloftype <> 0 THEN 'of ' || c.reloftype::regtype::text END,
            (SELECT concat_ws(' ', v.srvname, {_SORTED.format("f.ftoptions")}) FROM pg_foreign_table f
             JOIN pg_foreign_server v ON v.oid = f.ftserver WHERE f.ftrelid = c.oid),
@@ -111,7 +112,11 @@ SELECT CASE t.typtype WHEN 'e' THEN 'enum' WHEN 'd' THEN 'domain' ELSE 'range ty
            CASE WHEN t.typnotnull THEN 'not null' END,
            (SELECT string_agg(quote_literal(l.enumlabel), ', ' ORDER BY l.enumsortorder)
             FROM pg_enum l WHERE l.enumtypid = t.oid),
-           (SELECT format_type(r.rngsubtype, NULL) FROM pg_range r WHERE r.rngtypid = t.oid)),
+           (SELECT concat_ws(' ', format_type(r.rngsubtype, NULL),
+                             (SELECT o.opcname FROM pg_opclass o WHERE o.oid = r.rngsubopc),
+                             nullif(r.rngcollation, 0)::regcollation, nullif(r.rngcanonical, 0)::regproc,
+                             nullif(r.rngsubdiff, 0)::regproc)
+            FROM pg_range r WHERE r.rngtypid = t.oid)),
        {_NUMBER.format("pg_type", "t.oid")}
 FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace
 WHERE t.typtype IN ('e', 'd', 'r') AND {_TYPE}"""
@@ -268,7 +273,11 @@ _FEW: tuple[tuple[str, str], ...] = (
     ),
     ("pg_conversion", "concat_ws(' ', x.conforencoding, x.contoencoding, x.conproc, x.condefault)"),
     ("pg_foreign_data_wrapper", _SORTED.format("x.fdwoptions")),
-    ("pg_foreign_server", f"concat_ws(' ', x.srvtype, x.srvversion, {_SORTED.format('x.srvoptions')})"),
+    (
+        "pg_foreign_server",
+        "concat_ws(' ', (SELECT w.fdwname FROM pg_foreign_data_wrapper w WHERE w.oid = x.srvfdw), "
+        f"x.srvtype, x.srvversion, {_SORTED.format('x.srvoptions')})",
+    ),
     ("pg_language", "x.lanpltrusted::text"),
     ("pg_opclass", "concat_ws(' ', x.opcintype::regtype, x.opcdefault, nullif(x.opckeytype, 0)::regtype)"),
     (
@@ -291,7 +300,11 @@ _FEW: tuple[tuple[str, str], ...] = (
         "m.mapdict::regdictionary), ', ' ORDER BY m.maptokentype, m.mapseqno) "
         "FROM pg_ts_config_map m WHERE m.mapcfg = x.oid))",
     ),
-    ("pg_ts_dict", "x.dictinitoption"),
+    (
+        "pg_ts_dict",
+        "concat_ws(' ', (SELECT t.tmplname FROM pg_ts_template t WHERE t.oid = x.dicttemplate), "
+        "x.dictinitoption)",
+    ),
     ("pg_ts_parser", "''"),
     ("pg_ts_template", "''"),
 )

@@ -23,6 +23,9 @@ CREATE AGGREGATE app.total (int) (sfunc = int4pl, stype = int, initcond = '0', p
 CREATE DOMAIN app.name AS text COLLATE "C";
 CREATE STATISTICS app.st ON id, p FROM app.child;
 CREATE TABLE app.ordered (id int) WITH (fillfactor = 70, autovacuum_enabled = off);
+CREATE TYPE app.span AS RANGE (subtype = float8, subtype_diff = float8mi);
+CREATE ACCESS METHOD piled TYPE TABLE HANDLER heap_tableam_handler; -- FOREIGN to an ordinary role
+CREATE FOREIGN DATA WRAPPER beyond;
 CREATE FOREIGN DATA WRAPPER nowhere;
 CREATE SERVER elsewhere FOREIGN DATA WRAPPER nowhere OPTIONS (host 'h', port '5432', dbname 'd');
 CREATE FOREIGN TABLE app.far (id int OPTIONS (column_name 'x')) SERVER elsewhere OPTIONS (b 't', a 'u');
@@ -52,6 +55,11 @@ CHANGES = {
     "ALTER TABLE app.child SET (toast.autovacuum_enabled = off)": "table app.child: defined differently",
     "ALTER TABLE app.ordered SET (fillfactor = 80)": "table app.ordered: defined differently",
     "ALTER SERVER elsewhere OPTIONS (SET host 'i')": "server elsewhere: defined differently",
+    "DROP SERVER elsewhere CASCADE; CREATE SERVER elsewhere FOREIGN DATA WRAPPER beyond "
+    "OPTIONS (host 'h', port '5432', dbname 'd'); CREATE FOREIGN TABLE app.far "
+    "(id int OPTIONS (column_name 'x')) SERVER elsewhere OPTIONS (b 't', a 'u')": "server elsewhere: defined",
+    "DROP TYPE app.span; CREATE TYPE app.span AS RANGE (subtype = float8)": "range type app.span: defined",
+    "ALTER TABLE app.ordered SET ACCESS METHOD piled": "table app.ordered: defined differently",
 }
 SAME = [
     "ALTER TABLE app.ordered RESET (fillfactor, autovacuum_enabled); "
