@@ -11,13 +11,13 @@ from datetime import UTC, datetime
 from engines.errors import ConfigurationError
 from engines.postgres import baseline, large_objects
 from engines.postgres.catalog import (
-    REVISION_TABLE,
     Database,
     Name,
     ObjectKey,
     SchemaDifference,
     Scope,
     Sequence,
+    Table,
     locked_snapshot,
     only_on_target,
     relations,
@@ -41,7 +41,8 @@ PURPOSE = "bmii-migrate pg_compare"
 _SHOWN = 10
 # Seconds to wait for sessions that change tables.
 _LOCK_WAIT = 30.0
-# For so many tables, the smallest first, it is reported where they differ.
+_LATER = "the target is at another revision"
+# Tables of which it is told where they differ, the smallest first.
 NARROWED = 20
 
 
@@ -90,7 +91,9 @@ def compare_databases(
         chosen = _choose(sessions, expect_upgraded=expect_upgraded)
         tables, views, own = _rows(sessions, chosen, jobs=jobs, examples=examples)
         objects = _large_objects(sessions, chosen.found.scope)
-        more = () if schemas else only_on_target(sessions.source, sessions.target)
+        more: tuple[str, ...] = ()
+        if not schemas:
+            more = only_on_target(sessions.source, sessions.target, upgraded=chosen.upgraded)
         snapshots = (_snapshot(sessions.source), _snapshot(sessions.target))
         proven = (
             baseline.read(sessions.source, sessions.source_snapshot, chosen.found.scope, jobs=jobs, known=own)
@@ -162,8 +165,8 @@ def _choose(sessions: _Sessions, *, expect_upgraded: bool) -> _Chosen:
     wanted = _reconciled(sessions, source, target)
     source = replace(source, objects=wanted.objects)
     upgraded = expect_upgraded and bool(target.revision) and source.revision != target.revision
-    if upgraded:
-        source = replace(source, tables=tuple(one for one in source.tables if one.name != REVISION_TABLE))
+    revisions = tuple(one for one in source.tables if upgraded and one.holds_revision)
+    source = replace(source, tables=tuple(one for one in source.tables if one not in revisions))
     source_views, target_views = (
         materialized_views.read(session, scope) for session in (sessions.source, sessions.target)
     )
@@ -173,7 +176,9 @@ def _choose(sessions: _Sessions, *, expect_upgraded: bool) -> _Chosen:
     momentary = {key for key, view in views.items() if view.depends_on_the_moment}
     views = {key: view for key, view in views.items() if key not in momentary}
     aside = [NotCompared(one.kind, one.name, one.reason) for one in found.not_copied]
-    aside += _set_aside(scope, upgraded=upgraded)
+    aside += _set_aside(scope, revisions)
+    if upgraded:
+        aside.append(NotCompared("properties of the database", target.server.database, _LATER))
     aside += [
         NotCompared(key.kind, key.name, "the target does not take its definition, to compare it")
         for key in wanted.undecided
@@ -274,13 +279,13 @@ def _redefined(view: View, source: Database, target: Database) -> bool:
     return source.objects.get(key) != target.objects.get(key)
 
 
-def _set_aside(scope: Scope, *, upgraded: bool) -> Iterator[NotCompared]:
+def _set_aside(scope: Scope, revisions: Iterable[Table]) -> Iterator[NotCompared]:
     for schema, name in sorted(scope.excluded):
         yield NotCompared("relation", f"{schema}.{name}", "it was excluded by name")
     if scope.schemas:
         yield NotCompared("schemas", f"all but {', '.join(scope.schemas)}", "only these were asked for")
-    if upgraded:
-        yield NotCompared("rows", REVISION_TABLE, "the target is at another revision")
+    for one in revisions:
+        yield NotCompared("rows", one.name, _LATER)
 
 
 def _check_encoding(source: Database, target: Database) -> None:

@@ -8,7 +8,6 @@ from typing import Any
 from psycopg import sql
 
 from engines.postgres import compare_databases
-from engines.postgres.catalog import REVISION_TABLE
 from engines.postgres.diff import Comparison, TableResult, evidence
 from engines.postgres.session import Address, connection
 from engines.table import table
@@ -59,7 +58,7 @@ def _dropped(found: Comparison, then: Address) -> Iterator[tuple[str, ...]]:
     """Yield the tables that were there then, and are not any more."""
     known = {one.key for one in found.source.tables}
     # That of the revisions is left out of the comparison where the schema differs.
-    gone = [one for one in found.target.tables if one.key not in known and one.name != REVISION_TABLE]
+    gone = [one for one in found.target.tables if one.key not in known and not one.holds_revision]
     if not gone:
         return
     with connection.session(then, read_only=True, purpose="bmii-migrate rollback") as session:

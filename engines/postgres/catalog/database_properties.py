@@ -29,14 +29,21 @@ WHERE n.nspname !~ '^pg_' AND n.nspname NOT IN ('information_schema', 'public', 
 ORDER BY 1, 2"""  # noqa: S608 - constants only
 
 
-def only_on_target(source: Session, target: Session) -> tuple[str, ...]:
-    """Return a line for each property that only the database of ``target`` has."""
+def only_on_target(source: Session, target: Session, *, upgraded: bool = False) -> tuple[str, ...]:
+    """Return what the database of ``target`` has and that of ``source`` has not, in words.
+
+    An ``upgraded`` one may have the most of it by revisions: only what no revision does is returned then.
+    """
     on_source = {(row[0], row[1]) for row in source.execute(_PROPERTIES)}
-    found = [(row[0], row[1]) for row in target.execute(_PROPERTIES) if _matters(row[0], row[1])]
+    found = [
+        (row[0], row[1]) for row in target.execute(_PROPERTIES) if _matters(row[0], row[1], upgraded=upgraded)
+    ]
     return tuple(
         f"{kind} {what}: only on the target" for kind, what in found if (kind, what) not in on_source
     )
 
 
-def _matters(kind: str, what: str) -> bool:
-    return kind != "setting of the database" or what.partition("=")[0].lower() in settings.TELLING
+def _matters(kind: str, what: str, *, upgraded: bool) -> bool:
+    if kind != "setting of the database":
+        return not upgraded
+    return what.partition("=")[0].lower() in (settings.STOPPING if upgraded else settings.TELLING)

@@ -14,7 +14,8 @@ from engines.postgres.session import Session
 
 Name = tuple[str, str]  # schema and relation
 
-REVISION_TABLE = "alembic_version"
+# Where Alembic keeps its revision unless a project names another table, and the one column of such a table.
+REVISION_TABLE, _REVISION = "alembic_version", "version_num"
 
 # Where an unfinished copy keeps its notes on the target. It is no part of what is copied or compared.
 RECORD_SCHEMA = "bmii_migrate_copy"
@@ -91,6 +92,12 @@ class Table:
     def key(self) -> Name:
         """Schema and name."""
         return (self.schema, self.name)
+
+    @property
+    def holds_revision(self) -> bool:
+        """Whether Alembic notes here where the database stands: it has the usual name, or all of the form."""
+        names = [column.name for column in self.columns]
+        return names == [_REVISION] or (self.name == REVISION_TABLE and _REVISION in names)
 
     def __str__(self) -> str:
         """``schema.name``, for messages."""
@@ -237,9 +244,13 @@ def foreign_keys(session: Session, scope: Scope) -> tuple[ForeignKey, ...]:
 
 
 def revision(session: Session, found: Iterable[Table]) -> tuple[str, ...]:
-    """Return the Alembic revisions that the database is at, none when it is not managed by Alembic."""
+    """Return the Alembic revisions that the database is at, none when it is not managed by Alembic.
+
+    Where several tables hold some (one for each schema, say), they are those of all.
+    """
+    revisions: set[str] = set()
     for table in found:
-        if table.name == REVISION_TABLE and "version_num" in {column.name for column in table.columns}:
-            query = sql.SQL("SELECT version_num FROM {} ORDER BY 1").format(table.identifier)
-            return tuple(str(row[0]) for row in session.execute(query))
-    return ()
+        if table.holds_revision:
+            query = sql.SQL("SELECT version_num FROM ONLY {}").format(table.identifier)
+            revisions |= {str(row[0]) for row in session.execute(query)}
+    return tuple(sorted(revisions))

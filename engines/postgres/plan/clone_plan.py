@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from engines.postgres.catalog import (
-    REVISION_TABLE,
     WHOLE,
     Checkpoint,
     Chunk,
@@ -192,9 +191,7 @@ def make_plan(
     if where == "upgraded":
         there = {one.key: one for one in target.sequences}
         moved_on = [one for one in source.sequences if one.key in there and one.is_ahead_of(there[one.key])]
-        guards.upgraded(
-            source, target, [table for table in foreign if table.name != REVISION_TABLE], moved_on
-        )
+        guards.upgraded(source, target, [table for table in foreign if not table.holds_revision], moved_on)
         return Plan(where, tables=tuple(TablePlan(table, "keep") for table in source.tables))
     standing = {one.key: one for one in target.sequences}
     ahead = [

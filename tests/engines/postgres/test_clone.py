@@ -351,3 +351,26 @@ def test_values_of_many_megabytes_arrive(databases):
     )
     run(ends)
     assert compare_databases(ends.source, ends.target).differences() == []
+
+
+def test_a_revision_is_found_in_a_table_of_the_projects_own(databases):
+    ends = databases(hostile=False)
+    with psycopg.connect(ends.source_url, autocommit=True) as session:
+        session.execute("CREATE SCHEMA ops")
+        session.execute("CREATE TABLE ops.revisions (version_num varchar(32) PRIMARY KEY)")
+        session.execute("CREATE TABLE t (id int PRIMARY KEY)")
+        session.execute("INSERT INTO ops.revisions VALUES ('one'); INSERT INTO t VALUES (1)")
+    clone_database(ends.source, ends.target, CloneOptions(), check=False, emit=emit)
+    with psycopg.connect(ends.target_url, autocommit=True) as session:
+        session.execute("UPDATE ops.revisions SET version_num = 'two'; ALTER TABLE t ADD note text")
+        session.execute(f"CREATE SCHEMA later; ALTER DATABASE {ends.target_name} SET timezone = 'UTC'")
+    again = clone_database(ends.source, ends.target, CloneOptions(), check=False, emit=emit)
+    assert (again.plan.situation, again.plan.changes) == ("upgraded", False)
+    found = compare_databases(ends.source, ends.target)
+    assert (found.upgraded, found.differences()) == (True, [])
+    assert ("rows", "revisions") in {(one.kind, one.name) for one in found.not_compared}
+    stopped = f"ALTER DATABASE {ends.target_name} SET default_transaction_read_only = on"
+    with psycopg.connect(ends.target_url, autocommit=True) as session:
+        session.execute(stopped)
+    (line,) = compare_databases(ends.source, ends.target).differences()
+    assert line.startswith("setting of the database default_transaction_read_only")
