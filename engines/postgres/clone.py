@@ -69,9 +69,18 @@ def clone_or_replace(
 
     For a target that nobody was served by. What was there is kept under another name: see ``replacement``.
     """
+    planned = False
+
+    def told(kind: str, **fields: object) -> None:
+        nonlocal planned
+        planned = planned or kind == "clone.planned"
+        emit(kind, **fields)
+
     try:
-        return clone_database(source, target, options, check=check, emit=emit)
+        return clone_database(source, target, options, check=check, emit=told)
     except (RefusedError, SchemaDiffersError) as error:
+        if planned:
+            raise  # what is wrong came with the copy, and would come with another one
         if check:
             return replace(plan_for_absent_target(source, options), set_aside=error.what)
         emit("clone.replaced", text=f"{target.database} is set aside: {error.what}")

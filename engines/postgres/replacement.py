@@ -26,12 +26,18 @@ from engines.postgres.session import (
 PURPOSE = "bmii-migrate replacement"
 # To rename a database one has to be connected to another; a server has at least one of these.
 _OTHERS = ("postgres", "template1")
-_FRESH, _ASIDE = "_fresh", "_replaced_"
+_FRESH, _ASIDE = "_migrate_fresh", "_replaced_"
 _LONGEST_NAME = 63
 
 _LIKE = """
-SELECT pg_encoding_to_char(encoding), datcollate, datctype, pg_get_userbyid(datdba)
-FROM pg_database WHERE datname = %s"""
+SELECT pg_encoding_to_char(encoding), datcollate, datctype, pg_get_userbyid(datdba),
+       to_jsonb(d) ->> 'datlocprovider', coalesce(to_jsonb(d) ->> 'datlocale', to_jsonb(d) ->> 'daticulocale')
+FROM pg_database d WHERE datname = %s"""
+# Who sorts texts, where that is not the C library.
+_PROVIDERS = {
+    "i": sql.SQL(" LOCALE_PROVIDER icu ICU_LOCALE {}"),
+    "b": sql.SQL(" LOCALE_PROVIDER builtin BUILTIN_LOCALE {}"),
+}
 _SESSIONS = """
 SELECT pid, coalesce(nullif(application_name, ''), 'a session'), usename FROM pg_stat_activity
 WHERE datname = %s AND pid <> pg_backend_pid() AND usename IS NOT NULL"""
@@ -82,7 +88,8 @@ def _make_fresh(session: Session, name: str) -> str:
     """Make the database that will take the place, or take the one that a killed run has made."""
     fresh = f"{name[: _LONGEST_NAME - len(_FRESH)]}{_FRESH}"
     row = session.execute(_LIKE, [name]).fetchone()
-    encoding, collation, character_type, owner = row or ("UTF8", "C", "C", session.info.user)
+    usual = ("UTF8", "C", "C", session.info.user, "c", None)
+    encoding, collation, character_type, owner, provider, locale = row or usual
     statement = sql.SQL(
         "CREATE DATABASE {} OWNER {} TEMPLATE template0 ENCODING {} LC_COLLATE {} LC_CTYPE {}"
     ).format(
@@ -92,6 +99,8 @@ def _make_fresh(session: Session, name: str) -> str:
         sql.Literal(collation),
         sql.Literal(character_type),
     )
+    if provider in _PROVIDERS:
+        statement += _PROVIDERS[provider].format(sql.Literal(locale))
     with suppress(DuplicateDatabase):
         session.execute(statement)
     return fresh

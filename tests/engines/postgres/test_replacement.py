@@ -9,8 +9,9 @@ import pytest
 
 from engines.errors import RefusedError
 from engines.postgres import clone, compare, replacement
+from engines.postgres.copy import schema_restore
 from engines.postgres.plan import CloneOptions
-from engines.postgres.session import BusyError, parse
+from engines.postgres.session import BusyError, SchemaDiffersError, parse
 
 _NUMBERS = itertools.count()
 TABLES = """
@@ -103,7 +104,7 @@ def test_what_somebody_has_put_there_is_kept_until_it_is_dropped_by_name(pair: P
 
 def test_a_fresh_database_that_a_killed_run_has_made_is_taken(pair: Pair) -> None:
     pair.on(0, LATE[0])
-    pair.on(0, f"CREATE DATABASE {pair.names[1]}_fresh OWNER mover")
+    pair.on(0, f"CREATE DATABASE {pair.names[1]}_migrate_fresh OWNER mover")
     done = pair.clone(replaces=True)
     assert pair.databases == [pair.names[1], done.set_aside]
     assert compare.compare_databases(pair.source, pair.target).equal
@@ -126,3 +127,27 @@ def test_who_is_connected_is_reported_and_the_target_stays(pair: Pair) -> None:
         pair.clone(replaces=True)
     assert pair.names[1] in pair.databases
     assert pair.clone(replaces=True).set_aside
+
+
+def test_a_fresh_database_sorts_as_the_former_one(pair: Pair) -> None:
+    name = f"{pair.names[1]}_icu"
+    options = "TEMPLATE template0 LOCALE_PROVIDER icu ICU_LOCALE 'de-DE'"
+    pair.on(0, f"CREATE DATABASE {name} OWNER mover {options}")
+    aside = replacement.set_aside(parse(pair.server.url(name, "mover", "canary-42f0")))
+    query = "SELECT datname, datlocprovider, to_jsonb(d) ->> 'daticulocale' FROM pg_database d"
+    found = pair.on(0, f"{query} WHERE datname IN ('{name}', '{aside}') ORDER BY 1")
+    assert found == [(name, "i", "de-DE"), (aside, "i", "de-DE")]
+
+
+def test_a_copy_that_fails_at_its_end_is_not_put_aside_for_another(pair: Pair, monkeypatch) -> None:
+    def fail(*_: object) -> None:
+        raise SchemaDiffersError("the copied schema is not the source's")
+
+    name = f"{pair.names[1]}_blank"
+    pair.on(0, f"CREATE DATABASE {name} OWNER mover")
+    before = pair.databases
+    monkeypatch.setattr(schema_restore, "verify_schema", fail)
+    target = parse(pair.server.url(name, "mover", "canary-42f0"))
+    with pytest.raises(SchemaDiffersError):
+        clone.clone_or_replace(pair.source, target, CloneOptions(), check=False, emit=lambda *_, **__: None)
+    assert pair.databases == before
