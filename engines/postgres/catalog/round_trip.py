@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import psycopg
 
 from engines.postgres.catalog.schema_objects import ObjectKey, Objects
-from engines.postgres.session import Session
+from engines.postgres.session import PostgresError, Session
 
 _NAME = r'(?:"(?:[^"]|"")*"|[^".\s(]+)'
 _INDEX = re.compile(
@@ -26,6 +26,8 @@ _IDENTIFIERS = re.compile(rf"({_NAME})(?:\.|$)")
 _SCRATCH = "pg_temp.bmii_scratch"
 # What a server of another major version may write in another way, even where the meaning is one.
 _VERSION_DEPENDENT = frozenset({"view definition", "rule"})
+# What says nothing about the definition that was tried.
+_ABOUT_ALL = (psycopg.errors.ReadOnlySqlTransaction, psycopg.errors.LockNotAvailable)
 _PATIENCE = "SET LOCAL lock_timeout = '10s'"
 
 # ruff: noqa: S608 - the parts of these statements are definitions that servers wrote
@@ -66,6 +68,7 @@ def reconcile(target_session: Session, source: Objects, target: Objects, *, same
         with target_session.transaction(force_rollback=True):
             target_session.execute("SET TRANSACTION READ WRITE")
             target_session.execute(_PATIENCE)
+            _require_temporary_objects(target_session)
             for key in differing:
                 wanted = _travel(target_session, key, source[key], target)
                 if wanted is None and not same_version and key.kind in _VERSION_DEPENDENT:
@@ -76,10 +79,21 @@ def reconcile(target_session: Session, source: Objects, target: Objects, *, same
                 ):
                     continue
                 objects[key] = target[key]
-    except (psycopg.errors.ReadOnlySqlTransaction, psycopg.errors.InsufficientPrivilege):
-        # A standby, or a user without temporary objects: what is written otherwise counts as different.
+    except psycopg.errors.ReadOnlySqlTransaction:
+        # A standby: what is written otherwise counts as different.
         return Reconciled(source)
     return Reconciled(objects, tuple(undecided))
+
+
+def _require_temporary_objects(session: Session) -> None:
+    row = session.execute("SELECT has_database_privilege(current_database(), 'TEMPORARY')").fetchone()
+    if not (row and row[0]):
+        database, user = session.info.dbname, session.info.user
+        raise PostgresError(
+            "definitions that are written in another way can only be compared with temporary objects",
+            subject=database,
+            remedy=f"GRANT TEMPORARY ON DATABASE {database} TO {user}.",
+        )
 
 
 def _travel(session: Session, key: ObjectKey, text: str, target: Objects) -> str | None:
@@ -92,8 +106,7 @@ def _travel(session: Session, key: ObjectKey, text: str, target: Objects) -> str
             session.execute(trip.make)
             row = session.execute(trip.read).fetchone()
     except psycopg.Error as error:
-        denied = (psycopg.errors.ReadOnlySqlTransaction, psycopg.errors.InsufficientPrivilege)
-        if session.closed or session.broken or isinstance(error, denied):
+        if session.closed or session.broken or isinstance(error, _ABOUT_ALL):
             raise
         return None
     return trip.finish(str(row[0])) if row else None

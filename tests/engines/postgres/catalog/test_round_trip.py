@@ -9,7 +9,7 @@ from engines.events import emit
 from engines.postgres import clone_database, compare_databases
 from engines.postgres.catalog import Scope, round_trip, schema_objects
 from engines.postgres.plan.clone_plan import CloneOptions
-from engines.postgres.session import connection
+from engines.postgres.session import PostgresError, connection
 
 # Expressions over a varchar, which a server reads as text: each is written in another way after a restore.
 # ruff: noqa: S608 - the parts of these statements are constants
@@ -141,3 +141,14 @@ def test_nothing_is_left_behind_and_a_standby_only_knows_texts(databases):
         assert schema_objects.difference(wanted.objects, objects[1]).different
         left = "SELECT count(*) FROM pg_class WHERE relnamespace = pg_my_temp_schema()"
         assert target.execute(left).fetchone() == (0,)
+
+
+def test_a_user_without_temporary_objects_is_told_so(databases):
+    ends = databases(hostile=False)
+    on(ends.source_url, BASE, KINDS["check"][0])
+    on(ends.target_url, f"REVOKE TEMPORARY ON DATABASE {ends.target_name} FROM PUBLIC, CURRENT_USER")
+    with pytest.raises(PostgresError, match=r"temporary objects\. GRANT TEMPORARY ON DATABASE target_"):
+        clone_database(ends.source, ends.target, CloneOptions(), check=False, emit=emit)
+    on(ends.target_url, f"GRANT TEMPORARY ON DATABASE {ends.target_name} TO CURRENT_USER")
+    clone_database(ends.source, ends.target, CloneOptions(), check=False, emit=emit)
+    assert compare_databases(ends.source, ends.target).differences() == []
