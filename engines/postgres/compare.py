@@ -42,7 +42,7 @@ _SHOWN = 10
 # Seconds to wait for sessions that change tables.
 _LOCK_WAIT = 30.0
 _LATER = "the target is at another revision"
-# Tables of which it is told where they differ, the smallest first.
+# For so many tables, the smallest first, it is reported where they differ.
 NARROWED = 20
 
 

@@ -36,7 +36,7 @@ def upgrade(address: Address, options: Options, *, check: bool, emit: Emit) -> R
     """
     started = time.monotonic()
     with quiet():
-        config, scripts = revisions.load(options.config)
+        config, scripts = revisions.load(options.config, address)
         target = revisions.resolve_target(scripts, options.target)
         with opened(address, options, read_only=check) as connection:
             if not check:
@@ -46,7 +46,8 @@ def upgrade(address: Address, options: Options, *, check: bool, emit: Emit) -> R
                 table = version_table.find(config, scripts, None if check else address)
             before = current(connection, table)
             needed = revisions.pending(scripts, before, target)
-            text = sql_of(scripts, needed, before, table)
+            with given(config, address):
+                text = sql_of(scripts, needed, before, table)
             invalid = invalid_indexes.invalid(connection)
             in_the_way = invalid_indexes.built_by(text, invalid)
             kept = tuple(one for one in invalid if one not in in_the_way)

@@ -14,12 +14,12 @@ from engines.errors import EngineError
 from engines.events import Emit
 from engines.postgres.session import Address
 from engines.schema import invalid_indexes
-from engines.schema.errors import SchemaError
+from engines.schema.errors import SchemaError, reason
 from engines.schema.given_address import given
 from engines.schema.invalid_indexes import Index
 from engines.schema.model import Options
 from engines.schema.revisions import Pending
-from engines.schema.session import Watch, opened, reason
+from engines.schema.session import Watch, opened
 from engines.schema.target_only import WAYS, OtherAddressError, target_only
 from engines.schema.version_table import VersionTable, required
 

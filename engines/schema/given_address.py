@@ -25,6 +25,14 @@ _NAMES = (
     "POSTGRESQL_URL", "SQLALCHEMY_URL", "SQLALCHEMY_DATABASE_URL", "SQLALCHEMY_DATABASE_URI",
     "ALEMBIC_URL", "ALEMBIC_DATABASE_URL",
 )  # fmt: skip
+# Names under which they keep its parts.
+_PART_NAMES = {
+    "host": ("DB_HOST", "DATABASE_HOST", "POSTGRES_HOST", "POSTGRES_SERVER", "POSTGRESQL_HOST"),
+    "port": ("DB_PORT", "DATABASE_PORT", "POSTGRES_PORT", "POSTGRESQL_PORT"),
+    "dbname": ("DB_NAME", "DB_DATABASE", "DATABASE_NAME", "POSTGRES_DB", "POSTGRESQL_DATABASE"),
+    "user": ("DB_USER", "DB_USERNAME", "DATABASE_USER", "POSTGRES_USER", "POSTGRESQL_USER"),
+    "password": ("DB_PASSWORD", "DB_PASS", "DATABASE_PASSWORD", "POSTGRES_PASSWORD", "POSTGRESQL_PASSWORD"),
+}
 _X_NAMES = ("url", "dsn", "db_url", "database_url", "sqlalchemy.url")
 _URL = re.compile(r"postgres(?:ql)?(?:\+(?P<driver>\w+))?://")
 _ASYNC = re.compile(r"\b(?:async_engine_from_config|create_async_engine|AsyncEngine)\b")
@@ -85,6 +93,9 @@ def _environment(address: Address, url: str, before: Mapping[str, str]) -> dict[
     for name, value in before.items():
         if match := _URL.match(value):
             found[name] = url_of(address, match["driver"] or "")
+    parts = {"port": "5432", **address.parameters}
+    for part, names in _PART_NAMES.items():
+        found |= dict.fromkeys(names, parts[part]) if part in parts else {}
     return {**found, **_libpq(address)}
 
 

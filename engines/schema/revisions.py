@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,7 +13,9 @@ from alembic.script import Script, ScriptDirectory
 from alembic.util import CommandError
 
 from engines.errors import ConfigurationError
-from engines.schema.errors import RevisionError
+from engines.postgres.session import Address
+from engines.schema.errors import RevisionError, reason
+from engines.schema.given_address import given
 from engines.schema.target_only import OtherAddressError, target_only
 
 
@@ -24,8 +27,11 @@ class Pending:
     title: str
 
 
-def load(path: Path) -> tuple[Config, ScriptDirectory]:
-    """Read ``alembic.ini`` and its revisions. Raises ``ConfigurationError``."""
+def load(path: Path, address: Address | None = None) -> tuple[Config, ScriptDirectory]:
+    """Read ``alembic.ini`` and its revisions. Raises ``ConfigurationError``.
+
+    Revisions may import what reads the project's settings, once for all: with ``address`` these lead there.
+    """
     if not path.is_file():
         raise ConfigurationError(
             "does not exist", subject=str(path), remedy="Name the project's alembic.ini."
@@ -36,13 +42,13 @@ def load(path: Path) -> tuple[Config, ScriptDirectory]:
         with warnings.catch_warnings():
             # Alembic warns of two revisions with one name, and forgets one of them.
             warnings.filterwarnings("error", message=".*is present more than once")
-            with target_only(None):
+            with given(config, address) if address else contextlib.nullcontext(), target_only(None):
                 scripts.get_heads()  # reads every revision now, so that a broken one is seen here
     except CommandError as error:
         raise ConfigurationError(str(error), subject=str(path), remedy="Correct script_location.") from error
     except (Exception, SystemExit, OtherAddressError) as error:
         raise RevisionError(
-            f"a revision cannot be read: {type(error).__name__}: {error}",
+            f"a revision cannot be read: {reason(error)}",
             subject=str(path),
             remedy="Correct the revision.",
         ) from error

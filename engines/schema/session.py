@@ -12,15 +12,15 @@ import sqlalchemy as sa
 from sqlalchemy.pool import NullPool
 
 from engines.errors import ConfigurationError
-from engines.postgres.session import Address, advisory_lock, connecting
-from engines.schema.errors import SchemaError
+from engines.postgres.session import Address, advisory_lock, connecting, pooled
+from engines.schema.errors import SchemaError, reason
 from engines.schema.model import Options
-from engines.schema.target_only import OtherAddressError
 
 PURPOSE = "bmii-migrate alembic_upgrade"
 
 # The first version (as libpq counts) whose backends can watch for a client that is gone.
 _CAN_WATCH_CLIENT = 140000
+_KNOWS_TRANSACTION_TIMEOUT = 170000
 _CONCURRENTLY = re.compile(
     r"\b(INDEX|TABLE|PARTITION|REINDEX)\b.*\bCONCURRENTLY\b", re.IGNORECASE | re.DOTALL
 )
@@ -34,8 +34,9 @@ def opened(address: Address, options: Options, *, read_only: bool) -> Iterator[s
         "postgresql+psycopg2://", creator=lambda: _connect(address), poolclass=NullPool, hide_parameters=True
     )
     with translated(address), engine.connect() as connection:
-        for name, value in _settings(connection, options, read_only=read_only).items():
-            connection.execute(sa.select(sa.func.set_config(name, value, False)))
+        _require_own_server(connection, address)
+        wanted = _settings(connection, options, read_only=read_only)
+        connection.execute(sa.select(*(sa.func.set_config(*one, False) for one in wanted.items())))
         connection.commit()
         yield connection
 
@@ -95,16 +96,6 @@ class Watch:
             cursor.execute(f"SET lock_timeout = '{self._lock_timeout}'")
 
 
-def reason(error: BaseException) -> str:
-    """Return the first line of the reason, without statements and their values: they may be confidential."""
-    if isinstance(error, OtherAddressError):
-        return str(error)
-    original = error.orig if isinstance(error, sa.exc.DBAPIError) and error.orig else error
-    diagnosis = getattr(getattr(original, "diag", None), "message_primary", None)
-    lines = str(diagnosis or original).splitlines() or [""]
-    return lines[0] if diagnosis else f"{type(original).__name__}: {lines[0]}"
-
-
 def _connect(address: Address) -> Any:
     defaults = {"connect_timeout": "10", "keepalives_idle": "30", "tcp_user_timeout": "60000"}
     options: dict[str, Any] = {
@@ -125,6 +116,13 @@ def _connect(address: Address) -> Any:
         ) from None
 
 
+def _require_own_server(connection: sa.Connection, address: Address) -> None:
+    """Raise ``ConfigurationError`` behind a pooler, where settings and lock would stay for others."""
+    raw: Any = connection.connection.dbapi_connection
+    if connection.execute(sa.select(sa.func.pg_backend_pid())).scalar() != raw.get_backend_pid():
+        raise pooled(str(address))
+
+
 def _settings(connection: sa.Connection, options: Options, *, read_only: bool) -> dict[str, str]:
     settings = {
         "lock_timeout": _milliseconds(options.lock_timeout),
@@ -136,6 +134,9 @@ def _settings(connection: sa.Connection, options: Options, *, read_only: bool) -
     if raw.server_version >= _CAN_WATCH_CLIENT:
         # A server that works for a killed client must notice, and release its locks.
         settings["client_connection_check_interval"] = "1s"
+        settings["idle_session_timeout"] = "0"
+    if raw.server_version >= _KNOWS_TRANSACTION_TIMEOUT:
+        settings["transaction_timeout"] = "0"  # statements have their own limit
     return settings
 
 

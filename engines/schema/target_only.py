@@ -34,7 +34,7 @@ Let env.py connect in one of these ways, all of which lead to the target:
     engine_from_config(config.get_section(config.config_ini_section), prefix="sqlalchemy.")
     create_engine(config.get_main_option("sqlalchemy.url"))
     create_engine(context.get_x_argument(as_dictionary=True)["url"])
-    create_engine(os.environ["DATABASE_URL"])  # and settings that read it, or PGHOST, PGPORT, PGDATABASE …
+    create_engine(os.environ["DATABASE_URL"])  # and settings that read it, or PGHOST, DB_HOST …
 """
 
 
@@ -55,10 +55,12 @@ def target_only(target: Address | None) -> Iterator[None]:
 
     Raises ``OtherAddressError`` where one is begun.
     """
+    # What env.py does to the environment moves its own connections, and not the target.
+    wanted = _place(target.parameters) if target else None
 
     def check(parameters: Mapping[str, Any]) -> None:
         found = _place(parameters)
-        if target is None or not _is_same(found, _place(target.parameters)):
+        if wanted is None or not _is_same(found, wanted):
             raise OtherAddressError(_shown(found))
 
     with contextlib.ExitStack() as stack:

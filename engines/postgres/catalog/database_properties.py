@@ -30,7 +30,7 @@ ORDER BY 1, 2"""  # noqa: S608 - constants only
 
 
 def only_on_target(source: Session, target: Session, *, upgraded: bool = False) -> tuple[str, ...]:
-    """Return what the database of ``target`` has and that of ``source`` has not, in words.
+    """Return a line for each property that only the database of ``target`` has.
 
     An ``upgraded`` one may have the most of it by revisions: only what no revision does is returned then.
     """

@@ -10,11 +10,14 @@ import traceback
 import urllib.parse
 from pathlib import Path
 
+import psycopg2
+import psycopg2.extensions
 import pytest
 
 from engines.errors import ConfigurationError
 from engines.events import emit
 from engines.postgres.session import AbsentError, BusyError, connection, exclusive
+from engines.schema import session
 from engines.schema.apply import outline, upgrade
 from engines.schema.errors import RevisionError, SchemaError
 from engines.schema.model import Options
@@ -126,6 +129,51 @@ def test_a_revision_that_cannot_be_read_is_named(database, project):
     (project.versions / "broken.py").write_text("revision = (", encoding="utf-8")
     with pytest.raises(RevisionError, match="a revision cannot be read: SyntaxError"):
         run(database, project)
+
+
+def test_what_revisions_import_finds_the_target_and_not_the_source(database, project, monkeypatch):
+    monkeypatch.setenv("DATABASE_URL", "postgresql://app@source.example/old")
+    monkeypatch.syspath_prepend(str(project.config.parent))
+    kept = "import os\nURL = os.environ['DATABASE_URL']\n"
+    (project.config.parent / "kept_settings.py").write_text(kept, encoding="utf-8")
+    project.revision("r3", "r2", "import kept_settings; assert '/revisions_' in kept_settings.URL")
+    # It is kept from the first time on.
+    text = (project.versions / "r3.py").read_text(encoding="utf-8")
+    (project.versions / "r3.py").write_text(f"import kept_settings\n{text}", encoding="utf-8")
+    monkeypatch.delitem(sys.modules, "kept_settings", raising=False)
+    assert run(database, project).after == ("r3",)
+
+
+def test_no_password_shows_in_what_a_revision_says(database, project):
+    said = "raise ValueError('not a URL: postgresql://app:hidden/@h/d, and more')"
+    (project.versions / "broken.py").write_text(said, encoding="utf-8")
+    with pytest.raises(RevisionError, match="ValueError: not a URL: postgresql://…@h/d") as caught:
+        run(database, project)
+    assert "hidden" not in str(caught.value)
+
+
+def test_a_pooler_is_refused_before_anything_is_set(database, project, monkeypatch):
+    class Greeted(psycopg2.extensions.connection):
+        """Was greeted with the number of a process that a pooler made up."""
+
+        def get_backend_pid(self):
+            return 7
+
+    given = {**database.parameters, "connection_factory": Greeted}
+    monkeypatch.setattr(session, "_connect", lambda _: psycopg2.connect(**given))
+    with pytest.raises(ConfigurationError, match="connection pooler"):
+        run(database, project)
+
+
+def test_no_limit_of_the_role_ends_a_migration(database, query):
+    query("ALTER ROLE CURRENT_USER SET idle_session_timeout = '7s'")
+    try:
+        with session.opened(database, Options(config=Path("unused")), read_only=True) as connected:
+            shown = "SELECT name, setting FROM pg_settings WHERE name IN "
+            names_ = "('idle_session_timeout', 'transaction_timeout', 'idle_in_transaction_session_timeout')"
+            assert {row[1] for row in connected.exec_driver_sql(shown + names_)} == {"0"}
+    finally:
+        query("ALTER ROLE CURRENT_USER RESET idle_session_timeout")
 
 
 def test_the_wait_for_another_migration_is_bounded(database, project):

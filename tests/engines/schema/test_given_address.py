@@ -67,5 +67,7 @@ def test_it_is_given_everywhere_with_the_projects_driver(tmp_path, monkeypatch, 
         assert os.environ["DATABASE_URL"] == url
         assert os.environ["OF_THE_PROJECT"] == url_of(ADDRESS, "psycopg")
         assert (os.environ["PGHOST"], os.environ["PGPORT"]) == ("db.example", "5433")
+        assert (os.environ["POSTGRES_SERVER"], os.environ["DB_PORT"]) == ("db.example", "5433")
+        assert (os.environ["POSTGRES_DB"], os.environ["DB_PASSWORD"]) == ("data", ODD)
         assert "PGSERVICE" not in os.environ
     assert dict(os.environ) == before

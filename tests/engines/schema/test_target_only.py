@@ -255,3 +255,12 @@ def test_it_ends_with_its_block(source):
     with pytest.raises(psycopg2.OperationalError):
         psycopg2.connect(source.url())
     assert source.count == 1
+
+
+def test_the_target_does_not_move_with_the_environment(monkeypatch) -> None:
+    for name in ("PGHOST", "PGHOSTADDR", "PGPORT"):
+        monkeypatch.delenv(name, raising=False)
+    with target_only(connection.parse("dbname=data user=app")):
+        monkeypatch.setenv("PGHOST", "192.0.2.1")
+        with pytest.raises(OtherAddressError, match=r"192\.0\.2\.1"):
+            psycopg2.connect("dbname=data user=app")
