@@ -13,8 +13,8 @@ from psycopg import sql
 from psycopg.errors import DuplicateObject, LockNotAvailable, UndefinedTable
 
 from engines.fence import plan, statements
-from engines.fence.errors import FenceBusyError, FenceForeignError
-from engines.fence.model import Found, Name, Terms, Writer
+from engines.fence.errors import FenceBusyError, FenceForeignError, FenceLapsedError
+from engines.fence.model import SCHEMA, Found, Name, Terms, Writer
 from engines.postgres.catalog import relations
 from engines.postgres.session import Address, Session, session
 
@@ -85,7 +85,13 @@ class Fence:
                 self._cover(table, until)
             found = read(self.opened, self.terms)
         self._take_lock(until, lasting=lasting)
-        self.renew(first=True)
+        # Whoever met the lock after the deadline has passed, and was not waited for.
+        if not self.renew(first=lasting):
+            raise FenceLapsedError(
+                f"its deadline, {self.terms.lease:g} s from then, had passed before it stood",
+                subject=self.database,
+                remedy="No user was moved. Run the same command again, or raise go_live_fence_lease.",
+            )
 
     def renew(self, *, first: bool = False) -> bool:
         """Let the deadline be ``lease`` seconds from now; False if it has passed, or the lock is gone."""
@@ -103,14 +109,17 @@ class Fence:
         return bool(row and row[0] == self.pid and row[1] and holder and holder[0] == self.pid)
 
     def keep(self) -> bool:
-        """Make it lasting; False if it had opened in the meantime. The session is not needed after that."""
+        """Make it lasting; False if it has opened meanwhile. The session is not needed after that.
+
+        A table that was made since, or whose trigger was dropped or disabled, has taken writes unseen.
+        """
         if not self.holds():
             return False
         since = self._now("")
         with self.opened.transaction():
             self.opened.execute(statements.function("lasting", self.terms, database=self.database))
             self.opened.execute(statements.note("lasting", self.terms, since))
-        return self.holds()
+        return self.holds() and not read(self.opened, self.terms).bare
 
     def _refuse_while_held(self, since: str) -> None:
         since = since or self._now("")
@@ -178,10 +187,10 @@ class Fence:
 
 
 def lift(address: Address, terms: Terms) -> list[str]:
-    """Remove the fence of any run, unless a live run holds it; return the tables where a trigger is left.
+    """Take the fence away, unless a run that lives holds it, or another environment has made it lasting.
 
-    Writes are allowed at once. A trigger that cannot be dropped in time lets everything pass. Raises
-    ``FenceForeignError``.
+    Return what is left of it: a trigger that cannot be dropped in time lets everything pass. Writers are let
+    in at once. Raises ``FenceForeignError``.
     """
     with session(address, purpose=PURPOSE) as opened:
         found = read(opened, terms)
@@ -191,6 +200,7 @@ def lift(address: Address, terms: Terms) -> list[str]:
                 subject=found.database,
                 remedy="End that run, or wait until it has ended: its fence opens then.",
             )
+        plan.require_own(found, terms)
         return remove(opened, terms)
 
 
@@ -200,19 +210,26 @@ def remove(opened: Session, terms: Terms) -> list[str]:
     found = read(opened, everything)
     if found.mode == "absent":
         return []
+    # First: while the lock is held, who passes an open fence could not be waited for by the next.
+    if found.holder == opened.info.backend_pid:
+        opened.execute(statements.UNLOCK)
     with opened.transaction():
         opened.execute(statements.function("open", terms, database=found.database))
         opened.execute(statements.note("open", terms, ""))
-    if found.holder == opened.info.backend_pid:
-        opened.execute(statements.UNLOCK)
     until = time.monotonic() + terms.patience
     left = list(found.covered)
     while left:
         left = [table for table in left if not _dropped(opened, table)]
         if time.monotonic() >= until:
             break
+        if left:  # who waits behind us for the table gets it
+            time.sleep(_PAUSE)
     if not left:
-        opened.execute(statements.DROP_SCHEMA)
+        try:
+            # It takes with it the triggers that somebody has disabled.
+            _together(opened, [statements.DROP_SCHEMA])
+        except LockNotAvailable:
+            return [SCHEMA]
     return [".".join(table) for table in left]
 
 

@@ -25,13 +25,13 @@ from engines.fence import apply, errors
 from engines.fence.apply import PURPOSE, Fence
 from engines.fence.errors import FenceError, FenceForeignError, FenceImpossibleError, FenceLapsedError
 from engines.fence.model import Found, Terms
-from engines.postgres.session import Address, session
+from engines.postgres.session import Address, session, translated
 from engines.runs import Owner, processes
 
 # How many times in a lease the deadline is renewed.
 _RENEWALS_IN_A_LEASE = 4
-# Seconds to start in addition to the patience: connecting, and a transaction for each table.
-_LONGEST_START = 120.0
+# Beside the patience: connecting, and a transaction for each table. In seconds.
+_LONGEST_START = 900.0
 _ANSWER = 120.0
 _LONGEST_MESSAGE = 1 << 20
 
@@ -65,7 +65,10 @@ def keep(run_id: str) -> None:
         raise FenceLapsedError(
             "the fence around the source has opened, so that writes may have come in since the comparison",
             subject=f"run {run_id}",
-            remedy="No user was moved. Run the same command again.",
+            remedy=(
+                "No user was moved. Run the same command again. If it was held for as long as it may be, "
+                "raise go_live_fence_limit; if tables are made or triggers switched off meanwhile, stop that."
+            ),
         )
 
 
@@ -133,17 +136,21 @@ def main() -> None:
                 fence = Fence(opened, terms)
                 if _stands(fence):
                     _hold(fence, listening, request["pid"], request["started"])
-        except EngineError:
+        except EngineError as error:
             # The session is gone, and with it the lock: what is left refuses nobody.
             with suppress(EngineError):
                 apply.lift(address, terms)
+            # Nobody reads it any more if the fence stood.
+            _report({"error": _told(error)})
 
 
 def _stands(fence: Fence) -> bool:
+    name = fence.opened.info.dbname
     try:
-        fence.put_up()
+        with translated(name):
+            fence.put_up()
     except EngineError as error:
-        with suppress(EngineError):
+        with suppress(EngineError), translated(name):
             if not isinstance(error, FenceForeignError | FenceImpossibleError):
                 apply.remove(fence.opened, fence.terms)
         _report({"error": _told(error)})

@@ -68,6 +68,17 @@ def require_possible(found: Found, terms: Terms) -> None:
         )
 
 
+def require_own(found: Found, terms: Terms) -> None:
+    """Raise ``FenceForeignError`` if another environment has closed the database for good."""
+    others = found.environment and terms.environment and found.environment != terms.environment
+    if found.mode == "lasting" and others:
+        raise FenceForeignError(
+            f"it was moved to {found.environment} by run {found.run_id}, whose users would write to it again",
+            subject=found.database,
+            remedy=f"It stays closed. playbooks/unfence.yml of {found.environment} opens it.",
+        )
+
+
 def shorten(tables: Sequence[Name]) -> str:
     """Return the first names, and how many more there are."""
     more = f" and {len(tables) - _SHOWN} more" if len(tables) > _SHOWN else ""

@@ -37,9 +37,11 @@ SELECT obj_description(p.oid, 'pg_proc') FROM pg_proc p JOIN pg_namespace n ON n
 WHERE n.nspname = '{SCHEMA}' AND p.proname = '{FUNCTION}'"""  # noqa: S608 - constants only
 
 PREPARED = "SELECT gid FROM pg_prepared_xacts WHERE database = current_database() ORDER BY 1"
-# The worker of a subscription does not fire statement triggers.
+# The worker of a subscription does not fire statement triggers. One that has just ended is started again.
 SUBSCRIPTIONS = """
-SELECT DISTINCT s.subname FROM pg_stat_subscription s JOIN pg_stat_activity a USING (pid)
+SELECT s.subname FROM pg_subscription s JOIN pg_database d ON d.oid = s.subdbid
+WHERE d.datname = current_database() AND s.subenabled
+UNION SELECT s.subname FROM pg_stat_subscription s JOIN pg_stat_activity a USING (pid)
 WHERE a.datname = current_database() ORDER BY 1"""
 DATABASE = "SELECT current_database(), has_database_privilege(current_database(), 'CREATE')"
 
@@ -59,7 +61,7 @@ WRITERS = _SESSION.format(which=f"l.mode = 'ShareLock' AND {_ITS_LOCK}")
 END_SESSION = "SELECT pg_terminate_backend(%s)"
 
 CREATE_SCHEMA = f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}"
-DROP_SCHEMA = f"DROP SCHEMA IF EXISTS {SCHEMA} CASCADE"
+DROP_SCHEMA = sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(sql.Identifier(SCHEMA))
 
 _REFUSE = f"""RAISE EXCEPTION USING ERRCODE = '{SQLSTATE}', MESSAGE = {{message}}, HINT = {{hint}};"""
 # The lock is tried whatever the deadline: who passes has it to the end, and is waited for.
@@ -72,7 +74,12 @@ BEGIN
   RETURN NULL;
 END"""
 _LASTING = f"BEGIN {_REFUSE} END"
-_OPEN = "BEGIN RETURN NULL; END"
+# The lock is tried here as well: the next fence may find this trigger, and has to wait for who has passed it.
+_OPEN = f"""
+BEGIN
+  PERFORM pg_catalog.pg_try_advisory_xact_lock_shared({KEY[0]}, {KEY[1]});
+  RETURN NULL;
+END"""
 
 
 def function(mode: Mode, terms: Terms, *, database: str, deadline: str = "") -> sql.Composed:

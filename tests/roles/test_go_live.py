@@ -106,6 +106,18 @@ def test_where_nothing_came_in_the_source_is_closed_for_good(moved: GoLive) -> N
     moved.world.on(moved.world.source, "SELECT setval('t_id_seq', 100)")
 
 
+def test_a_source_that_another_environment_has_closed_stays_closed(moved: GoLive) -> None:
+    text, failed = moved.play(moves=False, go_live_environment="production")
+    assert not failed, text
+    text, failed = moved.play(moves=False, goes=False, withdraws=True)
+    assert not failed, text
+    assert moved.write() == "25006"
+    moved.play(moves=False, goes=False, withdraws=True, go_live_environment="production")
+    assert moved.write() == ""
+    moved.world.on(moved.world.source, "DELETE FROM t WHERE v = 'by a user'")
+    moved.world.on(moved.world.source, "SELECT setval('t_id_seq', 100)")
+
+
 def test_a_row_that_came_after_the_copy_ends_the_run_by_name(moved: GoLive) -> None:
     written = (moved.world.source, "INSERT INTO t (v) VALUES ('late'), ('later')")
     text, failed = moved.play(written, moves=False)

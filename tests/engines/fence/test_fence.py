@@ -15,10 +15,12 @@ import pytest
 from engines import fence
 from engines.fence import (
     FenceBusyError,
+    FenceError,
     FenceForeignError,
     FenceImpossibleError,
     FenceLapsedError,
     Found,
+    holder,
     plan,
 )
 from engines.postgres.session import parse
@@ -243,6 +245,92 @@ def test_a_lasting_one_is_taken_over_without_a_gap_by_its_own_environment(source
     assert source.write(WRITES[0]) == REFUSED
     assert fence.let_go(again.run_id) == []
     assert source.write(WRITES[0]) == ""
+
+
+def test_a_lasting_one_is_not_opened_by_another_environment(source: Source) -> None:
+    first = source.terms()
+    fence.put_up(source.address, first, source.owner)
+    fence.keep(first.run_id)
+    other = source.terms(environment="production")
+    with pytest.raises(FenceForeignError, match=r"moved to staging.*unfence.yml of staging"):
+        fence.lift(source.address, other)
+    with pytest.raises(FenceForeignError):
+        fence.put_up(source.address, other, source.owner)
+    assert source.write(WRITES[0]) == REFUSED
+    assert fence.lift(source.address, source.terms()) == []
+
+
+def test_who_has_passed_an_open_one_is_waited_for(source: Source) -> None:
+    """Of a table that is read, the trigger could not be dropped: it lets all pass, and is there already."""
+    terms = source.terms(patience=1)
+    fence.put_up(source.address, terms, source.owner)
+    with source.session() as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT * FROM plain")
+        assert fence.let_go(terms.run_id) == ["public.plain"]
+    with source.session() as writer:
+        writer.execute("BEGIN")
+        writer.execute(WRITES[0])
+        with pytest.raises(FenceBusyError, match=r"database fenced_\d+"):
+            fence.put_up(source.address, source.terms(patience=1), source.owner)
+        writer.execute("COMMIT")
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "CREATE TABLE parts_3 PARTITION OF parts_1 FOR VALUES IN (5)",
+        "DROP TRIGGER bmii_migrate_fence ON plain",
+    ],
+)
+def test_what_took_writes_unseen_keeps_it_from_lasting(source: Source, statement: str) -> None:
+    terms = source.terms()
+    fence.put_up(source.address, terms, source.owner)
+    with source.session() as session:
+        session.execute(statement)
+    with pytest.raises(FenceLapsedError, match="has opened meanwhile"):
+        fence.keep(terms.run_id)
+    assert fence.let_go(terms.run_id) == []
+
+
+def test_who_reads_a_table_whose_trigger_is_disabled_keeps_nobody_waiting(source: Source) -> None:
+    terms = source.terms(patience=1)
+    fence.put_up(source.address, terms, source.owner)
+    with source.session() as reader:
+        reader.execute("ALTER TABLE plain DISABLE TRIGGER bmii_migrate_fence")
+        reader.execute("BEGIN")
+        reader.execute("SELECT * FROM plain")
+        assert fence.let_go(terms.run_id) == ["bmii_migrate_fence"]
+        assert source.write(WRITES[0]) == ""
+    assert fence.lift(source.address, terms) == []
+    assert source.leftovers() == []
+
+
+def test_why_it_could_not_be_put_up_is_told(source: Source) -> None:
+    with source.session() as session:
+        session.execute("CREATE SCHEMA bmii_migrate_fence")
+        session.execute("CREATE FUNCTION bmii_migrate_fence.refuse() RETURNS int LANGUAGE sql AS 'SELECT 1'")
+    with pytest.raises(FenceError, match="cannot change return type"):
+        fence.put_up(source.address, source.terms(), source.owner)
+    nowhere = parse(source.server.url("nowhere"))
+    with pytest.raises(FenceError, match="the database does not exist"):
+        holder._start(nowhere, source.terms(), source.owner)
+
+
+def test_a_subscription_counts_while_its_worker_is_not_there(source: Source) -> None:
+    with source.session() as session:
+        session.execute(
+            "CREATE SUBSCRIPTION feed CONNECTION 'host=127.0.0.1 port=1 dbname=none'"
+            " PUBLICATION all_of_it WITH (connect = false)"
+        )
+        try:
+            assert fence.inspect(source.address, source.terms()).subscriptions == ()
+            session.execute("ALTER SUBSCRIPTION feed ENABLE")
+            assert fence.inspect(source.address, source.terms()).subscriptions == ("feed",)
+        finally:
+            session.execute("ALTER SUBSCRIPTION feed DISABLE")
+            session.execute("ALTER SUBSCRIPTION feed SET (slot_name = NONE)")
+            session.execute("DROP SUBSCRIPTION feed")
 
 
 def test_a_trigger_that_somebody_has_disabled_is_put_up_anew(source: Source) -> None:
