@@ -91,6 +91,7 @@ def _open(store: Store, opening: Opening) -> State:
         consent=opening.break_lock,
         wait=opening.wait,
         token=_token(journal, opening.owner),
+        latest=lambda: read(store).token,
     )
     now = stamp(time.time())
     if broken is not None:

@@ -7,6 +7,7 @@ lock while it was suspended can be distinguished from the current holder (a fenc
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -86,19 +87,21 @@ def acquire(
     consent: str = "",
     wait: float = 0,
     token: int = 0,
+    latest: Callable[[], int] = lambda: 0,
 ) -> tuple[Lock, Lock | None]:
     """Take the lock, or renew it; return it, and the lock of the run that it was taken over from.
 
-    Processes that a killed run has left are waited for, ``wait`` seconds at most. ``token`` is the one under
-    which this run last held it. Raises ``LockedError`` when another run works, with its owner and the lock's
-    age, and ``FencedError`` when another run has held the lock since.
+    What a killed run has left at work is waited for, ``wait`` seconds at most. ``token`` is the one under
+    which this run last held it; ``latest`` returns the one under which the ledger was last written, which
+    tokens go on from where somebody has deleted the lock. Raises ``LockedError`` when another run works, with
+    its owner and the lock's age, and ``FencedError`` when another run has held the lock since.
     """
     held = store.read(LOCK_KEY)
     lock = Lock.from_document(held)
     if token and (lock is None or lock.token != token):
         raise lost_error(store, lock, run_id)
     if lock is None:
-        mine, claim = Lock(1, owner, run_id, held.now, lease), FREE
+        mine, claim = Lock(latest() + 1, owner, run_id, held.now, lease), FREE
     else:
         dead = lock.held and lock.owner.is_known_dead()
         claim = lock.claim(owner, run_id, age=held.age, dead=dead, consent=consent)
@@ -111,8 +114,10 @@ def acquire(
         if mine == lock and held.age < lease / 3:
             return lock, None
     if store.write(LOCK_KEY, mine.to_dict(), replacing=held) is None:
-        # Another run was faster, or the keeper of this run renewed it: read again.
-        return acquire(store, owner, run_id, lease=lease, consent=consent, wait=wait, token=token)
+        # Somebody was faster, or the keeper of our own run renewed it: look again.
+        return acquire(
+            store, owner, run_id, lease=lease, consent=consent, wait=wait, token=token, latest=latest
+        )
     return mine, lock if claim in {DEAD, BROKEN} else None
 
 

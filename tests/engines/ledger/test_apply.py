@@ -102,6 +102,17 @@ def test_it_writes_nothing_either_after_the_other_run_has_ended(store: Store) ->
         open_(store, "run-1", ELSEWHERE, phase="database")
 
 
+def test_a_lock_that_somebody_has_deleted_does_not_begin_its_tokens_anew(store: Store) -> None:
+    for number in range(3):
+        open_(store, f"run-{number}")
+        close(store, f"run-{number}")
+        apply.end_run(store, f"run-{number}", owner=US)
+    boto3.client("s3").delete_object(Bucket=store.bucket, Key="lock.json")
+    open_(store, "run-3")
+    assert store.read("lock.json").body["token"] == 4
+    close(store, "run-3")
+
+
 def test_a_write_that_was_under_way_when_the_lock_was_broken_is_refused(store: Store, monkeypatch) -> None:
     """Suspended at the worst moment: after it saw that the lock is its own, before it writes."""
     open_(store, "run-1", ELSEWHERE, lease=-1)
