@@ -135,7 +135,10 @@ def _by_key(candidate: Candidate, *, expected: bool) -> Finding | None:
 
 
 def _by_listing(candidate: Candidate, *, with_source: bool) -> Finding:
-    record, target = candidate.record, candidate.target
+    record, target, source = candidate.record, candidate.target, candidate.source
+    if record and target and source and not record.source_is(source):
+        kind = "unverifiable" if source.size == target.size else "differs"
+        return Finding(kind, candidate.key, source.size, "was written in the source since it was proven")
     known = _by_key(
         candidate, expected=candidate.source is not None or (record is not None and not with_source)
     )
@@ -146,11 +149,6 @@ def _by_listing(candidate: Candidate, *, with_source: bool) -> Finding:
     if not record.target_is(target):
         return Finding(
             "unverifiable", candidate.key, target.size, "was written on the target since it was proven"
-        )
-    source = candidate.source
-    if source and not record.source_is(source):
-        return Finding(
-            "unverifiable", candidate.key, target.size, "was written in the source since it was proven"
         )
     return Finding("equal", candidate.key, target.size)
 

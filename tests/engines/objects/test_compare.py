@@ -142,6 +142,14 @@ def test_listings_alone_prove_nothing_of_what_was_written_since(mirrored, way, c
     assert counts(way(mirrored, mode="listing")) == expected
 
 
+@pytest.mark.parametrize(("change", "kind"), [(flip, "unverifiable"), (truncate, "differs")])
+def test_listings_tell_what_was_written_in_the_source_since(mirrored, change, kind):
+    change(mirrored.source)
+    comparison = compared(mirrored, mode="listing")
+    assert counts(comparison) == {"equal": 8, kind: 1}
+    assert comparison.tally.examples[kind][0]["reason"] == "was written in the source since it was proven"
+
+
 def test_what_is_not_in_the_manifest_cannot_be_verified_by_listing(mirrored):
     for side in (mirrored.source, mirrored.target):
         side.put("late", b"same")
