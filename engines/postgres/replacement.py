@@ -28,6 +28,8 @@ PURPOSE = "bmii-migrate replacement"
 _OTHERS = ("postgres", "template1")
 _FRESH, _ASIDE = "_migrate_fresh", "_replaced_"
 _LONGEST_NAME = 63
+# Seconds until others have gone: a task of the service that was stopped may take 30 to end.
+_PATIENCE = 45.0
 
 _LIKE = """
 SELECT pg_encoding_to_char(encoding), datcollate, datctype, pg_get_userbyid(datdba),
@@ -112,7 +114,7 @@ def _rename(name: str, to: str) -> sql.Composed:
 
 def _end_sessions(session: Session, name: str, target: Address) -> None:
     session.execute(_END_OURS, [name])
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + _PATIENCE
     while session.execute(_SESSIONS, [name]).fetchone():
         if time.monotonic() > deadline:
             raise _busy(session, name, target)

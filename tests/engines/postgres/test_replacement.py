@@ -118,7 +118,8 @@ def test_a_copy_that_is_cut_off_after_the_swap_is_finished_by_the_next(pair: Pai
     assert replacement.kept(pair.target) == [aside]
 
 
-def test_who_is_connected_is_reported_and_the_target_stays(pair: Pair) -> None:
+def test_who_is_connected_is_reported_and_the_target_stays(pair: Pair, monkeypatch) -> None:
+    monkeypatch.setattr(replacement, "_PATIENCE", 1.0)
     pair.on(0, LATE[0])
     with (
         psycopg.connect(pair.server.url(pair.names[1]), application_name="somebody"),
