@@ -2,7 +2,43 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import pytest
+
+from tests.roles.plays import ROOT, play
+
+REPLACED = f"""
+- hosts: localhost
+  connection: local
+  gather_facts: false
+  vars_files:
+    - "{ROOT}/roles/database/defaults/main.yml"
+    - "{ROOT}/roles/database/vars/main.yml"
+  tasks:
+    - ansible.builtin.debug:
+        msg: "replaced: {{{{ _database_may_be_replaced | bool }}}}"
+"""
+
+
+@pytest.mark.usefixtures("servers")
+@pytest.mark.parametrize(
+    ("variables", "expected"),
+    [
+        ({}, False),
+        ({"database_copied": True}, True),
+        ({"database_copied": True, "database_schemas": ["ours"]}, False),
+        ({"database_schemas": ["ours"], "database_replace": "local"}, True),
+        ({"database_copied": True, "database_frozen": True}, False),
+    ],
+)
+def test_only_a_copy_is_replaced_without_consent(tmp_path: Path, variables: dict, expected: bool) -> None:
+    (tmp_path / "play.yml").write_text(REPLACED)
+    usual = {"database_source": "env:SOURCE", "database_environment": "local"}
+    told, _, failed = play(tmp_path, {**usual, **variables}, [], dict(os.environ)).told
+    assert not failed
+    assert f"replaced: {expected}" in told
 
 
 @pytest.fixture(scope="module")
