@@ -40,6 +40,11 @@ PLAY = """
       ansible.builtin.include_role:
         name: go_live
       when: goes | default(true)
+    - name: Check that it has stayed closed
+      ansible.builtin.include_role:
+        name: go_live
+        tasks_from: closed
+      when: checks | default(false)
     - name: Withdraw
       ansible.builtin.include_role:
         name: go_live
@@ -99,9 +104,12 @@ def test_where_nothing_came_in_the_source_is_closed_for_good(moved: GoLive) -> N
     text, failed = moved.play(moves=False)
     assert not failed, text
     assert moved.write() == "25006"
-    text, failed = moved.play(moves=False, goes=False, withdraws=True)
+    text, failed = moved.play(moves=False, goes=False, checks=True, withdraws=True)
     assert not failed, text
     assert moved.write() == ""
+    text, failed = moved.play(moves=False, goes=False, checks=True)
+    assert failed
+    assert "was told to serve, and the source is open for writing" in text
     moved.world.on(moved.world.source, "DELETE FROM t WHERE v = 'by a user'")
     moved.world.on(moved.world.source, "SELECT setval('t_id_seq', 100)")
 
