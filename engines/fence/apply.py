@@ -75,16 +75,15 @@ class Fence:
         plan.require_possible(found, self.terms)
         self.database = found.database
         self.pid = self.opened.info.backend_pid
-        until = time.monotonic() + self.terms.patience
         # One that an earlier run has made lasting refuses until the lock is held.
         lasting = found.mode == "lasting"
         if not lasting:
             self._refuse_while_held("")
         while found.bare:
             for table in found.bare:
-                self._cover(table, until)
+                self._cover(table)
             found = read(self.opened, self.terms)
-        self._take_lock(until, lasting=lasting)
+        self._take_lock(lasting=lasting)
         # Whoever met the lock after the deadline has passed, and was not waited for.
         if not self.renew(first=lasting):
             raise FenceLapsedError(
@@ -135,7 +134,7 @@ class Fence:
         row = self.opened.execute("SELECT (clock_timestamp() + %s::interval)::text", [plus or "0"]).fetchone()
         return str(row[0]) if row else ""
 
-    def _cover(self, table: Name, until: float) -> None:
+    def _cover(self, table: Name) -> None:
         name = sql.Identifier(*table).as_string(self.opened)
 
         def writers() -> list[Writer]:
@@ -147,10 +146,10 @@ class Fence:
             except DuplicateObject:  # somebody has disabled it
                 _together(self.opened, [statements.uncover(table), *statements.cover(table)])
 
-        with suppress(UndefinedTable):  # dropped since it was listed
-            self._patiently(attempt, writers, until, f"table {name}")
+        with suppress(UndefinedTable):  # dropped meanwhile
+            self._patiently(attempt, writers, f"table {name}")
 
-    def _take_lock(self, until: float, *, lasting: bool) -> None:
+    def _take_lock(self, *, lasting: bool) -> None:
         def attempt() -> None:
             if not lasting:
                 # A writer that meets the lock after the deadline passes, and is not waited for.
@@ -162,13 +161,14 @@ class Fence:
         def writers() -> list[Writer]:
             return _sessions(self.opened, statements.WRITERS, [])
 
-        self._patiently(attempt, writers, until, f"database {self.database}")
+        self._patiently(attempt, writers, f"database {self.database}")
 
-    def _patiently(
-        self, attempt: Callable[[], None], writers: Callable[[], list[Writer]], until: float, what: str
-    ) -> None:
-        """Call ``attempt`` until it gets its lock; after the patience, end or report idle writers."""
-        ended = False
+    def _patiently(self, attempt: Callable[[], None], writers: Callable[[], list[Writer]], what: str) -> None:
+        """Call ``attempt`` until it gets its lock; after the patience idle writers are ended, or reported.
+
+        Each table has its own: what thousands of others took is not the fault of who writes to the last.
+        """
+        ended, until = False, time.monotonic() + self.terms.patience
         while True:
             try:
                 attempt()
