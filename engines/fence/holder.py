@@ -30,7 +30,7 @@ from engines.runs import Owner, processes
 
 # How many times in a lease the deadline is renewed.
 _RENEWALS_IN_A_LEASE = 4
-# Beside the patience: connecting, and a transaction for each table. In seconds.
+# Seconds to start in addition to the patience: connecting, and a transaction for each table.
 _LONGEST_START = 900.0
 _ANSWER = 120.0
 _LONGEST_MESSAGE = 1 << 20

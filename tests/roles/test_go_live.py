@@ -109,7 +109,7 @@ def test_where_nothing_came_in_the_source_is_closed_for_good(moved: GoLive) -> N
     assert moved.write() == ""
     text, failed = moved.play(moves=False, goes=False, checks=True)
     assert failed
-    assert "was told to serve, and the source is open for writing" in text
+    assert "was started, and the source is open for writing" in text
     moved.world.on(moved.world.source, "DELETE FROM t WHERE v = 'by a user'")
     moved.world.on(moved.world.source, "SELECT setval('t_id_seq', 100)")
 
