@@ -81,8 +81,8 @@ journey-docker: setup ## The journey in containers; BMII_INSTALL_DOCKER=1 instal
 	@pytest -m containers --durations 30 $(PYTEST)
 
 .PHONY: test
-test: setup ## Everything that CI runs: the stages side by side, and what each has cost (25 minutes)
-	@scripts/stages unit "lint molecule journey-docker" journey
+test: setup ## Everything that CI runs: stage after stage, and what each has cost
+	@scripts/stages "lint unit molecule journey journey-docker"
 
 .PHONY: stress
 stress: setup ## Every sweep in full, with a seed of its own; STRESS_SEED=20 repeats one (hours)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from rehearsal.process.programs import free_ports
 CHOOSE = """
 import sys
 from rehearsal.process import programs
-programs._CHOICE = range(31000, 31008)
+programs._CHOICE = range(int(sys.argv[1]), int(sys.argv[1]) + 8)
 print(*programs.free_ports(4), flush=True)
 sys.stdin.read()
 """
@@ -23,12 +24,23 @@ sys.stdin.read()
 
 @pytest.fixture
 def few(monkeypatch):
-    monkeypatch.setattr(programs, "_CHOICE", range(31000, 31008))
+    """Leave eight ports to choose from, which nobody has a claim on: other tests run at the same time."""
+    first = next(one for one in range(26000, 32000, 8) if all_free(one))
+    monkeypatch.setattr(programs, "_CHOICE", range(first, first + 8))
+    return first
+
+
+def all_free(first):
+    claims = [programs._claim(port) for port in range(first, first + 8)]
+    for claim in claims:
+        if claim is not None:
+            os.close(claim)
+    return None not in claims
 
 
 def test_two_processes_never_choose_the_same_and_one_that_ended_holds_none(few):
     other = subprocess.Popen(
-        [sys.executable, "-c", CHOOSE], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", CHOOSE, str(few)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
     with other:
         theirs = {int(one) for one in other.stdout.readline().split()}
@@ -40,11 +52,10 @@ def test_two_processes_never_choose_the_same_and_one_that_ended_holds_none(few):
     assert set(free_ports(4)) == theirs
 
 
-def test_a_port_that_is_taken_is_not_chosen(monkeypatch):
-    monkeypatch.setattr(programs, "_CHOICE", range(31010, 31012))
+def test_a_port_that_is_taken_is_not_chosen(few):
     with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 31010))
-        assert free_ports(1) == [31011]
+        taken.bind(("127.0.0.1", few))
+        assert few not in free_ports(7)
 
 
 def test_claims_do_not_pile_up(monkeypatch):
