@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 from pathlib import Path
 from urllib.parse import quote
 
@@ -170,14 +171,21 @@ def test_an_address_of_another_role_is_refused(app):
     assert "Make them the same" in " ".join(text.split())
 
 
+BEGUN = time.time()
+
+
 def files_with(secrets):
-    """Return the files, of those that runs write passwords to, that hold one. Other runs may be at work."""
+    """Return the files, of those that runs write passwords to, that hold one.
+
+    Other runs may be at work, and files older than this session are not of its runs.
+    """
     folders = [base / f"bmii-migrate-{os.geteuid()}" for base in (Path("/dev/shm"), Path("/tmp"))]
     found = set()
     for path in (path for folder in folders for path in folder.rglob("*")):
         with contextlib.suppress(OSError):
             text = path.read_text(encoding="utf-8", errors="replace")
-            found |= {path for secret in secrets if secret in text}
+            if path.stat().st_mtime >= BEGUN:
+                found |= {path for secret in secrets if secret in text}
     return found
 
 
