@@ -261,7 +261,7 @@ def test_the_name_of_production_can_be_typed_or_passed(project: Project) -> None
     assert project.run("first", ledger_confirmed="production", **variables)[0] == 0
     code, output = type_into(project, project.command("first", "second", **variables), "production\r")
     assert code == 0, output
-    assert output.count("Type its name to go on") == 1, "it asks once in a run"
+    assert output.count("Type its name to continue") == 1, "it asks once in a run"
     code, output = type_into(project, project.command("first", **variables), "prod\r")
     assert code != 0
     assert "This would change production, and prod was named" in output
