@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
+import warnings
 from pathlib import Path
 
 import psycopg
@@ -39,6 +41,15 @@ class Project:
             f"revision = {name!r}\ndown_revision = {down!r}\n\n\ndef upgrade():\n    {body}\n"
         )
         (self.versions / f"{name}.py").write_text(text, encoding="utf-8")
+
+
+@pytest.fixture(autouse=True)
+def _collected():
+    """Collect what an env.py leaves open in pools of its own: a later test would be blamed for it."""
+    yield
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
 
 
 @pytest.fixture
