@@ -196,7 +196,9 @@ def documented() -> list[list[str]]:
     ]
     found = []
     for file in files:
-        text = file.read_text(encoding="utf-8").replace("\\\n", " ")
+        text = (
+            file.read_text(encoding="utf-8").replace("\\\n", " ").replace("\\_", "_")
+        )  # as Markdown escapes it
         for line in re.findall(r"playbooks/\w+\.yml[^\n`'\"]*|-e \w+=[^\s`'\"]*", text):
             words = re.sub(r"[^\x20-\x7e]", "", line)
             found.append(words.split())
