@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rehearsal.emulator.patches import account, containers, enforcement, rds, refusals, tasks, tokens
 from rehearsal.emulator.patches.load_balancer import measure_target_health
-from rehearsal.emulator.patches.rollouts import complete_rollouts_on_health
+from rehearsal.emulator.patches.rollouts import answer_while_tasks_start, complete_rollouts_on_health
 from rehearsal.emulator.services import Databases, Traffic
 from rehearsal.stack import Ports, StackConfig
 
@@ -30,6 +30,7 @@ def apply() -> None:
     traffic = Traffic()
     stopper = tasks.stop_gently(traffic)
     prober = measure_target_health(traffic)
+    answer_while_tasks_start()
     complete_rollouts_on_health(prober, stopper)
     tokens.heed()
     if "TARGET_PORT" in os.environ:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from rehearsal.emulator.services import Prober, Scheduler, ServiceLocks, Stopper
+from rehearsal.emulator.services import Prober, Scheduler, ServiceLocks, Stopper, wire_shape
 
 # The emulator reads the environment when it is imported, so that happens where it is patched.
 # ruff: noqa: PLC0415
@@ -51,6 +51,13 @@ def complete_rollouts_on_health(prober: Prober, stopper: Stopper) -> None:
     ecs._record_service_task_healthy = record_when_healthy
     ecs._make_deployment = make_in_progress
     scheduler.start()
+
+
+def answer_while_tasks_start() -> None:
+    """Answer about one moment of a service: its tasks' threads change it while the answer is written."""
+    from ministack.services import ecs
+
+    ecs._sanitize = wire_shape
 
 
 def _service_key(ecs: Any, task: dict[str, Any]) -> str:

@@ -5,6 +5,7 @@ from rehearsal.emulator.services.database_servers import Databases
 from rehearsal.emulator.services.draining import Place, Traffic
 from rehearsal.emulator.services.rollout import Scheduler
 from rehearsal.emulator.services.service_locks import ServiceLocks
+from rehearsal.emulator.services.snapshots import wire_shape
 from rehearsal.emulator.services.stopping import Stopper
 from rehearsal.emulator.services.target_health import Health, Key, Prober
 from rehearsal.emulator.services.task_roles import TaskRoles
@@ -21,4 +22,5 @@ __all__ = [
     "Stopper",
     "TaskRoles",
     "Traffic",
+    "wire_shape",
 ]

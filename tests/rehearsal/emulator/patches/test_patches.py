@@ -69,6 +69,32 @@ def test_secrets_reach_containers_encrypted():
     assert answer.stdout.strip() != "plain text", f"decrypt_container_secrets: {GO}"
 
 
+CHANGE_WHILE_ANSWERING = """
+import sys, threading
+from ministack.services import ecs
+deployment = {str(number): {} for number in range(50)}
+def work():
+    while True:
+        for number in range(20):
+            deployment[f"new {number}"] = 1
+        for number in range(20):
+            del deployment[f"new {number}"]
+sys.setswitchinterval(1e-6)
+threading.Thread(target=work, daemon=True).start()
+for _ in range(5000):
+    try:
+        ecs._sanitize(deployment)
+    except RuntimeError as error:
+        print(error)
+        break
+"""
+
+
+def test_an_answer_fails_while_a_task_starts():
+    done = subprocess.run([PYTHON, "-c", CHANGE_WHILE_ANSWERING], capture_output=True, text=True, check=True)
+    assert "changed size" in done.stdout, f"answer_while_tasks_start: {GO}"
+
+
 def test_tasks_are_reported_but_not_run(unpatched, dead_service):
     arns = unpatched("ecs").list_tasks(cluster="dead")["taskArns"]
     [task] = unpatched("ecs").describe_tasks(cluster="dead", tasks=arns)["tasks"]
