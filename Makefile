@@ -13,7 +13,7 @@ ANSIBLE ?=
 PYTEST ?=
 # Each worker has servers of its own. A file's tests stay on one worker, since they may share what they build.
 WORKERS ?= 2
-UNITS := pytest --dist loadfile --no-loadscope-reorder --durations 30
+UNITS := pytest --dist loadfile --durations 30
 BENCH ?=
 
 export PATH := $(CURDIR)/$(BIN):$(PATH)
@@ -64,7 +64,7 @@ pure: setup ## The tests that need no server
 .PHONY: unit
 unit: setup ## pytest without the journey, with a sample of each sweep
 	@mkdir -p .cache
-	@$(UNITS) -n $(WORKERS) -m 'not journey and not containers' --cov --cov-report= $(PYTEST)
+	@$(UNITS) --no-loadscope-reorder -n $(WORKERS) -m 'not journey and not containers' --cov --cov-report= $(PYTEST)
 	@printf 'Of engines and rehearsal, the tests run %s %% (what modules do in processes of their own is not counted).\n' \
 	  "$$(coverage report --format total)"
 
@@ -81,8 +81,8 @@ journey-docker: setup ## The journey in containers; BMII_INSTALL_DOCKER=1 instal
 	@pytest -m containers --durations 30 $(PYTEST)
 
 .PHONY: test
-test: setup ## Everything that CI runs: stage after stage, and what each has cost
-	@scripts/stages "lint unit molecule journey journey-docker"
+test: setup ## Everything that CI runs, and what each stage has cost
+	@scripts/stages lint unit then journey "journey-docker molecule"
 
 .PHONY: stress
 stress: setup ## Every sweep in full, with a seed of its own; STRESS_SEED=20 repeats one (hours)

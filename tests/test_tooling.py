@@ -136,3 +136,11 @@ def test_stages_go_on_after_a_failure_and_tell_what_each_has_cost(tmp_path: Path
     assert re.search(r"bad +FAILED +0:00 min +\d+ s of CPU", table)
     assert re.search(r"good +passed", table)
     assert (tmp_path / ".cache/stages/good.log").read_text("utf-8") == "fine\n"
+
+
+def test_what_follows_then_waits_for_every_lane_before_it(tmp_path: Path) -> None:
+    rules = "slow:\n\t@sleep 0.5; echo slow >> order\nquick last:\n\t@echo $@ >> order\n"
+    (tmp_path / "Makefile").write_text(rules, "utf-8")
+    command = [sys.executable, ROOT / "scripts/stages", "slow", "quick", "then", "last"]
+    subprocess.run(command, cwd=tmp_path, capture_output=True, check=True)
+    assert (tmp_path / "order").read_text("utf-8").split() == ["quick", "slow", "last"]
