@@ -203,6 +203,13 @@ capabilities:
       not be found out.
   returned: success
   type: dict
+set_aside:
+  description:
+    - What became of a manifest about other endpoints (a target that was taken down, another source). It is
+      renamed, never used and never deleted; in check mode it stays where it is.
+  returned: success
+  type: list
+  elements: str
 manifest:
   description: The manifest; empty if there is none.
   returned: success
@@ -271,6 +278,8 @@ def _run(module: AnsibleModule) -> dict[str, Any]:
         outcome = mirror(pair.source, pair.target, options)
         for sentence in outcome.refused:
             module.warn(f"{pair.target.name}: the run would be refused: {sentence}")
+        if outcome.set_aside:
+            module.warn(outcome.set_aside)
         return as_result(outcome, rules, pair.target, check=module.check_mode)
 
     return combined(for_each_pair(several, one))

@@ -19,7 +19,7 @@ from engines.objects.errors import (
     affects_every_object,
     reason_of,
 )
-from engines.objects.manifest import Manifest, Record
+from engines.objects.manifest import Manifest, Record, misses, read_header
 from engines.objects.plan import both_listed, description, differing, flat, probed
 from engines.objects.progress import Progress
 from engines.objects.results import Comparison
@@ -69,7 +69,7 @@ def compare(
     started = time.monotonic()
     _check(source, mode, path)
     result = Comparison(source.name if source else "", target.name, mode)
-    records = Manifest(path, source.name if source else "", target.name) if path else None
+    records = _records(source, target, path, mode, emit)
     with (
         source.connect(accept_unverified) if source else nullcontext() as source_store,
         target.connect(accept_unverified) as target_store,
@@ -105,6 +105,19 @@ def _check(source: Endpoint | None, mode: str, path: Path | None) -> None:
         )
     if source is None and path is not None and not path.exists():
         raise ManifestError("does not exist", subject=str(path), remedy="s3_mirror writes it.")
+
+
+def _records(
+    source: Endpoint | None, target: Endpoint, path: Path | None, mode: str, emit: events.Emit
+) -> Manifest | None:
+    """Return the manifest. One about other endpoints is not needed where both sides are read."""
+    if path is None:
+        return None
+    about = read_header(path) if source and mode == "content" else None
+    if source and about and (what := misses(about, source.name, target.name)):
+        emit("manifest.set_aside", reason=f"{path} {what}; the comparison does without it")
+        return None
+    return Manifest(path, source.name if source else "", target.name)
 
 
 def _candidates(

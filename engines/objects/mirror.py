@@ -62,6 +62,8 @@ def mirror(
         manifest.open_state(options.manifest, source.name, target.name, readonly=options.check) as state,
         Progress(emit, target.name) as progress,
     ):
+        if state.set_aside:
+            emit("manifest.set_aside", reason=state.set_aside)
         if not options.check:
             _abort_unfinished_uploads(target_store, state)
         with make_plan(
@@ -69,12 +71,17 @@ def mirror(
         ) as plan:
             _note_versions(source_store, plan)
             result = MirrorResult(
-                plan.tally, plan.not_copied, failures=plan.unverifiable, capabilities=plan.capabilities
+                plan.tally,
+                plan.not_copied,
+                failures=plan.unverifiable,
+                capabilities=plan.capabilities,
+                set_aside=state.set_aside,
             )
             result.refused = refusals(plan.tally, options.rules, target.bucket)
             if options.check:
                 result.refused += _would_fail(plan, options)
-                result.manifest = manifest.read_summary(options.manifest) if options.manifest else None
+                is_known = options.manifest and not state.set_aside
+                result.manifest = manifest.read_summary(state.path) if is_known else None
             else:
                 executor = Executor(
                     source_store, target_store, state, options.jobs, options.part_size, progress, emit

@@ -30,6 +30,8 @@ class MirrorResult:
     manifest: Summary | None = None
     seconds: float = 0.0
     capabilities: dict[str, Capabilities] = field(default_factory=dict)
+    # What became of a manifest about other endpoints.
+    set_aside: str = ""
 
 
 def incomplete(target: Endpoint, result: MirrorResult) -> IncompleteError:
@@ -70,6 +72,7 @@ def as_result(result: MirrorResult, rules: Rules, target: Endpoint, *, check: bo
         "refused": result.refused,
         "not_copied": _not_copied(result),
         "capabilities": _capabilities(result.capabilities),
+        "set_aside": [result.set_aside] if result.set_aside else [],
         "manifest": {} if summary is None else {**asdict(summary), "path": str(summary.path)},
         "seconds": result.seconds,
         "diff": _diff(tally, rules, target, bool(result.refused)),

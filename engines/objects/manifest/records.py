@@ -127,13 +127,29 @@ class Manifest:
             raise ManifestError(
                 f"has the unknown format {header['format']}", subject=str(self.path), remedy=_AWAY
             )
-        for side, name in (("source", self.source), ("target", self.target)):
-            if name and header[side] != name:
-                raise ManifestError(
-                    f"is about the {side} {header[side]}, not {name}",
-                    subject=str(self.path),
-                    remedy=f"Name another manifest. {_AWAY}",
-                )
+        if what := misses(header, self.source, self.target):
+            raise ManifestError(
+                what, subject=str(self.path), remedy="s3_mirror sets it aside and writes one about these."
+            )
+
+
+def misses(about: Mapping[str, Any], source: str, target: str) -> str:
+    """Return what other endpoint a manifest or journal is ``about``; nothing if it is about these."""
+    for side, name in (("source", source), ("target", target)):
+        if name and about[side] != name:
+            return f"is about the {side} {about[side]}, not {name}"
+    return ""
+
+
+def read_header(path: Path) -> dict[str, Any] | None:
+    """Return the first line of a manifest, None if there is no manifest. Raises ``ManifestError``."""
+    if not path.exists():
+        return None
+    try:
+        header = json.loads(next(_blocks(path)).partition(b"\n")[0])
+        return {name: header[name] for name in ("format", "source", "target")}
+    except (*_DAMAGE, StopIteration) as error:
+        raise ManifestError("is damaged", subject=str(path), remedy=_AWAY) from error
 
 
 def _blocks(path: Path) -> Iterator[bytes]:

@@ -40,8 +40,10 @@ class MirrorState:
 
     def __init__(self, path: Path, source: str, target: str, *, readonly: bool = False) -> None:
         self.path, self.source, self.target = path, source, target
-        self._journal = path.with_name(f"{path.name}.journal")
+        self._journal = _journal_of(path)
         self._readonly = readonly
+        # What was known of other endpoints, and where it is now (or would be).
+        self.set_aside = _set_aside(path, source, target, readonly=readonly)
         self._handle = -1
         self._writing = threading.Lock()
         # The summary of the manifest, once records() was read to its end.
@@ -65,6 +67,8 @@ class MirrorState:
 
     def records(self) -> Iterator[Record]:
         """Yield every record, ordered by key: the manifest's, superseded by the journal's."""
+        if self.set_aside and self._readonly:
+            return
         written = Manifest(self.path, self.source, self.target)
         if not self._journal.exists():
             yield from written
@@ -83,7 +87,7 @@ class MirrorState:
     @property
     def has_pending(self) -> bool:
         """Return whether the journal holds anything that the manifest does not."""
-        return self._journal.exists()
+        return self._journal.exists() and not (self.set_aside and self._readonly)
 
     def prove(self, record: Record) -> None:
         """Append a proof. It outlives this process from the moment this returns, even if it is killed."""
@@ -117,11 +121,18 @@ class MirrorState:
         line = _dumps(data).encode() + b"\n"
         with self._writing:
             if self._handle < 0:
-                self._handle = os.open(self._journal, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+                self._open_journal()
             if os.write(self._handle, line) != len(line):
                 raise ManifestError(
                     "could not be written whole", subject=str(self._journal), remedy="Free space."
                 )
+
+    def _open_journal(self) -> None:
+        """Open the journal; a new one says first what it is about, since there may be no manifest yet."""
+        self._handle = os.open(self._journal, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        if not os.fstat(self._handle).st_size:
+            about = _dumps({"source": self.source, "target": self.target})
+            os.write(self._handle, about.encode() + b"\n")
 
     def _journal_lines(self) -> Iterator[Any]:
         if not self._journal.exists():
@@ -138,6 +149,41 @@ def _entries(lines: Iterator[Any]) -> Iterator[JournalEntry]:
             yield JournalEntry(data[0], data)
         elif "forget" in data:
             yield JournalEntry(data["forget"], None)
+
+
+def _journal_of(path: Path) -> Path:
+    return path.with_name(f"{path.name}.journal")
+
+
+def _set_aside(path: Path, source: str, target: str, *, readonly: bool) -> str:
+    """Rename a manifest and a journal about other endpoints; return what was done, nothing if nothing was.
+
+    Their new name is that of these endpoints: it holds the last that was known of them.
+    """
+    about = records_file.read_header(path) or _journal_header(_journal_of(path))
+    what = records_file.misses(about, source, target) if about else ""
+    if not about or not what:
+        return ""
+    digest = hashlib.sha256(f"{about['source']}\n{about['target']}".encode()).hexdigest()[:12]
+    aside = path.with_name(f"{path.name}.{digest}")
+    if readonly:
+        return f"{path} {what}; a run sets it aside as {aside.name}, and reads objects that both sides have"
+    for old, new in ((_journal_of(path), _journal_of(aside)), (path, aside)):
+        if old.exists():
+            old.replace(new)
+        else:
+            new.unlink(missing_ok=True)
+    return f"{path} {what}; it is set aside as {aside.name}, and objects that both sides have are read"
+
+
+def _journal_header(journal: Path) -> dict[str, Any] | None:
+    """Return what a journal says that it is about; None if there is none, or it was cut off before that."""
+    if not journal.exists():
+        return None
+    with journal.open(encoding="utf-8", newline="\n") as file:
+        first = file.readline()
+    data = json.loads(first) if first.endswith("\n") else None
+    return data if isinstance(data, dict) and {"source", "target"} <= data.keys() else None
 
 
 @contextmanager

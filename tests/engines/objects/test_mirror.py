@@ -12,6 +12,7 @@ import pytest
 
 from engines.aws import AwsError
 from engines.errors import ConfigurationError
+from engines.objects.compare import compare
 from engines.objects.errors import Failure, IncompleteError, IntegrityError, ManifestError, TargetRefusedError
 from engines.objects.manifest.records import Manifest, Record
 from engines.objects.mirror import Options, mirror
@@ -235,8 +236,28 @@ def test_prefixes_are_no_part_of_a_name(stage):
     assert mirror(source, target, stage.options()).copied == 2
     assert sorted(stage.target.listing()) == ["deep/er/one", "deep/er/two", "deep/other"]
     assert [record.key for record in Manifest(stage.manifest)] == ["one", "two"]
-    with pytest.raises(ManifestError, match="is about the"):
-        stage.mirror()
+
+
+def test_a_manifest_about_another_target_is_set_aside_and_ends_nothing(stage):
+    filled(stage.source, ["one", "two"])
+    source, first, other = (
+        stage.source.endpoint,
+        *(replace(stage.target.endpoint, prefix=prefix) for prefix in ("first/", "other/")),
+    )
+    mirror(source, first, stage.options())
+    planned = mirror(source, other, stage.options(check=True))
+    assert "a run sets it aside" in planned.set_aside
+    assert planned.plan.objects == {"copy": 2}
+    assert len(list(Manifest(stage.manifest, target=first.name))) == 2
+    done = mirror(source, other, stage.options())
+    assert (done.copied, "is about the target" in done.set_aside) == (2, True)
+    assert mirror(source, other, stage.options()).set_aside == ""
+    # Both sides can be read without any manifest; what was set aside is still good for its own target.
+    kept = stage.manifest.with_name(done.set_aside.split("aside as ")[1].split(",")[0])
+    assert compare(source, first, path=stage.manifest).is_equal
+    with pytest.raises(ManifestError, match="is about the target"):
+        compare(source, first, path=stage.manifest, mode="listing")
+    assert compare(source, first, path=kept, mode="listing").is_equal
 
 
 def test_a_plan_writes_nothing_and_says_what_the_run_will_do(stage):

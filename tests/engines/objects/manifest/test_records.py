@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import subprocess
 import sys
 
@@ -148,3 +150,13 @@ def test_one_mirror_at_a_time_and_a_killed_one_leaves_no_lock(tmp_path):
         holder.kill()
     with journal.open_state(path, HERE, THERE) as state:
         assert not state.has_pending
+
+
+def test_a_manifest_says_itself_what_its_digest_is_of(tmp_path):
+    """As the documentation has it: the digest is that of all lines before the last."""
+    written = manifest.write(tmp_path / "m", HERE, THERE, [record("a"), record("b")])
+    with (tmp_path / "m").open("rb") as file:
+        lines = zstandard.ZstdDecompressor().stream_reader(file).read().splitlines(True)
+    assert json.loads(lines[0]) == {"format": "bmii-objects/2", "source": HERE, "target": THERE}
+    assert hashlib.sha256(b"".join(lines[:-1])).hexdigest() == written.sha256
+    assert json.loads(lines[-1]) == {"objects": 2, "sha256": written.sha256}
