@@ -43,6 +43,11 @@ options:
     description: Fail unless every object is equal.
     type: bool
     default: true
+  accept_late:
+    description: With O(require_equal), whether objects may be missing or differ that the source has written
+      since they were copied, as the manifest says.
+    type: bool
+    default: false
   jobs:
     description: How many objects are read at a time.
     type: int
@@ -89,6 +94,10 @@ is_equal:
   description: Whether every object of either side was found equal.
   returned: success
   type: bool
+late:
+  description: How many of the objects that are not equal the source has written since they were copied.
+  returned: success
+  type: int
 counts:
   description: How many objects are C(equal), C(differs), C(missing), C(extra) and C(unverifiable).
   returned: success
@@ -195,7 +204,9 @@ def _run(module: AnsibleModule) -> dict[str, Any]:
             planning=module.check_mode,
             accept_unverified=given["accept_unverified"],
         )
-        return comparison_result(comparison, require_equal=given["require_equal"])
+        return comparison_result(
+            comparison, require_equal=given["require_equal"], accept_late=given["accept_late"]
+        )
 
     return combined(for_each_pair(bucket_pairs(given), one))
 
@@ -210,6 +221,7 @@ def main() -> None:
             "accept_unverified": {"type": "list", "elements": "str", "choices": ["tags"], "default": []},
             "mode": {"type": "str", "choices": ["content", "listing"], "default": "content"},
             "require_equal": {"type": "bool", "default": True},
+            "accept_late": {"type": "bool", "default": False},
             "jobs": {"type": "int", "default": 16},
         },
         supports_check_mode=True,

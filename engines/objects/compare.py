@@ -36,15 +36,29 @@ class Candidate(NamedTuple):
     target: Entry | None
     record: Record | None
 
+    @property
+    def is_late(self) -> bool:
+        """Whether the source has written the object since it was copied, and nobody has on the target."""
+        source, target, record = self.source, self.target, self.record
+        if source is None:
+            return False
+        if record is None:
+            return target is None
+        return not record.source_is(source) and (target is None or record.target_is(target))
+
 
 class Finding(NamedTuple):
-    """The answer for one key: one of ``KINDS`` and the reason; ``digest`` of the object, if it was read."""
+    """The answer for one key: one of ``KINDS`` and the reason; ``digest`` of the object, if it was read.
+
+    ``late``: it is not equal because the source has written it since it was copied.
+    """
 
     kind: str
     key: str
     size: int = 0
     reason: str = ""
     digest: int = 0
+    late: bool = False
 
 
 def compare(
@@ -81,13 +95,19 @@ def compare(
         candidates = _candidates(sources, targets, records, with_source=source is not None)
         if mode == "content":
             findings: Iterable[Finding] = parallel_map(
-                lambda candidate: _by_content(source_store, target_store, candidate), candidates, jobs
+                lambda candidate: _dated(_by_content(source_store, target_store, candidate), candidate),
+                candidates,
+                jobs,
             )
         else:
-            findings = (_by_listing(candidate, with_source=source is not None) for candidate in candidates)
+            findings = (
+                _dated(_by_listing(candidate, with_source=source is not None), candidate)
+                for candidate in candidates
+            )
         for finding in findings:
             progress.add(1, finding.size)
             result.tally.add(finding.kind, finding.key, finding.size, finding.reason)
+            result.late += finding.late
             if finding.kind == "equal":
                 result.fingerprint = (result.fingerprint + finding.digest) % _SPACE
     if records and records.summary:
@@ -145,6 +165,10 @@ def _by_key(candidate: Candidate, *, expected: bool) -> Finding | None:
     if size != candidate.target.size:
         return Finding("differs", candidate.key, size, "size")
     return None
+
+
+def _dated(finding: Finding, candidate: Candidate) -> Finding:
+    return finding._replace(late=finding.kind != "equal" and candidate.is_late)
 
 
 def _by_listing(candidate: Candidate, *, with_source: bool) -> Finding:

@@ -118,13 +118,17 @@ def _diff(tally: Tally, rules: Rules, target: Endpoint, refused: bool) -> dict[s
 
 @dataclass
 class Comparison:
-    """A finished comparison; ``fingerprint`` is the sum of the digests of all equal objects."""
+    """A finished comparison; ``fingerprint`` is the sum of the digests of all equal objects.
+
+    ``late`` counts the objects that are not equal because the source has written them since they were copied.
+    """
 
     source: str
     target: str
     mode: str
     tally: Tally = field(default_factory=Tally)
     fingerprint: int = 0
+    late: int = 0
     manifest_sha256: str = ""
     seconds: float = 0.0
     capabilities: dict[str, Capabilities] = field(default_factory=dict)
@@ -132,11 +136,21 @@ class Comparison:
     @property
     def is_equal(self) -> bool:
         """Return whether every object of either side was found equal."""
-        return not any(self.tally.count(kind) for kind in KINDS if kind != "equal")
+        return not self.differences
+
+    @property
+    def differences(self) -> int:
+        """Return how many objects were not found equal."""
+        return sum(self.tally.count(kind) for kind in KINDS if kind != "equal")
 
 
-def comparison_result(comparison: Comparison, *, require_equal: bool) -> dict[str, Any]:
-    """Return a comparison as return values. Raises ``DifferentError`` if it had to be equal and is not."""
+def comparison_result(
+    comparison: Comparison, *, require_equal: bool, accept_late: bool = False
+) -> dict[str, Any]:
+    """Return a comparison as return values. Raises ``DifferentError`` if it had to be equal and is not.
+
+    With ``accept_late``, what the source has written since the copy may be missing or differ.
+    """
     tally = comparison.tally
     counts = {kind: tally.count(kind) for kind in KINDS}
     result = {
@@ -144,6 +158,7 @@ def comparison_result(comparison: Comparison, *, require_equal: bool) -> dict[st
         "is_equal": comparison.is_equal,
         "summary": _comparison_summary(comparison, counts),
         "counts": counts,
+        "late": comparison.late,
         **{kind: sorted(tally.examples.get(kind, []), key=str) for kind in KINDS if kind != "equal"},
         "seconds": comparison.seconds,
         "evidence": {
@@ -161,7 +176,7 @@ def comparison_result(comparison: Comparison, *, require_equal: bool) -> dict[st
             },
         },
     }
-    if require_equal and not comparison.is_equal:
+    if require_equal and comparison.differences > (comparison.late if accept_late else 0):
         raise DifferentError(
             "is not equal to the source: " + _in_words(tally, counts),
             subject=comparison.target,
@@ -173,6 +188,8 @@ def comparison_result(comparison: Comparison, *, require_equal: bool) -> dict[st
 
 def _comparison_summary(comparison: Comparison, counts: dict[str, int]) -> str:
     rest = ", ".join(f"{count} {kind}" for kind, count in counts.items() if count and kind != "equal")
+    if comparison.late:
+        rest += f" ({comparison.late} of them written in the source since they were copied)"
     what = f"{counts['equal']} objects equal ({comparison.tally.size.get('equal', 0):,} bytes)"
     source = comparison.source or "its manifest"
     return f"{comparison.target} against {source}: {what}, {rest or 'none otherwise'}, {comparison.seconds} s"

@@ -127,6 +127,27 @@ def test_a_change_of_the_source_is_found_when_the_source_is_read(mirrored):
     assert counts(audited(mirrored)) == {"equal": 9}
 
 
+@pytest.mark.parametrize("mode", ["content", "listing"])
+@pytest.mark.parametrize("change", [flip, add, truncate])
+def test_what_the_source_has_written_since_the_copy_is_late(mirrored, change, mode):
+    change(mirrored.source)
+    comparison = compared(mirrored, mode=mode)
+    assert comparison.late == comparison.differences == 1
+    assert comparison_result(comparison, require_equal=True, accept_late=True)["late"] == 1
+    with pytest.raises(DifferentError):
+        comparison_result(comparison, require_equal=True)
+
+
+@pytest.mark.parametrize("corrupt", [flip, truncate, remove, add])
+def test_what_has_changed_on_the_target_is_not(mirrored, corrupt):
+    mirrored.source.put("late", b"late")
+    corrupt(mirrored.target)
+    comparison = compared(mirrored)
+    assert (comparison.late, comparison.differences) == (1, 2)
+    with pytest.raises(DifferentError):
+        comparison_result(comparison, require_equal=True, accept_late=True)
+
+
 @pytest.mark.parametrize(
     ("corrupt", "expected"),
     [
