@@ -13,6 +13,7 @@ import time
 from typing import Any
 
 _PAUSE = 2.0
+_SHARE = 0.1  # of the time, at most: a large account takes a second to look through
 _log = logging.getLogger("rehearsal.autosave")
 _QUIET = ("/_ministack/", "/_alb/")
 
@@ -59,11 +60,14 @@ class Autosave:
         return changed
 
     def _run(self) -> None:
+        pause = _PAUSE
         while True:
             self._asked.wait()
-            time.sleep(_PAUSE)
+            time.sleep(pause)
             self._asked.clear()
+            begin = time.monotonic()
             self.save()
+            pause = max(_PAUSE, (time.monotonic() - begin) / _SHARE)
 
 
 def _fingerprint(state: object, encode: Any) -> str:
