@@ -102,7 +102,7 @@ kept:
   returned: success
   type: str
   sample: bmii-postgres-before-261126-041200
-beside:
+rollback_instances:
   description: The instances that rollbacks have restored or kept. Each is paid for until it is deleted.
   returned: success
   type: list

@@ -26,9 +26,9 @@ def restore(
 ) -> dict[str, Any]:
     """Restore a second instance as of the requested time, verify it, and compare it with the one in use.
 
-    Returns ``{changed, done, instance, kept, beside, actions, revisions, table, comparison}``; with ``check``
-    what would be done, and what can be seen of it. Raises ``ConfigurationError`` before anything is touched,
-    ``RollbackError`` or ``AwsError``.
+    Returns ``{changed, done, instance, kept, rollback_instances, actions, revisions, table, comparison}``;
+    with ``check`` what would be done, and what can be seen of it. Raises ``ConfigurationError`` before
+    anything is touched, ``RollbackError`` or ``AwsError``.
     """
     if check:
         return _looked(request, users, _planned(request, survey(request.name)), jobs).report()
@@ -60,7 +60,7 @@ def switch(request: RollbackRequest, users: Users, *, timeout: float, check: boo
 
 def _planned(request: RollbackRequest, found: Found) -> Outcome:
     steps = plan(request, found, datetime.now(UTC))
-    return Outcome(steps, actions=list(steps.beside), found=found)
+    return Outcome(steps, actions=list(steps.preparation), found=found)
 
 
 def _beside(request: RollbackRequest, executor: Executor) -> Outcome:
@@ -68,11 +68,11 @@ def _beside(request: RollbackRequest, executor: Executor) -> Outcome:
     done: list[Action] = []
     for _ in range(_ROUNDS):
         now = _planned(request, executor.settled())
-        if not now.plan.beside:
+        if not now.plan.preparation:
             break
-        for action in now.plan.beside:
+        for action in now.plan.preparation:
             executor.act(action)
-        done += now.plan.beside
+        done += now.plan.preparation
     if now.plan.done:
         return now
     found = executor.settled(now.plan.chosen)

@@ -82,7 +82,7 @@ class Executor:
 
 
 def _all(found: Found) -> list[Instance]:
-    return [*([found.main] if found.main else []), *found.beside]
+    return [*([found.main] if found.main else []), *found.rollback_instances]
 
 
 def _is_at_rest(one: Instance) -> bool:

@@ -13,7 +13,7 @@ from engines.rds.model import Found, Instance
 
 def survey(name: str) -> Found:
     """Return the instance ``name`` and those that rollbacks of it have made. Raises ``AwsError``."""
-    main, beside = None, []
+    main, rollback_instances = None, []
     with translated(f"database {name}"):
         pages = client("rds").get_paginator("describe_db_instances").paginate()
         described = [one for page in pages for one in page["DBInstances"]]
@@ -21,9 +21,9 @@ def survey(name: str) -> Found:
         if one["DBInstanceIdentifier"] == name:
             main = instance(one)
         elif is_made_by_rollback(one["DBInstanceIdentifier"], name):
-            beside.append(instance(one))
-    beside.sort(key=lambda one: one.name)
-    return Found(main, tuple(beside), _earliest(name) if main else None)
+            rollback_instances.append(instance(one))
+    rollback_instances.sort(key=lambda one: one.name)
+    return Found(main, tuple(rollback_instances), _earliest(name) if main else None)
 
 
 def instance(described: Mapping[str, Any]) -> Instance:

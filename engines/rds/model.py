@@ -56,18 +56,18 @@ class Instance:
 
 @dataclass(frozen=True)
 class Found:
-    """The current instances: ``main`` is in use (None between two renamings), ``beside`` those of rollbacks.
+    """The current instances: ``main`` is in use (None between two renamings), the others are of rollbacks.
 
     ``earliest`` is the first moment to which the instance in use can be restored, None without backups.
     """
 
     main: Instance | None = None
-    beside: tuple[Instance, ...] = ()
+    rollback_instances: tuple[Instance, ...] = ()
     earliest: datetime | None = None
 
     def named(self, name: str) -> Instance | None:
         """Return the instance of a rollback by its name."""
-        return next((one for one in self.beside if one.name == name), None)
+        return next((one for one in self.rollback_instances if one.name == name), None)
 
 
 @dataclass(frozen=True)
@@ -82,14 +82,14 @@ class Action:
 
 @dataclass(frozen=True)
 class Plan:
-    """The actions before the switch (``beside``, without touching the instance in use) and the ``switch``.
+    """The actions before the switch (``preparation``, the instance in use is not touched) and the ``switch``.
 
     ``chosen`` is the name of the restored instance, ``keeps`` the one under which the present instance is
     kept. When ``done``, neither has anything left to do.
     """
 
     chosen: str
-    beside: tuple[Action, ...] = ()
+    preparation: tuple[Action, ...] = ()
     switch: tuple[Action, ...] = ()
     keeps: str = ""
     done: bool = False

@@ -26,10 +26,12 @@ def plan(request: RollbackRequest, found: Found, now: datetime) -> Plan:
             raise _nowhere(request, found)
         return Plan(chosen.name, switch=(*_noted(request, chosen), _rename(chosen.name, request.name)))
     keeps = kept_name(request.name, now)
-    beside = [*_lacking(request, found.main, chosen)] if chosen else [_restore(request, found, found.main)]
-    name = chosen.name if chosen else beside[0].subject
+    preparation = (
+        [*_lacking(request, found.main, chosen)] if chosen else [_restore(request, found, found.main)]
+    )
+    name = chosen.name if chosen else preparation[0].subject
     switch = (*_noted(request, chosen), _rename(found.main.name, keeps), _rename(name, request.name))
-    return Plan(name, tuple(beside), switch, keeps)
+    return Plan(name, tuple(preparation), switch, keeps)
 
 
 def _is_done(request: RollbackRequest, main: Instance) -> bool:
@@ -45,7 +47,7 @@ def _chosen(request: RollbackRequest, found: Found, now: datetime) -> Instance |
         return found.named(restored_name(request.name, request.moment))
     if request.latest:
         # What a run that was cut off has restored; once it is in use, it has another name.
-        begun = [one for one in found.beside if one.tags.get(LATEST) and "-pit-" in one.name]
+        begun = [one for one in found.rollback_instances if one.tags.get(LATEST) and "-pit-" in one.name]
         newest = max(begun, key=lambda one: one.name, default=None)
         if newest and found.main:
             _insist_on_recent(newest, now)
@@ -140,5 +142,5 @@ def _nowhere(request: RollbackRequest, found: Found) -> ConfigurationError:
 
 
 def _known(found: Found) -> str:
-    names = ", ".join(one.name for one in found.beside)
+    names = ", ".join(one.name for one in found.rollback_instances)
     return f"Instances of earlier rollbacks: {names}." if names else "No rollback has left an instance."

@@ -26,7 +26,7 @@ class Outcome:
             "done": self.plan.done,
             "instance": self.plan.chosen,
             "kept": self.plan.keeps,
-            "beside": [one.name for one in self.found.beside],
+            "rollback_instances": [one.name for one in self.found.rollback_instances],
             "actions": [f"{one.subject}: {one.text}" for one in self.actions],
             "revisions": list(self.revisions),
             "table": self.table,

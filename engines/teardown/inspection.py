@@ -29,7 +29,7 @@ def survey(platform: Platform) -> Found:
         images=len(images(platform.name)),
         database=database,
         database_protected=protected,
-        beside=beside(platform.database),
+        rollback_instances=rollback_instances(platform.database),
         snapshots=snapshots(platform.database),
         log_groups=log_groups(platform),
         parameters=parameters(platform.parameter_path),
@@ -108,7 +108,7 @@ def snapshots(instance: str) -> tuple[str, ...]:
     )
 
 
-def beside(instance: str) -> dict[str, dict[str, str]]:
+def rollback_instances(instance: str) -> dict[str, dict[str, str]]:
     """Return the instances that rollbacks of this one have left, with their tags."""
     found = pages(f"instances of rollbacks of {instance}", "rds", "describe_db_instances", "DBInstances")
     return {

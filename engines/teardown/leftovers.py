@@ -48,7 +48,7 @@ def _surveyed(platform: Platform, found: Found) -> Iterator[Thing]:
     yield from (Thing("log group", name) for name in found.log_groups)
     yield from (Thing("parameter", name) for name in found.parameters)
     yield from (Thing("database", platform.database) for _ in range(found.database))
-    yield from (Thing("database", name) for name in found.beside)
+    yield from (Thing("database", name) for name in found.rollback_instances)
     yield from (Thing("snapshot", name, why) for name in found.snapshots)
     for name, tags in found.buckets.items():
         if all(tags.get(key) == value for key, value in platform.tags.items()):

@@ -62,7 +62,7 @@ class Found:
     """The current resources. ``buckets`` have their tags; the rest are names and numbers.
 
     ``database`` says whether the instance is there, ``database_protected`` whether AWS refuses to delete it.
-    ``beside`` are the instances that rollbacks have left, with their tags.
+    ``rollback_instances`` are the instances that rollbacks have left, with their tags.
     """
 
     stack: Stack | None = None
@@ -72,7 +72,7 @@ class Found:
     images: int = 0
     database: bool = False
     database_protected: bool = False
-    beside: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    rollback_instances: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     snapshots: tuple[str, ...] = ()
     log_groups: tuple[str, ...] = ()
     parameters: tuple[str, ...] = ()

@@ -29,7 +29,7 @@ def kept(platform: Platform, found: Found) -> list[Thing]:
     if not platform.delete_data:
         things += [Thing("bucket", name, "data") for name in _ours(platform, found)]
         things += [Thing("snapshot", name, "data") for name in found.snapshots]
-        ending = [platform.database] * found.database + [*found.beside]
+        ending = [platform.database] * found.database + [*found.rollback_instances]
         things += [Thing("snapshot", f"the final one of {name}", "data") for name in ending]
     if platform.state_bucket:
         things.append(Thing("bucket", platform.state_bucket, "the ledger, with the evidence"))
@@ -50,7 +50,7 @@ def _running(found: Found, platform: Platform) -> Iterator[Action]:
 
 def _databases(found: Found) -> Iterator[Action]:
     """Yield the deletion of instances that are not in the stack but use its network."""
-    for name in found.beside:
+    for name in found.rollback_instances:
         yield Action("rollback instance", name, "delete it, after a final snapshot")
 
 
@@ -78,7 +78,7 @@ def _beside(found: Found, platform: Platform) -> Iterator[Action]:
         return
     for name in _ours(platform, found):
         yield Action("bucket", name, "delete every version of every object, and the bucket")
-    if number := len(found.snapshots) + int(found.database) + len(found.beside):
+    if number := len(found.snapshots) + int(found.database) + len(found.rollback_instances):
         yield Action("snapshots", platform.database, f"delete {number} snapshots")
 
 
@@ -98,7 +98,7 @@ def _check_owner(platform: Platform, found: Found) -> None:
     stack = found.stack
     if stack and not _carries(stack.tags, platform.tags) and not _is_begun(stack):
         raise _foreign(f"stack {stack.name}", stack.tags, platform.tags)
-    for name, tags in found.beside.items():
+    for name, tags in found.rollback_instances.items():
         if not _carries(tags, platform.tags):
             raise _foreign(f"database {name}", tags, platform.tags)
     for name, tags in found.buckets.items():

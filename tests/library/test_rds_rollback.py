@@ -104,7 +104,7 @@ def test_the_restored_one_is_beside_and_the_table_says_what_would_change(world, 
     answer = restore(world.moment)
 
     assert answer["changed"]
-    assert answer["beside"] == [answer["instance"]]
+    assert answer["rollback_instances"] == [answer["instance"]]
     assert [line.split() for line in answer["table"]] == [
         ["TABLE", "ROWS", "NOW", "ROWS", "THEN", "LOST", "BACK", "OTHER", "VALUES"],
         ["public.notes", "3", "2", "1", "0", "1"],

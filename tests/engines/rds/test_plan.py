@@ -43,14 +43,14 @@ WHOLE = Found(MAIN, earliest=MOMENT - timedelta(days=7))
 
 def _steps(found, order=TO_MOMENT):
     made = plan(order, found, NOW)
-    return [(one.step, one.subject) for one in made.beside], [
+    return [(one.step, one.subject) for one in made.preparation], [
         (one.step, one.subject, one.request.get("NewDBInstanceIdentifier")) for one in made.switch
     ]
 
 
 def test_a_restored_instance_is_set_up_like_the_one_in_use():
     made = plan(TO_MOMENT, WHOLE, NOW)
-    [restore] = made.beside
+    [restore] = made.preparation
 
     assert restore.request == {
         "SourceDBInstanceIdentifier": "db",
@@ -74,14 +74,14 @@ def test_the_one_in_use_gives_its_name_to_the_restored_one():
 
 def test_what_a_restore_cannot_set_is_set_afterwards():
     bare = _instance(PIT, after={"BackupRetentionPeriod": 7, "EnablePerformanceInsights": False})
-    [settings] = plan(TO_MOMENT, replace(WHOLE, beside=(bare,)), NOW).beside
+    [settings] = plan(TO_MOMENT, replace(WHOLE, rollback_instances=(bare,)), NOW).preparation
 
     assert settings.request == {
         "DBInstanceIdentifier": PIT,
         "ApplyImmediately": True,
         "EnablePerformanceInsights": True,
     }
-    assert _steps(replace(WHOLE, beside=(_instance(PIT),)))[0] == []
+    assert _steps(replace(WHOLE, rollback_instances=(_instance(PIT),)))[0] == []
 
 
 def test_what_was_cut_off_between_the_two_renamings_is_finished():
@@ -103,7 +103,7 @@ def test_nothing_is_left_to_do_when_the_one_in_use_is_what_is_asked_for():
 
 def test_the_way_forward_is_the_same_switch_to_the_kept_one_and_changes_nothing_of_it():
     old = _instance(BEFORE, {"SwitchedFrom": "db-before-261125-000000"}, after={"BackupRetentionPeriod": 1})
-    found = replace(WHOLE, beside=(old,))
+    found = replace(WHOLE, rollback_instances=(old,))
 
     assert _steps(found, RollbackRequest("db", kept=BEFORE)) == (
         [],
@@ -113,13 +113,13 @@ def test_the_way_forward_is_the_same_switch_to_the_kept_one_and_changes_nothing_
 
 def test_latest_is_the_latest_second_and_goes_on_with_what_was_begun():
     latest = RollbackRequest("db", latest=True)
-    [restore] = plan(latest, WHOLE, NOW).beside
+    [restore] = plan(latest, WHOLE, NOW).preparation
     assert restore.request["RestoreTime"] == MAIN.latest
     assert {"Key": "RestoredAsLatest", "Value": "yes"} in restore.request["Tags"]
 
     begun = _instance(PIT, {"RestoredAsLatest": "yes", "RestoredTo": "2026-11-26T03:55:00Z"})
     used = _instance(BEFORE, {"RestoredAsLatest": "yes"})
-    assert plan(latest, replace(WHOLE, beside=(used, begun)), NOW).chosen == PIT
+    assert plan(latest, replace(WHOLE, rollback_instances=(used, begun)), NOW).chosen == PIT
     # Once it is in use, the latest moment is another one.
     assert not plan(latest, replace(WHOLE, main=replace(MAIN, tags=begun.tags)), NOW).done
 
@@ -140,7 +140,7 @@ def test_latest_is_the_latest_second_and_goes_on_with_what_was_begun():
         (replace(WHOLE, earliest=None), TO_MOMENT, "has no backup to restore from"),
         (WHOLE, RollbackRequest("db", kept=BEFORE), "does not exist. No rollback has left an instance"),
         (
-            replace(WHOLE, beside=(_instance(PIT),)),
+            replace(WHOLE, rollback_instances=(_instance(PIT),)),
             RollbackRequest("db", kept=BEFORE),
             f"Instances of earlier rollbacks: {PIT}",
         ),

@@ -113,7 +113,7 @@ def test_a_bucket_of_somebody_else_is_neither_deleted_nor_called_ours():
 
 def test_databases_that_a_way_back_has_left_go_before_the_network_that_they_use():
     name = "bmii-postgres-before-261126-041000"
-    found = replace(WHOLE, beside={name: TAGS})
+    found = replace(WHOLE, rollback_instances={name: TAGS})
 
     steps = _steps(PLATFORM, found)
     assert steps.index(("rollback instance", name)) < steps.index(("stack", "bmii"))
@@ -122,6 +122,6 @@ def test_databases_that_a_way_back_has_left_go_before_the_network_that_they_use(
 
 
 def test_a_database_of_such_a_name_that_is_somebody_else_s_is_refused():
-    found = replace(WHOLE, beside={"bmii-postgres-before-261126-041000": {"Project": "another"}})
+    found = replace(WHOLE, rollback_instances={"bmii-postgres-before-261126-041000": {"Project": "another"}})
     with pytest.raises(RefusedError, match="bmii-postgres-before-261126-041000: is not this platform's"):
         plan(PLATFORM, found)
