@@ -1,7 +1,7 @@
 """Which environment owns a resource that was found by name: its tag ``Environment``.
 
 Two environments in one account must not take over each other's stack, state or service because an inventory
-gives both the same names.
+gives both the same names. What carries no such tag may be anybody's, and is taken over by consent alone.
 """
 
 from __future__ import annotations
@@ -13,23 +13,31 @@ from engines.errors import RefusedError
 TAG = "Environment"
 
 
-def require_ours(subject: str, carried: Mapping[str, str], wanted: Mapping[str, str]) -> None:
-    """Raise ``RefusedError`` when ``subject`` carries the tag of another environment than ``wanted``."""
-    theirs = of_another(carried, wanted)
-    if theirs:
+def require_ours(
+    subject: str, carried: Mapping[str, str], wanted: Mapping[str, str], adopt: str = ""
+) -> None:
+    """Raise ``RefusedError`` unless ``subject`` carries the tag of the environment that ``wanted`` names.
+
+    One without the tag is accepted if ``adopt`` names the environment; without a wanted tag nothing is asked.
+    """
+    what = objection(carried, wanted, adopt)
+    if what:
         raise RefusedError(
-            f"belongs to the environment {theirs}, and this is {wanted[TAG]}. Nothing was changed on it",
-            subject=subject,
-            remedy=remedy(wanted[TAG]),
+            f"{what}. Nothing was changed on it", subject=subject, remedy=remedy(carried, wanted[TAG])
         )
 
 
-def of_another(carried: Mapping[str, str], wanted: Mapping[str, str]) -> str:
-    """Return the name of the other environment that ``carried`` names; empty if it is ours or names none."""
+def objection(carried: Mapping[str, str], wanted: Mapping[str, str], adopt: str = "") -> str:
+    """Return why something that carries these tags is not to be touched; empty if it may be."""
     theirs, ours = carried.get(TAG, ""), wanted.get(TAG, "")
-    return theirs if theirs and ours and theirs != ours else ""
+    if not ours or theirs == ours:
+        return ""
+    if theirs:
+        return f"belongs to the environment {theirs}, and this is {ours}"
+    return "" if adopt == ours else f"carries no tag {TAG}, so that it may be somebody else's than {ours}'s"
 
 
-def remedy(ours: str) -> str:
+def remedy(carried: Mapping[str, str], ours: str) -> str:
     """Return what to do about it."""
-    return f"Give {ours} names of its own (platform_name), or sign in to another account."
+    apart = f"Give {ours} names of its own (platform_base_name), or sign in to another account."
+    return apart if carried.get(TAG) else f"To take it over, pass -e platform_adopt={ours}. Or: {apart}"

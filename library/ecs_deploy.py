@@ -163,6 +163,11 @@ options:
         C(ecs:StopTask).
     type: int
     default: 0
+  adopt:
+    description: The name of the environment, if it may take over a service of this name that carries no tag
+      C(Environment). A service of another environment is refused in any case.
+    type: str
+    default: ''
   tags:
     description: Tags for the service and its tasks. Other tags stay.
     type: dict
@@ -310,6 +315,7 @@ def main() -> None:
             "timeout": {"type": "int", "default": 600},
             "steady_seconds": {"type": "int", "default": 0},
             "trial_seconds": {"type": "int", "default": 0},
+            "adopt": {"type": "str", "default": ""},
             "tags": {"type": "dict", "default": {}},
         },
         supports_check_mode=True,
@@ -374,6 +380,7 @@ def _request(options: dict[str, Any]) -> ecs.DeployRequest:
         health_grace=options["health_check_grace"],
         execute_command=options["execute_command"],
         tags={key: str(value) for key, value in options["tags"].items()},
+        adopt=options["adopt"],
     )
     wait = ecs.Wait(options["timeout"], steady=options["steady_seconds"])
     asked = options["autoscaling"]

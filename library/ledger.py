@@ -82,6 +82,13 @@ options:
         users are served, V(opened), V(watched) and V(read) ask its deployments. Empty asks nothing.
     type: dict
     default: {}
+  adopt:
+    description:
+      - The name of the environment, if it may take over a state bucket without the tag C(Environment), and go
+        on with a O(service) that runs although the ledger knows of no release of it.
+      - Of such a service, one that carries the environment's tag counts as live, and any other as absent.
+    type: str
+    default: ''
   account_id:
     description: The only AWS account that may be changed. V(opened) refuses any other; empty asks nothing.
     type: str
@@ -175,6 +182,7 @@ from ansible.module_utils.basic import AnsibleModule
 from engines import lease_keeper, ledger
 from engines.contract import finish
 from engines.ecs import Clients, traffic
+from engines.errors import RefusedError
 from engines.ledger import Event, State, Store
 from engines.runs import Owner
 
@@ -200,6 +208,7 @@ def main() -> None:
             "environment": {"type": "str", "default": ""},
             "unfreeze": {"type": "str", "default": ""},
             "service": {"type": "dict", "default": {}},
+            "adopt": {"type": "str", "default": ""},
             "account_id": {"type": "str", "default": ""},
             "region": {"type": "str", "default": "us-east-1"},
             "tags": {"type": "dict", "default": {}},
@@ -226,7 +235,7 @@ def _run(options: dict[str, Any], *, check_mode: bool) -> dict[str, Any]:
         return {**_answer(_read(store, options), run_id), **report}
     owner = Owner.of_this_run()
     if options["state"] in _NOTED or options["state"] == "watched":
-        event = _NOTED.get(options["state"]) or _seen(options["service"])
+        event = _NOTED.get(options["state"]) or _traffic(options["service"]).traffic
         return _answer(ledger.note(store, run_id, owner=owner, event=event), run_id)
     if options["state"] == "recorded":
         changes = {"owner": owner, "evidence": options["evidence"]}
@@ -252,15 +261,18 @@ def _open(store: Store, options: dict[str, Any], run_id: str, *, check_mode: boo
         inputs=options["inputs"],
         break_lock=options["break_lock"],
         unfreeze=options["unfreeze"],
-        seen=(lambda: _seen(options["service"])) if options["service"] else None,
+        seen=(lambda state: _seen(state, options)) if options["service"] else None,
     )
     unfrozen = opening.thaws
+    _require_named(options["adopt"], options["environment"])
     ledger.check_account(options["account_id"], first=not options["run_id"])
-    ledger.check_owner(store, options["tags"], first=not options["run_id"])
+    ledger.check_owner(store, options["tags"], first=not options["run_id"], adopt=options["adopt"])
     tags = {**options["tags"], "RunId": run_id} if options["tags"] else {}
     changed = ledger.make_bucket(store, options["region"], tags=tags, check_mode=check_mode)
     if check_mode:
-        return _answer(_read(store, options), run_id, changed=changed, unfrozen=unfrozen)
+        state = ledger.read(store)
+        state = state if state.live_since or not opening.seen else state.after(opening.seen(state), "now")
+        return _answer(state, run_id, changed=changed, unfrozen=unfrozen)
     state = ledger.open_phase(store, opening)
     lease_keeper.ensure(store.bucket, run_id, opening.owner, opening.lease)
     return _answer(state, run_id, changed=changed, unfrozen=unfrozen)
@@ -271,11 +283,28 @@ def _read(store: Store, options: dict[str, Any]) -> State:
     state = ledger.read(store)
     if state.live_since or not options["service"]:
         return state
-    return state.after(_seen(options["service"]), "now")
+    return state.after(_traffic(options["service"]).traffic, "now")
 
 
-def _seen(service: dict[str, Any]) -> Event:
+def _seen(state: State, options: dict[str, Any]) -> Event:
+    found = _traffic(options["service"])
+    subject = f"service {options['service']['name']} of cluster {options['service']['cluster']}"
+    return ledger.known_event(
+        state, found.traffic, found.tags, options["tags"], adopt=options["adopt"], subject=subject
+    )
+
+
+def _traffic(service: dict[str, Any]) -> traffic.Seen:
     return traffic.seen(Clients(), service["cluster"], service["name"])
+
+
+def _require_named(adopt: str, environment: str) -> None:
+    if adopt and adopt != environment:
+        raise RefusedError(
+            f"names {adopt}, but this is {environment or 'an environment without a name'}",
+            subject="platform_adopt",
+            remedy="Name the environment that takes over what carries no tag, or leave it empty.",
+        )
 
 
 def _answer(state: State, run_id: str, *, changed: bool = False, unfrozen: bool = False) -> dict[str, Any]:

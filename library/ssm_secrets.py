@@ -58,9 +58,14 @@ options:
           - The parameter is updated when it holds something else.
         type: str
   tags:
-    description: Tags for parameters that are created.
+    description: Tags for parameters that are created. One that would be changed has to carry the tag
+      C(Environment) of these, if they have one.
     type: dict
     default: {}
+  adopt:
+    description: The name of the environment, if parameters without that tag may be changed as well.
+    type: str
+    default: ''
 attributes:
   check_mode:
     description: Says what would be created or updated, and writes nothing.
@@ -129,6 +134,7 @@ def main() -> None:
             "path": {"type": "str", "default": ""},
             "parameters": {"type": "list", "elements": "dict", "required": True, "options": parameter},
             "tags": {"type": "dict", "default": {}},
+            "adopt": {"type": "str", "default": ""},
         },
         supports_check_mode=True,
     )
@@ -139,6 +145,7 @@ def main() -> None:
             wanted_from(options["parameters"], options["path"]),
             path=options["path"],
             tags=options["tags"],
+            adopt=options["adopt"],
             check=module.check_mode,
         ),
     )

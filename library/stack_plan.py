@@ -43,6 +43,11 @@ options:
     type: list
     elements: str
     default: []
+  adopt:
+    description: The name of the environment, if it may take over a stack of this name that carries no tag
+      C(Environment). A stack of another environment is refused in any case.
+    type: str
+    default: ''
   termination_protection:
     description: Whether the stack is to be protected from deletion. Not given, it stays as it is.
     type: bool
@@ -160,6 +165,7 @@ def main() -> None:
             "template_parameters": {"type": "dict", "default": {}},
             "tags": {"type": "dict", "default": {}},
             "kept_tags": {"type": "list", "elements": "str", "default": []},
+            "adopt": {"type": "str", "default": ""},
             "termination_protection": {"type": "bool"},
         },
         supports_check_mode=True,
@@ -176,6 +182,7 @@ def _run(options: dict[str, Any], *, check: bool) -> dict[str, Any]:
         tags={key: str(value) for key, value in options["tags"].items()},
         kept_tags=frozenset(options["kept_tags"]),
         termination_protection=options["termination_protection"],
+        adopt=options["adopt"],
     )
     result = stack.as_result(stack.make(wanted, stack.read(wanted.name, wanted.region)))
     return {**result, "changed": check and result["differs"]}

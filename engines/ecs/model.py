@@ -56,7 +56,8 @@ Kind = Literal["register", "create", "update", "tag"]
 class WantedService:
     """The wanted service. ``health_grace`` is in seconds, and counts only behind a load balancer.
 
-    ``execute_command`` is whether an operator may open a shell in a task (ECS Exec).
+    ``execute_command`` is whether an operator may open a shell in a task (ECS Exec). ``adopt`` names the
+    environment that may take over a service of this name without tags.
     """
 
     cluster: str
@@ -69,6 +70,7 @@ class WantedService:
     health_grace: int = 60
     execute_command: bool = False
     tags: Mapping[str, str] = field(default_factory=dict)
+    adopt: str = ""
 
 
 @dataclass(frozen=True)

@@ -69,7 +69,8 @@ def settings(service: WantedService, release: Release) -> dict[str, Any]:
 def make(release: Release, service: WantedService, current: Current) -> Plan:
     """Compare wanted and current state.
 
-    Raises ``ReleaseConfigurationError`` while a deleted service of the same name is still draining.
+    Raises ``ReleaseConfigurationError`` while a deleted service of the same name is still draining, and
+    ``RefusedError`` about one that is another environment's, or nobody's and not adopted.
     """
     wanted = task_definition.request(release)
     arn = _matching_revision(wanted, current)
@@ -78,7 +79,7 @@ def make(release: Release, service: WantedService, current: Current) -> Plan:
         tagged = {"tags": tags_of(service.tags)} if service.tags else {}
         actions.append(Action("register", f"register a revision of {release.family}", {**wanted, **tagged}))
     if is_there(current.service):
-        require_ours(f"service {service.name}", _tags(current.service), service.tags)
+        require_ours(f"service {service.name}", tags_carried(current.service), service.tags, service.adopt)
         actions += _update(service, settings(service, release), arn, current.service)
     else:
         actions.append(_create(service, settings(service, release), arn))
@@ -182,7 +183,7 @@ def _update(
     if changed:
         request.update(cluster=service.cluster, service=service.name)
         actions.append(Action("update", f"update service {service.name}: {', '.join(changed)}", request))
-    tags = _tags(now)
+    tags = tags_carried(now)
     missing = {key: value for key, value in service.tags.items() if tags.get(key) != value}
     if missing:
         request = {"resourceArn": now["serviceArn"], "tags": tags_of(missing)}
@@ -190,7 +191,8 @@ def _update(
     return actions
 
 
-def _tags(service: Mapping[str, Any]) -> dict[str, str]:
+def tags_carried(service: Mapping[str, Any]) -> dict[str, str]:
+    """Return the tags of a service as ECS describes it."""
     return {item["key"]: item["value"] for item in service.get("tags", [])}
 
 

@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from engines.ecs import inspection
+from engines.ecs import inspection, plan
 from engines.ecs.inspection import Clients, Target
 
 Traffic = Literal["serving", "starting", "absent"]
 """``serving``: a deployment took traffic. ``starting``: one is in progress. ``absent``: neither."""
 
 
-def seen(clients: Clients, cluster: str, name: str) -> Traffic:
+@dataclass(frozen=True)
+class Seen:
+    """What users have seen of a service, and the tags that it carries."""
+
+    traffic: Traffic
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+def seen(clients: Clients, cluster: str, name: str) -> Seen:
     """Ask the service and its target group. Only reads; a service that is not there is absent."""
     found = inspection.describe(clients, cluster, name)
     group = _target_group(found) if found else ""
     targets = inspection.targets(clients, group) if found and group and _running(found) else ()
-    return judge(found, targets)
+    return Seen(judge(found, targets), plan.tags_carried(found or {}))
 
 
 def judge(found: Mapping[str, Any] | None, targets: Sequence[Target]) -> Traffic:

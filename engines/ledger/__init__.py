@@ -7,7 +7,7 @@ record of each phase) and ``runs/<run id>.json`` (the journal of one run, never 
 from engines.ledger import history
 from engines.ledger.apply import Opening, close_phase, end_run, new_run_id, note, open_phase, read, record
 from engines.ledger.errors import FencedError, LedgerError, LockedError, OrderError
-from engines.ledger.guards import check_account, check_owner, make_bucket
+from engines.ledger.guards import check_account, check_owner, known_event, make_bucket
 from engines.ledger.lock import LOCK_KEY, Lock, renew
 from engines.ledger.model import State
 from engines.ledger.results import report
@@ -30,6 +30,7 @@ __all__ = [
     "close_phase",
     "end_run",
     "history",
+    "known_event",
     "make_bucket",
     "new_run_id",
     "note",

@@ -13,7 +13,7 @@ from engines.errors import EngineError, RefusedError
 from engines.ledger import lock
 from engines.ledger.fingerprint import fingerprint
 from engines.ledger.lock import Lock
-from engines.ledger.model import FAILED, RUNNING, State, outcome_of, stamp
+from engines.ledger.model import FAILED, RUNNING, TEARDOWN, State, outcome_of, stamp
 from engines.ledger.standing import Event
 from engines.ledger.store import Document, Store
 from engines.runs import Owner
@@ -29,7 +29,7 @@ class Opening:
     ``inputs`` is what the run was configured with; only its fingerprint is kept. ``break_lock`` names the run
     (or its ``user@host``) whose stale lock may be broken, ``unfreeze`` the ``environment`` whose data may be
     changed although it serves users. ``seen`` asks the service what users saw of it (one of
-    ``standing.SEEN``); it is called unless the ledger says that they are served.
+    ``standing.SEEN``), given what the ledger knows; it is called unless that says that they are served.
     """
 
     phase: str
@@ -41,7 +41,7 @@ class Opening:
     inputs: Mapping[str, Any] = field(default_factory=dict)
     break_lock: str = ""
     unfreeze: str = ""
-    seen: Callable[[], Event] | None = None
+    seen: Callable[[State], Event] | None = None
 
     @property
     def thaws(self) -> bool:
@@ -99,8 +99,8 @@ def _open(store: Store, opening: Opening) -> State:
 
     def change(state: State) -> State:
         known = state if broken is None else state.interrupted(broken.run_id, now)
-        if opening.seen is not None and not known.live_since:
-            known = known.after(opening.seen(), now)
+        if opening.seen is not None and not known.live_since and opening.phase != TEARDOWN:
+            known = known.after(opening.seen(known), now)
         known.check_order(opening.phase)
         return known.started(opening.phase, opening.run_id, now)
 

@@ -67,10 +67,13 @@ class Store:
                 raise
 
     def secure(self, tags: Mapping[str, str] | None = None) -> None:
-        """Keep every version, encrypt what is written, let nobody from outside in, and put ``tags``."""
+        """Put ``tags``, keep every version, encrypt what is written, and let nobody from outside in."""
         rule = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}
         closed = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
+        tag_set = [{"Key": key, "Value": value} for key, value in {**self.tags(), **(tags or {})}.items()]
         with aws.translated(f"state bucket {self.bucket}"):
+            if tags:  # first: a bucket that holds something has them
+                self._s3.put_bucket_tagging(Bucket=self.bucket, Tagging={"TagSet": tag_set})
             self._s3.put_bucket_versioning(Bucket=self.bucket, VersioningConfiguration={"Status": "Enabled"})
             self._s3.put_bucket_encryption(
                 Bucket=self.bucket, ServerSideEncryptionConfiguration={"Rules": [rule]}
@@ -78,9 +81,11 @@ class Store:
             self._s3.put_public_access_block(
                 Bucket=self.bucket, PublicAccessBlockConfiguration=dict.fromkeys(closed, True)
             )
-            if tags:
-                tag_set = [{"Key": key, "Value": value} for key, value in tags.items()]
-                self._s3.put_bucket_tagging(Bucket=self.bucket, Tagging={"TagSet": tag_set})
+
+    def is_empty(self) -> bool:
+        """Return whether the bucket holds no object."""
+        with aws.translated(f"state bucket {self.bucket}"):
+            return not self._s3.list_objects_v2(Bucket=self.bucket, MaxKeys=1).get("KeyCount")
 
     def tags(self) -> dict[str, str]:
         """Return the bucket's tags; none when it has none, or is not there."""

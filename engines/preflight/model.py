@@ -29,6 +29,7 @@ class Settings:
     target: str = ""
     name: str = ""
     environment: str = ""
+    adopt: str = ""
     region: str = ""
     account_id: str = ""
     parameter_path: str = ""
@@ -101,6 +102,7 @@ _VARIABLES: Mapping[str, str] = {
                 "target",
                 "name",
                 "environment",
+                "adopt",
                 "region",
                 "account_id",
                 "parameter_path",

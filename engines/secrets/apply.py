@@ -8,6 +8,7 @@ from typing import Any
 from engines.aws import AwsError, client, translated
 from engines.errors import ConfigurationError
 from engines.events import emit
+from engines.ownership import TAG, require_ours
 from engines.references import resolve
 from engines.secrets.errors import SecretError
 from engines.secrets.model import Action, Stored, Wanted
@@ -26,17 +27,26 @@ def wanted_from(parameters: Iterable[Mapping[str, Any]], path: str = "") -> list
 
 
 def ensure(
-    wanted: Sequence[Wanted], *, path: str = "", tags: Mapping[str, str] | None = None, check: bool = False
+    wanted: Sequence[Wanted],
+    *,
+    path: str = "",
+    tags: Mapping[str, str] | None = None,
+    adopt: str = "",
+    check: bool = False,
 ) -> dict[str, Any]:
     """Make every wanted parameter exist with its value.
 
     Returns ``{changed, parameters, diff}``, in which no value occurs. A generated value is never changed once
-    it exists. With ``check`` nothing is written. Parameters that are created carry ``tags``. Raises
-    ``SecretError`` and ``AwsError``.
+    it exists. With ``check`` nothing is written. Parameters that are created carry ``tags``; one that would
+    be changed has to carry the environment of these, or none if ``adopt`` names it. Raises ``SecretError``,
+    ``RefusedError`` and ``AwsError``.
     """
     ssm = client("ssm")
     names = {one.name for one in wanted} | {name for one in wanted for name in references(one, path)}
     actions = plan(wanted, _stored(ssm, sorted(names)), path=path, predict=check)
+    for action in actions:
+        if action.kind == "updated" and (tags or {}).get(TAG):
+            require_ours(f"SSM parameter {action.name}", _tags(ssm, action.name), tags or {}, adopt)
     done = actions if check else [_apply(ssm, action, tags or {}) for action in actions]
     return {
         "changed": any(action.kind != "unchanged" for action in actions),
@@ -69,6 +79,12 @@ def _stored(ssm: Any, names: Sequence[str]) -> dict[str, Stored]:
         for parameter in answer["Parameters"]:
             found[parameter["Name"]] = Stored(parameter["Value"], parameter["Type"], parameter["Version"])
     return found
+
+
+def _tags(ssm: Any, name: str) -> dict[str, str]:
+    with translated(f"SSM parameter {name}"):
+        found = ssm.list_tags_for_resource(ResourceType="Parameter", ResourceId=name)["TagList"]
+    return {one["Key"]: one["Value"] for one in found}
 
 
 def _apply(ssm: Any, action: Action, tags: Mapping[str, str]) -> Action:

@@ -72,6 +72,11 @@ class Deployed:
         return self.status in SETTLED
 
     @property
+    def begun(self) -> bool:
+        """Whether it is a change set that nobody has executed, or an import: AWS gives these no tags."""
+        return self.status.startswith(("REVIEW_IN_PROGRESS", "IMPORT_"))
+
+    @property
     def busy(self) -> bool:
         """Whether an operation of AWS is in progress."""
         return self.status.endswith("_IN_PROGRESS") and self.status != "REVIEW_IN_PROGRESS"

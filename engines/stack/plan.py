@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from engines.ownership import require_ours
+from engines.ownership import TAG, require_ours
 from engines.stack import changes, evaluate
 from engines.stack.evaluate import Resource
 from engines.stack.model import Change, Deployed
@@ -20,6 +20,7 @@ class Wanted:
     """The stack as the inventory has it.
 
     Of ``kept_tags`` a stack that has them keeps the value. No ``termination_protection`` leaves it as it is.
+    ``adopt`` names the environment that may take over a stack of this name without tags.
     """
 
     name: str
@@ -29,6 +30,7 @@ class Wanted:
     tags: Mapping[str, str] = field(default_factory=dict)
     kept_tags: frozenset[str] = frozenset()
     termination_protection: bool | None = None
+    adopt: str = ""
 
     @property
     def known(self) -> dict[str, str]:
@@ -78,7 +80,8 @@ def make(wanted: Wanted, deployed: Deployed | None) -> Plan:
     after = wanted.resources()
     if deployed is None:
         return Plan(wanted, None, tuple(changes.compare({}, after)))
-    require_ours(f"stack {wanted.name}", deployed.tags, wanted.tags)
+    if deployed.tags or not deployed.begun:
+        require_ours(f"stack {wanted.name}", deployed.tags, wanted.tags, wanted.adopt)
     before = evaluate.resources(deployed.template, deployed.parameters, wanted.known)
     if not deployed.settled:
         # Of a stack that is half made, what is not finished is yet to come.
@@ -102,7 +105,8 @@ def _settings(wanted: Wanted, deployed: Deployed, found: list[Change]) -> list[s
     )
     settings = [f"parameters: {', '.join(differing)}"] if differing else []
     if wanted.tags_for(deployed) != deployed.tags:
-        settings.append("tags")
+        adopted = wanted.adopt and TAG not in deployed.tags
+        settings.append(f"tags: it is taken over, as it carries no tag {TAG}" if adopted else "tags")
     if wanted.termination_protection not in {None, deployed.termination_protection}:
         settings.append(f"termination protection: {'on' if wanted.termination_protection else 'off'}")
     if wanted.template.get("Outputs") != deployed.template.get("Outputs"):

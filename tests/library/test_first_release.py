@@ -54,3 +54,21 @@ def test_what_users_saw_decides_and_not_how_the_phase_ended(world: World) -> Non
     opened = asked(world, bucket, state="opened", phase="preflight")
     assert opened["standing"] == "live"
     assert State.from_body(store.read("state.json").body).live_since
+
+
+def test_a_service_that_somebody_has_made_is_not_taken_for_a_release(world: World) -> None:
+    """A placeholder of this name froze an empty target: nothing was copied, and the run was green."""
+    placeholder = world.call(image=world.image("good"))
+    assert placeholder["changed"]
+    bucket = f"state-{uuid.uuid4().hex[:8]}"
+    opening = {"state": "opened", "phase": "provision", "environment": "staging"}
+    opening["tags"] = {"Environment": "staging"}
+    for check in (True, False):
+        refused = modules.call(
+            "ledger",
+            {"bucket": bucket, "service": {"cluster": world.name, "name": world.name}, **opening},
+            check=check,
+        )[0]
+        assert "carries no tag Environment" in refused["msg"], refused
+    adopted = asked(world, bucket, **opening, adopt="staging")
+    assert (adopted["standing"], adopted["frozen"]) == ("not live", False)

@@ -156,7 +156,7 @@ def test_it_only_reads(world, aws):
 
 def test_a_setting_of_the_stack_is_a_difference(world):
     template, parameters, _ = world
-    answer = _plan(template, parameters, tags={"Environment": "test"}, termination_protection=True)
+    answer = _plan(template, parameters, tags={"Team": "test"}, termination_protection=True)
     assert answer["differs"]
     assert answer["settings"] == ["tags", "termination protection: on"]
 

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from botocore.config import Config
 
-from engines import ownership
 from engines.aws import AwsError, translated
 from engines.errors import EngineError
 from engines.preflight.model import Finding, Settings
-from engines.preflight.prerequisites import quotas
+from engines.preflight.prerequisites import ownership, quotas
 from engines.preflight.prerequisites.clients import Cloud, Question
 
 # In each partition a region that nobody can switch off: it answers for those that can be.
@@ -32,7 +31,7 @@ def find(settings: Settings, facts: dict[str, Any], config: Config) -> Iterator[
     if refused:
         yield from refused
         return
-    questions = [_buckets(cloud), _owners(cloud)]
+    questions = [_buckets(cloud), *ownership.questions(cloud)]
     # An emulated account has no quotas, and offers everything.
     if settings.real_account:
         questions += [_certificate(cloud), _instance_class(cloud), quotas.question(cloud)]
@@ -102,46 +101,6 @@ def _buckets(cloud: Cloud) -> Question:
             yield from _bucket(cloud, s3, variable, {"Bucket": name, **owner})
 
     return ask
-
-
-def _owners(cloud: Cloud) -> Question:
-    """Check that resources of these names belong to this environment: none may share stack or state."""
-    settings = cloud.settings
-    s3, cloudformation = cloud.client("s3"), cloud.client("cloudformation")
-
-    def state() -> list[Mapping[str, str]]:
-        return list(s3.get_bucket_tagging(Bucket=settings.state_bucket)["TagSet"])
-
-    def stack() -> list[Mapping[str, str]]:
-        return list(cloudformation.describe_stacks(StackName=settings.name)["Stacks"][0].get("Tags", []))
-
-    def ask() -> Iterator[Finding]:
-        named = (
-            ("platform_state_bucket", f"bucket {settings.state_bucket}", settings.state_bucket, state),
-            ("platform_name", f"stack {settings.name}", settings.name, stack),
-        )
-        for variable, subject, name, asked in named:
-            if name and settings.environment:
-                yield from _owner(cloud, variable, subject, asked)
-
-    return ask
-
-
-def _owner(
-    cloud: Cloud, variable: str, subject: str, asked: Callable[[], list[Mapping[str, str]]]
-) -> Iterator[Finding]:
-    ours = cloud.settings.environment
-    try:
-        with translated(subject):
-            tags = {one["Key"]: one["Value"] for one in asked()}
-    except AwsError as error:
-        if error.code not in _ABSENT | {"NoSuchTagSet", "ValidationError"}:
-            cloud.cannot_ask(f"whose the {subject} is", error)
-        return
-    theirs = ownership.of_another(tags, {ownership.TAG: ours})
-    if theirs:
-        what = f"the {subject} belongs to the environment {theirs}, and this is {ours}"
-        yield Finding(variable, what, ownership.remedy(ours))
 
 
 def _bucket(cloud: Cloud, s3: Any, variable: str, which: Mapping[str, str]) -> Iterator[Finding]:

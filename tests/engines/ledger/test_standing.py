@@ -7,6 +7,7 @@ from typing import NamedTuple, get_args
 import pytest
 
 from engines import ledger
+from engines.errors import RefusedError
 from engines.ledger import Opening, State, Store, standing
 from engines.ledger.model import FAILED, SUCCEEDED
 from engines.ledger.standing import SEEN, TRANSITIONS, Event, Standing
@@ -103,17 +104,56 @@ def test_once_live_only_a_teardown_ends_it() -> None:
 
 @pytest.mark.parametrize("seen", SEEN)
 def test_the_service_is_asked_when_a_phase_is_opened(store: Store, seen: Event) -> None:
-    opening = Opening("preflight", "run-1", US, seen=lambda: seen)
+    opening = Opening("preflight", "run-1", US, seen=lambda known: seen)
     state = ledger.open_phase(store, opening)
     assert state.standing == standing.after("not live", seen)
     assert ledger.read(store) == state
 
 
 def test_a_service_that_is_known_to_serve_is_not_asked(store: Store) -> None:
-    def unreachable() -> Event:
+    def unreachable(known: State) -> Event:
         raise AssertionError("it was asked")
 
     ledger.open_phase(store, Opening("preflight", "run-1", US))
     ledger.note(store, "run-1", owner=US, event="asked")
     assert ledger.note(store, "run-1", owner=US, event="serving").standing == "live"
     assert ledger.open_phase(store, Opening("preflight", "run-1", US, seen=unreachable)).standing == "live"
+
+
+OURS = {"Environment": "staging"}
+RELEASED = State({"deploy": {"outcome": "failed"}})
+
+
+@pytest.mark.parametrize(
+    ("state", "carried", "adopt", "expected"),
+    [
+        (State(), {}, "staging", "absent"),
+        (State(), OURS, "staging", "serving"),
+        (RELEASED, OURS, "", "serving"),
+        (State(asked_since="t1"), OURS, "", "serving"),
+        # Replaced by hand after a release: what users wrote before is still theirs.
+        (RELEASED, {}, "", "serving"),
+    ],
+)
+def test_a_service_counts_as_live_if_a_release_of_it_is_known(
+    state: State, carried: dict, adopt: str, expected: Event
+) -> None:
+    assert (
+        ledger.known_event(state, "serving", carried, OURS, adopt=adopt, subject="service bmii") == expected
+    )
+
+
+@pytest.mark.parametrize("event", ["serving", "starting"])
+@pytest.mark.parametrize("carried", [{}, OURS, {"Environment": "production"}])
+def test_a_service_that_the_ledger_does_not_know_is_refused(carried: dict, event: Event) -> None:
+    """A placeholder of this name would freeze an empty target, and the run would be green."""
+    with pytest.raises(RefusedError, match="service bmii") as caught:
+        ledger.known_event(State(), event, carried, OURS, adopt="", subject="service bmii")
+    assert ("platform_adopt=staging" in caught.value.remedy) == (carried.get("Environment") != "production")
+
+
+def test_a_teardown_asks_no_service(store: Store) -> None:
+    def unreachable(known: State) -> Event:
+        raise AssertionError("it was asked")
+
+    ledger.open_phase(store, Opening("teardown", "run-1", US, seen=unreachable))
