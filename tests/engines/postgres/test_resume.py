@@ -97,7 +97,7 @@ def is_finished(ends):
         ("table.moving", 9),
         ("table.copied", 3),
         ("table.copied", 12),
-        ("clone.progress", 30),
+        ("clone.progress", 8),  # how many there are depends on how much the socket gives at once
         ("schema.step", 1),
         ("schema.step", 2),
         ("schema.step", 19),
@@ -148,14 +148,20 @@ def half_a_table(ends):
        "(SELECT transaction FROM bmii_migrate_copy.parts WHERE name = 'large')")  # fmt: skip
 
 
-@pytest.mark.parametrize("theirs", ["INSERT INTO large VALUES (-1, 'mine')", "UPDATE large SET t = 'mine'"])
+@pytest.mark.parametrize(
+    "theirs",
+    [
+        "INSERT INTO large VALUES (-1, 'mine')",
+        "UPDATE large SET t = 'mine' WHERE id = (SELECT min(id) FROM large)",  # whichever are there
+    ],
+)
 def test_what_others_wrote_into_half_a_table_is_refused(large, theirs):
     half_a_table(large)
     assert (
         actions(clone_database(large.source, large.target, CloneOptions(), check=True, emit=emit))["large"]
         == "recopy"
     )
-    on(large.target_url, f"{theirs} WHERE id = 1" if "UPDATE" in theirs else theirs)
+    on(large.target_url, theirs)
     with pytest.raises(RefusedError, match=r"table public\.large"):
         run(large)
     assert on(large.target_url, "SELECT count(*) FROM large WHERE t = 'mine'") == [(1,)]
