@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from engines.images import DEFAULT_ENTRYPOINT, Cache, Package, Platform, Recipe, Repository, publish
+from engines.images import Cache, Package, Platform, Recipe, Repository, publish
 
 SERVICE = Path(__file__).parent.parent / "service"
 
@@ -18,7 +18,7 @@ def main(endpoint: str, repository: str, cache: str) -> None:
         python_version=f"{sys.version_info.major}.{sys.version_info.minor}",
         platform=Platform.parse("linux/amd64"),
         labels={},
-        entrypoint=DEFAULT_ENTRYPOINT,
+        entrypoint=("python3", "-m", "bmii", "serve"),
         compression="zstd",
         base="",
     )

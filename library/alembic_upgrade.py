@@ -60,12 +60,12 @@ attributes:
 EXAMPLES = r"""
 - name: Bring the database to the newest revision
   alembic_upgrade:
-    database_url: ssm:/bmii/production/DATABASE_URL
+    database_url: ssm:/shop/production/DATABASE_URL
     config: migrations/alembic.ini
 
 - name: See what it would do, with the SQL
   alembic_upgrade:
-    database_url: ssm:/bmii/production/DATABASE_URL
+    database_url: ssm:/shop/production/DATABASE_URL
     config: migrations/alembic.ini
   check_mode: true
   diff: true

@@ -187,15 +187,15 @@ attributes:
 EXAMPLES = r"""
 - name: Release the service
   ecs_deploy:
-    cluster: bmii
-    service: bmii
-    family: bmii
+    cluster: shop
+    service: shop
+    family: shop
     image: "{{ container_outputs.image }}"
     execution_role_arn: "{{ provision_outputs.execution_role_arn }}"
     task_role_arn: "{{ provision_outputs.task_role_arn }}"
     environment: {APP_ENV: production, LOG_LEVEL: INFO}
-    secrets: {API_KEY: /bmii/production/API_KEY}
-    log_group: /bmii/production
+    secrets: {API_KEY: /shop/production/API_KEY}
+    log_group: /shop/production
     region: us-east-1
     subnet_ids: "{{ provision_outputs.service_subnet_ids }}"
     security_group_ids: ["{{ provision_outputs.service_security_group_id }}"]
@@ -209,7 +209,7 @@ task_definition_arn:
     registered.
   returned: success
   type: str
-  sample: arn:aws:ecs:us-east-1:123456789012:task-definition/bmii:7
+  sample: arn:aws:ecs:us-east-1:123456789012:task-definition/shop:7
 registered:
   description: Whether a revision was, or in check mode would be, registered.
   returned: success
@@ -236,7 +236,7 @@ actions:
   returned: success
   type: list
   elements: str
-  sample: [register a revision of bmii, "update service bmii: taskDefinition"]
+  sample: [register a revision of shop, "update service shop: taskDefinition"]
 seconds:
   description: How long it took until users had it.
   returned: success

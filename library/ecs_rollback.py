@@ -20,7 +20,7 @@ description:
   - Endpoint, region and credentials come from the environment (C(AWS_REGION), C(AWS_PROFILE) ...).
 options:
   to:
-    description: The revision, C(bmii:3) or its ARN. When it is empty, the previous one of O(good).
+    description: The revision, C(shop:3) or its ARN. When it is empty, the previous one of O(good).
     type: str
     default: ""
   good:
@@ -42,10 +42,10 @@ attributes:
 EXAMPLES = r"""
 - name: Bring the service back to a revision
   ecs_rollback:
-    cluster: bmii
-    service: bmii
-    to: bmii:3
-    url: https://bmii.example.org
+    cluster: shop
+    service: shop
+    to: shop:3
+    url: https://shop.example.org
 """
 
 RETURN = r"""
@@ -53,7 +53,7 @@ task_definition_arn:
   description: The revision that runs; in check mode the one that would.
   returned: success
   type: str
-  sample: arn:aws:ecs:us-east-1:123456789012:task-definition/bmii:3
+  sample: arn:aws:ecs:us-east-1:123456789012:task-definition/shop:3
 previous_arn:
   description: The revision that ran before.
   returned: success
@@ -63,7 +63,7 @@ actions:
   returned: success
   type: list
   elements: str
-  sample: ["bring service bmii from bmii:4 back to bmii:3"]
+  sample: ["bring service shop from shop:4 back to shop:3"]
 differences:
   description: Each field in which the revisions differ, C(path), C(before), C(after).
   returned: success

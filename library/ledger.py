@@ -118,11 +118,11 @@ attributes:
 EXAMPLES = r"""
 - name: What has been done so far
   ledger:
-    bucket: bmii-state
+    bucket: shop-state
 
 - name: Start the storage phase
   ledger:
-    bucket: bmii-state
+    bucket: shop-state
     state: opened
     phase: storage
 """

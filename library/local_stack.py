@@ -54,7 +54,7 @@ options:
     description: Buckets of the source store.
     type: list
     elements: str
-    default: [raw, processed, artifacts, features]
+    default: []
   account_id:
     description: Number of the emulated account.
     type: str
@@ -115,8 +115,8 @@ endpoints:
     aws: http://127.0.0.1:14566
     object_store: http://127.0.0.1:19000
     service: http://127.0.0.1:18000
-    source_postgres: postgresql://127.0.0.1:15432/bio_bind_rank
-    target_postgres: postgresql://127.0.0.1:25432/bio_bind_rank
+    source_postgres: postgresql://127.0.0.1:15432/shop
+    target_postgres: postgresql://127.0.0.1:25432/shop
 programs:
   description: The state of each program (C(RUNNING), C(STOPPED), C(FATAL) …).
   returned: success
@@ -126,7 +126,7 @@ log_dir:
   description: The folder of all logs.
   returned: success
   type: str
-  sample: /srv/bmii/.rehearsal/logs
+  sample: /srv/shop/.rehearsal/logs
 seconds:
   description: How long each step of V(up) took; empty when nothing was done.
   returned: success
@@ -172,7 +172,7 @@ def main() -> None:
             "buckets": {
                 "type": "list",
                 "elements": "str",
-                "default": ["raw", "processed", "artifacts", "features"],
+                "default": [],
             },
             "account_id": {"type": "str", "default": "000000000000"},
             "region": {"type": "str", "default": "us-east-1"},

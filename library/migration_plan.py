@@ -55,8 +55,8 @@ EXAMPLES = r"""
     region: eu-central-1
     phases:
       deploy:
-        service: bmii
-        actions: [create service bmii]
+        service: shop
+        actions: [create service shop]
         cpu: 1024
         memory: 2048
         tasks: 1

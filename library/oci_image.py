@@ -42,8 +42,7 @@ options:
     description: The files and folders of the application. Byte code is left out.
     type: list
     elements: dict
-    default:
-      - {src: bmii, dest: /app/bmii}
+    required: true
     suboptions:
       src:
         description: A file or folder, relative to O(source_dir) or absolute.
@@ -71,10 +70,10 @@ options:
     type: str
     default: ""
   entrypoint:
-    description: The program that the image runs, with its arguments.
+    description: The program that the image runs, with its arguments. Needed where the image is built.
     type: list
     elements: str
-    default: [python3, -m, bmii, serve]
+    default: []
   labels:
     description: Labels of the image. They are part of its sources, so a new value makes a new image.
       C(org.opencontainers.image.created) also becomes the moment at which it was created.
@@ -106,12 +105,15 @@ attributes:
 EXAMPLES = r"""
 - name: Build the service's image and push it
   oci_image:
-    repository_url: 123456789012.dkr.ecr.eu-west-1.amazonaws.com/bmii
+    repository_url: 123456789012.dkr.ecr.eu-west-1.amazonaws.com/shop
     source_dir: service
+    packages:
+      - {src: shop, dest: /app/shop}
+    entrypoint: [python3, -m, shop]
     requirements: service/requirements.lock
     python_version: "3.13"
     labels:
-      org.opencontainers.image.title: bmii
+      org.opencontainers.image.title: shop
       org.opencontainers.image.version: 1.4.0
     tags: ["1.4.0"]
     cache_dir: .cache/images
@@ -127,7 +129,7 @@ image:
   description: The image by digest. Empty in check mode while the digest is not known.
   returned: success
   type: str
-  sample: 123456789012.dkr.ecr.eu-west-1.amazonaws.com/bmii@sha256:6b86b273...
+  sample: 123456789012.dkr.ecr.eu-west-1.amazonaws.com/shop@sha256:6b86b273...
 digest:
   description: The digest of the image's manifest. Empty in check mode while it is not known.
   returned: success
@@ -184,7 +186,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from engines.contract import finish
-from engines.images import DEFAULT_ENTRYPOINT, Cache, Package, Platform, Recipe, Repository, publish
+from engines.images import Cache, Package, Platform, Recipe, Repository, publish
 
 _TEXT = {"type": "str", "required": True}
 
@@ -200,14 +202,14 @@ def main() -> None:
             "packages": {
                 "type": "list",
                 "elements": "dict",
-                "default": [{"src": "bmii", "dest": "/app/bmii"}],
+                "required": True,
                 "options": {"src": _TEXT, "dest": _TEXT},
             },
             "requirements": {"type": "path", "required": True},
             "python_version": {"type": "str", "default": ""},
             "platform": {"type": "str", "choices": ["linux/amd64", "linux/arm64"], "default": "linux/amd64"},
             "base": {"type": "str", "default": ""},
-            "entrypoint": {"type": "list", "elements": "str", "default": list(DEFAULT_ENTRYPOINT)},
+            "entrypoint": {"type": "list", "elements": "str", "default": []},
             "labels": {"type": "dict", "default": {}},
             "compression": {"type": "str", "choices": ["zstd", "gzip"], "default": "zstd"},
             "tags": {"type": "list", "elements": "str", "default": []},

@@ -43,12 +43,12 @@ attributes:
 EXAMPLES = r"""
 - name: Read what the target holds after the upgrade
   pg_baseline:
-    database: ssm:/bmii/production/DATABASE_URL
+    database: ssm:/shop/production/DATABASE_URL
   register: upgraded
 
 - name: Make sure that nothing has come in since
   pg_baseline:
-    database: ssm:/bmii/production/DATABASE_URL
+    database: ssm:/shop/production/DATABASE_URL
     expected: "{{ upgraded.baseline }}"
   register: since
   failed_when: not since.equal

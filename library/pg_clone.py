@@ -89,15 +89,15 @@ EXAMPLES = r"""
 - name: Copy the database to AWS
   pg_clone:
     source: env:SOURCE_DATABASE_URL
-    target: ssm:/bmii/production/DATABASE_URL
+    target: ssm:/shop/production/DATABASE_URL
     jobs: 4
 
 - name: Replace the rows of tables that differ
   pg_clone:
     source: env:SOURCE_DATABASE_URL
-    target: ssm:/bmii/production/DATABASE_URL
+    target: ssm:/shop/production/DATABASE_URL
     on_target_rows: replace
-    consent: bio_bind_rank
+    consent: shop
 """
 
 RETURN = r"""

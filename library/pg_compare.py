@@ -69,12 +69,12 @@ EXAMPLES = r"""
 - name: Prove that nothing was lost
   pg_compare:
     source: env:SOURCE_DATABASE_URL
-    target: ssm:/bmii/production/DATABASE_URL
+    target: ssm:/shop/production/DATABASE_URL
 
 - name: See how far production has gone since
   pg_compare:
     source: env:SOURCE_DATABASE_URL
-    target: ssm:/bmii/production/DATABASE_URL
+    target: ssm:/shop/production/DATABASE_URL
     require_equal: false
   register: drift
 """

@@ -50,7 +50,7 @@ attributes:
 EXAMPLES = r"""
 - name: Write a passfile for the database
   pg_passfile:
-    address: ssm:/bmii/production/DATABASE_URL
+    address: ssm:/shop/production/DATABASE_URL
     passfile: true
   register: login
 
@@ -62,7 +62,7 @@ EXAMPLES = r"""
 
 - name: Remove the passfile
   pg_passfile:
-    address: ssm:/bmii/production/DATABASE_URL
+    address: ssm:/shop/production/DATABASE_URL
     state: absent
 """
 

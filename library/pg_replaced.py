@@ -36,7 +36,7 @@ attributes:
 EXAMPLES = r"""
 - name: Drop what was set aside
   pg_replaced:
-    database: ssm:/bmii/production/DATABASE_URL
+    database: ssm:/shop/production/DATABASE_URL
     state: absent
 """
 

@@ -70,19 +70,19 @@ attributes:
 EXAMPLES = r"""
 - name: See what going back would lose and bring
   rds_rollback:
-    instance: bmii-postgres
+    instance: shop-postgres
     to: "2026-11-26T03:55:00Z"
-    address: ssm:/bmii/production/DATABASE_URL
-    application_address: ssm:/bmii/production/APP_DATABASE_URL
+    address: ssm:/shop/production/DATABASE_URL
+    application_address: ssm:/shop/production/APP_DATABASE_URL
     config: migrations/alembic.ini
 
 - name: Go back
   rds_rollback:
-    instance: bmii-postgres
+    instance: shop-postgres
     to: "2026-11-26T03:55:00Z"
     state: switched
-    address: ssm:/bmii/production/DATABASE_URL
-    application_address: ssm:/bmii/production/APP_DATABASE_URL
+    address: ssm:/shop/production/DATABASE_URL
+    application_address: ssm:/shop/production/APP_DATABASE_URL
     config: migrations/alembic.ini
 """
 
@@ -95,13 +95,13 @@ instance:
   description: The instance that is gone back to, by the name that it has, or will have, before the switch.
   returned: success
   type: str
-  sample: bmii-postgres-pit-261126-035500
+  sample: shop-postgres-pit-261126-035500
 kept:
   description: The name under which the present instance is kept, or would be; empty when nothing is switched,
     or a switch that was cut off is finished.
   returned: success
   type: str
-  sample: bmii-postgres-before-261126-041200
+  sample: shop-postgres-before-261126-041200
 rollback_instances:
   description: The instances that rollbacks have restored or kept. Each is paid for until it is deleted.
   returned: success

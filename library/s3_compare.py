@@ -73,14 +73,14 @@ EXAMPLES = r"""
       secret_key: env:OBJECT_STORE_SECRET_KEY
       bucket: raw
     target:
-      bucket: bmii-raw
-    manifest: /var/lib/bmii-migrate/raw.jsonl.zst
+      bucket: shop-images
+    manifest: /var/lib/bmii-migrate/images.jsonl.zst
 
 - name: Check a year later what was moved then
   s3_compare:
     target:
-      bucket: bmii-raw
-    manifest: /var/lib/bmii-migrate/raw.jsonl.zst
+      bucket: shop-images
+    manifest: /var/lib/bmii-migrate/images.jsonl.zst
     require_equal: false
   register: audit
 """

@@ -93,25 +93,25 @@ EXAMPLES = r"""
       secret_key: env:OBJECT_STORE_SECRET_KEY
       bucket: raw
     target:
-      bucket: bmii-raw
-    manifest: /var/lib/bmii-migrate/raw.jsonl.zst
+      bucket: shop-images
+    manifest: /var/lib/bmii-migrate/images.jsonl.zst
 
 - name: Move all buckets in one call
   s3_mirror:
     source: {endpoint: "http://minio:9000", access_key: "env:KEY", secret_key: "env:SECRET"}
     target: {}
     buckets:
-      - {name: raw, source: raw, target: bmii-raw}
-      - {name: processed, source: processed, target: bmii-processed}
+      - {name: images, source: images, target: shop-images}
+      - {name: invoices, source: invoices, target: shop-invoices}
     manifest: /var/lib/bmii-migrate
 
 - name: Overwrite what differs, and remove what the source has not
   s3_mirror:
     source: {endpoint: "http://minio:9000", access_key: "env:KEY", secret_key: "env:SECRET", bucket: raw}
-    target: {bucket: bmii-raw}
+    target: {bucket: shop-images}
     on_target_difference: replace
     delete_extraneous: true
-    consent: bmii-raw
+    consent: shop-images
 """
 
 RETURN = r"""

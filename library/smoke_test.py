@@ -135,21 +135,21 @@ EXAMPLES = r"""
         json: {status: ok, image: "{{ container_outputs.image_digest }}"}
       - name: nobody gets in without a key
         method: POST
-        path: /rank
-        body: {smiles: CCO}
+        path: /orders
+        body: {article: 17}
         status: [401]
-      - name: aspirin is ranked
+      - name: lamps are found
         method: POST
-        path: /rank
-        headers: {X-API-Key: "ssm:/bmii/production/API_KEY"}
-        body: {smiles: "CC(=O)Oc1ccccc1C(=O)O", top_k: 5, record: false}
-        json_contains: {"results.0:2.symbol": [PTGS1, PTGS2]}
+        path: /search
+        headers: {X-API-Key: "ssm:/shop/production/API_KEY"}
+        body: {text: lamp, most: 5}
+        json_contains: {"results.0:2.kind": [desk lamp, floor lamp]}
         latency_ms: 2000
     equality:
       reference_url: http://127.0.0.1:18000
-      path: /rank
-      bodies: [{smiles: CCO, record: false}]
-      headers: {X-API-Key: "ssm:/bmii/production/API_KEY"}
+      path: /search
+      bodies: [{text: lamp}]
+      headers: {X-API-Key: "ssm:/shop/production/API_KEY"}
 """
 
 RETURN = r"""

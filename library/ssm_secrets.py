@@ -78,19 +78,19 @@ attributes:
 EXAMPLES = r"""
 - name: Keep the platform's secrets in Parameter Store
   ssm_secrets:
-    path: /bmii/production
+    path: /shop/production
     parameters:
       - name: db_password
         generate: {length: 40}
       - name: API_KEY
-        value: env:BMII_API_KEY
+        value: env:SHOP_API_KEY
 
 - name: Compose the database's address from its password
   ssm_secrets:
-    path: /bmii/production
+    path: /shop/production
     parameters:
       - name: DATABASE_URL
-        compose: "postgresql+psycopg2://bmii_admin:{db_password|url}@db.example.org:5432/bio_bind_rank"
+        compose: "postgresql+psycopg2://shop_admin:{db_password|url}@db.example.org:5432/shop"
 """
 
 RETURN = r"""
@@ -103,7 +103,7 @@ parameters:
     name:
       description: The parameter's full name.
       type: str
-      sample: /bmii/production/db_password
+      sample: /shop/production/db_password
     action:
       description: One of C(created), C(updated), C(unchanged).
       type: str

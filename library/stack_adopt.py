@@ -45,12 +45,12 @@ attributes:
 EXAMPLES = r"""
 - name: Import existing buckets
   stack_adopt:
-    stack_name: bmii
+    stack_name: shop
     buckets:
-      RawBucket: bmii-raw
-      FeaturesBucket: bmii-features
+      BucketImages: shop-images
+      BucketInvoices: shop-invoices
     tags:
-      Project: bmii
+      Project: shop
       Environment: production
 """
 
@@ -60,13 +60,13 @@ adopted:
   returned: success
   type: list
   elements: str
-  sample: [bmii-raw]
+  sample: [shop-images]
 adopted_log_groups:
   description: The log groups that were imported; in check mode, that would be.
   returned: success
   type: list
   elements: str
-  sample: [/ecs/bmii]
+  sample: [/ecs/shop]
 """
 
 from ansible.module_utils.basic import AnsibleModule

@@ -39,7 +39,7 @@ attributes:
 EXAMPLES = r"""
 - name: Find changes made by hand
   stack_drift:
-    stack_name: bmii
+    stack_name: shop
     region: eu-central-1
 """
 

@@ -63,10 +63,10 @@ attributes:
 EXAMPLES = r"""
 - name: See what applying the stack would change
   stack_plan:
-    stack_name: bmii
+    stack_name: shop
     region: eu-central-1
     template_body: "{{ lookup('file', 'template.json') }}"
-    template_parameters: {Name: bmii}
+    template_parameters: {Name: shop}
 """
 
 RETURN = r"""

@@ -50,8 +50,8 @@ attributes:
 EXAMPLES = r"""
 - name: Recover the stack
   stack_recover:
-    stack_name: bmii
-    consent: bmii
+    stack_name: shop
+    consent: shop
 """
 
 RETURN = r"""

@@ -73,13 +73,13 @@ attributes:
 EXAMPLES = r"""
 - name: Take the platform down, and keep its data
   teardown:
-    name: bmii
-    stack_name: bmii
-    database: bmii-postgres
-    parameter_path: /bmii/production
-    buckets: [bmii-raw, bmii-features]
+    name: shop
+    stack_name: shop
+    database: shop-postgres
+    parameter_path: /shop/production
+    buckets: [shop-images, shop-invoices]
     tags:
-      Project: bmii
+      Project: shop
       Environment: production
 """
 
@@ -90,13 +90,13 @@ actions:
   type: list
   elements: dict
   sample:
-    - {step: stack, subject: bmii, text: "delete the stack, after a final snapshot of bmii-postgres"}
+    - {step: stack, subject: shop, text: "delete the stack, after a final snapshot of shop-postgres"}
 things:
   description: What is kept on purpose, with the reason. Nothing else is left.
   returned: success
   type: list
   elements: dict
-  sample: [{kind: bucket, name: bmii-raw, kept: data}]
+  sample: [{kind: bucket, name: shop-images, kept: data}]
 table:
   description: Both as lines of text.
   returned: success

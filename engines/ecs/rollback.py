@@ -23,7 +23,7 @@ _SHOWN = frozenset({"IMAGE_DIGEST"})
 
 @dataclass(frozen=True)
 class RollbackRequest:
-    """What to roll back to: the revision ``to`` (``bmii:3`` or its ARN), or the previous one of ``good``.
+    """What to roll back to: the revision ``to`` (``shop:3`` or its ARN), or the previous one of ``good``.
 
     ``good`` are ARNs of revisions that have served users, in any order.
     """

@@ -121,7 +121,7 @@ def secrets_of(release: Release) -> dict[str, str]:
             raise ReleaseConfigurationError(
                 "is neither the name of an SSM parameter nor an ARN",
                 subject=f"secret {variable}",
-                remedy="Give where the secret is, such as /bmii/production/API_KEY, never the secret itself.",
+                remedy="Give where the secret is, such as /shop/production/API_KEY, never the secret itself.",
             )
         places[variable] = reference.removeprefix("ssm:")
     return places

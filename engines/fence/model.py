@@ -11,7 +11,7 @@ from engines.postgres.catalog import FENCE
 SCHEMA = FENCE
 FUNCTION = "refuse"
 TRIGGER = FENCE
-# "bmii" and "fenc" as numbers. While a session holds this lock, the triggers refuse.
+# Two numbers of this tool's own. While a session holds this lock, the triggers refuse.
 KEY = (0x626D6969, 0x66656E63)
 # What PostgreSQL answers to a write in a read-only transaction: clients know what to make of it.
 SQLSTATE = "25006"

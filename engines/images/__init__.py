@@ -5,11 +5,10 @@ from engines.images.cache import Cache
 from engines.images.ecr import Repository
 from engines.images.errors import ImageError, RegistryError, RepositoryMissingError
 from engines.images.model import Platform
-from engines.images.recipe import DEFAULT_ENTRYPOINT, Package, Recipe
+from engines.images.recipe import Package, Recipe
 from engines.images.results import Published
 
 __all__ = [
-    "DEFAULT_ENTRYPOINT",
     "Cache",
     "ImageError",
     "Package",

@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+from engines.errors import ConfigurationError
 from engines.events import emit
 from engines.images import layers, wheels
 from engines.images.cache import Cache, ImageFolder, blob_path
@@ -23,7 +24,6 @@ from engines.images.recipe import SITE_PACKAGES, WORKING_DIRECTORY, Recipe
 
 _PATH = "/usr/local/bin:/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin"
 _USER = "65532:65532"  # "nonroot" of distroless images; any number but 0 does
-_PORT = 8000
 
 Fetch = Callable[[Recipe, Path], None]
 
@@ -34,6 +34,12 @@ def build(recipe: Recipe, cache: Cache, fetch: Fetch = wheels.fetch) -> tuple[Im
     ``fetch`` unpacks the wheels of a recipe into a folder. Raises ``ImageError`` or ``ConfigurationError``;
     the cache then holds what was finished, and nothing half-made.
     """
+    if not recipe.entrypoint:
+        raise ConfigurationError(
+            "is empty, and nothing else says what the image runs",
+            subject="entrypoint",
+            remedy="Write the words of the command that starts the service, such as [python3, -m, shop].",
+        )
     with cache.locked():
         if (known := cache.image(recipe.source_digest)) is not None:
             return known, False
@@ -75,7 +81,7 @@ def _describe(recipe: Recipe, image_layers: tuple[Layer, ...], blobs: Path) -> M
         labels={**recipe.labels, SOURCE_LABEL: recipe.source_digest},
         working_directory=WORKING_DIRECTORY,
         user=_USER,
-        ports=(_PORT,),
+        ports=(),
         created=recipe.created,
     ).content(image_layers)
     descriptor = Descriptor(CONFIG_TYPE, digest_of(config), len(config))

@@ -16,10 +16,9 @@ from engines.images.layers import Entry, writer
 from engines.images.model import EPOCH, LAYER_TYPES, Platform, canonical, digest_of
 
 # Raise it when the same sources would give another image: all are then built anew.
-BUILDER_VERSION = 1
+BUILDER_VERSION = 2
 WORKING_DIRECTORY = "/app"
 SITE_PACKAGES = "/app/site-packages"
-DEFAULT_ENTRYPOINT = ("python3", "-m", "bmii", "serve")
 _LEFT_OUT = frozenset({"__pycache__", ".git", ".DS_Store"})
 
 
@@ -46,7 +45,7 @@ class Recipe:
     python_version: str
     platform: Platform
     labels: Mapping[str, str] = field(default_factory=dict)
-    entrypoint: tuple[str, ...] = DEFAULT_ENTRYPOINT
+    entrypoint: tuple[str, ...] = ()
     compression: str = "zstd"
     base: str = ""
 

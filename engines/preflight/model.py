@@ -55,6 +55,13 @@ class Settings:
     alarm_email: str = ""
     database: Mapping[str, Any] = field(default_factory=dict)
     secrets: Sequence[Mapping[str, Any]] | None = field(default=None, repr=False)
+    service_secrets: Mapping[str, str] = field(default_factory=dict)
+    request_headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    entrypoint: Sequence[str] = ()
+    application_role: str = ""
+    application_address: str = field(default="", repr=False)
+    reference_requests: Sequence[Any] = ()
+    reference_path: str = ""
     minimum_free_mib: int = 0
     work_dir: str = ""
     inventory_dir: str = ""
@@ -86,6 +93,12 @@ class Settings:
         return frozenset(
             (*_VARIABLES.values(), "platform_buckets", "platform_source_url", "platform_aws_endpoint")
         )
+
+    @property
+    def header_parameters(self) -> Mapping[str, str]:
+        """Return the parameters whose values are sent in headers, by header."""
+        given = {name: str(value) for name, value in self.request_headers.items()}
+        return {name: value.removeprefix("ssm:") for name, value in given.items() if value.startswith("ssm:")}
 
     @property
     def real_account(self) -> bool:
@@ -120,6 +133,13 @@ _VARIABLES: Mapping[str, str] = {
             *("alarm_email", "database", "secrets"),
         )
     },
+    "service_secrets": "deploy_secrets",
+    "request_headers": "deploy_request_headers",
+    "entrypoint": "container_entrypoint",
+    "application_role": "database_application_role",
+    "application_address": "database_application_address",
+    "reference_requests": "deploy_reference_requests",
+    "reference_path": "deploy_reference_path",
     "target_database": "provision_rds_endpoint_override",
     "minimum_free_mib": "preflight_minimum_free_mib",
 }

@@ -84,7 +84,7 @@ def definitions(family: str) -> tuple[str, ...]:
             familyPrefix=family,
             status=status,
         )
-        # The prefix also finds the family `bmii-2`.
+        # The prefix also finds the family `shop-2`.
         found += [arn for arn in arns if arn.rpartition("/")[2].rpartition(":")[0] == family]
     return tuple(dict.fromkeys(found))
 

@@ -87,7 +87,7 @@ def _named(platform: Platform) -> Iterator[Thing]:
         if topic["TopicArn"].endswith(f":{name}-alarms"):
             yield Thing("topic", topic["TopicArn"])
     for alarm in pages("alarms", "cloudwatch", "describe_alarms", "MetricAlarms", AlarmNamePrefix=f"{name}-"):
-        # The prefix also finds alarms of a platform `bmii-2`, which notify another topic.
+        # The prefix also finds alarms of a platform `shop-2`, which notify another topic.
         if any(topic.endswith(f":{name}-alarms") for topic in alarm["AlarmActions"]):
             yield Thing("alarm", alarm["AlarmName"])
 

@@ -24,6 +24,8 @@ class World:
             "repository_url": self.url,
             "registry": aws.endpoint,
             "source_dir": str(self.service),
+            "packages": [{"src": "bmii", "dest": "/app/bmii"}],
+            "entrypoint": ["python3", "-m", "bmii"],
             "requirements": str(self.service / "requirements.lock"),
             "labels": {"org.opencontainers.image.version": "1.4.0"},
             "tags": ["1.4.0"],

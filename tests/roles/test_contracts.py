@@ -124,6 +124,7 @@ def test_engines_are_free_of_ansible_and_of_the_rehearsal() -> None:
 def _inventory_files() -> list[Path]:
     return [
         *ROOT.glob("inventories/common/*.yml"),
+        *ROOT.glob("inventories/bmii/*.yml"),
         *ROOT.glob("inventories/rehearsal/*.yml"),
         *(path for path in ROOT.glob("inventories/*/group_vars/all/*.yml") if not path.is_symlink()),
     ]

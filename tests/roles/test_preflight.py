@@ -196,7 +196,7 @@ def test_many_faults_are_told_at_once_and_what_is_missing_is_one(shell: Shell, t
             "platform_account_id": None,
             "platform_vpc_cidr": None,
             "platform_cpu": "lots",
-            "provision_secrets": None,
+            "platform_database_secrets": None,
             "provision_egress": "proxy",
             "platform_source_database": "{{ vault_source_database }}",
         }
@@ -214,11 +214,11 @@ def test_many_faults_are_told_at_once_and_what_is_missing_is_one(shell: Shell, t
     assert sorted(set(_named(output))) == [
         "platform_account_id",
         "platform_cpu",
+        "platform_database_secrets",
         "platform_source_store.secret_key",
         "platform_vpc_cidr",
         "provision_database.multi_az",
         "provision_egress",
-        "provision_secrets",
         "vault_source_database",
     ]
     assert shell.reached == []

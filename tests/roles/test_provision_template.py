@@ -21,6 +21,8 @@ PARAMETERS = {
     "Name": NAME,
     "ParameterPath": f"/{NAME}/local",
     "VpcCidr": "10.20.0.0/16",
+    "ContainerPort": "8000",
+    "HealthCheckPath": "/health",
     "EgressMode": "endpoints",
     "DatabaseName": "bio_bind_rank",
     "DatabaseUser": "bmii_admin",

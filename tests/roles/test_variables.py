@@ -34,7 +34,7 @@ def test_checks_are_of_a_known_kind() -> None:
     for name, description in DESCRIPTIONS.items():
         check = description.check or {}
         assert check.keys() <= {
-            *("any", "by", "each", "empty", "form", "from", "keys", "most", "null", "shape", "to"),
+            *("any", "by", "each", "empty", "form", "from", "keys", "most", "null", "shape", "target", "to"),
         }, name
         assert check.get("form", "url") in variables.FORMS, name
         assert {check.get("each"), check.get("keys")} <= {None, "any", *variables.FORMS}, name

@@ -202,7 +202,7 @@ class Observer:
 
 
 def short(arn: str) -> str:
-    """``bmii:7`` of a task definition's ARN."""
+    """``shop:7`` of a task definition's ARN."""
     return arn.rpartition("/")[2] or "(none)"
 
 

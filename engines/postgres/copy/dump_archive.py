@@ -151,7 +151,9 @@ class Archive:
             yield entry, _clean(header) + _without_last_guard(script[start:end])
 
     def _script(self, section: Section, entries: Iterable[Entry]) -> str:
-        with tempfile.NamedTemporaryFile("w", encoding="utf-8", prefix="bmii-", suffix=".list") as chosen:
+        with tempfile.NamedTemporaryFile(
+            "w", encoding="utf-8", prefix="bmii-migrate-", suffix=".list"
+        ) as chosen:
             chosen.writelines(f"{entry.line}\n" for entry in entries)
             chosen.flush()
             return self._restore(

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from engines.postgres.session.connection import Session
 from engines.postgres.session.errors import BusyError
 
-# "bmii" as a number. Clone and upgrade share it: neither may start while the other works.
+# A number of this tool's own. Clone and upgrade share it: neither may start while the other works.
 KEY = 0x626D6969
 
 TRY = f"SELECT pg_try_advisory_lock({KEY})"

@@ -62,7 +62,7 @@ def _parameter_path(settings: Settings) -> Iterator[Finding]:
         yield Finding(
             "platform_parameter_path",
             f"{path!r} is not a path for parameters",
-            "Set one such as /bmii/production: no slash at its end, and not below /aws or /ssm.",
+            "Set one such as /shop/production: no slash at its end, and not below /aws or /ssm.",
         )
 
 

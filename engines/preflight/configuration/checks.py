@@ -11,6 +11,7 @@ from engines.preflight.configuration import (
     compute,
     endpoints,
     managed,
+    needed,
     plaintext_secrets,
     profiles,
     same_place,
@@ -36,7 +37,7 @@ def find(settings: Settings, environment: Mapping[str, str], profile: Mapping[st
     if settings.target not in _TARGETS:  # which rules hold cannot be said
         what = f"{settings.target!r} is no target" if settings.target else "is not set"
         return [Finding("platform_target", what, "Set emulator (the rehearsal) or aws.")]
-    rules = (*account.RULES, *sources.RULES, *managed.RULES, *compute.RULES)
+    rules = (*account.RULES, *sources.RULES, *managed.RULES, *compute.RULES, *needed.RULES)
     findings = [finding for rule in rules for finding in rule(settings)]
     findings += [*managed.referenced(settings, environment), *same_place.find(settings, environment)]
     guarded = endpoints.find(settings, environment, profile)
@@ -53,7 +54,8 @@ def check(
 
     What is wrong with a single value is not reported again by a rule, nor for what is made from it.
     """
-    single, usable = variables.find(descriptions, configuration)
+    wrong, usable = variables.find(descriptions, configuration)
+    single = [*wrong, *variables.missing(descriptions, configuration)]
     # What AWS clients will be given; this task has it not, since it may be what is wrong.
     clients = {name: str(value) for name, value in usable.get("platform_aws_environment", {}).items()}
     environment = {**environment, **clients}

@@ -8,10 +8,6 @@ from ipaddress import IPv4Network, ip_network
 
 from engines.preflight.model import Finding, Rule, Settings
 
-# What the service needs to load its model and search index.
-MINIMUM_CPU = 1024
-MINIMUM_MEMORY = 2048
-
 # CPU units of a Fargate task → the MiB it may have (docs.aws.amazon.com, "Task CPU and memory").
 FARGATE: Mapping[int, Sequence[int]] = {
     256: (512, 1024, 2048),
@@ -86,12 +82,10 @@ def _size(settings: Settings) -> Iterator[Finding]:
     cpu, memory = settings.cpu, settings.memory
     if settings.desired_count < 0:
         yield Finding("platform_desired_count", "is negative", "Set how many tasks shall run, or 0.")
-    if cpu not in FARGATE or cpu < MINIMUM_CPU:
-        sizes = ", ".join(str(size) for size in FARGATE if size >= MINIMUM_CPU)
-        yield Finding(
-            "platform_cpu", f"{cpu} is not a size that the service can have", f"Set one of {sizes}."
-        )
-    elif memory not in FARGATE[cpu] or memory < MINIMUM_MEMORY:
+    if cpu not in FARGATE:
+        sizes = ", ".join(map(str, FARGATE))
+        yield Finding("platform_cpu", f"{cpu} is not a size of Fargate's", f"Set one of {sizes}.")
+    elif memory not in FARGATE[cpu]:
         yield Finding(
             "platform_memory",
             f"{memory} MiB do not go with {cpu} CPU units on Fargate",

@@ -17,10 +17,12 @@ _RESERVED_USERS = frozenset({"admin", "user", "public", "rdsadmin", "rds_superus
 # Refused by RDS in a password.
 _UNUSABLE = re.compile(r"[/@\"\s]|[^\x20-\x7e]")
 
-# What users can send in the header that carries the key.
+# What can be sent in a header.
 _HEADER = re.compile(r"[\x21-\x7e]+")
 
-_REQUIRED_SECRETS = ("db_password", "app_db_password", "API_KEY")
+_REQUIRED_SECRETS = ("db_password", "app_db_password")
+# Made by the migration itself, from the passwords.
+_COMPOSED = frozenset({"DATABASE_URL", "APP_DATABASE_URL"})
 _WELL_KNOWN = frozenset(
     {"minioadmin", "postgres", "password", "changeme", "change-me", "secret", "admin", "test"}
 )
@@ -125,7 +127,25 @@ def _secrets(settings: Settings) -> Iterator[Finding]:
         yield from _way(name, one)
         value = str(one.get("value") or "")
         if value and not is_reference(value):
-            yield from _literal(name, value, production=settings.real_account)
+            yield from _literal(name, value, settings)
+
+
+def _read_by_service(settings: Settings) -> Iterator[Finding]:
+    """Judge whether there is a secret behind each name that the service or a request is to be given."""
+    if not settings.secrets:  # reported already
+        return
+    known = {f"{settings.parameter_path}/{one.get('name', '')}" for one in settings.secrets}
+    known |= {f"{settings.parameter_path}/{name}" for name in _COMPOSED}
+    for variable, named in (
+        *((f"deploy_secrets.{key}", str(value)) for key, value in settings.service_secrets.items()),
+        *((f"deploy_request_headers.{key}", place) for key, place in settings.header_parameters.items()),
+    ):
+        if named.startswith(f"{settings.parameter_path}/") and named not in known:
+            secret = named.removeprefix(f"{settings.parameter_path}/")
+            what = f"refers to {named}, which nothing writes"
+            yield Finding(
+                variable, what, f"List {secret} in platform_secrets, or refer to another parameter."
+            )
 
 
 def referenced(settings: Settings, environment: Mapping[str, str]) -> Iterator[Finding]:
@@ -136,7 +156,7 @@ def referenced(settings: Settings, environment: Mapping[str, str]) -> Iterator[F
             continue
         name, value = str(one.get("name", "")), environment.get(place.removeprefix("env:"), "")
         if value:
-            yield from _literal(name, value, production=settings.real_account)
+            yield from _literal(name, value, settings)
         else:
             what = f"refers to {place}, which is not set in the environment"
             yield Finding(f"provision_secrets.{name}", what, "Export it before the run, or name another.")
@@ -157,10 +177,11 @@ def _way(name: str, one: Mapping[str, Any]) -> Iterator[Finding]:
         )
 
 
-def _literal(name: str, value: str, *, production: bool) -> Iterator[Finding]:
+def _literal(name: str, value: str, settings: Settings) -> Iterator[Finding]:
     """Judge a value that was given as such, without ever quoting it."""
     variable = f"provision_secrets.{name}"
-    if production and (value.lower() in _WELL_KNOWN or len(value) < _MINIMUM_LENGTH):
+    in_header = f"{settings.parameter_path}/{name}" in settings.header_parameters.values()
+    if settings.real_account and (value.lower() in _WELL_KNOWN or len(value) < _MINIMUM_LENGTH):
         yield Finding(
             variable, "is well known or short", f"Use generate, or {_MINIMUM_LENGTH} random characters."
         )
@@ -170,8 +191,8 @@ def _literal(name: str, value: str, *, production: bool) -> Iterator[Finding]:
             "cannot be a password on RDS",
             f'Use 8 to {_MAXIMUM_PASSWORD} printable characters, none of / @ " or blank.',
         )
-    elif name == "API_KEY" and not _HEADER.fullmatch(value):
+    elif in_header and not _HEADER.fullmatch(value):
         yield Finding(variable, "cannot be sent in a header", "Use printable ASCII without blanks.")
 
 
-RULES: tuple[Rule, ...] = (_database, _database_together, _secrets)
+RULES: tuple[Rule, ...] = (_database, _database_together, _secrets, _read_by_service)

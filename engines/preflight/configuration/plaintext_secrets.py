@@ -15,6 +15,7 @@ from engines.preflight.model import Finding, Settings, is_reference
 
 _ENCRYPTED = "$ANSIBLE_VAULT"
 _VAULT = "vault_"
+_SECRETS = ("provision_secrets", "platform_database_secrets", "platform_secrets")
 # What Ansible reads as variables.
 _SUFFIXES = ("", ".yml", ".yaml", ".json")
 
@@ -80,17 +81,16 @@ def _plain(variables: Mapping[str, Any]) -> Iterator[str]:
 
 def _places(variables: Mapping[str, Any]) -> Iterator[tuple[str, Sequence[tuple[str, Any]]]]:
     """Yield each variable that holds secrets, and the secrets in it by their key."""
-    database, store, secrets = (
-        variables.get(one)
-        for one in ("platform_source_database", "platform_source_store", "provision_secrets")
-    )
+    database, store = (variables.get(one) for one in ("platform_source_database", "platform_source_store"))
     if isinstance(database, str) and _has_password(database):
         yield "platform_source_database", [("", database)]
     if isinstance(store, Mapping):
         yield "platform_source_store", [("secret_key", store.get("secret_key"))]
-    if isinstance(secrets, list):
-        listed = [one for one in secrets if isinstance(one, Mapping)]
-        yield "provision_secrets", [(str(one.get("name")), one.get("value")) for one in listed]
+    for holder in _SECRETS:
+        listed = variables.get(holder)
+        if isinstance(listed, list):
+            named = [one for one in listed if isinstance(one, Mapping)]
+            yield holder, [(str(one.get("name")), one.get("value")) for one in named]
 
 
 def _literals(settings: Settings) -> Iterator[tuple[str, str]]:

@@ -60,6 +60,16 @@ def find(
     return found, usable
 
 
+def missing(descriptions: Mapping[str, Description], configuration: Configuration) -> Iterator[Finding]:
+    """Yield what is needed and not set at all. What is only for another target is not needed for this one."""
+    target = configuration.values.get("platform_target")
+    for name, description in descriptions.items():
+        known = name in configuration.values or name in configuration.unreadable
+        if known or not description.option.get("required") or description.target not in {"", target}:
+            continue
+        yield Finding(name, "is not set", f"Set it: {str(description.option['description']).rstrip('.')}.")
+
+
 def _null(name: str, value: object) -> Iterator[Finding]:
     if value is None:
         yield Finding(name, "is null", "Set a value, or remove the line for the default.")

@@ -33,6 +33,11 @@ class Description:
     check: Mapping[str, Any] | None
 
     @property
+    def target(self) -> str:
+        """The only ``platform_target`` with which the variable is used; empty for any."""
+        return str((self.check or {}).get("target", ""))
+
+    @property
     def secret(self) -> bool:
         """Whether the value, or a part of it, must not be shown."""
         return bool(self.option.get("no_log")) or any(

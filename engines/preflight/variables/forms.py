@@ -110,15 +110,15 @@ FORMS: Mapping[str, Form] = {
         "Use lower-case letters, digits, dots and hyphens, such as org.opencontainers.image.title.",
     ),
     "log_group": Form(
-        _matches(r"[\w./#-]{1,512}"), "the name of a log group", "Write one such as /ecs/bmii."
+        _matches(r"[\w./#-]{1,512}"), "the name of a log group", "Write one such as /ecs/shop."
     ),
     "parameter": Form(
         _matches(r"(?:arn:aws[a-z-]*:ssm:[a-z0-9-]+:\d{12}:parameter)?(?:/[\w.-]+)+"),
         "a parameter's name or ARN",
-        "Name the parameter in SSM that holds the value, such as /bmii/production/API_KEY.",
+        "Name the parameter in SSM that holds the value, such as /shop/production/API_KEY.",
     ),
     "parameter_path": Form(
-        _matches(r"(?:/[a-zA-Z0-9_.-]+)+"), "a path for parameters", "Write one such as /bmii/production."
+        _matches(r"(?:/[a-zA-Z0-9_.-]+)+"), "a path for parameters", "Write one such as /shop/production."
     ),
     "number": Form(_matches(r"\d+"), "a number", "Write digits alone."),
     "path": Form(_is_path, "a path", "Name a file or folder, without space or line break at its ends."),
@@ -158,7 +158,7 @@ FORMS: Mapping[str, Form] = {
     "rollback_point": Form(
         _matches(r"[\w:.+/-]+"),
         "a revision, a digest or a point in time",
-        "Write one such as bmii:3, a template's digest, or 2026-11-26T03:55:00Z.",
+        "Write one such as shop:3, a template's digest, or 2026-11-26T03:55:00Z.",
     ),
     "run": Form(
         _matches(r"[\w.-]+(?:@[\w.-]+)?"), "a run, or user@host", "Copy it from playbooks/status.yml."
@@ -188,7 +188,7 @@ FORMS: Mapping[str, Form] = {
         _matches(r"\w[\w.-]{0,127}"), "a tag of an image", "Use letters, digits, _, . and hyphens."
     ),
     "version": Form(_matches(r"\d+(?:\.\w+)*"), "a version", "Write one such as 1.2.0."),
-    "url": Form(_is_url, "a URL", "Write one such as https://bmii.example.org, without user or password."),
+    "url": Form(_is_url, "a URL", "Write one such as https://shop.example.org, without user or password."),
     "url_options": Form(
         _matches(r"\?[\w.~%-]+=[\w.~%/-]*(?:&[\w.~%-]+=[\w.~%/-]*)*"),
         "the options of a database URL",

@@ -109,6 +109,7 @@ def recipe_of():
             python_version=VERSION,
             platform=Platform("linux", "amd64"),
             labels={"org.opencontainers.image.title": "bmii"},
+            entrypoint=("python3", "-m", "bmii"),
         )
         return replace(recipe, **changes)
 

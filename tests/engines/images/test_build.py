@@ -138,7 +138,7 @@ def test_the_config_says_how_to_run_it(tmp_path, service, recipe_of):
     assert run["Entrypoint"] == ["python3", "-m", "bmii", "serve"]
     assert run["User"] == "65532:65532"
     assert run["WorkingDir"] == "/app"
-    assert run["ExposedPorts"] == {"8000/tcp": {}}
+    assert run["ExposedPorts"] == {}
     assert {"PYTHONPATH=/app/site-packages:/app", "PYTHONUNBUFFERED=1", "PYTHON_VERSION=3.13"} <= set(
         run["Env"]
     )
@@ -236,6 +236,7 @@ _PRELUDE = """
         python_version="3.13",
         platform=Platform("linux", "amd64"),
         labels={"org.opencontainers.image.title": "bmii"},
+        entrypoint=("python3", "-m", "bmii"),
     )
 """
 _STOP_AT_A_LAYER = """

@@ -9,10 +9,14 @@ from engines.preflight import model
 from engines.preflight.configuration import checks
 from engines.preflight.errors import ConfigurationWrongError
 from engines.preflight.model import Settings
-from engines.preflight.variables import Configuration, described
+from engines.preflight.variables import Configuration, described, missing
 
 CANARY = "canary-7b1e"
-DESCRIPTIONS = described(Path(__file__).parents[4] / "roles")
+ALL = described(Path(__file__).parents[4] / "roles")
+# What is needed beyond what a test gives is a test of its own.
+DESCRIPTIONS = {
+    name: dataclasses.replace(one, option={**one.option, "required": False}) for name, one in ALL.items()
+}
 
 LOCAL = Settings(
     target="emulator",
@@ -34,6 +38,8 @@ LOCAL = Settings(
     vpc_cidr="10.20.0.0/16",
     egress="endpoints",
     container_builder="oci",
+    entrypoint=["python3"],
+    request_headers={"X-API-Key": "ssm:/bmii/local/API_KEY"},
     cpu=1024,
     memory=2048,
     log_retention_days=30,
@@ -59,6 +65,8 @@ PRODUCTION = dataclasses.replace(
     account_id="123456789012",
     region="eu-central-1",
     parameter_path="/bmii/production",
+    request_headers={"X-API-Key": "ssm:/bmii/production/API_KEY"},
+    service_secrets={"API_KEY": "/bmii/production/API_KEY", "DSN": "/bmii/production/APP_DATABASE_URL"},
     source_database="env:SOURCE_DATABASE",
     source_store={**LOCAL.source_store, "endpoint": "https://store.example.org"},
     endpoints=[{"variable": "platform_source_url", "url": "https://old.example.org"}],
@@ -155,7 +163,7 @@ BAD_ANYWHERE = [
     ({"connected_cidrs": ["vpn"]}, "platform_connected_cidrs"),
     ({"egress": "proxy"}, "provision_egress"),
     ({"certificate_arn": "bmii.example.org"}, "provision_certificate_arn"),
-    ({"cpu": 512}, "platform_cpu"),
+    ({"cpu": 512, "memory": 512}, "platform_memory"),
     ({"cpu": 1500}, "platform_cpu"),
     ({"memory": 2500}, "platform_memory"),
     ({"memory": 16384}, "platform_memory"),
@@ -183,6 +191,13 @@ BAD_ANYWHERE = [
     (_secret("app_db_password", generate={"length": 200}), "provision_secrets.app_db_password"),
     (_secret("API_KEY", value="env:KEY", generate={"length": 40}), "provision_secrets.API_KEY"),
     (_secret("API_KEY", type="String", value="env:KEY"), "provision_secrets.API_KEY"),
+    ({"entrypoint": (), "container_builder": "oci"}, "container_entrypoint"),
+    ({"application_role": "app"}, "database_application_address"),
+    ({"reference_requests": [{}]}, "deploy_reference_path"),
+    (
+        {"service_secrets": {"TOKEN": "/bmii/production/TOKEN"}, "parameter_path": "/bmii/production"},
+        "deploy_secrets.TOKEN",
+    ),
     ({"minimum_free_mib": -1}, "preflight_minimum_free_mib"),
 ]
 
@@ -290,6 +305,25 @@ def test_what_is_made_from_a_wrong_value_is_not_reported_again():
 
     assert _refused(LOCAL, made_from, **wrong) == ["platform_name", "platform_cpu"]
     assert _refused(LOCAL, made_from, **{**wrong, "platform_cpu": 1024}) == ["deploy_cpu", "platform_name"]
+
+
+def test_what_is_needed_and_not_set_is_named():
+    def names(target):
+        configuration = Configuration(
+            {"platform_target": target, "platform_name": "shop"}, {"platform_cpu": "no"}
+        )
+        return {one.variable for one in missing(ALL, configuration)}
+
+    needed = names("aws")
+
+    assert {
+        "platform_base_name",
+        "platform_buckets",
+        "container_packages",
+        "provision_parameter_path",
+    } <= needed
+    assert not {"platform_name", "platform_cpu", "platform_aws_profile"} & needed
+    assert names("emulator") - needed == {"local_stack_buckets", "local_stack_database"}
 
 
 def test_what_is_not_given_and_not_needed_is_not_checked():
