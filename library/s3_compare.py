@@ -31,6 +31,12 @@ options:
     elements: str
     choices: [tags]
     default: []
+  check_tags:
+    description: With O(mode=listing), of which objects both sides are asked for the tags, which no listing
+      shows; V(sample) means 32 of each bucket. V(content) always compares the tags of all.
+    type: str
+    choices: [none, sample, all]
+    default: sample
   mode:
     description:
       - V(content) reads every object.
@@ -203,6 +209,7 @@ def _run(module: AnsibleModule) -> dict[str, Any]:
             jobs=given["jobs"],
             planning=module.check_mode,
             accept_unverified=given["accept_unverified"],
+            check_tags=given["check_tags"],
         )
         return comparison_result(
             comparison, require_equal=given["require_equal"], accept_late=given["accept_late"]
@@ -219,6 +226,7 @@ def main() -> None:
             "buckets": bucket_options(),
             "manifest": {"type": "path"},
             "accept_unverified": {"type": "list", "elements": "str", "choices": ["tags"], "default": []},
+            "check_tags": {"type": "str", "choices": ["none", "sample", "all"], "default": "sample"},
             "mode": {"type": "str", "choices": ["content", "listing"], "default": "content"},
             "require_equal": {"type": "bool", "default": True},
             "accept_late": {"type": "bool", "default": False},

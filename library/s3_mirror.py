@@ -65,6 +65,16 @@ options:
     elements: str
     choices: [tags]
     default: []
+  check_tags:
+    description:
+      - Of which objects, among those that both sides still list as O(manifest) has them, the source is asked
+        for the tags, since no listing shows that these have changed.
+      - V(sample) asks for those of 32, others at each run, and if one has other tags, of all. V(all) costs a
+        request for each object, V(none) none.
+      - An object that was tagged anew is copied again.
+    type: str
+    choices: [none, sample, all]
+    default: sample
   manifest:
     description:
       - The file of proofs, on this machine, or with O(buckets) the folder for the files C(name.jsonl.zst). A
@@ -274,6 +284,7 @@ def _run(module: AnsibleModule) -> dict[str, Any]:
             pair.manifest,
             module.check_mode,
             given["accept_unverified"],
+            given["check_tags"],
         )
         outcome = mirror(pair.source, pair.target, options)
         for sentence in outcome.refused:
@@ -298,6 +309,7 @@ def main() -> None:
             "delete_extraneous": {"type": "bool", "default": False},
             "consent": {"type": "list", "elements": "str", "default": []},
             "accept_unverified": {"type": "list", "elements": "str", "choices": ["tags"], "default": []},
+            "check_tags": {"type": "str", "choices": ["none", "sample", "all"], "default": "sample"},
             "manifest": {"type": "path"},
         },
         supports_check_mode=True,

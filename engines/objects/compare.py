@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from engines import events
 from engines.aws import translated
 from engines.errors import ConfigurationError
+from engines.objects.concurrency import parallel_map
 from engines.objects.errors import (
     OBJECT_ERRORS,
     ManifestError,
@@ -20,12 +21,23 @@ from engines.objects.errors import (
     reason_of,
 )
 from engines.objects.manifest import Manifest, Record, misses, read_header
-from engines.objects.plan import both_listed, description, differing, flat, probed
+from engines.objects.plan import (
+    both_listed,
+    description,
+    differing,
+    flat,
+    positions,
+    probed,
+    recorded_tags,
+    tags_differ,
+)
 from engines.objects.progress import Progress
 from engines.objects.results import Comparison
-from engines.objects.s3 import Endpoint, Entry, Store, merge_join, parallel_map, read
+from engines.objects.s3 import Endpoint, Entry, Store, merge_join, read
 
 _SPACE = 1 << 256
+# Objects whose tags are asked for together.
+_HELD = 10_000
 
 
 class Candidate(NamedTuple):
@@ -70,6 +82,7 @@ def compare(
     jobs: int = 16,
     planning: bool = False,
     accept_unverified: Collection[str] = (),
+    check_tags: str = "sample",
     emit: events.Emit = events.emit,
 ) -> Comparison:
     """Compare every object of both sides: keys, size, SHA-256, content type, other headers, metadata, tags.
@@ -77,7 +90,8 @@ def compare(
     Without ``source`` the manifest at ``path`` stands in for it. ``mode`` is ``content`` (read everything) or
     ``listing`` (believe an object that both sides list exactly as the manifest recorded it; one that they
     list otherwise cannot be verified so). With ``planning`` a target bucket that is yet to be created counts
-    as empty. ``accept_unverified`` names what need not be seen: ``tags``. Raises ``AwsError`` and
+    as empty. ``accept_unverified`` names what need not be seen: ``tags``. ``check_tags`` says of how many
+    objects ``listing`` asks for the tags: ``none``, ``sample`` or ``all``. Raises ``AwsError`` and
     ``ManifestError``.
     """
     started = time.monotonic()
@@ -100,10 +114,8 @@ def compare(
                 jobs,
             )
         else:
-            findings = (
-                _dated(_by_listing(candidate, with_source=source is not None), candidate)
-                for candidate in candidates
-            )
+            asked = positions(check_tags, len(sources) or len(targets))
+            findings = _by_listings(source_store, target_store, candidates, asked, jobs)
         for finding in findings:
             progress.add(1, finding.size)
             result.tally.add(finding.kind, finding.key, finding.size, finding.reason)
@@ -188,6 +200,42 @@ def _by_listing(candidate: Candidate, *, with_source: bool) -> Finding:
             "unverifiable", candidate.key, target.size, "was written on the target since it was proven"
         )
     return Finding("equal", candidate.key, target.size)
+
+
+def _by_listings(
+    source: Store | None,
+    target: Store,
+    candidates: Iterable[Candidate],
+    asked: Collection[int],
+    jobs: int,
+) -> Iterator[Finding]:
+    """Answer by the listings; of the objects with the numbers ``asked``, by their tags, too."""
+    held: list[Candidate] = []
+    for number, candidate in enumerate(candidates):
+        finding = _dated(_by_listing(candidate, with_source=source is not None), candidate)
+        if finding.kind != "equal" or number not in asked:
+            yield finding
+            continue
+        held.append(candidate)
+        if len(held) == _HELD:
+            yield from parallel_map(lambda one: _by_tags(source, target, one), held, jobs)
+            held = []
+    yield from parallel_map(lambda one: _by_tags(source, target, one), held, jobs)
+
+
+def _by_tags(source: Store | None, target: Store, candidate: Candidate) -> Finding:
+    record, key = candidate.record, candidate.key
+    assert record is not None  # noqa: S101 - _by_listing() has found it equal by its record
+    try:
+        for store in (target, source):
+            if store is not None and tags_differ(store, key, recorded_tags(record)):
+                return Finding("differs", key, record.size, "tags", late=store is source)
+    except OBJECT_ERRORS as error:
+        if affects_every_object(error):
+            with translated(f"reading {target.name}"):
+                raise
+        return Finding("unverifiable", key, record.size, reason_of(error))
+    return Finding("equal", key, record.size)
 
 
 def _by_content(source: Store | None, target: Store, candidate: Candidate) -> Finding:

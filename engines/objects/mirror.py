@@ -26,7 +26,8 @@ _SMALLEST_PART = 5 << 20
 class Options:
     """How to mirror. ``part_size`` in bytes; ``manifest`` None keeps no proof; ``check`` only plans.
 
-    ``accept_unverified`` names what need not be seen of an object: ``tags``.
+    ``accept_unverified`` names what need not be seen of an object: ``tags``. ``check_tags`` says how many
+    objects that are proven are asked whether they were tagged anew: ``none``, ``sample`` or ``all``.
     """
 
     jobs: int = 16
@@ -35,6 +36,7 @@ class Options:
     manifest: Path | None = None
     check: bool = False
     accept_unverified: Collection[str] = ()
+    check_tags: str = "sample"
 
     def __post_init__(self) -> None:
         if self.jobs < 1:
@@ -67,7 +69,13 @@ def mirror(
         if not options.check:
             _abort_unfinished_uploads(target_store, state)
         with make_plan(
-            source_store, target_store, state, options.jobs, progress, planning=options.check
+            source_store,
+            target_store,
+            state,
+            options.jobs,
+            progress,
+            planning=options.check,
+            check_tags=options.check_tags,
         ) as plan:
             _note_versions(source_store, plan)
             result = MirrorResult(

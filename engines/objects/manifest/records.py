@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import zstandard
 
 from engines.objects.errors import ManifestError
-from engines.objects.s3 import Entry
+from engines.objects.s3 import Entry, same_time
 
 FORMAT = "bmii-objects/2"
 _AWAY = "Move the file away: every object will then be read on both sides and compared again."
@@ -51,16 +51,19 @@ class Record(NamedTuple):
         """Return whether the source still lists the object as it was recorded."""
         return (
             self.source_etag == entry.etag
-            and self.source_modified == entry.modified
             and self.size == entry.size
+            and (self.source_modified == entry.modified or same_time(self.source_modified, entry.modified))
         )
 
     def target_is(self, entry: Entry) -> bool:
         """Return whether the target still lists the object as it was recorded."""
         return (
             self.target_etag == entry.etag
-            and self.target_modified in {"", entry.modified}
             and self.size == entry.size
+            and (
+                self.target_modified in {"", entry.modified}
+                or same_time(self.target_modified, entry.modified)
+            )
         )
 
     def seen(self, modified: str) -> Record:

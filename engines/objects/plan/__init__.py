@@ -4,6 +4,7 @@ from engines.objects.plan.decisions import Decision, Rules, Tally, Verdict, deci
 from engines.objects.plan.inspection import CopyPlan, both_listed, make_plan, probed
 from engines.objects.plan.model import ANYTHING, CopyTask, Extra, ObjectPair
 from engines.objects.plan.object_diff import description, diff_object, differing, flat
+from engines.objects.plan.tag_check import positions, recorded_tags, tags_differ
 
 __all__ = [
     "ANYTHING",
@@ -22,6 +23,9 @@ __all__ = [
     "differing",
     "flat",
     "make_plan",
+    "positions",
     "probed",
+    "recorded_tags",
     "refusals",
+    "tags_differ",
 ]

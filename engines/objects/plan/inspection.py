@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from engines.aws import translated
+from engines.objects.concurrency import parallel_map
 from engines.objects.errors import OBJECT_ERRORS, Failure, affects_every_object, reason_of
 from engines.objects.manifest import MirrorState, Record
 from engines.objects.plan.decisions import Decision, Tally, Verdict, decide
 from engines.objects.plan.model import Archived, CopyTask, Extra, ObjectPair
 from engines.objects.plan.object_diff import ObjectDiff, diff_object
+from engines.objects.plan.tag_check import CHANGED, Proven, positions, tag_diffs
 from engines.objects.progress import Progress
 from engines.objects.s3 import (
     Capabilities,
@@ -24,10 +26,11 @@ from engines.objects.s3 import (
     listed,
     may_be_archived,
     merge_join,
-    parallel_map,
     probe,
     why_archived,
 )
+
+_STANDARD = "STANDARD"
 
 
 @dataclass
@@ -40,6 +43,8 @@ class CopyPlan:
 
     unknown: Spool[ObjectPair]
     archived: Spool[Archived]
+    # Of those that need not be read, the ones that are asked for their tags.
+    proven: Spool[Proven]
     folders: Spool[CopyTask]
     copies: Spool[CopyTask]
     replacements: Spool[CopyTask]
@@ -76,16 +81,25 @@ def probed(
 
 @contextmanager
 def make_plan(
-    source: Store, target: Store, state: MirrorState, jobs: int, progress: Progress, *, planning: bool
+    source: Store,
+    target: Store,
+    state: MirrorState,
+    jobs: int,
+    progress: Progress,
+    *,
+    planning: bool,
+    check_tags: str = "none",
 ) -> Iterator[CopyPlan]:
     """Compare both listings with the state, and read what neither proves. Equal objects found so are proven.
 
+    ``check_tags`` says how many proven objects are asked for their tags (``none``, ``sample``, ``all``).
     With ``planning`` a target bucket that does not exist yet counts as empty. Raises ``AwsError``.
     """
     with ExitStack() as spools:
         plan = CopyPlan(
             spools.enter_context(Spool(_pair, _plain)),
             spools.enter_context(Spool(_archived, _plain_archived)),
+            spools.enter_context(Spool(Proven.load, Proven.plain)),
             spools.enter_context(Spool(CopyTask._make)),
             spools.enter_context(Spool(CopyTask._make)),
             spools.enter_context(Spool(CopyTask._make)),
@@ -93,7 +107,12 @@ def make_plan(
         )
         with both_listed(source, target, progress, missing_is_empty=planning) as sides:
             plan.capabilities = probed(source, target, sides)
-            _sort_all_out(plan, state, *sides)
+            _sort_all_out(plan, state, *sides, positions(check_tags, len(sides[0])))
+            asked = [one.key for one in plan.proven] if check_tags == "sample" else []
+            if _add_retagged(plan, source, jobs) and asked:
+                # Where one was tagged anew, others may have been.
+                _note_proven(plan, state, *sides, asked)
+                _add_retagged(plan, source, jobs)
         for found, reason in parallel_map(lambda one: _why_archived(source, one), plan.archived, jobs):
             decision = Decision(Verdict(found.verdict), found.reason)
             if reason:
@@ -108,8 +127,13 @@ def make_plan(
 
 
 def _sort_all_out(
-    plan: CopyPlan, state: MirrorState, sources: Sorted[Entry] | tuple[()], targets: Sorted[Entry]
+    plan: CopyPlan,
+    state: MirrorState,
+    sources: Sorted[Entry] | tuple[()],
+    targets: Sorted[Entry],
+    asked: Collection[int],
 ) -> None:
+    """Sort every object into ``plan``; of the proven ones those with the numbers ``asked``."""
     equal, size = 0, 0
     for source, target, record in merge_join(sources, targets, state.records()):
         if source is None:
@@ -117,7 +141,11 @@ def _sort_all_out(
                 state.forget(record.key)
         elif record is not None and target is not None and _is_proven(source, target, record):
             # By far the most in a second run: counted together, at no cost.
+            if equal in asked:
+                plan.proven.append(Proven.of(source, target, record))
             equal, size = equal + 1, size + source.size
+            if source.storage_class != _STANDARD:
+                _note_class(plan, source)
             continue
         decision = decide(source, target, record)
         if decision is not None:
@@ -126,12 +154,48 @@ def _sort_all_out(
 
 
 def _is_proven(source: Entry, target: Entry, record: Record) -> bool:
-    return source.storage_class == "STANDARD" and record.source_is(source) and record.target_is(target)
+    return record.source_is(source) and record.target_is(target)
+
+
+def _note_class(plan: CopyPlan, source: Entry) -> None:
+    plan.not_copied.add(f"storage class {source.storage_class}", source.key, source.size)
+
+
+def _note_proven(
+    plan: CopyPlan,
+    state: MirrorState,
+    sources: Sorted[Entry] | tuple[()],
+    targets: Sorted[Entry],
+    but: Collection[str],
+) -> None:
+    """Note every proven object, those apart that were asked for their tags already."""
+    plan.proven.clear()
+    for source, target, record in merge_join(sources, targets, state.records()):
+        if source is None or target is None or record is None or source.key in but:
+            continue
+        if _is_proven(source, target, record):
+            plan.proven.append(Proven.of(source, target, record))
+
+
+def _add_retagged(plan: CopyPlan, source: Store, jobs: int) -> int:
+    """Ask for the tags of what was noted; return how many objects are not equal for that."""
+    count = 0
+    for diff in tag_diffs(source, plan.proven, jobs):
+        if not diff.is_changed and not diff.failure:
+            continue
+        count += 1
+        one = diff.proven
+        plan.tally.add_all(Verdict.EQUAL, -1, -one.source.size)
+        decision = Decision(Verdict.COPY, CHANGED)
+        if diff.failure:
+            decision = Decision(Verdict.UNVERIFIABLE, diff.failure)
+        _add(plan, decision, one.source, one.target)
+    return count
 
 
 def _sort_out(plan: CopyPlan, decision: Decision, source: Entry | None, target: Entry | None) -> None:
-    if source is not None and source.storage_class != "STANDARD":
-        plan.not_copied.add(f"storage class {source.storage_class}", source.key, source.size)
+    if source is not None and source.storage_class != _STANDARD:
+        _note_class(plan, source)
     if source is not None and may_be_archived(source) and decision.verdict != Verdict.EQUAL:
         plan.archived.append(Archived(source.key, source, target, decision.verdict, decision.reason))
     else:

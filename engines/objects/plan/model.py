@@ -11,12 +11,16 @@ ANYTHING = "*"
 
 
 class CopyTask(NamedTuple):
-    """One object to copy. ``replaces``: the ETag of the target's object that it replaces, if there is one."""
+    """One object to copy, as the source lists it.
+
+    ``replaces``: the ETag of the target's object that it replaces, if there is one.
+    """
 
     key: str
     size: int
     etag: str
     replaces: str | None = None
+    modified: str = ""
 
     @property
     def is_folder(self) -> bool:
@@ -26,7 +30,7 @@ class CopyTask(NamedTuple):
     @classmethod
     def of(cls, source: Entry, target: Entry | None) -> CopyTask:
         """Return the task to copy ``source`` over ``target``."""
-        return cls(source.key, source.size, source.etag, target.etag if target else None)
+        return cls(source.key, source.size, source.etag, target.etag if target else None, source.modified)
 
     def of_version(self, source: Entry) -> CopyTask:
         """Return the task to copy the version that the source lists by now.
@@ -35,7 +39,8 @@ class CopyTask(NamedTuple):
         whatever its ETag is.
         """
         is_other = (source.etag, source.size) != (self.etag, self.size)
-        return self._replace(size=source.size, etag=source.etag if is_other else "")
+        etag = source.etag if is_other else ""
+        return self._replace(size=source.size, etag=etag, modified=source.modified)
 
 
 class ObjectPair(NamedTuple):

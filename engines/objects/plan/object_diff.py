@@ -10,7 +10,7 @@ from engines.aws import translated
 from engines.objects.errors import OBJECT_ERRORS, affects_every_object, reason_of
 from engines.objects.manifest import Record
 from engines.objects.plan.model import ObjectPair
-from engines.objects.s3 import Attributes, Found, Store, read
+from engines.objects.s3 import Attributes, Found, Store, finer_time, outlast_second, read
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +27,7 @@ def diff_object(source: Store, target: Store, pair: ObjectPair) -> ObjectDiff:
     """Read an object on both sides. Raises ``AwsError`` for what affects every object."""
     try:
         original, digest = read(source, pair.key, pair.source)
+        outlast_second(source, pair.key, original, pair.source.modified)
         copy, target_digest = read(target, pair.key, pair.target)
     except OBJECT_ERRORS as error:
         if affects_every_object(error):
@@ -44,9 +45,9 @@ def diff_object(source: Store, target: Store, pair: ObjectPair) -> ObjectDiff:
         digest,
         # What a proxy has taken from the answer is as it was listed: if it has changed since, that will show.
         original.etag or pair.source.etag,
-        original.modified or pair.source.modified,
+        finer_time(pair.source.modified, original.modified),
         copy.etag or pair.target.etag,
-        copy.modified or pair.target.modified,
+        finer_time(pair.target.modified, copy.modified),
         attributes,
     )
     return ObjectDiff(pair, record=record)

@@ -7,8 +7,8 @@ from engines.objects.s3.client import Address, Store, element, refusal
 from engines.objects.s3.endpoint import Endpoint
 from engines.objects.s3.external_sort import Sorted, Spool, merge_join
 from engines.objects.s3.listing import Entry, entry, listed, strong
-from engines.objects.s3.object_reader import Body, Found, open_object, read, tags
-from engines.objects.s3.threads import parallel_map
+from engines.objects.s3.object_reader import Body, Found, open_object, read, tags, tags_now
+from engines.objects.s3.object_times import finer_time, outlast_second, same_time
 from engines.objects.s3.versions import OlderVersions, older_versions
 
 __all__ = [
@@ -25,17 +25,20 @@ __all__ = [
     "Store",
     "element",
     "entry",
+    "finer_time",
     "listed",
     "may_be_archived",
     "merge_join",
     "older_versions",
     "open_object",
-    "parallel_map",
+    "outlast_second",
     "probe",
     "read",
     "refusal",
+    "same_time",
     "strong",
     "tags",
     "tags_as_xml",
+    "tags_now",
     "why_archived",
 ]

@@ -52,6 +52,11 @@ class Spool(Generic[T]):
     def __len__(self) -> int:
         return self._length
 
+    def clear(self) -> None:
+        """Forget all items."""
+        self._file.truncate(0)
+        self._blocks, self._end, self._length = [], [], 0
+
     def append(self, item: T) -> None:
         """Add one item."""
         self.extend((item,))
@@ -111,6 +116,9 @@ class Sorted(Generic[T]):
     def close(self) -> None:
         """Free what it holds."""
         self._spool.close()
+
+    def __len__(self) -> int:
+        return len(self._spool) + len(self._open)
 
     def append(self, item: T) -> None:
         """Add one item."""

@@ -17,8 +17,6 @@ from engines.objects.s3.list_page import Page, PageError, PageReader
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _STANDARD = "STANDARD"
-# 2026-11-22T20:13:14: what is left of a time when its fraction and zone are cut off.
-_SECONDS = 19
 # A bucket full of delete markers has empty pages; more than so many in a row lead nowhere.
 _EMPTY_PAGES = 10_000
 _NOT_FOUND = frozenset({"NoSuchKey", "NotFound", "404"})
@@ -32,10 +30,10 @@ Query = list[tuple[str, str]]
 
 
 class Entry(NamedTuple):
-    """One object as it is listed: ``size`` in bytes, ``modified`` in whole seconds (``2026-11-22T20:13:14``).
+    """One object as it is listed: ``size`` in bytes, ``modified`` as text (``2026-11-22T20:13:14.157``).
 
-    Whole seconds because some stores list finer times than they send with the object itself. Compared as
-    text, since reading a hundred thousand dates costs more than all else.
+    As fine as the store lists it, without the zone, which is always UTC. Compared as text (``same_time``),
+    since reading a hundred thousand dates costs more than all else.
     """
 
     key: str
@@ -168,7 +166,7 @@ def _entries(store: Store, page: Page, number: int) -> list[Entry]:
     cut = len(prefix)
     try:
         entries = [
-            Entry(key[cut:], int(size), _etag(etag), modified[:_SECONDS], storage or _STANDARD)
+            Entry(key[cut:], int(size), _etag(etag), modified.removesuffix("Z"), storage or _STANDARD)
             for key, (_, size, etag, modified, storage) in zip(keys, page.rows, strict=True)
         ]
     except ValueError as error:

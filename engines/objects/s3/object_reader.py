@@ -117,6 +117,8 @@ class Found(NamedTuple):
     attributes: Attributes
     not_copied: tuple[str, ...]
     unread: tuple[str, ...] = ()
+    # What the store's clock said, as ``modified``.
+    sent: str = ""
 
 
 @contextmanager
@@ -149,7 +151,8 @@ def open_object(
         modified = http_seconds(headers.get("last-modified", ""))
         unread = ("tags",) if found is None else ()
         behind = (*not_copied(headers), *(f"{part}, which may not be read" for part in unread))
-        yield Found(body.size, body.etag, modified, attributes, behind, unread), body
+        sent = http_seconds(headers.get("date", ""))
+        yield Found(body.size, body.etag, modified, attributes, behind, unread, sent), body
     finally:
         body.close()
 
@@ -179,18 +182,34 @@ def _tags_seen(store: Store, key: str, headers: Mapping[str, str]) -> dict[str, 
         if code_of(error) in NO_TAGGING and "x-amz-tagging-count" not in headers:
             counts.unknown()
             return {}
-        if code_of(error) in NO_TAGS:
-            return {}
-        if code_of(error) not in DENIED:
-            raise
-        if store.accepts_unread_tags:
-            return None
-        raise UnverifiedError(
-            "its tags could not be verified: GetObjectTagging was refused (allow s3:GetObjectTagging, or name"
-            " tags in accept_unverified)"
-        ) from error
+        return _without_tags(store, error)
     counts.answered(headers, found)
     return found
+
+
+def tags_now(store: Store, key: str) -> dict[str, str] | None:
+    """Return an object's tags as they are now, None where not to see them is accepted.
+
+    Raises botocore's errors, and ``UnverifiedError`` where they may not be read.
+    """
+    try:
+        return tags(store, key)
+    except ClientError as error:
+        return {} if code_of(error) in NO_TAGGING else _without_tags(store, error)
+
+
+def _without_tags(store: Store, error: ClientError) -> dict[str, str] | None:
+    """Return what a refusal to tell of tags means: none, or None for unread. Raises what it is otherwise."""
+    if code_of(error) in NO_TAGS:
+        return {}
+    if code_of(error) not in DENIED:
+        raise error
+    if store.accepts_unread_tags:
+        return None
+    raise UnverifiedError(
+        "its tags could not be verified: GetObjectTagging was refused (allow s3:GetObjectTagging, or name"
+        " tags in accept_unverified)"
+    ) from error
 
 
 def read(store: Store, key: str, listed: Entry | None = None) -> tuple[Found, str]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from engines import events
 from engines.aws import translated
+from engines.objects.concurrency import parallel_map
 from engines.objects.errors import (
     OBJECT_ERRORS,
     Failure,
@@ -23,7 +24,7 @@ from engines.objects.errors import (
 from engines.objects.manifest import MirrorState
 from engines.objects.plan import ANYTHING, CopyTask, Extra, ObjectPair, diff_object
 from engines.objects.progress import Progress
-from engines.objects.s3 import Entry, Spool, Store, entry, parallel_map
+from engines.objects.s3 import Entry, Spool, Store, entry
 from engines.objects.transfer import ambiguous_keys
 from engines.objects.transfer.buffers import Buffers
 from engines.objects.transfer.multipart import Checksums, CopyContext
@@ -191,8 +192,9 @@ class Executor:
 
     def _look_again(self, task: CopyTask, error: Exception) -> Copied | Failure:
         """Read what the target holds: if it is our own write, only its response was lost; else it failed."""
-        listed = Entry(task.key, task.size, task.etag, "")
-        diff = diff_object(self.source, self.target, ObjectPair(task.key, listed, listed))
+        listed = Entry(task.key, task.size, task.etag, task.modified)
+        written = listed._replace(modified="")
+        diff = diff_object(self.source, self.target, ObjectPair(task.key, listed, written))
         return Failure(task.key, reason_of(error)) if diff.record is None else Copied(diff.record, ())
 
 

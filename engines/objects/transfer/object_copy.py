@@ -9,7 +9,16 @@ from typing import NamedTuple
 
 from engines.objects.manifest import Record
 from engines.objects.plan import ANYTHING, CopyTask
-from engines.objects.s3 import Attributes, Found, open_object, strong, tags, tags_as_xml
+from engines.objects.s3 import (
+    Attributes,
+    Found,
+    finer_time,
+    open_object,
+    outlast_second,
+    strong,
+    tags,
+    tags_as_xml,
+)
 from engines.objects.transfer.multipart import CopyContext, MultipartUpload
 from engines.objects.transfer.unfinished import abort_upload
 
@@ -52,10 +61,14 @@ class ObjectCopier:
         ):
             if not is_large:
                 body.readinto(room)
-                return self._whole(task.key, found, room, condition)
-        return self._in_parts(task.key, found, condition)
+                outlast_second(self._context.source, task.key, found, task.modified)
+                return self._whole(task, found, room, condition)
+        outlast_second(self._context.source, task.key, found, task.modified)
+        return self._in_parts(task, found, condition)
 
-    def _whole(self, key: str, found: Found, content: memoryview, condition: Mapping[str, str]) -> Copied:
+    def _whole(
+        self, task: CopyTask, found: Found, content: memoryview, condition: Mapping[str, str]
+    ) -> Copied:
         attributes, digest = found.attributes.for_target(), hashlib.sha256(content)
         # S3 keeps this digest with the object. Signed as the body's, too, every other store checks it.
         checksum = {"x-amz-checksum-sha256": base64.b64encode(digest.digest()).decode()}
@@ -63,15 +76,15 @@ class ObjectCopier:
         response = self._context.checksums.ask(
             checksum,
             lambda extra: self._context.target.call(
-                "PutObject", "PUT", key, headers=headers | extra, body=content, digest=digest.hexdigest()
+                "PutObject", "PUT", task.key, headers=headers | extra, body=content, digest=digest.hexdigest()
             ),
         )
         response.skip()
         self._context.bytes_sent(len(content))
-        return _copied(key, found, attributes, digest.hexdigest(), response.headers.get("etag", ""))
+        return _copied(task, found, attributes, digest.hexdigest(), response.headers.get("etag", ""))
 
-    def _in_parts(self, key: str, found: Found, condition: Mapping[str, str]) -> Copied:
-        attributes = found.attributes.for_target()
+    def _in_parts(self, task: CopyTask, found: Found, condition: Mapping[str, str]) -> Copied:
+        key, attributes = task.key, found.attributes.for_target()
         upload = MultipartUpload(self._context, key, found.etag, found.size)
         upload.begin(attributes)
         try:
@@ -81,7 +94,7 @@ class ObjectCopier:
             abort_upload(self._context.target, key, upload.identity)
             raise
         self._make_sure_of_tags(key, attributes)
-        return _copied(key, found, attributes, upload.digest.hexdigest(), etag)
+        return _copied(task, found, attributes, upload.digest.hexdigest(), etag)
 
     def _make_sure_of_tags(self, key: str, attributes: Attributes) -> None:
         """Set the tags again where a store has ignored those of a multipart upload, as MiniStack does."""
@@ -90,6 +103,6 @@ class ObjectCopier:
             self._context.target.read("PutObjectTagging", "PUT", key, query=[("tagging", "")], body=body)
 
 
-def _copied(key: str, found: Found, attributes: Attributes, digest: str, etag: str) -> Copied:
-    state = (found.size, digest, found.etag, found.modified, strong(etag))
-    return Copied(Record(key, *state, "", attributes.to_data()), found.not_copied)
+def _copied(task: CopyTask, found: Found, attributes: Attributes, digest: str, etag: str) -> Copied:
+    state = (found.size, digest, found.etag, finer_time(task.modified, found.modified), strong(etag))
+    return Copied(Record(task.key, *state, "", attributes.to_data()), found.not_copied)

@@ -12,9 +12,16 @@ import pytest
 
 from engines.objects.mirror import Options, mirror
 from engines.objects.plan.decisions import Rules
+from engines.objects.s3 import object_times
 from engines.objects.s3.endpoint import Endpoint
 
 _NUMBERS = itertools.count(1)
+
+
+@pytest.fixture(autouse=True)
+def short_seconds(monkeypatch):
+    """Wait no second out for objects that a test has just written; s3/test_object_times.py is about that."""
+    monkeypatch.setattr(object_times, "WAIT", 0.01)
 
 
 @dataclass(frozen=True)

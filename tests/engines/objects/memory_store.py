@@ -30,6 +30,7 @@ class Stored:
     tags: dict[str, str] = field(default_factory=dict)
     storage_class: str = "STANDARD"
     etag: str = ""
+    modified: str = "2026-01-02T03:04:05.000"
 
     def __post_init__(self) -> None:
         self.etag = self.etag or hashlib.md5(self.body, usedforsecurity=False).hexdigest()
@@ -94,7 +95,7 @@ class MemoryStore:
         headers = {
             "Server": self.server,
             "ETag": f'{"W/" if self.weak_etags else ""}"{stored.etag}"',
-            "Last-Modified": "Fri, 02 Jan 2026 03:04:05 GMT",
+            "Last-Modified": f"Fri, 02 Jan 2026 {stored.modified[11:19]} GMT",
             **stored.headers,
         }
         if stored.storage_class != "STANDARD":
@@ -142,7 +143,7 @@ class MemoryStore:
     def contents(self, key: str, stored: Stored) -> str:
         return (
             f"<Contents><Key>{_ENCODERS[self.encoding](key)}</Key>"
-            f"<LastModified>2026-01-02T03:04:05.000Z</LastModified><ETag>&quot;{stored.etag}&quot;</ETag>"
+            f"<LastModified>{stored.modified}Z</LastModified><ETag>&quot;{stored.etag}&quot;</ETag>"
             f"<Size>{len(stored.body)}</Size><StorageClass>{stored.storage_class}</StorageClass></Contents>"
         )
 

@@ -274,6 +274,8 @@ class Archive(MemoryStore):
         stored = self.objects.get(asked.key)
         if not stored or asked.method != "GET" or stored.storage_class == "STANDARD":
             return None
+        if "tagging" in asked.query:
+            return None
         is_restored = 'ongoing-request="false"' in stored.headers.get("x-amz-restore", "")
         return None if is_restored else refuse("InvalidObjectState", 403)
 

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from engines.objects.s3.threads import parallel_map
+from engines.objects.concurrency import parallel_map
 
 
 def test_work_is_taken_only_as_fast_as_it_is_done():
