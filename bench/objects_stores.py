@@ -44,7 +44,7 @@ class Server:
         """Make sure that the bucket named after ``data`` holds it, and return its name."""
         if self.found(data.name) != (data.count, data.total):
             self.emptied(data.name)
-            endpoint = Endpoint(region=self.store.region, **self.endpoint(data.name))
+            endpoint = Endpoint.from_options({"region": self.store.region, **self.endpoint(data.name)})
             with endpoint.connect() as target, ThreadPoolExecutor(_WRITERS) as writers:
                 for _ in writers.map(lambda item: _put(target, item), data.items()):
                     pass

@@ -101,7 +101,7 @@ def compare(
     with (
         source.connect(accept_unverified) if source else nullcontext() as source_store,
         target.connect(accept_unverified) as target_store,
-        Progress(emit, target.name) as progress,
+        Progress(emit, target.name, source_store, target_store) as progress,
         both_listed(source_store, target_store, progress, missing_is_empty=planning) as (sources, targets),
     ):
         result.capabilities = probed(source_store, target_store, (sources, targets))

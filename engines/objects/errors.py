@@ -59,6 +59,12 @@ class ProxyCredentialsError(botocore_errors.EndpointConnectionError):  # type: i
     )
 
 
+class SilentStoreError(botocore_errors.EndpointConnectionError):  # type: ignore[misc] # untyped
+    """The store takes requests and answers none."""
+
+    fmt = '"{endpoint_url}" takes requests, but has not answered any for {seconds} seconds'
+
+
 @dataclass(frozen=True, slots=True)
 class Failure:
     """One object that could not be copied or read, and the reason as text."""
@@ -132,7 +138,7 @@ def affects_every_object(error: Exception) -> bool:
 
 def is_transient(error: Exception) -> bool:
     """Return whether the same request may well succeed a moment later."""
-    if isinstance(error, (botocore_errors.SSLError, ProxyCredentialsError, AlteredError)):
+    if isinstance(error, (botocore_errors.SSLError, ProxyCredentialsError, SilentStoreError, AlteredError)):
         return False
     if isinstance(error, botocore_errors.ClientError):
         status = status_of(error)

@@ -62,7 +62,7 @@ def mirror(
         source.connect(options.accept_unverified) as source_store,
         target.connect(options.accept_unverified) as target_store,
         manifest.open_state(options.manifest, source.name, target.name, readonly=options.check) as state,
-        Progress(emit, target.name) as progress,
+        Progress(emit, target.name, source_store, target_store) as progress,
     ):
         if state.set_aside:
             emit("manifest.set_aside", reason=state.set_aside)

@@ -6,12 +6,27 @@ import threading
 import time
 from collections import deque
 from types import TracebackType
+from typing import Protocol
 
 from engines import events
 
 _EVERY = 0.9
+# For how long a store answers nothing before that is reported.
+SILENT = 10.0
 # The rate is that of the last so many seconds: fast enough to notice, slow enough to read.
 _WINDOW = 15.0
+
+
+class Watched(Protocol):
+    """A store, and for how many seconds nothing was heard of it though it was asked."""
+
+    @property
+    def name(self) -> str:
+        """Return its name."""
+
+    @property
+    def silence(self) -> float:
+        """Return the seconds, 0 if it was asked nothing."""
 
 
 class Progress:
@@ -19,13 +34,17 @@ class Progress:
 
     Each event ``objects.progress`` has ``target``, ``phase`` (``listing``, ``reading``, ``copying``,
     ``comparing``), ``objects`` and ``bytes`` done, ``of_objects`` and ``of_bytes`` to do (0: not known yet),
-    ``rate`` in bytes a second, and ``seconds_left`` (None: not known).
+    ``rate`` in bytes a second, and ``seconds_left`` (None: not known). A store that has answered nothing for
+    ten seconds is reported as ``objects.silent`` with its name, ``store``, and the ``seconds``; so it is
+    after each further ten.
     """
 
-    def __init__(self, emit: events.Emit, target: str) -> None:
+    def __init__(self, emit: events.Emit, target: str, *watched: Watched | None) -> None:
         self._emit, self._target = emit, target
         self._lock = threading.Lock()
         self._stop = threading.Event()
+        self._watched = [one for one in watched if one is not None]
+        self._reported: dict[str, float] = {}
         self._thread = threading.Thread(target=self._report_regularly, name="objects-progress", daemon=True)
         self.begin("listing")
 
@@ -79,6 +98,16 @@ class Progress:
     def _report_regularly(self) -> None:
         while not self._stop.wait(_EVERY):
             self.report()
+            self._report_silence()
+
+    def _report_silence(self) -> None:
+        for store in self._watched:
+            seconds, last = store.silence, self._reported.get(store.name, 0.0)
+            if seconds < SILENT:
+                self._reported[store.name] = 0.0
+            elif seconds >= last + SILENT:
+                self._reported[store.name] = seconds
+                self._emit("objects.silent", store=store.name, seconds=round(seconds))
 
 
 def _longest(parts: tuple[tuple[float, float], ...]) -> int | None:

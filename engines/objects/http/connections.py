@@ -11,17 +11,22 @@ import http.client
 import os
 import socket
 import ssl
+import threading
+import time
 from collections import deque
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
 from engines.objects.http.route import route
 
 CONNECT_SECONDS = 10.0
-ANSWER_SECONDS = 60.0
+ANSWER_SECONDS = 30.0
 _READ = 1 << 16
 # A body up to this size is sent in one piece with its header.
 _JOINED = 1 << 16
+# Bytes of a larger body that are sent at a time: the time limit is for each.
+_SENT = 1 << 20
 _MOST_HEADER = 1 << 20
 _NO_BODY = frozenset({204, 304})
 _FINAL = 200
@@ -45,6 +50,7 @@ class Response:
     def __init__(self, connections: ConnectionPool, connection: Connection, method: str) -> None:
         self._connections, self._connection = connections, connection
         self.status, self.headers = connection.head()
+        connections.note()
         self._open = True
         self._last_chunk = False
         length = self.headers.get("content-length")
@@ -74,6 +80,7 @@ class Response:
                     return 0
             wanted = len(view) if self._left is None else min(len(view), self._left)
             count = self._connection.readinto(view[:wanted])
+            self._connections.note()
         except OSError:
             self.close()
             raise
@@ -144,14 +151,19 @@ class Connection:
         self._got = b""
         self.used = False
 
-    def send(self, head: bytes, body: Any) -> None:
-        """Send a request. An error is kept back if the store has answered already."""
+    def send(self, head: bytes, body: Any, taken: Callable[[], None]) -> None:
+        """Send a request. An error is kept back if the store has answered already.
+
+        ``taken`` is called whenever some of the body was taken.
+        """
         try:
             if len(body) <= _JOINED:
                 self._socket.sendall(head + body)
             else:
                 self._socket.sendall(head)
-                self._socket.sendall(body)
+                for start in range(0, len(body), _SENT):
+                    self._socket.sendall(body[start : start + _SENT])
+                    taken()
         except (BrokenPipeError, ConnectionResetError):
             # A store that refuses a large body says why, and closes.
             if not self._fill():
@@ -221,9 +233,39 @@ class ConnectionPool:
         self.host = urlsplit(url).netloc
         self._idle: deque[Connection] = deque()
         self._tls = _tls() if self._route.secure else None
+        self._lock = threading.Lock()
+        # Requests whose answer has not begun, and when anything was heard of the host.
+        self._waiting = 0
+        self._unanswered = False
+        self.heard = time.monotonic()
+
+    @property
+    def silence(self) -> float:
+        """Return for how many seconds nothing was heard of the host, 0 if it was asked nothing."""
+        return time.monotonic() - self.heard if self._waiting or self._unanswered else 0.0
+
+    def note(self) -> None:
+        """Note that something was heard of the host."""
+        self.heard = time.monotonic()
 
     def request(self, method: str, target: str, headers: dict[str, str], body: Any = b"") -> Response:
         """Send one request and return its response. Raises ``OSError``, of which ``ConnectError`` is one."""
+        with self._lock:
+            if not self._waiting and not self._unanswered:
+                self.heard = time.monotonic()
+            self._waiting += 1
+        try:
+            response = self._request(method, target, headers, body)
+            self._unanswered = False
+            return response
+        except TimeoutError:
+            self._unanswered = True
+            raise
+        finally:
+            with self._lock:
+                self._waiting -= 1
+
+    def _request(self, method: str, target: str, headers: dict[str, str], body: Any) -> Response:
         if self._route.absolute:
             headers = headers | self._route.proxy_headers
         lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
@@ -231,7 +273,7 @@ class ConnectionPool:
         while True:
             connection = self._take()
             try:
-                connection.send(head, body)
+                connection.send(head, body, self.note)
                 return Response(self, connection, method)
             except (BrokenPipeError, ConnectionResetError, BrokenError):
                 connection.close()

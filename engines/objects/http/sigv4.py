@@ -9,7 +9,7 @@ import hashlib
 import hmac
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol
 from urllib.parse import quote
 
@@ -57,12 +57,29 @@ def _bytes(text: str) -> bytes:
 
 
 class Signer:
-    """Signs requests to one store in one region. Safe to share between threads."""
+    """Signs requests to one store in one region. Safe to share between threads.
 
-    def __init__(self, credentials: Source, region: str) -> None:
-        self._credentials, self._region = credentials, region
+    ``again`` looks for credentials anew, where those at hand have come from.
+    """
+
+    def __init__(
+        self, credentials: Source, region: str, again: Callable[[], Source | None] = lambda: None
+    ) -> None:
+        self._credentials, self._region, self._again = credentials, region, again
         self._lock = threading.Lock()
+        # How often the credentials were replaced.
+        self.generation = 0
         self._derived: tuple[str, str, bytes] = ("", "", b"")
+
+    def renew(self, generation: int) -> bool:
+        """Replace credentials of this generation, which have expired; return whether there are others."""
+        with self._lock:
+            if self.generation == generation:
+                found = self._again()
+                if found is None or _same(found, self._credentials):
+                    return False
+                self._credentials, self.generation = found, generation + 1
+        return True
 
     def headers(
         self, method: str, path: str, query: str, headers: Mapping[str, str], digest: str
@@ -99,3 +116,12 @@ class Signer:
             with self._lock:
                 self._derived = derived = (secret, day, key)
         return derived[2]
+
+
+def _same(one: Source, other: Source) -> bool:
+    first, second = one.get_frozen_credentials(), other.get_frozen_credentials()
+    return (first.access_key, first.secret_key, first.token) == (
+        second.access_key,
+        second.secret_key,
+        second.token,
+    )

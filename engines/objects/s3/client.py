@@ -9,6 +9,7 @@ import ssl
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from email.utils import parsedate_to_datetime
 from html import unescape
 from http import HTTPStatus
 from typing import Any, NamedTuple
@@ -16,8 +17,15 @@ from typing import Any, NamedTuple
 from botocore import exceptions as botocore_errors
 from botocore.exceptions import BotoCoreError, ClientError
 
-from engines.objects.errors import ProxyCredentialsError, code_of, is_transient, status_of
+from engines.objects.errors import (
+    ProxyCredentialsError,
+    SilentStoreError,
+    code_of,
+    is_transient,
+    status_of,
+)
 from engines.objects.http import (
+    ANSWER_SECONDS,
     EMPTY,
     FIRST_PAUSE,
     LONGEST_PAUSE,
@@ -44,6 +52,12 @@ _SHORT = 1.0
 _FAILED = 300
 _BUSY = frozenset({429, 503})
 _BUSY_CODES = frozenset({"SlowDown", "Throttling", "RequestLimitExceeded"})
+_EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException"})
+_CLOCK = frozenset({"RequestTimeTooSkewed", "RequestExpired"})
+_CLOCK_STATUS = frozenset({400, 403})
+_MOST_SKEW = 900
+# A store that has answered nothing for so long is given up, and the run with it.
+_SILENT = 2 * ANSWER_SECONDS - 1
 _ELSEWHERE = frozenset({301, 307, 400, 403})
 
 
@@ -118,9 +132,12 @@ class Store:
         tries = self.most_tries or TRIES
         for attempt in range(1, tries + 1):
             self.pace.wait()
+            generation = self.signer.generation
             try:
                 response = self._send(asked)
             except (BotoCoreError, ClientError) as error:
+                if code_of(error) in _EXPIRED and self.signer.renew(generation):
+                    continue
                 if attempt == tries or not is_transient(error):
                     raise
                 self._back_off(error, attempt, key or "")
@@ -128,6 +145,11 @@ class Store:
                 self.pace.served()
                 return response
         raise AssertionError  # the last try returns or raises
+
+    @property
+    def silence(self) -> float:
+        """Return for how many seconds nothing was heard of the store, 0 if it was asked nothing."""
+        return self.connections.silence
 
     def hurried(self) -> Store:
         """Return the same store for a first attempt at many objects, of which some may have to wait."""
@@ -157,8 +179,9 @@ class Store:
             asked = min(_seconds_asked(error), _LONGEST_ASKED)
             if status_of(error) in _BUSY or code_of(error) in _BUSY_CODES:
                 self.pace.refused(key, asked)
-            if self.is_hurried and not self.pace.is_slow and (attempt >= _FEW_TRIES or asked > _SHORT):
-                raise error
+        is_late = attempt >= _FEW_TRIES or asked > _SHORT
+        if self.is_hurried and not self.pace.is_slow and is_late:
+            raise error
         time.sleep(max(pause * random.uniform(0.5, 1), asked))  # noqa: S311 - no secret
 
     def _send(self, asked: _Request) -> Response:
@@ -189,6 +212,8 @@ class Store:
         elif isinstance(error, ConnectError):
             kind = botocore_errors.EndpointConnectionError
         elif isinstance(error, TimeoutError):
+            if self.silence >= _SILENT:
+                return SilentStoreError(endpoint_url=self.address.url, seconds=round(self.silence))
             kind = botocore_errors.ReadTimeoutError
         return kind(endpoint_url=self.address.url, error=error)
 
@@ -200,13 +225,35 @@ class Store:
         if region and region != self.address.region and response.status in _ELSEWHERE:
             reason = f"the bucket is in the region {region}; name that as `region`"
             return client_error(operation, response.status, "PermanentRedirect", reason)
-        return refusal(operation, response.status, text, response.headers.get("retry-after", ""))
+        error = refusal(operation, response.status, text, response.headers.get("retry-after", ""))
+        if response.status in _CLOCK_STATUS and (skewed := _skewed(error, response.headers.get("date", ""))):
+            return client_error(operation, response.status, "RequestTimeTooSkewed", skewed)
+        return error
+
+
+def _skewed(error: ClientError, date: str) -> str:
+    """Return by how much this machine's clock differs from the store's, if that is why it refuses."""
+    ahead = time.time() - _timestamp(date, time.time())
+    # S3 takes requests that are signed up to a quarter of an hour before or after.
+    if code_of(error) not in _CLOCK and abs(ahead) < _MOST_SKEW:
+        return ""
+    direction = "ahead of" if ahead > 0 else "behind"
+    return f"this machine's clock is {abs(ahead):.0f} seconds {direction} the store's"
+
+
+def _timestamp(date: str, otherwise: float) -> float:
+    try:
+        return parsedate_to_datetime(date).timestamp()
+    except ValueError:
+        return otherwise
 
 
 def _seconds_asked(error: ClientError) -> float:
-    """Return how long the store asks to be left alone, 0 if it does not say, or says no number."""
+    """Return how long the store asks to be left alone, 0 if it does not say."""
     said = error.response["ResponseMetadata"]["HTTPHeaders"].get("retry-after", "")
-    return float(said) if said.isdecimal() else 0.0
+    if said.isdecimal():
+        return float(said)
+    return max(0.0, _timestamp(said, 0.0) - time.time())
 
 
 def refusal(operation: str, status: int, text: str, retry_after: str = "") -> ClientError:

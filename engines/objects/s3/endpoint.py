@@ -11,15 +11,16 @@ from urllib.parse import quote, urlsplit
 import botocore.session
 from botocore.config import Config
 from botocore.credentials import Credentials
-from botocore.exceptions import NoCredentialsError
+from botocore.exceptions import BotoCoreError, NoCredentialsError
 
 from engines.aws import translated
-from engines.errors import ConfigurationError
+from engines.errors import ConfigurationError, EngineError
 from engines.objects.http import ConnectionPool, Signer
 from engines.objects.s3.client import Address, Store
 from engines.references import resolve
 
 _FIELDS = ("endpoint", "region", "access_key", "secret_key", "session_token", "bucket", "prefix")
+_SECRETS = ("access_key", "secret_key", "session_token")
 # Signing needs a region even where the store has none; every S3 store takes this one.
 _ANY_REGION = "us-east-1"
 
@@ -29,7 +30,7 @@ class Endpoint:
     """A bucket (and a prefix in it) of a store.
 
     Without ``endpoint`` and keys it is the environment's business (``AWS_ENDPOINT_URL``, the default chain of
-    credentials). Keys are held here as values, never as references, and are not part of the representation.
+    credentials). Keys are held here as values, and are not part of the representation.
     """
 
     bucket: str
@@ -39,6 +40,8 @@ class Endpoint:
     access_key: str = field(default="", repr=False)
     secret_key: str = field(default="", repr=False)
     session_token: str = field(default="", repr=False)
+    # Where the keys were found, to look there again when they have expired.
+    references: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not self.bucket:
@@ -72,9 +75,10 @@ class Endpoint:
         Unset options may be absent, None or empty. Raises ``ConfigurationError``.
         """
         values = {name: str(options.get(name) or "") for name in _FIELDS}
-        for secret in ("access_key", "secret_key", "session_token"):
+        references = {name: values[name] for name in _SECRETS if values[name]}
+        for secret in _SECRETS:
             values[secret] = resolve(values[secret])
-        return cls(**values)
+        return cls(**values, references=references)
 
     @property
     def name(self) -> str:
@@ -96,7 +100,7 @@ class Endpoint:
                 self.name,
                 address,
                 ConnectionPool(url),
-                Signer(self._credentials(session), region),
+                Signer(self._credentials(session), region, self._credentials_again),
                 accepts_unread_tags="tags" in accept_unverified,
             )
 
@@ -107,6 +111,17 @@ class Endpoint:
         if found is None:
             raise NoCredentialsError
         return found
+
+    def _credentials_again(self) -> Any:
+        """Look for credentials where these were found: in files, at who issues them, in SSM."""
+        try:
+            if not self.access_key:
+                return botocore.session.Session().get_credentials()
+            found = {name: resolve(reference) for name, reference in self.references.items()}
+            return Credentials(found["access_key"], found["secret_key"], found.get("session_token"))
+        except (BotoCoreError, EngineError, KeyError):
+            # That the old ones have expired is what to say.
+            return None
 
     def _place(self, session: Any, region: str) -> tuple[str, str]:
         """Return the URL of the host and the path of the bucket there.
