@@ -269,6 +269,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from engines import ecs
 from engines.contract import finish
+from engines.smoke import Route
 
 _TEXT = {"type": "str", "required": True}
 _OPTIONAL_TEXT = {"type": "str", "default": ""}
@@ -311,6 +312,8 @@ def main() -> None:
             "health_check_grace": {"type": "int", "default": 60},
             "health_check_command": {"type": "list", "elements": "str", "default": []},
             "url": _OPTIONAL_TEXT,
+            "connect_to": _OPTIONAL_TEXT,
+            "ca_file": _OPTIONAL_TEXT,
             "health_path": {"type": "str", "default": "/health"},
             "timeout": {"type": "int", "default": 600},
             "steady_seconds": {"type": "int", "default": 0},
@@ -393,6 +396,7 @@ def _request(options: dict[str, Any]) -> ecs.DeployRequest:
         options["health_path"],
         trial=options["trial_seconds"],
         scaling=scaling,
+        route=Route(options["connect_to"], options["ca_file"]),
     )
 
 

@@ -89,6 +89,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from engines import ecs
 from engines.contract import finish
+from engines.smoke import Route
 
 
 def main() -> None:
@@ -100,6 +101,8 @@ def main() -> None:
             "to": {"type": "str", "default": ""},
             "good": {"type": "list", "elements": "str", "default": []},
             "url": {"type": "str", "default": ""},
+            "connect_to": {"type": "str", "default": ""},
+            "ca_file": {"type": "str", "default": ""},
             "health_path": {"type": "str", "default": "/health"},
             "timeout": {"type": "int", "default": 600},
             "steady_seconds": {"type": "int", "default": 0},
@@ -118,6 +121,7 @@ def _run(options: dict[str, Any], check: bool) -> dict[str, Any]:
         good=options["good"],
         url=options["url"],
         health_path=options["health_path"],
+        route=Route(options["connect_to"], options["ca_file"]),
     )
     outcome = ecs.roll_back(request, ecs.Clients(), check=check)
     return {**outcome.as_result(), "previous_arn": outcome.previous_arn}

@@ -22,6 +22,16 @@ options:
     description: Where the service is. May be empty in check mode; then all tests are skipped.
     type: str
     required: true
+  connect_to:
+    description: The place that stands for the host of O(base_url), C(host:port) or a host, whatever DNS says
+      of that host. When it is empty, as DNS says.
+    type: str
+    default: ""
+  ca_file:
+    description: A file of the authorities that are trusted for O(base_url), when they are not those of this
+      machine.
+    type: str
+    default: ""
   tests:
     description: The tests, in order.
     type: list
@@ -198,7 +208,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from engines.contract import finish
 from engines.errors import ConfigurationError
-from engines.smoke import Equality, Http, Runner, SmokeTest, check, evidence, lines, require
+from engines.smoke import Equality, Http, Route, Runner, SmokeTest, check, evidence, lines, require
 
 _TEXT = {"type": "str", "required": True}
 _HEADERS = {"type": "dict", "default": {}, "no_log": True}
@@ -231,6 +241,8 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "base_url": _TEXT,
+            "connect_to": {"type": "str", "default": ""},
+            "ca_file": {"type": "str", "default": ""},
             "tests": {"type": "list", "elements": "dict", "default": [], "options": test},
             "equality": {"type": "dict", "options": equality},
             "connect_window": {"type": "int", "default": 10},
@@ -248,7 +260,9 @@ def _run(module: AnsibleModule) -> dict[str, Any]:
     tests = [SmokeTest(**test) for test in options["tests"]]
     check(tests)
     equality = Equality(**options["equality"]) if (options["equality"] or {}).get("reference_url") else None
-    with Http(window=options["connect_window"], timeout=options["timeout"]) as http:
+    route = Route(options["connect_to"], options["ca_file"])
+    limits = {"window": options["connect_window"], "timeout": options["timeout"]}
+    with Http(options["base_url"], route, **limits) as http:
         runner = Runner(options["base_url"], http, only_safe=module.check_mode)
         try:
             results = runner.run(tests, equality)

@@ -7,7 +7,7 @@ waits for the ``rollout``. ``rollback`` returns to an earlier revision, ``scalin
 
 from engines.ecs import traffic
 from engines.ecs.apply import deploy, preview, try_out
-from engines.ecs.errors import ReleaseConfigurationError, RolloutError
+from engines.ecs.errors import CertificateRefusedError, ReleaseConfigurationError, RolloutError
 from engines.ecs.inspection import Clients
 from engines.ecs.model import NOT_KNOWN_YET, DeployRequest, Release, Scaling, Wait, WantedService
 from engines.ecs.results import Outcome
@@ -16,6 +16,7 @@ from engines.ecs.task_definition import is_place
 
 __all__ = [
     "NOT_KNOWN_YET",
+    "CertificateRefusedError",
     "Clients",
     "DeployRequest",
     "Outcome",

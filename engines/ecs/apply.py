@@ -11,7 +11,7 @@ from typing import Any
 
 from engines.aws import AwsError, translated
 from engines.ecs import inspection, plan, registration, scaling
-from engines.ecs.errors import ReleaseConfigurationError
+from engines.ecs.errors import CertificateRefusedError, ReleaseConfigurationError
 from engines.ecs.inspection import Clients
 from engines.ecs.model import (
     NOT_KNOWN_YET,
@@ -23,7 +23,7 @@ from engines.ecs.plan import Plan
 from engines.ecs.results import Outcome
 from engines.ecs.rollout import FailedRelease, Goal, Observer, failure, short, trial
 from engines.events import Emit, emit
-from engines.smoke import Http
+from engines.smoke import CertificateError, Http
 
 # Timeout in seconds of one request to the service while polling; the next poll follows soon.
 _LOOK_TIMEOUT = 5.0
@@ -80,6 +80,7 @@ def try_out(request: DeployRequest, clients: Clients, tell: Emit = emit) -> Outc
     stand its trial.
     """
     _require_complete(request)
+    require_certificate(request)
     start = time.monotonic()
     current = inspection.current(
         clients, request.service.cluster, request.service.name, request.release.family
@@ -96,13 +97,14 @@ def try_out(request: DeployRequest, clients: Clients, tell: Emit = emit) -> Outc
 
 def execute(request: DeployRequest, steps: Plan, current: Current, clients: Clients, tell: Emit) -> Outcome:
     """Do ``steps`` and wait until users have what ``request`` describes. Raises as ``deploy`` does."""
+    require_certificate(request)
     start, began = time.monotonic(), datetime.now(UTC) - _SKEW
     arn, now = _apply(request, steps, current, clients, tell)
     goal = _goal(request, arn, plan.primary(now).get("id", ""))
     # A rollout that an earlier run has begun and not seen the end of has yet to prove itself, too.
     is_settled = not steps.actions and plan.primary(now).get("rolloutState") == "COMPLETED"
     wait = replace(request.wait, steady=0) if is_settled else request.wait
-    with Http(window=0, timeout=_LOOK_TIMEOUT) as http:
+    with Http(request.url, request.route, window=0, timeout=_LOOK_TIMEOUT) as http:
         observer = Observer(clients, http, wait, tell)
         try:
             verdict = observer.until(goal)
@@ -120,6 +122,17 @@ def execute(request: DeployRequest, steps: Plan, current: Current, clients: Clie
         text=verdict.text,
         previous_arn=_revision(current),
     )
+
+
+def require_certificate(request: DeployRequest) -> None:
+    """Refuse to begin where users would not accept the certificate, whatever the release is like."""
+    try:
+        with Http(request.url, request.route, window=0, timeout=_LOOK_TIMEOUT) as http:
+            http.certify(request.url)
+    except CertificateError as error:
+        raise CertificateRefusedError(
+            f"{error.what}, so nothing was released", subject=request.url, remedy=error.remedy
+        ) from error
 
 
 def _scaled(request: DeployRequest, current: Current) -> DeployRequest:

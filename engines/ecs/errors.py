@@ -9,6 +9,10 @@ class ReleaseConfigurationError(ConfigurationError):
     """The release cannot be made as it is described."""
 
 
+class CertificateRefusedError(EngineError):
+    """Users would refuse the certificate of the load balancer; nothing was released."""
+
+
 class RolloutError(EngineError):
     """The release did not reach the users; ``details`` says why and what runs now.
 

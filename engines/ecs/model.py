@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from engines.smoke import DIRECT, Route
+
 # Stands in a plan for what an earlier phase has yet to make: a dry run on an empty account has a plan too.
 NOT_KNOWN_YET = "(not known yet)"
 
@@ -119,6 +121,7 @@ class Scaling:
 class DeployRequest:
     """All that a release is made from; ``url`` is where users reach the service (empty: not checked).
 
+    It is reached by ``route``: a release is watched before DNS leads to it.
     ``trial`` is for how many seconds one task runs apart before a running service is updated; 0 for none.
     ``scaling`` of ``None`` leaves autoscaling alone.
     """
@@ -130,6 +133,7 @@ class DeployRequest:
     health_path: str = "/health"
     trial: float = 0.0
     scaling: Scaling | None = None
+    route: Route = DIRECT
 
 
 @dataclass(frozen=True)

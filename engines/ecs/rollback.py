@@ -15,6 +15,7 @@ from engines.ecs.plan import Plan
 from engines.ecs.results import Outcome
 from engines.ecs.rollout import short
 from engines.events import Emit, emit
+from engines.smoke import DIRECT, Route
 
 _REVISION = re.compile(r"(?:arn:\S+:task-definition/)?([\w-]+):(\d+)")
 # What our own releases set; the rest of a revision's environment may be anybody's secret.
@@ -35,6 +36,7 @@ class RollbackRequest:
     good: Sequence[str] = ()
     url: str = ""
     health_path: str = "/health"
+    route: Route = DIRECT
 
 
 def roll_back(request: RollbackRequest, clients: Clients, *, check: bool, tell: Emit = emit) -> Outcome:
@@ -50,7 +52,12 @@ def roll_back(request: RollbackRequest, clients: Clients, *, check: bool, tell: 
     if check:
         return apply.planned(steps, current)
     wanted = DeployRequest(
-        release_of(target), _service_of(request, now), request.wait, request.url, request.health_path
+        release_of(target),
+        _service_of(request, now),
+        request.wait,
+        request.url,
+        request.health_path,
+        route=request.route,
     )
     return apply.execute(wanted, steps, current, clients, tell)
 

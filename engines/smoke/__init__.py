@@ -4,16 +4,19 @@
 """
 
 from engines.smoke.apply import Runner, check
-from engines.smoke.errors import NoAnswerError, SmokeError
+from engines.smoke.errors import CertificateError, NoAnswerError, SmokeError
 from engines.smoke.http import Http, Request
-from engines.smoke.model import Equality, SmokeTest
+from engines.smoke.model import DIRECT, Equality, Route, SmokeTest
 from engines.smoke.results import evidence, lines, require
 
 __all__ = [
+    "DIRECT",
+    "CertificateError",
     "Equality",
     "Http",
     "NoAnswerError",
     "Request",
+    "Route",
     "Runner",
     "SmokeError",
     "SmokeTest",

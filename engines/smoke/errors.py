@@ -14,3 +14,12 @@ class SmokeError(EngineError):
 
 class NoAnswerError(Exception):
     """There was no HTTP answer; the text says why, and holds no header."""
+
+
+class CertificateError(NoAnswerError):
+    """The server's certificate was refused. ``what`` is wrong with it, and the ``remedy``."""
+
+    def __init__(self, what: str, remedy: str) -> None:
+        super().__init__(f"{what}. {remedy}")
+        self.what = what
+        self.remedy = remedy

@@ -7,11 +7,15 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlsplit
 
 import urllib3
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError
 
-from engines.smoke.errors import NoAnswerError
+from engines.errors import ConfigurationError
+from engines.smoke.certificates import refused
+from engines.smoke.errors import CertificateError, NoAnswerError
+from engines.smoke.model import DIRECT, Route
 
 # Nothing was sent yet when one of these happens, so that sending again cannot do a thing twice.
 _NOT_SENT = (NewConnectionError, ConnectTimeoutError)
@@ -42,13 +46,19 @@ class Answer:
 
 
 class Http:
-    """A pool of connections. ``window``: for how many seconds a connection may be refused."""
+    """A pool of connections. ``window``: for how many seconds a connection may be refused.
 
-    def __init__(self, *, window: float = 10.0, timeout: float = 30.0) -> None:
+    What is sent to the host of ``url`` takes the ``route``; other hosts are reached as DNS says.
+    """
+
+    def __init__(
+        self, url: str = "", route: Route = DIRECT, *, window: float = 10.0, timeout: float = 30.0
+    ) -> None:
         self._window = window
-        self._pool = urllib3.PoolManager(
-            retries=False, timeout=urllib3.Timeout(connect=min(timeout, 5.0), read=timeout)
-        )
+        limits = urllib3.Timeout(connect=min(timeout, 5.0), read=timeout)
+        self._pool = urllib3.PoolManager(retries=False, timeout=limits)
+        self._origin = _origin(url)
+        self._routed = _routed(url, route, limits) if url and route != DIRECT else None
 
     def __enter__(self) -> Http:
         """Return self; leaving closes every connection."""
@@ -56,6 +66,21 @@ class Http:
 
     def __exit__(self, *_: object) -> None:
         self._pool.clear()
+        if self._routed:
+            self._routed.clear()
+
+    def certify(self, url: str) -> None:
+        """Raise ``CertificateError`` when the server at ``url`` has a certificate that users would refuse.
+
+        That it does not answer yet is no fault of its certificate.
+        """
+        if url.startswith("https:"):
+            try:
+                self.send(Request("GET", url))
+            except CertificateError:
+                raise
+            except NoAnswerError:
+                return
 
     def send(self, request: Request) -> Answer:
         """Send and return the answer, whatever its status. Raises ``NoAnswerError`` when there is none."""
@@ -68,7 +93,8 @@ class Http:
                     raise NoAnswerError(_why(error)) from error
                 time.sleep(_PAUSE)
             except HTTPError as error:
-                raise NoAnswerError(_why(error)) from error
+                host = urlsplit(request.url).hostname or ""
+                raise refused(error, host) or NoAnswerError(_why(error)) from error
 
     def _once(self, request: Request) -> Answer:
         headers = {"Accept": "application/json", **request.headers}
@@ -77,11 +103,51 @@ class Http:
             content = json.dumps(request.body).encode()
             headers.setdefault("Content-Type", "application/json")
         start = time.perf_counter()
-        response = self._pool.request(
-            request.method, request.url, body=content, headers=headers, redirect=False
-        )
+        pool = self._pool
+        if self._routed and _origin(request.url) == self._origin:
+            pool = self._routed
+            headers["Host"] = urlsplit(request.url).netloc
+        response = pool.request(request.method, request.url, body=content, headers=headers, redirect=False)
         latency = (time.perf_counter() - start) * 1000
         return Answer(response.status, response.data.decode("utf-8", "replace"), round(latency, 1))
+
+
+class _RoutedPool(urllib3.PoolManager):
+    """Connects to one place under the names of the URLs that it is given."""
+
+    def __init__(self, host: str, port: int, **options: Any) -> None:
+        super().__init__(**options)
+        self._place = host, port
+
+    def connection_from_host(
+        self, host: str | None, port: int | None = None, scheme: str | None = "http", pool_kwargs: Any = None
+    ) -> urllib3.HTTPConnectionPool:
+        """Return the pool of the place, which asks for ``host``."""
+        del port
+        options = {**self.connection_pool_kw, **(pool_kwargs or {})}
+        if scheme == "https":
+            options["server_hostname"] = host
+        return super().connection_from_host(*self._place, scheme, options)
+
+
+def _routed(url: str, route: Route, limits: urllib3.Timeout) -> urllib3.PoolManager:
+    options: dict[str, Any] = {"retries": False, "timeout": limits}
+    if route.ca_file:
+        options["ca_certs"] = route.ca_file
+    _, name, usual = _origin(url)
+    host, _, port = route.connect_to.partition(":")
+    if port and not port.isdigit():
+        raise ConfigurationError(
+            "is not a host, or a host and a port",
+            subject=f"connect_to {route.connect_to}",
+            remedy="Write it as host:port.",
+        )
+    return _RoutedPool(host or name, int(port or usual), **options)
+
+
+def _origin(url: str) -> tuple[str, str, int]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname or "", parts.port or {"https": 443}.get(parts.scheme, 80)
 
 
 def _why(error: HTTPError) -> str:

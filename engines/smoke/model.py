@@ -27,6 +27,22 @@ class SmokeTest:
 
 
 @dataclass(frozen=True)
+class Route:
+    """How a service is reached at its own name, whatever DNS says of that name yet.
+
+    Connections go to ``connect_to`` (``host:port``, or a host with the URL's port), while SNI, ``Host`` and
+    the certificate stay those of the URL; empty: as DNS says. ``ca_file`` has the authorities that are
+    trusted (PEM); empty: those of this machine.
+    """
+
+    connect_to: str = ""
+    ca_file: str = ""
+
+
+DIRECT = Route()
+
+
+@dataclass(frozen=True)
 class Equality:
     """Requests to both services, whose answers must be equal JSON but for the paths in ``ignore``."""
 

@@ -21,6 +21,17 @@ options:
     description: Where users reach the service. When it is empty, that the service answers is not checked.
     type: str
     default: ""
+  connect_to:
+    description: The place that stands for the host of O(url), C(host:port) or a host. A release is watched
+      through the load balancer under its domain, whatever DNS says of that yet. When it is empty, as DNS
+      says.
+    type: str
+    default: ""
+  ca_file:
+    description: A file of the authorities that are trusted for O(url), when they are not those of this
+      machine.
+    type: str
+    default: ""
   health_path:
     description: The path below O(url) that answers 200 and a JSON object with the running image's digest as
       C(image).
