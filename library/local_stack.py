@@ -26,7 +26,7 @@ options:
   ports:
     description:
       - TCP ports by name (C(source_postgres), C(target_postgres), C(object_store), C(object_store_master),
-        C(object_store_volume), C(object_store_filer), C(service), C(aws)).
+        C(object_store_volume), C(object_store_filer), C(service), C(aws), C(aws_tls)).
       - The store also takes the port after C(object_store), and the ports 10000 above each of its own.
     type: dict
     default: {}

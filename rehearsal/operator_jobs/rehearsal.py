@@ -48,7 +48,7 @@ class Rehearsal:
         client.put_object(Bucket="raw", Key="large", Body=bytes(70 << 20))
 
     def _variables(self) -> dict[str, Any]:
-        names = ("source_postgres", "target_postgres", "service", "aws", "object_store")
+        names = ("source_postgres", "target_postgres", "service", "aws", "aws_tls", "object_store")
         store = ("object_store_master", "object_store_volume", "object_store_filer")
         return {
             "local_stack_ports": {name: getattr(self.ports, name) for name in (*names, *store)},

@@ -2,6 +2,7 @@
 
 from rehearsal.recording.calls import Call, classify
 from rehearsal.recording.faults import DENIED, FAILED, LATE, LOST, THROTTLED, Faults
+from rehearsal.recording.forwarding import Forwarder
 from rehearsal.recording.recorder import Recorder, recording
 
 __all__ = [
@@ -12,6 +13,7 @@ __all__ = [
     "THROTTLED",
     "Call",
     "Faults",
+    "Forwarder",
     "Recorder",
     "classify",
     "recording",

@@ -7,23 +7,20 @@ FILE. With ``-e platform_aws_endpoint=http://127.0.0.1:PORT`` a rehearsal goes t
 from __future__ import annotations
 
 import contextlib
-import http.client
 import json
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from rehearsal.process import LOOPBACK
 from rehearsal.recording.calls import Call, classify
 from rehearsal.recording.faults import DENIED, FAILED, LATE, LOST, THROTTLED, Faults, refusal
+from rehearsal.recording.forwarding import Forwarder
 from rehearsal.servers import ACCOUNT_ID
-
-_HOP_BY_HOP = frozenset({"connection", "keep-alive", "transfer-encoding", "expect", "content-length"})
-_TIMEOUT = 300
 
 
 class Recorder:
@@ -94,15 +91,13 @@ class _Server(ThreadingHTTPServer):
         self.keep = keep
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(Forwarder):
     """Passes one request after the other on."""
 
-    protocol_version = "HTTP/1.1"
-    timeout = _TIMEOUT
     server: _Server
 
     def _pass_on(self) -> None:
-        body = self._body()
+        body = self.body()
         headers = {name.lower(): value for name, value in self.headers.items()}
         call = classify(self.command, self.path, headers, body, self.server.account_id)
         if call is not None:
@@ -112,17 +107,13 @@ class _Handler(BaseHTTPRequestHandler):
             self._refuse(*refusal(fault, call, headers))
             return
         where = self.server.upstream
-        connection = http.client.HTTPConnection(where.hostname or "", where.port, timeout=_TIMEOUT)
-        with contextlib.closing(connection):
-            self._ask(connection, body)
-            answer = connection.getresponse()
-            content = answer.read()
+        answer, content = self.forward(where.hostname or "", where.port or 80, body)
         if fault == LOST:
             self.close_connection = True
             return
         if fault == LATE:
             time.sleep(self.server.faults.delay)
-        self._answer(answer, content)
+        self.answer(answer, content)
 
     def _refuse(self, status: int, body: bytes) -> None:
         self.send_response_only(status)
@@ -130,42 +121,6 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(body)
-
-    def _body(self) -> bytes:
-        if "chunked" not in self.headers.get("Transfer-Encoding", ""):
-            return self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        parts = []
-        while size := int(self.rfile.readline().split(b";")[0], 16):
-            parts.append(self.rfile.read(size))
-            self.rfile.readline()
-        while self.rfile.readline().strip():
-            pass  # trailers
-        return b"".join(parts)
-
-    def _ask(self, connection: http.client.HTTPConnection, body: bytes) -> None:
-        connection.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
-        for name, value in self.headers.items():
-            if name.lower() not in _HOP_BY_HOP:
-                connection.putheader(name, value)
-        if body or self.command in {"POST", "PUT", "PATCH"}:
-            connection.putheader("Content-Length", str(len(body)))
-        connection.endheaders(body)
-
-    def _answer(self, answer: http.client.HTTPResponse, body: bytes) -> None:
-        self.send_response_only(answer.status, answer.reason)
-        for name, value in answer.getheaders():
-            if name.lower() not in _HOP_BY_HOP:
-                self.send_header(name, value)
-        # The answer to HEAD has a Content-Length and no body.
-        length = answer.getheader("Content-Length") if self.command == "HEAD" else str(len(body))
-        if length is not None:
-            self.send_header("Content-Length", length)
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(body)
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name it has there
-        """Say nothing: what matters is recorded."""
 
     do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = _pass_on  # noqa: N815 - http.server's names
 

@@ -22,7 +22,8 @@ class Emulator:
 
     With ``enforce`` it lets nobody but its root user do what no policy allows. With ``target_port``, where
     the server that stands in for RDS answers, it belongs to the stack in the folder above its own, and
-    restores databases. ``engine`` are the settings by which it uses a Docker engine, if it is to use one.
+    restores databases. With ``tls_port`` its load balancers serve HTTPS there. ``engine`` are the settings by
+    which it uses a Docker engine, if it is to use one.
     """
 
     port: int
@@ -32,12 +33,18 @@ class Emulator:
     task_logs: Path | None = None
     enforce: bool = False
     target_port: int = 0
+    tls_port: int = 0
     engine: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def endpoint(self) -> str:
         """Return the URL of every AWS API, of the registry, and of the load balancers' data plane."""
         return f"http://{LOOPBACK}:{self.port}"
+
+    @property
+    def authority(self) -> Path:
+        """Return the file of the authority whose certificates the load balancers serve."""
+        return self.folder / "tls" / "ca.pem"
 
     def credentials(self) -> dict[str, str]:
         """Return the environment variables that lead an AWS client here."""
@@ -54,7 +61,7 @@ class Emulator:
         return Program(
             name=name,
             command=(PYTHON, "-m", "rehearsal.emulator"),
-            ports={name: self.port},
+            ports={name: self.port, **({f"{name}_tls": self.tls_port} if self.tls_port else {})},
             ready=self.is_ready,
             environment=minimal_environment(**self._settings()),
         )
@@ -83,6 +90,7 @@ class Emulator:
     def _settings(self) -> dict[str, str]:
         return {
             **self._stack(),
+            **({"TLS_PORT": str(self.tls_port)} if self.tls_port else {}),
             "BIND_HOST": LOOPBACK,
             "GATEWAY_PORT": str(self.port),
             "MINISTACK_ACCOUNT_ID": self.account_id,
@@ -108,7 +116,8 @@ class Emulator:
 @contextlib.contextmanager
 def server(folder: Path) -> Iterator[Emulator]:
     """Run a new, empty account on a free port for the length of a ``with`` block (for tests)."""
-    emulator = Emulator(free_ports(1)[0], folder / "data")
+    port, tls_port = free_ports(2)
+    emulator = Emulator(port, folder / "data", tls_port=tls_port)
     emulator.initialise()
     with running(emulator.program(), folder / "aws.log"):
         yield emulator

@@ -38,6 +38,7 @@ class Ports:
     object_store_filer: int = 19888
     service: int = 18000
     aws: int = 14566
+    aws_tls: int = 14567
 
 
 @dataclass(frozen=True)
@@ -129,6 +130,7 @@ class StackConfig:
             enforce=self.operator is not None,
             # Instances in containers cannot be restored.
             target_port=0 if self.subnet else self.ports.target_postgres,
+            tls_port=self.ports.aws_tls,
             engine=self.containers.emulator_settings() if self.containers else {},
         )
 
@@ -198,13 +200,14 @@ class StackConfig:
             "object_store": self.store.endpoint,
             "service": f"http://{LOOPBACK}:{ports.service}",
             "aws": self.aws.endpoint,
+            "load_balancer": f"https://{LOOPBACK}:{ports.aws_tls}",
         }
 
 
 def free_stack_ports() -> Ports:
     """Return ports for another stack on this machine (for tests), below those that the kernel gives out."""
     for base in random.sample(range(20_000, 22_700, 10), k=200):
-        if not any(in_use(port) for one in range(base, base + 9) for port in (one, grpc_port(one))):
+        if not any(in_use(port) for one in range(base, base + 10) for port in (one, grpc_port(one))):
             return Ports(
                 source_postgres=base,
                 target_postgres=base + 1,
@@ -214,6 +217,7 @@ def free_stack_ports() -> Ports:
                 object_store_volume=base + 5,
                 object_store_filer=base + 6,
                 object_store=base + 7,
+                aws_tls=base + 9,
             )
     raise ConfigurationError(
         "no free ports were found", subject="local_stack_ports", remedy="Set them to ports that are free."

@@ -148,7 +148,8 @@ class Rehearsal:
 def stack(engine: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rehearsal]:
     folder = tmp_path_factory.mktemp("containers")
     free = free_stack_ports()
-    ports = {name: getattr(free, name) for name in ("source_postgres", "object_store", "service", "aws")}
+    used = ("source_postgres", "object_store", "service", "aws", "aws_tls")
+    ports = {name: getattr(free, name) for name in used}
     variables = {
         "local_stack_ports": ports,
         "local_stack_dir": str(folder / "stack"),

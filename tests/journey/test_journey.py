@@ -33,6 +33,7 @@ PROGRAMS = (
     "object_store_filer",
     "service",
     "aws",
+    "aws_tls",
 )
 WRONG = f"canary-that-opens-nothing-{secrets.token_hex(8)}"
 STORE = {"endpoint": "http://127.0.0.1:1", "region": "us-east-1", "access_key": "minioadmin"}

@@ -5,8 +5,17 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from rehearsal.emulator.patches import account, containers, enforcement, rds, refusals, tasks, tokens
-from rehearsal.emulator.patches.load_balancer import measure_target_health
+from rehearsal.emulator.patches import (
+    account,
+    certificates,
+    containers,
+    enforcement,
+    rds,
+    refusals,
+    tasks,
+    tokens,
+)
+from rehearsal.emulator.patches.load_balancer import listen_with_tls, measure_target_health
 from rehearsal.emulator.patches.rollouts import answer_while_tasks_start, complete_rollouts_on_health
 from rehearsal.emulator.services import Databases, Traffic
 from rehearsal.stack import Ports, StackConfig
@@ -33,6 +42,11 @@ def apply() -> None:
     answer_while_tasks_start()
     complete_rollouts_on_health(prober, stopper)
     tokens.heed()
+    certificates.issue_on_validation()
+    certificates.keep_used_certificates()
+    if "TLS_PORT" in os.environ:
+        gateway, folder = int(os.environ["GATEWAY_PORT"]), Path(os.environ["STATE_DIR"]).parent / "tls"
+        listen_with_tls(int(os.environ["TLS_PORT"]), gateway, folder)
     if "TARGET_PORT" in os.environ:
         rds.apply(_databases())
     if os.environ.get("AUTH") == "true":

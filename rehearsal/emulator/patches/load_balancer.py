@@ -1,4 +1,4 @@
-"""Patches of the load balancer: the measured health of its targets, and requests to healthy ones only.
+"""Patches of the load balancer: TLS, the measured health of its targets, and requests to healthy ones only.
 
 One function patches each gap, and a test shows when it can go.
 """
@@ -6,9 +6,11 @@ One function patches each gap, and a test shows when it can go.
 from __future__ import annotations
 
 import random
+import secrets
+from pathlib import Path
 from typing import Any
 
-from rehearsal.emulator.services import Health, Key, Prober, Traffic
+from rehearsal.emulator.services import Authority, Health, Key, Listener, Prober, TlsServer, Traffic
 
 # The emulator reads the environment when it is imported, so that happens where it is patched.
 # ruff: noqa: PLC0415
@@ -43,6 +45,48 @@ def measure_target_health(traffic: Traffic) -> Prober:
     alb._forward_to_tg = forward_to_healthy
     prober.start()
     return prober
+
+
+def listen_with_tls(port: int, upstream: int, folder: Path) -> None:
+    """Serve HTTPS listeners on ``port``, with certificates of an authority in ``folder``.
+
+    Requests without TLS come to listeners of port 80, whatever other listeners there are.
+    """
+    from ministack.services import acm, alb
+
+    mark, token = "x-rehearsal-tls", secrets.token_hex()
+    authority, dispatch = Authority(folder), alb.dispatch_request
+
+    async def dispatch_by_port(balancer: Any, *request: Any, **more: Any) -> Any:
+        method, path, headers, body, query, *_ = request
+        port = 443 if headers.get(mark) == token else 80
+        headers = {name: value for name, value in headers.items() if name != mark}
+        return await dispatch(balancer, method, path, headers, body, query, port, **more)
+
+    def choose(name: str) -> Listener | None:
+        found = [
+            listener
+            for (_, _, _), one in alb._listeners.all_items()
+            if one.get("Protocol") == "HTTPS" and (listener := _served(acm, alb, authority, one, name))
+        ]
+        return next((listener for listener in found if listener.is_for_name), next(iter(found), None))
+
+    alb.dispatch_request = dispatch_by_port
+    TlsServer(port, upstream, choose, {mark: token}).start()
+
+
+def _served(acm: Any, alb: Any, authority: Authority, listener: Any, name: str) -> Listener | None:
+    balancers = {arn: one for (_, _, arn), one in alb._lbs.all_items()}
+    certificates = {arn: one for (_, _, arn), one in acm._certificates.all_items()}
+    arn = next(iter(listener.get("Certificates", [])), "")
+    certificate = certificates.get(arn)
+    if certificate is None or certificate["Status"] != "ISSUED":
+        return None
+    names = tuple(certificate["SubjectAlternativeNames"])
+    key = certificate.get("_private_key")
+    imported = f"{certificate['_pem_body']}\n{certificate['_pem_chain']}\n{key}" if key else ""
+    context = authority.context(arn, names, imported)
+    return Listener(balancers[listener["LoadBalancerArn"]]["LoadBalancerName"], context, name in names)
 
 
 def _request(positional: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any, ...]:

@@ -1,0 +1,9 @@
+"""What can go wrong with a domain."""
+
+from __future__ import annotations
+
+from engines.errors import EngineError
+
+
+class DomainError(EngineError):
+    """A certificate, a zone or a record is not as it has to be."""
