@@ -55,6 +55,10 @@ options:
     type: list
     elements: str
     default: []
+  domain:
+    description: A domain whose hosted zone the emulated account has from the beginning; empty for none.
+    type: str
+    default: ''
   account_id:
     description: Number of the emulated account.
     type: str
@@ -174,6 +178,7 @@ def main() -> None:
                 "elements": "str",
                 "default": [],
             },
+            "domain": {"type": "str", "default": ""},
             "account_id": {"type": "str", "default": "000000000000"},
             "region": {"type": "str", "default": "us-east-1"},
             "operator_policy": {"type": "path"},

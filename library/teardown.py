@@ -48,6 +48,14 @@ options:
     description: The bucket of the ledger, which is kept.
     type: str
     default: ""
+  domain:
+    description: The domain for which a certificate was requested, and that leads to the load balancer.
+    type: str
+    default: ""
+  hosted_zone:
+    description: Its hosted zone in Route 53, by name or id; empty where DNS is kept elsewhere.
+    type: str
+    default: ""
   data:
     description: Whether buckets and snapshots are kept, or deleted for good.
     type: str
@@ -121,6 +129,8 @@ def main() -> None:
             "buckets": {"type": "list", "elements": "str", "default": []},
             "tags": {"type": "dict", "required": True},
             "state_bucket": {"type": "str", "default": ""},
+            "domain": {"type": "str", "default": ""},
+            "hosted_zone": {"type": "str", "default": ""},
             "data": {"type": "str", "choices": ["keep", "delete"], "default": "keep"},
             "timeout": {"type": "int", "default": 900},
             "patience": {"type": "int", "default": 60},
@@ -137,6 +147,8 @@ def main() -> None:
         tags=options["tags"],
         state_bucket=options["state_bucket"],
         delete_data=options["data"] == "delete",
+        domain=options["domain"],
+        hosted_zone=options["hosted_zone"],
     )
     finish(
         module,

@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any
 
-from engines.aws import AwsError, client, translated
+from engines.aws import client, translated
 from engines.domain import zones
+from engines.domain.certificates import describe, fault
 from engines.domain.errors import DomainError
-from engines.domain.model import ISSUED, PENDING, Certificate, Cname
+from engines.domain.model import ISSUED, PENDING, Certificate
 from engines.events import Emit, emit
 
 _PAUSE, _LONGEST_PAUSE = 0.2, 10.0
@@ -37,7 +37,7 @@ def ensure_certificate(
     """
     if arn:
         return _result(_given(arn, domain), changed=False)
-    found = _find(domain, tags or {})
+    found = find(domain, tags or {})
     if check:
         return _result(found or Certificate("", "to be requested", (domain,)), changed=found is None)
     changed = found is None
@@ -50,50 +50,19 @@ def ensure_certificate(
     return _result(certificate, changed=changed)
 
 
-def describe(arn: str) -> Certificate | None:
-    """Return a certificate; ``None`` when there is no such."""
-    try:
-        with translated(f"certificate {arn}"):
-            found = client("acm").describe_certificate(CertificateArn=arn)["Certificate"]
-    except AwsError as error:
-        if error.code == "ResourceNotFoundException":
-            return None
-        raise
-    given = [
-        one["ResourceRecord"] for one in found.get("DomainValidationOptions", []) if one.get("ResourceRecord")
-    ]
-    return Certificate(
-        arn=arn,
-        status=str(found["Status"]),
-        names=tuple(found.get("SubjectAlternativeNames") or [found["DomainName"]]),
-        records=tuple(dict.fromkeys(Cname(one["Name"], one["Value"]) for one in given)),
-        reason=str(found.get("FailureReason") or ""),
-        ends=found.get("NotAfter"),
-    )
-
-
 def _given(arn: str, domain: str) -> Certificate:
     certificate = describe(arn)
-    if certificate is None:
-        raise _unusable(arn, "does not exist in this account and region")
-    if certificate.status != ISSUED:
-        raise _unusable(arn, f"is {certificate.status}, not {ISSUED}")
-    if not certificate.covers(domain):
-        raise _unusable(arn, f"is for {', '.join(certificate.names)}, not for {domain}")
-    if certificate.ends and certificate.ends < datetime.now(UTC):
-        raise _unusable(arn, f"has expired on {certificate.ends:%Y-%m-%d}")
+    wrong = fault(certificate, domain) if certificate else "does not exist in this account and region"
+    if certificate is None or wrong:
+        raise DomainError(
+            wrong,
+            subject=f"certificate {arn}",
+            remedy="Name another in provision_certificate_arn, or leave that empty to have one requested.",
+        )
     return certificate
 
 
-def _unusable(arn: str, what: str) -> DomainError:
-    return DomainError(
-        what,
-        subject=f"certificate {arn}",
-        remedy="Name another in provision_certificate_arn, or leave that empty to have one requested.",
-    )
-
-
-def _find(domain: str, tags: Mapping[str, str]) -> Certificate | None:
+def find(domain: str, tags: Mapping[str, str]) -> Certificate | None:
     """Return the certificate that an earlier run has requested, an issued one first."""
     acm = client("acm")
     with translated("certificates"):

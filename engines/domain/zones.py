@@ -12,9 +12,13 @@ from engines.waiting import wait
 _WAIT = 120.0
 
 
-def find(zone: str, domain: str) -> str:
-    """Return the id of ``zone``, a name or an id itself, which has to hold ``domain``."""
-    identifier, name = _by_name(zone) if "." in zone else _by_id(zone)
+def find(zone: str, domain: str, route53: Any = None) -> str:
+    """Return the id of ``zone``, a name or an id itself, which has to hold ``domain``.
+
+    Asks by ``route53``, if another client than usual is to be used. Raises ``DomainError``.
+    """
+    route53 = route53 or client("route53")
+    identifier, name = _by_name(zone, route53) if "." in zone else _by_id(zone, route53)
     if not f".{domain}.".endswith(f".{name}"):
         raise DomainError(
             f"does not hold {domain}",
@@ -61,10 +65,10 @@ def plain(name: str) -> str:
     return name.rstrip(".").lower().replace("\\052", "*")
 
 
-def _by_name(zone: str) -> tuple[str, str]:
+def _by_name(zone: str, route53: Any) -> tuple[str, str]:
     wanted = f"{plain(zone)}."
     with translated(f"hosted zone {zone}"):
-        found = client("route53").list_hosted_zones_by_name(DNSName=wanted)["HostedZones"]
+        found = route53.list_hosted_zones_by_name(DNSName=wanted)["HostedZones"]
     public = [one for one in found if one["Name"] == wanted and not one["Config"].get("PrivateZone")]
     if len(public) != 1:
         what = "is not in this account, or private" if not public else f"is there {len(public)} times"
@@ -77,10 +81,10 @@ def _by_name(zone: str) -> tuple[str, str]:
     return str(public[0]["Id"]).rpartition("/")[2], wanted
 
 
-def _by_id(zone: str) -> tuple[str, str]:
+def _by_id(zone: str, route53: Any) -> tuple[str, str]:
     try:
         with translated(f"hosted zone {zone}"):
-            found = client("route53").get_hosted_zone(Id=zone)["HostedZone"]
+            found = route53.get_hosted_zone(Id=zone)["HostedZone"]
     except AwsError as error:
         if error.code != "NoSuchHostedZone":
             raise

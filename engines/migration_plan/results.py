@@ -149,6 +149,8 @@ def _service(part: Plan) -> Iterator[str]:
     yield f"SERVICE  {part['service']}, {size}: {'to release' if part['actions'] else 'no change'}"
     yield from (f"  * before users are moved: {step}" for step in part["go_live"])
     yield from (f"  + {action}" for action in part["actions"])
+    if part["domain"]:
+        yield f"  + {part['domain']}"
 
 
 _PARTS = {

@@ -142,4 +142,4 @@ def service(phase: Mapping[str, Any]) -> Section:
     """Return what is done to the service."""
     keys = ("service", "cpu", "memory", "tasks", "platform")
     found = {**{key: phase[key] for key in keys}, "actions": list(phase["actions"])}
-    return {**found, "go_live": list(phase.get("go_live", []))}
+    return {**found, "go_live": list(phase.get("go_live", [])), "domain": str(phase.get("domain") or "")}

@@ -45,6 +45,8 @@ class Settings:
     connected_cidrs: Sequence[str] = ()
     egress: str = ""
     certificate_arn: str = ""
+    domain: str = ""
+    hosted_zone: str = ""
     container_builder: str = ""
     cpu: int = 0
     memory: int = 0
@@ -123,7 +125,7 @@ _VARIABLES: Mapping[str, str] = {
                 "source_store",
             ),
             *("state_bucket", "vpc_cidr", "connected_cidrs", "container_builder", "cpu", "memory"),
-            *("desired_count", "access_logs_bucket", "work_dir"),
+            *("desired_count", "access_logs_bucket", "work_dir", "domain", "hosted_zone"),
         )
     },
     **{

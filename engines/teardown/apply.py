@@ -32,7 +32,7 @@ def teardown(
         found = survey(platform)
         return as_result(plan(platform, found), kept(platform, found))
     done: list[Action] = []
-    executor = Executor(platform.name, timeout)
+    executor = Executor(platform.name, timeout, platform.domain, platform.hosted_zone)
     for _ in range(_ROUNDS):
         actions = plan(platform, _settled(platform, timeout))
         if not actions:

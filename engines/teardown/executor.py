@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from engines import domain
 from engines.aws import AwsError, client, translated
 from engines.events import emit
 from engines.stack import lifecycle
@@ -25,10 +26,13 @@ class Executor:
     """Does one thing at a time to the services of ``cluster``, and to what else an action names.
 
     A wait ends with ``TeardownError`` or ``StackError`` when nothing has moved for ``timeout`` seconds.
+    ``hosted_zone`` holds the records of ``domain``.
     """
 
     cluster: str
     timeout: float
+    domain: str = ""
+    hosted_zone: str = ""
 
     def act(self, action: Action) -> None:
         """Do it, and wait until it is done. Raises ``AwsError`` too, when AWS refuses."""
@@ -46,6 +50,8 @@ class Executor:
             "parameters": _delete_parameters,
             "bucket": _delete_bucket,
             "snapshots": _delete_snapshots,
+            "domain record": self._record,
+            "certificate": self._certificate,
         }
         steps[action.step](action.subject)
 
@@ -99,6 +105,12 @@ class Executor:
         stack = lifecycle.find(name)
         if stack and lifecycle.settle(stack, self.timeout).status != lifecycle.GONE:
             lifecycle.delete(stack, self.timeout)
+
+    def _record(self, name: str) -> None:
+        domain.remove_record(name, self.hosted_zone, self.cluster)
+
+    def _certificate(self, arn: str) -> None:
+        domain.remove_certificate(arn, self.domain, self.hosted_zone, self.timeout)
 
     def _until_none(self, look: Callable[[], int | str], subject: str, what: str) -> None:
         """Wait until what is seen is zero or nothing; as long as it changes there is time."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from engines import domain
 from engines.aws import AwsError, client, translated
 from engines.instance_names import is_made_by_rollback
 from engines.stack import lifecycle
@@ -34,6 +35,8 @@ def survey(platform: Platform) -> Found:
         log_groups=log_groups(platform),
         parameters=parameters(platform.parameter_path),
         buckets={name: tags for name in platform.buckets if (tags := bucket_tags(name)) is not None},
+        leads_here=_leads_here(platform),
+        certificate=domain.requested(platform.domain, platform.tags) if platform.domain else "",
     )
 
 
@@ -152,6 +155,11 @@ def bucket_tags(name: str) -> dict[str, str] | None:
         return None
     answer = present(f"bucket {name}", lambda: s3.get_bucket_tagging(Bucket=name))
     return {one["Key"]: one["Value"] for one in (answer or {"TagSet": []})["TagSet"]}
+
+
+def _leads_here(platform: Platform) -> bool:
+    zone = platform.hosted_zone
+    return bool(zone and platform.domain and domain.leading(platform.domain, zone, platform.name))
 
 
 def _services(cluster: str) -> tuple[str, ...]:

@@ -50,6 +50,10 @@ def _surveyed(platform: Platform, found: Found) -> Iterator[Thing]:
     yield from (Thing("database", platform.database) for _ in range(found.database))
     yield from (Thing("database", name) for name in found.rollback_instances)
     yield from (Thing("snapshot", name, why) for name in found.snapshots)
+    if found.leads_here:
+        yield Thing("domain record", platform.domain)
+    if found.certificate:
+        yield Thing("certificate", found.certificate)
     for name, tags in found.buckets.items():
         if all(tags.get(key) == value for key, value in platform.tags.items()):
             yield Thing("bucket", name, why)

@@ -21,6 +21,8 @@ Step = Literal[
     "parameters",
     "bucket",
     "snapshots",
+    "domain record",
+    "certificate",
 ]
 
 
@@ -29,7 +31,8 @@ class Platform:
     """What is to be taken down, by name. Its stack and its buckets carry ``tags``; others are not its own.
 
     ``name`` is that of cluster, service, repository and load balancer. ``state_bucket`` holds the ledger and
-    is always kept. With ``delete_data`` buckets and snapshots go too.
+    is always kept. With ``delete_data`` buckets and snapshots go too. ``hosted_zone`` holds the ``domain``;
+    empty, if DNS is kept elsewhere.
     """
 
     name: str
@@ -40,6 +43,8 @@ class Platform:
     tags: Mapping[str, str]
     state_bucket: str = ""
     delete_data: bool = False
+    domain: str = ""
+    hosted_zone: str = ""
 
     @property
     def log_groups(self) -> tuple[str, ...]:
@@ -62,7 +67,8 @@ class Found:
     """The current resources. ``buckets`` have their tags; the rest are names and numbers.
 
     ``database`` says whether the instance is there, ``database_protected`` whether AWS refuses to delete it.
-    ``rollback_instances`` are the instances that rollbacks have left, with their tags.
+    ``rollback_instances`` are the instances that rollbacks have left, with their tags. ``leads_here`` says
+    whether the domain leads to the load balancer, ``certificate`` is the ARN of the one requested for it.
     """
 
     stack: Stack | None = None
@@ -77,6 +83,8 @@ class Found:
     log_groups: tuple[str, ...] = ()
     parameters: tuple[str, ...] = ()
     buckets: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    leads_here: bool = False
+    certificate: str = ""
 
 
 @dataclass(frozen=True)

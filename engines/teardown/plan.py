@@ -16,9 +16,11 @@ def plan(platform: Platform, found: Found) -> list[Action]:
     """
     _check_owner(platform, found)
     return [
+        *_record(found, platform),
         *_running(found, platform),
         *_databases(found),
         *_stack(found, platform),
+        *_certificate(found),
         *_beside(found, platform),
     ]
 
@@ -34,6 +36,17 @@ def kept(platform: Platform, found: Found) -> list[Thing]:
     if platform.state_bucket:
         things.append(Thing("bucket", platform.state_bucket, "the ledger, with the evidence"))
     return things
+
+
+def _record(found: Found, platform: Platform) -> Iterator[Action]:
+    """Yield what comes first: a name that leads to what is gone can be taken over."""
+    if found.leads_here:
+        yield Action("domain record", platform.domain, "let it no longer lead to the load balancer")
+
+
+def _certificate(found: Found) -> Iterator[Action]:
+    if found.certificate:
+        yield Action("certificate", found.certificate, "delete it, and the record that has proven it")
 
 
 def _running(found: Found, platform: Platform) -> Iterator[Action]:

@@ -18,13 +18,12 @@ from engines.policy import RECORDED
 from rehearsal.operator_jobs.jobs import JOBS
 from rehearsal.operator_jobs.rehearsal import Rehearsal
 from rehearsal.recording import Call, Recorder, recording
-from rehearsal.stack import StackConfig, free_stack_ports
+from rehearsal.stack import free_stack_ports
 
 
-def through(recorder: Recorder, config: StackConfig) -> tuple[str, ...]:
+def through(recorder: Recorder) -> tuple[str, ...]:
     """Return the options that lead a playbook through ``recorder``."""
-    own = f"provision_alb_url_override={config.aws.endpoint}/_alb/bmii"
-    return "-e", f"platform_aws_endpoint={recorder.endpoint}", "-e", own
+    return "-e", f"platform_aws_endpoint={recorder.endpoint}"
 
 
 def general(resource: str) -> str:
@@ -35,6 +34,7 @@ def general(resource: str) -> str:
     resource = re.sub(r"(stack/bmii|targetgroup/bmii|task/bmii)/.+", r"\1/*", resource)
     resource = re.sub(r"task-definition/bmii(:\d+)?$", "task-definition/bmii:*", resource)
     resource = re.sub(r"snapshot:.+", "snapshot:*", resource)
+    resource = re.sub(r"(certificate|hostedzone)/.+", r"\1/*", resource)
     return resource.replace("arn:aws:", "arn:${Partition}:")
 
 
@@ -59,7 +59,7 @@ def record(rehearsal: Rehearsal) -> dict[str, Any]:
     with recording(rehearsal.config.aws.endpoint) as recorder:
         for job in JOBS:
             recorder.forget()
-            outcome = rehearsal.play(job.playbook, *through(recorder, rehearsal.config), *job.options)
+            outcome = rehearsal.play(job.playbook, *through(recorder), *job.options)
             sys.stdout.write(f"{job.name}: {outcome.seconds} s, {len(recorder.calls)} calls\n")
             sys.stdout.flush()
             if not job.is_as_expected(outcome):

@@ -66,6 +66,7 @@ class StackConfig:
     account_id: str = "000000000000"
     region: str = "us-east-1"
     source_revision: str = "head-1"
+    domain: str = ""
     operator: Operator | None = None
     subnet: str = ""
 

@@ -78,15 +78,15 @@ def attach(iam: Any, documents: list[Document]) -> None:
         iam.attach_user_policy(UserName=USER, PolicyArn=made["Policy"]["Arn"])
 
 
-def client(aws: Emulator) -> Any:
-    """Return a client of IAM that is the account's root user, whatever the user's own AWS profile says."""
+def client(aws: Emulator, service: str = "iam") -> Any:
+    """Return a client that is the account's root user, whatever the user's own AWS profile says."""
     import boto3  # noqa: PLC0415 - slow to load, and not needed without enforcement
     import botocore.session  # noqa: PLC0415 - as above
 
     keys = aws.credentials()
     without_profile = botocore.session.Session({"profile": (None, None, None, None)})
     return boto3.session.Session(botocore_session=without_profile).client(
-        "iam",
+        service,
         endpoint_url=aws.endpoint,
         region_name=aws.region,
         aws_access_key_id=keys["AWS_ACCESS_KEY_ID"],

@@ -62,6 +62,14 @@ class Startup:
             if self._config.operator:
                 make = partial(operator_user.create, self._config.aws, self._config.operator)
                 self._once("operator", partial(make, self._config.operator_credentials))
+            if self._config.domain:
+                self._once("zone", self._zone)
+
+    def _zone(self) -> None:
+        """Make the hosted zone of the domain, which the account has before anything is migrated."""
+        domain = self._config.domain
+        route53 = operator_user.client(self._config.aws, "route53")
+        route53.create_hosted_zone(Name=domain, CallerReference=domain)
 
     def _target(self) -> None:
         config = self._config

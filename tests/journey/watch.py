@@ -32,8 +32,6 @@ class Watch:
         keys = {"access_key": "minioadmin", "secret_key": self.passwords["object_store"]}
         variables = {
             "platform_aws_endpoint": self.aws.endpoint,
-            # Passed to later runs, which go without a proxy.
-            "provision_alb_url_override": f"http://127.0.0.1:{self.ports['aws']}/_alb/bmii",
             "platform_source_store": {"endpoint": self.store.endpoint, "region": "us-east-1", **keys},
             # Proofs are of a store by its address, and the proxy has another.
             "storage_manifest_dir": str(self.manifests),

@@ -50,6 +50,7 @@ def bucket(**changes):
 
 
 CERTIFICATE = "arn:aws:acm:{}:{}:certificate/0a-1b"
+DOMAIN = {"platform_domain": "bmii.example.org"}
 # What is wrong, and the variable that must be named. `environment` is the shell's.
 FAULTS = [
     ({"platform_target": "production"}, "platform_target"),
@@ -101,11 +102,11 @@ FAULTS = [
     ({"provision_egress": "proxy"}, "provision_egress"),
     ({"provision_certificate_arn": "bmii.example.org"}, "provision_certificate_arn"),
     (
-        {"provision_certificate_arn": CERTIFICATE.format("us-east-1", "123456789012")},
+        {**DOMAIN, "provision_certificate_arn": CERTIFICATE.format("us-east-1", "123456789012")},
         "provision_certificate_arn",
     ),
     (
-        {"provision_certificate_arn": CERTIFICATE.format("eu-central-1", "210987654321")},
+        {**DOMAIN, "provision_certificate_arn": CERTIFICATE.format("eu-central-1", "210987654321")},
         "provision_certificate_arn",
     ),
     ({"platform_cpu": "lots"}, "platform_cpu"),
@@ -174,7 +175,7 @@ FAULTS = [
     ({"provision_database_url_options": "sslmode=require"}, "provision_database_url_options"),
     ({"provision_container_port": 0}, "provision_container_port"),
     ({"provision_container_port": 70000}, "provision_container_port"),
-    ({"provision_alb_url_override": "bmii.example.org"}, "provision_alb_url_override"),
+    ({"provision_alb_address_override": "bmii.example.org"}, "provision_alb_address_override"),
     ({"provision_rds_endpoint_override": "db.example.org"}, "provision_rds_endpoint_override"),
     ({"provision_termination_protection": "on"}, "provision_termination_protection"),
     ({"provision_change_set": "maybe"}, "provision_change_set"),

@@ -89,4 +89,17 @@ def _certificate(settings: Settings) -> Iterator[Finding]:
         )
 
 
-RULES: tuple[Rule, ...] = (_account, _region, _name, _parameter_path, _certificate)
+def _domain(settings: Settings) -> Iterator[Finding]:
+    domain, zone = settings.domain, settings.hosted_zone
+    if not domain and (zone or _CERTIFICATE.fullmatch(settings.certificate_arn)):
+        given = "platform_hosted_zone" if zone else "provision_certificate_arn"
+        yield Finding("platform_domain", f"is empty, and {given} is set", "Set the domain that it is for.")
+    elif "." in zone and not f".{domain}".endswith(f".{zone.rstrip('.')}"):
+        yield Finding(
+            "platform_hosted_zone",
+            f"{zone} does not hold {domain}",
+            "Name the zone of that domain, or leave it empty.",
+        )
+
+
+RULES: tuple[Rule, ...] = (_account, _region, _name, _parameter_path, _certificate, _domain)

@@ -9,6 +9,7 @@ from typing import Any
 from botocore.config import Config
 
 from engines.aws import AwsError, translated
+from engines.domain import DomainError, certificates, zones
 from engines.errors import EngineError
 from engines.preflight.model import Finding, Settings
 from engines.preflight.prerequisites import ownership, quotas
@@ -34,7 +35,7 @@ def find(settings: Settings, facts: dict[str, Any], config: Config) -> Iterator[
     questions = [_buckets(cloud), *ownership.questions(cloud)]
     # An emulated account has no quotas, and offers everything.
     if settings.real_account:
-        questions += [_certificate(cloud), _instance_class(cloud), quotas.question(cloud)]
+        questions += [_certificate(cloud), _zone(cloud), _instance_class(cloud), quotas.question(cloud)]
     with ThreadPoolExecutor(len(questions)) as pool:
         for answer in pool.map(lambda question: list(question()), questions):
             yield from answer
@@ -132,7 +133,7 @@ def _certificate(cloud: Cloud) -> Question:
             return
         try:
             with translated(arn):
-                status = acm.describe_certificate(CertificateArn=arn)["Certificate"]["Status"]
+                found = certificates.read(arn, acm.describe_certificate(CertificateArn=arn)["Certificate"])
         except AwsError as error:
             if error.code == "ResourceNotFoundException":
                 yield Finding(
@@ -141,12 +142,29 @@ def _certificate(cloud: Cloud) -> Question:
             else:
                 cloud.cannot_ask("whether the certificate is issued", error)
             return
-        if status != "ISSUED":
+        if wrong := certificates.fault(found, cloud.settings.domain):
             yield Finding(
                 "provision_certificate_arn",
-                f"the certificate is {status}, not ISSUED",
-                "Finish its validation, or name another.",
+                f"the certificate {wrong}",
+                "Name another, or leave it empty to have one requested.",
             )
+
+    return ask
+
+
+def _zone(cloud: Cloud) -> Question:
+    zone, domain = cloud.settings.hosted_zone, cloud.settings.domain
+    route53 = cloud.client("route53") if zone else None
+
+    def ask() -> Iterator[Finding]:
+        if route53 is None:
+            return
+        try:
+            zones.find(zone, domain, route53)
+        except AwsError as error:
+            cloud.cannot_ask("whether the hosted zone is there", error)
+        except DomainError as error:
+            yield Finding("platform_hosted_zone", f"the {error.subject} {error.what}", error.remedy)
 
     return ask
 

@@ -98,6 +98,21 @@ FORMS: Mapping[str, Form] = {
         "a value that a header can carry",
         "Use printable ASCII, or a reference such as ssm:/name.",
     ),
+    "domain": Form(
+        _matches(r"(?=.{4,253}$)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]*[a-z0-9]"),
+        "a domain",
+        "Write it in small letters, such as bmii.example.org.",
+    ),
+    "hosted_zone": Form(
+        _matches(r"Z[A-Z0-9]{4,31}|(?:[a-z0-9_-]+\.)+[a-z0-9-]+"),
+        "a hosted zone",
+        "Write its name, such as example.org, or its id.",
+    ),
+    "place": Form(
+        lambda text: _is_host_and_port(text if ":" in text else f"{text}:1"),
+        "a host, or host:port",
+        "Write one such as bmii-1.us-east-1.elb.amazonaws.com.",
+    ),
     "host_and_port": Form(_is_host_and_port, "host:port", "Write one such as db.example.org:5432."),
     "image": Form(
         _matches(r"[\w.:/-]+@sha256:[0-9a-f]{64}"),

@@ -35,6 +35,19 @@ def quota(value: float) -> tuple[int, str]:
     return as_json(Quota={"Value": value})
 
 
+def hosted_zones(*names: str) -> tuple[int, str]:
+    zones = "".join(
+        f"<HostedZone><Id>/hostedzone/Z{name[:4].upper()}</Id><Name>{name}</Name><CallerReference>c</CallerReference>"
+        "<Config><PrivateZone>false</PrivateZone></Config></HostedZone>"
+        for name in names
+    )
+    return 200, (
+        '<ListHostedZonesByNameResponse xmlns="https://route53.amazonaws.com/doc/2013-04-01/">'
+        f"<HostedZones>{zones}</HostedZones><IsTruncated>false</IsTruncated><MaxItems>100</MaxItems>"
+        "</ListHostedZonesByNameResponse>"
+    )
+
+
 # An account that is empty, and large enough.
 EMPTY = {
     "GetCallerIdentity": result(
@@ -43,7 +56,8 @@ EMPTY = {
     ),
     "DescribeRegions": items("DescribeRegions", "regionInfo", "<optInStatus>opted-in</optInStatus>"),
     "HEAD": (404, ""),
-    "DescribeCertificate": as_json(Certificate={"Status": "ISSUED"}),
+    "DescribeCertificate": as_json(Certificate={"Status": "ISSUED", "DomainName": "bmii.example.org"}),
+    "ListHostedZonesByName": hosted_zones("example.org."),
     "DescribeOrderableDBInstanceOptions": result(
         "DescribeOrderableDBInstanceOptions",
         "<OrderableDBInstanceOptions><OrderableDBInstanceOption><Engine>postgres</Engine>"
@@ -77,6 +91,9 @@ class FakeAws:
         class Handler(BaseHTTPRequestHandler):
             def do_HEAD(self) -> None:
                 self._answer("HEAD")
+
+            def do_GET(self) -> None:
+                self._answer("ListHostedZonesByName")
 
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"])).decode()

@@ -71,6 +71,8 @@ PRODUCTION = dataclasses.replace(
     source_store={**LOCAL.source_store, "endpoint": "https://store.example.org"},
     endpoints=[{"variable": "platform_source_url", "url": "https://old.example.org"}],
     certificate_arn="arn:aws:acm:eu-central-1:123456789012:certificate/0a-1b",
+    domain="bmii.example.org",
+    hosted_zone="example.org",
     container_builder="docker",
     database={
         **LOCAL.database,
@@ -211,6 +213,8 @@ BAD_IN_PRODUCTION = [
         {"certificate_arn": "arn:aws:acm:eu-central-1:210987654321:certificate/0a"},
         "provision_certificate_arn",
     ),
+    ({"domain": ""}, "platform_domain"),
+    ({"hosted_zone": "example.com"}, "platform_hosted_zone"),
     (_database(backup_retention_days=0), "provision_database.backup_retention_days"),
     (_secret("API_KEY", value="minioadmin"), "provision_secrets.API_KEY"),
     (_secret("API_KEY", value="canary-7b1e"), "provision_secrets.API_KEY"),

@@ -14,7 +14,16 @@ from botocore.config import Config
 from engines.preflight.model import Settings
 from engines.preflight.prerequisites import account
 from engines.preflight.prerequisites.clients import IMPATIENT
-from tests.engines.preflight.fake_aws import ACCOUNT, FakeAws, as_json, failure, items, quota, result
+from tests.engines.preflight.fake_aws import (
+    ACCOUNT,
+    FakeAws,
+    as_json,
+    failure,
+    hosted_zones,
+    items,
+    quota,
+    result,
+)
 
 PATIENT = Config(connect_timeout=5, read_timeout=5, retries={"total_max_attempts": 1})
 PRODUCTION = Settings(
@@ -25,6 +34,8 @@ PRODUCTION = Settings(
     target_buckets=["bmii-raw", "bmii-features"],
     state_bucket="bmii-state",
     certificate_arn=f"arn:aws:acm:eu-south-1:{ACCOUNT}:certificate/0a",
+    domain="bmii.example.org",
+    hosted_zone="example.org",
     egress="nat",
     cpu=1024,
     database={
@@ -108,10 +119,23 @@ def test_an_account_with_room_passes_and_everything_is_asked(fake):
         ("HEAD", (403, ""), "platform_buckets", "'bmii-raw' belongs to another account"),
         (
             "DescribeCertificate",
-            as_json(Certificate={"Status": "PENDING_VALIDATION"}),
+            as_json(Certificate={"Status": "PENDING_VALIDATION", "DomainName": "bmii.example.org"}),
             "provision_certificate_arn",
             "PENDING_VALIDATION",
         ),
+        (
+            "DescribeCertificate",
+            as_json(Certificate={"Status": "ISSUED", "DomainName": "other.example.org"}),
+            "provision_certificate_arn",
+            "is for other.example.org, not for bmii.example.org",
+        ),
+        (
+            "DescribeCertificate",
+            as_json(Certificate={"Status": "ISSUED", "DomainName": "*.example.org", "NotAfter": 1}),
+            "provision_certificate_arn",
+            "has expired on 1970-01-01",
+        ),
+        ("ListHostedZonesByName", hosted_zones(), "platform_hosted_zone", "is not in this account"),
         (
             "DescribeCertificate",
             as_json(400, __type="ResourceNotFoundException", message="none"),
