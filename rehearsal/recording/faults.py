@@ -37,6 +37,11 @@ class Faults:
         with self._lock:
             self._coming.setdefault(action, []).extend([fault] * times)
 
+    def clear(self) -> None:
+        """Forget the faults that nobody has met."""
+        with self._lock:
+            self._coming.clear()
+
     def take(self, call: Call | None) -> str:
         """Return the fault that ``call`` meets, or nothing."""
         with self._lock:

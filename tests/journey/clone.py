@@ -21,6 +21,7 @@ from typing import Any
 import boto3
 import psycopg
 
+from tests.journey import tls
 from tests.journey.secrecy import left_in
 
 ASPIRIN = "CC(=O)Oc1ccccc1C(=O)O"
@@ -151,7 +152,7 @@ class Clone:
         headers = {"Content-Type": "application/json", **({"X-API-Key": key} if key else {})}
         request = urllib.request.Request(f"{url}/rank", data=body, headers=headers, method="POST")
         try:
-            with urllib.request.urlopen(request, timeout=30) as answer:
+            with self._opener(url).open(request, timeout=30) as answer:
                 return answer.status, json.load(answer)
         except urllib.error.HTTPError as error:
             with error:
@@ -278,7 +279,12 @@ class Clone:
 
     @property
     def target_url(self) -> str:
-        return f"http://127.0.0.1:{self.ports['aws']}/_alb/bmii"
+        return tls.URL
+
+    def _opener(self, url: str) -> urllib.request.OpenerDirector:
+        if url != tls.URL:
+            return urllib.request.build_opener()
+        return tls.opener(self.ports["aws_tls"], self.folder / ".rehearsal/aws/tls/ca.pem")
 
     def api_key(self) -> str:
         return self.secret("API_KEY")

@@ -10,6 +10,7 @@ from rehearsal.emulator.patches import (
     certificates,
     containers,
     enforcement,
+    injections,
     rds,
     refusals,
     tasks,
@@ -51,6 +52,7 @@ def apply() -> None:
         rds.apply(_databases())
     if os.environ.get("AUTH") == "true":
         enforcement.apply()
+    injections.take_stack_states()
     account.save_always()
 
 
