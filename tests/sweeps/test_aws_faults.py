@@ -1,9 +1,9 @@
 """Every AWS operation of every job meets five faults, and the same command finishes the job.
 
 A proxy before the emulated account puts one fault into the first answer to each operation of a job:
-throttled, failed, carried out with the answer lost, 20 seconds late, or denied. A job that ends by them is run
-again, as its user would; each such end has to be of a fault, and one by a denial names the IAM action to allow.
-In `make test` a seeded fault meets the provision phase; `make stress` runs all jobs.
+throttled, failed, carried out with the answer lost, 20 seconds late, or denied. A job that ends by them is
+run again, as its user would; each such end has to be of a fault, and one by a denial names the IAM action to
+allow. In `make test` a seeded fault meets the provision phase; `make stress` runs all jobs.
 """
 
 from __future__ import annotations
