@@ -166,7 +166,7 @@ def _unproven(certificate: Certificate, zone: str, timeout: float) -> DomainErro
     return DomainError(
         f"was not issued in {timeout:.0f} s, since ACM does not see its records in DNS:{lines}",
         subject=f"certificate {certificate.arn}",
-        remedy=f"{where} Then run the same command again, which goes on from there.",
+        remedy=f"{where} Then run the same command again, which continues from there.",
     )
 
 

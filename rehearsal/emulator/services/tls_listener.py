@@ -49,7 +49,7 @@ class TlsServer(ThreadingHTTPServer):
         self._context.sni_callback = self._answer_sni
 
     def start(self) -> None:
-        """Serve from now on, beside the emulator."""
+        """Serve from now on, next to the emulator."""
         threading.Thread(target=self.serve_forever, name="tls", daemon=True).start()
 
     def finish_request(self, request: Any, client_address: Any) -> None:
