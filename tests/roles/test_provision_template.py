@@ -41,7 +41,16 @@ PARAMETERS = {
     **{f"{bucket.title()}BucketName": f"{NAME}-{bucket}" for bucket in BUCKETS},
 }
 OUTPUTS = {
-    *("AlbName", "AlbUrl", "ClusterName", "EcrRepositoryName", "EcrRepositoryUrl", "ExecutionRoleArn"),
+    *(
+        "AlbDnsName",
+        "AlbName",
+        "AlbUrl",
+        "AlbZoneId",
+        "ClusterName",
+        "EcrRepositoryName",
+        "EcrRepositoryUrl",
+        "ExecutionRoleArn",
+    ),
     *("LogGroupName", "RdsEndpoint", "RdsPort", "ServiceSecurityGroupId", "ServiceSubnetIds"),
     *("TargetGroupArn", "TaskRoleArn", "VpcId", "RawBucket", "ProcessedBucket", "ArtifactsBucket"),
     *("FeaturesBucket", "AccessLogsBucket", "AlarmTopicArn"),
