@@ -45,6 +45,7 @@ _ACTIONS: Mapping[str, tuple[str, ...]] = {
 _ASKED = re.compile(
     r"not authorized to perform:? (?P<action>[\w-]+:\w+)(?: on resource:? (?P<resource>\S+))?"
 )
+_CALLED = re.compile(r"An error occurred \((?P<code>\w+)\) when calling the (?P<operation>\w+) operation")
 _EXPLICIT = "explicit deny"
 
 
@@ -69,6 +70,17 @@ def remedy(message: str, request: Request | None = None) -> str:
             "have the one that AWS names above lifted for these credentials."
         )
     return f"Add to the policy of these credentials: {statement(actions, resource)}"
+
+
+def explain(said: str, service: str, parameters: Mapping[str, Any]) -> str:
+    """Return what a stock module ``said`` of its failure, with the remedy where it was denied.
+
+    Its message names the API's operation; ``service`` and ``parameters`` are what it was asked to do.
+    """
+    called = _CALLED.search(said)
+    denied = called is not None and called["code"] in DENIED
+    found = remedy(said, Request(service, called["operation"], parameters)) if called and denied else ""
+    return f"{said.rstrip('. ')}. {found}" if found else said
 
 
 def needs(message: str, request: Request | None = None) -> str:

@@ -80,3 +80,17 @@ def test_one_of_many_denials_needs_few_words():
 
     assert permissions.needs("Access Denied", request) == "needs s3:GetObject on arn:aws:s3:::raw/a"
     assert permissions.needs("Access Denied") == ""
+
+
+def test_what_a_stock_module_says_of_a_denial_gets_its_remedy():
+    said = "Unable to put object: An error occurred (AccessDenied) when calling the PutObject operation: no"
+    explained = permissions.explain(said, "s3", {"Bucket": "bmii-state", "Key": "templates/a.json"})
+
+    assert explained.startswith(f"{said}. Add to the policy of these credentials: ")
+    wanted = {
+        "Effect": "Allow",
+        "Action": "s3:PutObject",
+        "Resource": "arn:aws:s3:::bmii-state/templates/a.json",
+    }
+    assert _statement(explained.partition("credentials")[2]) == wanted
+    assert permissions.explain("bucket is missing", "s3", {}) == "bucket is missing"

@@ -1,0 +1,1 @@
+../../provision/filter_plugins/denial.py
