@@ -19,7 +19,9 @@ def leading(domain: str, zone: str, balancer: str) -> list[Mapping[str, Any]]:
 
     A name that leads to a load balancer that is gone can be taken over by whoever gets its address.
     """
-    name = re.compile(rf"(dualstack\.)?{re.escape(balancer)}-\d+\.[a-z0-9-]+\.elb\.amazonaws\.com(\.cn)?")
+    name = re.compile(
+        rf"(dualstack\.)?{re.escape(balancer)}-[0-9a-f]+\.[a-z0-9-]+\.elb\.amazonaws\.com(\.cn)?"
+    )
     return [
         one
         for one in zones.records(zones.find(zone, domain), domain)

@@ -52,8 +52,9 @@ def test_a_record_that_leads_to_another_load_balancer_stays(zone):
     assert names(zone) == [f"{zone}."]
 
 
-def test_a_record_that_leads_here_goes(zone):
-    ensure_record(zone, HERE, zone=zone)
+@pytest.mark.parametrize("name", [HERE.dns_name, "bmii-0a1b2c3d.us-east-1.elb.amazonaws.com"])
+def test_a_record_that_leads_here_goes(zone, name):
+    ensure_record(zone, Destination(name, HERE.zone_id), zone=zone)
     assert len(leading(zone, zone, "bmii")) == 1
     remove_record(zone, zone, "bmii")
     assert names(zone) == []
