@@ -71,6 +71,15 @@ def injected(rehearsal, state):
     assert stack["StackStatus"] == state
 
 
+def of_domain(rehearsal):
+    """Return the certificates of the account, and the types of the records of its zone."""
+    route53 = operator_user.client(rehearsal.config.aws, "route53")
+    [zone] = route53.list_hosted_zones()["HostedZones"]
+    records = route53.list_resource_record_sets(HostedZoneId=zone["Id"])["ResourceRecordSets"]
+    certificates = operator_user.client(rehearsal.config.aws, "acm").list_certificates()
+    return certificates["CertificateSummaryList"], {one["Type"] for one in records}
+
+
 @pytest.mark.parametrize("state", some(list(STATES), 1))
 def test_a_state_is_explained_and_the_command_as_printed_finishes_it(rehearsal, state):
     injected(rehearsal, state)
@@ -85,3 +94,4 @@ def test_a_state_is_explained_and_the_command_as_printed_finishes_it(rehearsal, 
     assert done.code == 0, done.output[-6000:]
     gone = rehearsal.play("teardown", *(word for one in EVERYTHING for word in ("-e", one)))
     assert gone.code == 0, gone.output[-6000:]
+    assert of_domain(rehearsal) == ([], {"NS", "SOA"})
