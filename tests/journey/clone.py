@@ -229,6 +229,12 @@ class Clone:
             aws_secret_access_key=keys[1],
         )
 
+    def records(self) -> list[dict[str, Any]]:
+        """Return the record sets of the domain's zone."""
+        route53 = self.client("route53")
+        [zone] = route53.list_hosted_zones()["HostedZones"]
+        return list(route53.list_resource_record_sets(HostedZoneId=zone["Id"])["ResourceRecordSets"])
+
     def built(self) -> Built:
         """Return what stands in the target."""
         resources = self.client("cloudformation").describe_stack_resources(StackName="bmii")

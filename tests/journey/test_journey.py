@@ -7,6 +7,7 @@ import os
 import re
 import secrets
 import shutil
+import socket
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from botocore.exceptions import ClientError
 
 from rehearsal.process import free_ports
 from rehearsal.stack import MARK
+from tests.journey import tls
 from tests.journey.clone import PASSWORDS, VAULT_PASSWORD, Clone, processes_of
 from tests.journey.secrecy import Lookout, told_by
 from tests.journey.watch import Watch, watched
@@ -183,6 +185,15 @@ def test_the_runs_were_held_to_the_operators_policy(clone: Clone, first_run: str
             refused(**about)
 
 
+def test_users_are_served_by_a_domain_that_no_dns_knows(clone: Clone, first_run: str) -> None:
+    with pytest.raises(socket.gaierror):
+        socket.getaddrinfo(tls.DOMAIN, 443)
+    assert clone.rank(clone.target_url, clone.api_key())[0] == 200
+    [record] = [one for one in clone.records() if one["Type"] == "A"]
+    [balancer] = clone.client("elbv2").describe_load_balancers()["LoadBalancers"]
+    assert record["AliasTarget"]["DNSName"] == f"{balancer['DNSName']}."
+
+
 def test_without_the_key_it_does_not_answer(clone: Clone, first_run: str) -> None:
     assert clone.rank(clone.target_url)[0] == 401
     assert clone.rank(clone.target_url, "not-the-key")[0] in {401, 403}
@@ -250,7 +261,9 @@ def test_a_plan_of_a_finished_migration_is_empty(clone: Clone, planned: Planned,
 
 
 def test_outputs_status_and_verify(clone: Clone, first_run: str) -> None:
-    assert clone.target_url in clone.playbook("outputs")
+    outputs = clone.playbook("outputs")
+    assert clone.target_url in outputs
+    assert re.search(r"verdict: live; bmii\.test leads to the load balancer", outputs)
     assert re.search(r"^\s*deploy +succeeded ", clone.playbook("status"), re.MULTILINE)
     assert recap(clone.playbook("verify"))["failed"] == 0
 
