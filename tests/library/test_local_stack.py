@@ -12,7 +12,8 @@ from tests.library import modules
 
 @pytest.fixture
 def call(tmp_path):
-    options = {"dir": str(tmp_path / "stack"), "ports": asdict(free_stack_ports())}
+    buckets = ["raw", "processed", "artifacts", "features"]
+    options = {"dir": str(tmp_path / "stack"), "ports": asdict(free_stack_ports()), "buckets": buckets}
 
     def run(*, check=False, **more):
         quiet = {"PYTHONWARNINGS": "ignore"}
@@ -45,6 +46,7 @@ def test_up_again_down_again(servers, call, tmp_path):
     assert first["seconds"]["total"] > 0
     assert sorted(first["endpoints"]) == [
         "aws",
+        "load_balancer",
         "object_store",
         "service",
         "source_postgres",

@@ -23,6 +23,8 @@ GIVEN = {
     "ParameterPath": f"/{NAME}/local",
     "VpcCidr": "10.20.0.0/16",
     "EgressMode": "endpoints",
+    "ContainerPort": "8000",
+    "HealthCheckPath": "/health",
     "DatabaseName": "bio_bind_rank",
     "DatabaseUser": "bmii_admin",
     "DatabaseInstanceIdentifier": f"{NAME}-postgres",

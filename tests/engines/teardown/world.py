@@ -115,6 +115,8 @@ class World:
             "Name": self.name,
             "ParameterPath": self.path,
             "VpcCidr": "10.20.0.0/16",
+            "ContainerPort": "8000",
+            "HealthCheckPath": "/health",
             "EgressMode": "endpoints",
             "DatabaseName": "bio_bind_rank",
             "DatabaseUser": "bmii_admin",
