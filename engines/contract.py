@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, NoReturn, Protocol
 
-from engines.errors import EngineError
+from engines.errors import ConfigurationError, EngineError, RefusedError
 
 
 class ModuleLike(Protocol):
@@ -29,14 +29,20 @@ def finish(module: ModuleLike, call: Callable[[], Mapping[str, Any]]) -> NoRetur
     """Run ``call`` and end ``module`` with what it returns, or with a message a user can act on.
 
     ``call`` returns the module's documented return values, ``changed`` among them. An ``EngineError`` becomes
-    ``msg``, with ``subject``, ``remedy`` and ``details`` as further values. Anything else is a bug of this
+    ``msg``, with ``subject``, ``remedy``, ``details``
+    and ``refused`` (nothing was tried) as further values. Anything else is a bug of this
     project: its traceback, which may quote arguments, goes to a file that only the user may read.
     """
     try:
         result = call()
     except EngineError as error:
         module.fail_json(
-            msg=str(error), subject=error.subject, remedy=error.remedy, details=error.details, changed=False
+            msg=str(error),
+            subject=error.subject,
+            remedy=error.remedy,
+            details=error.details,
+            refused=isinstance(error, ConfigurationError | RefusedError),
+            changed=False,
         )
     except Exception as error:  # noqa: BLE001 - the last line of defence: no traceback may reach the screen
         kept = _keep_traceback(getattr(module, "no_log_values", ()))

@@ -47,6 +47,7 @@ def test_an_engine_error_becomes_the_message() -> None:
         "subject": "x",
         "remedy": "Set it.",
         "details": [1],
+        "refused": True,
         "changed": False,
     }
 

@@ -33,3 +33,15 @@ def test_without_a_stream_nothing_is_written_and_a_lost_one_stops_nothing(
     monkeypatch.setenv("BMII_EVENTS", str(tmp_path / "missing" / "events"))
     emit("table.copied")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_stream_of_the_screen_is_never_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that the run has started outlives it, and would leave a file that nobody removes."""
+    monkeypatch.delenv("BMII_EVENTS", raising=False)
+    screen = tmp_path / "screen"
+    monkeypatch.setenv("BMII_SCREEN", str(screen))
+    emit("table.copied", table="t")
+    assert not screen.exists()
+    screen.touch()
+    emit("table.copied", table="t")
+    assert json.loads(screen.read_text(encoding="utf-8"))["table"] == "t"

@@ -19,7 +19,7 @@ LIBRARY = Path(__file__).parents[2] / "library"
 # Ansible's own, which no module documents.
 _COMMON = {"changed", "diff", "invocation", "warnings", "deprecations"}
 # How `engines.contract.finish` fails, whichever the module.
-_FAILURE = {"failed", "msg", "subject", "remedy", "details", "exception"}
+_FAILURE = {"failed", "msg", "subject", "remedy", "details", "refused", "exception"}
 _TYPES: Mapping[str, type | tuple[type, ...]] = {
     "str": str,
     "int": int,

@@ -117,6 +117,7 @@ class Progress:
             rows=sum(one.rows for one in self._tables.values()),
             bytes=size,
             of=self._total,
+            share=round(share, 4) if share else None,
             rate=rate and round(rate),
             seconds_left=round(passed / share - passed, 1) if share and rate else None,
             steps=done,

@@ -1,0 +1,82 @@
+"""What failed, told once: what happened, where, why, what to do, and where more is written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from engines.display.lines import Line, labelled
+
+_MOST = 15
+HIDDEN = "what it returned is hidden, since the task handles secrets (no_log)"
+
+
+@dataclass
+class Failure:
+    """One failed task. ``refused``: it declined to act; ``restored``: it put back what was before."""
+
+    phase: str
+    task: str
+    place: str
+    what: str
+    remedy: str = ""
+    cause: list[str] = field(default_factory=list)
+    refused: bool = False
+    restored: bool = False
+
+    @classmethod
+    def of(cls, phase: str, task: str, place: str, result: Mapping[str, Any]) -> Failure:
+        """Read what a module or action returned."""
+        if "censored" in result:
+            return cls(phase, task, place, HIDDEN)
+        items = [one for one in result.get("results") or () if isinstance(one, Mapping) and one.get("failed")]
+        said = items or [result]
+        remedy = next((str(one["remedy"]) for one in said if one.get("remedy")), "")
+        what = "\n".join(dict.fromkeys(_what(one) for one in said[:_MOST]))
+        cause = [line for one in said for line in _cause(one)]
+        refused = all(one.get("refused") or "assertion" in one for one in said)
+        return cls(phase, task, place, what, remedy, cause[:_MOST], refused, any(map(_is_restored, said)))
+
+
+def _what(result: Mapping[str, Any]) -> str:
+    """Return the message without the remedy, which is told apart."""
+    text = str(result.get("msg") or result.get("reason") or "it gave no reason").strip()
+    remedy = str(result.get("remedy") or "").strip()
+    return text.removesuffix(remedy).strip() if remedy else text
+
+
+def _cause(result: Mapping[str, Any]) -> Iterable[str]:
+    details = result.get("details")
+    if isinstance(details, Mapping):
+        if isinstance(details.get("table"), list):
+            yield from map(str, details["table"])
+        if isinstance(why := details.get("explanation"), Mapping):
+            yield from (f"{name}: {value}" for name, value in why.items() if value and not _is_deep(value))
+    for name in ("stderr", "module_stderr"):
+        yield from str(result.get(name) or "").strip().splitlines()[-_MOST:]
+
+
+def _is_restored(result: Mapping[str, Any]) -> bool:
+    details = result.get("details")
+    restored = details.get("restored") if isinstance(details, Mapping) else None
+    return isinstance(restored, Mapping) and bool(restored.get("verified"))
+
+
+def _is_deep(value: Any) -> bool:
+    return isinstance(value, list | dict) and any(isinstance(each, list | dict) for each in value)
+
+
+def failure_lines(failure: Failure, width: int, log: str = "") -> list[Line]:
+    """Return a failure as lines."""
+    where = f"phase {failure.phase}, {failure.place}" if failure.place else f"phase {failure.phase}"
+    lines: list[Line] = [(("bad", f"{'Refused' if failure.refused else 'Failed'}: {failure.task}"),)]
+    lines += labelled("what", failure.what, width, "bold")
+    lines += labelled("where", where, width)
+    if failure.cause:
+        lines += labelled("cause", "\n".join(failure.cause), width)
+    if failure.remedy:
+        lines += labelled("remedy", failure.remedy, width)
+    if log:
+        lines += labelled("log", log, width)
+    return lines
