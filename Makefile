@@ -33,6 +33,18 @@ $(STAMP): requirements.lock pyproject.toml scripts/setup
 migrate: setup ## Rehearse the whole migration on this machine (ANSIBLE='--check --diff' adds options)
 	ansible-playbook playbooks/migrate.yml $(ANSIBLE)
 
+.PHONY: watch
+watch: setup ## Follow a run from another terminal (ANSIBLE='-i inventories/production')
+	@while :; do out=$$(ansible-playbook playbooks/status.yml $(ANSIBLE)); clear; printf '%s\n' "$$out"; sleep 2; done
+
+.PHONY: report
+report: setup ## Write the report of the migration, from its ledger (ANSIBLE='-i inventories/production')
+	ansible-playbook playbooks/report.yml $(ANSIBLE)
+
+.PHONY: evidence
+evidence: setup ## Pack the evidence for an auditor: build/evidence.tar, with SHA-256 of all documents
+	ansible-playbook playbooks/report.yml -e ledger_evidence_archive=$(CURDIR)/build/evidence.tar $(ANSIBLE)
+
 .PHONY: migrate-docker
 migrate-docker: setup ## The same in containers, on this machine's Docker engine
 	ansible-playbook -i inventories/docker playbooks/migrate.yml $(ANSIBLE)

@@ -52,6 +52,12 @@ options:
     description: What proves the phase's result. Must not hold secrets.
     type: dict
     default: {}
+  files:
+    description:
+      - Files that are kept with the evidence when O(phase) is closed, by their keys in the bucket. One whose
+        key is there already is not stored again, so the key has to name the content.
+    type: dict
+    default: {}
   inputs:
     description: What the run is configured with, of which a fingerprint is kept. Must not hold secrets.
     type: dict
@@ -201,6 +207,7 @@ def main() -> None:
             "outcome": {"type": "str", "choices": ["succeeded", "failed"], "default": "failed"},
             "outputs": {"type": "dict", "default": {}},
             "evidence": {"type": "dict", "default": {}},
+            "files": {"type": "dict", "default": {}},
             "inputs": {"type": "dict", "default": {}},
             "lease": {"type": "int", "default": 300},
             "wait": {"type": "int", "default": 60},
@@ -243,6 +250,7 @@ def _run(options: dict[str, Any], *, check_mode: bool) -> dict[str, Any]:
     if options["state"] == "ended":
         ledger.end_run(store, run_id, owner=owner)
         return _answer(ledger.read(store), run_id)
+    ledger.keep(store, options["files"])
     result = {"outputs": options["outputs"], "evidence": options["evidence"]}
     state = ledger.close_phase(
         store, options["phase"], run_id, owner=owner, outcome=options["outcome"], result=result

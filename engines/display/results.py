@@ -131,5 +131,5 @@ _READ: Mapping[str, Callable[[Result], dict[str, Any]]] = {
         "seconds": result.get("seconds") or 0,
     },
     "ecs_rollback": lambda result: {"answer": result.get("answer") or ""},
-    "migration_report": lambda result: {"path": result.get("path") or ""},
+    "migration_report": lambda result: {"path": result.get("page") or ""},
 }

@@ -1,11 +1,22 @@
 """The ledger: who is running, what each phase did, and its outputs, kept in a bucket of its own.
 
 Keys of the state bucket: ``lock.json`` (the holder of the lock, or the last one), ``state.json`` (the latest
-record of each phase) and ``runs/<run id>.json`` (the journal of one run, never written by another run).
+record of each phase), ``runs/<run id>.json`` (the journal of one run, never written by another run) and
+``manifests/<SHA-256>.jsonl.zst`` (the proof of each object of a bucket).
 """
 
 from engines.ledger import history
-from engines.ledger.apply import Opening, close_phase, end_run, new_run_id, note, open_phase, read, record
+from engines.ledger.apply import (
+    Opening,
+    close_phase,
+    end_run,
+    keep,
+    new_run_id,
+    note,
+    open_phase,
+    read,
+    record,
+)
 from engines.ledger.errors import FencedError, LedgerError, LockedError, OrderError
 from engines.ledger.guards import check_account, check_owner, known_event, make_bucket
 from engines.ledger.lock import LOCK_KEY, Lock, renew
@@ -30,6 +41,7 @@ __all__ = [
     "close_phase",
     "end_run",
     "history",
+    "keep",
     "known_event",
     "make_bucket",
     "new_run_id",

@@ -7,6 +7,7 @@ import secrets
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from engines.errors import EngineError, RefusedError
@@ -132,6 +133,13 @@ def close_phase(
     if outcome == FAILED:
         end_run(store, run_id, owner=owner)
     return state
+
+
+def keep(store: Store, files: Mapping[str, str]) -> None:
+    """Store files (key → path) that evidence names, each once; what is not on this machine is left out."""
+    for key, path in files.items():
+        if Path(path).is_file():
+            store.add(key, Path(path))
 
 
 def note(store: Store, run_id: str, *, owner: Owner, event: Event) -> State:

@@ -32,12 +32,15 @@ class State:
 
     ``asked_since`` is when a release was last started of which it is not known yet whether it took traffic,
     empty if that is known. ``token`` is that of the lock under which it was last written.
+    ``proofs`` names, for each phase, the run whose evidence counts: the last one that copied
+    something, or whose outputs are others than before. Its journal keeps it.
     """
 
     phases: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     live_since: str = ""
     token: int = 0
     asked_since: str = ""
+    proofs: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def outputs(self) -> dict[str, Any]:
@@ -76,6 +79,7 @@ class State:
             body.get("live_since", ""),
             int(body.get("token", 0)),
             body.get("asked_since", ""),
+            body.get("proofs", {}),
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -85,6 +89,7 @@ class State:
             "live_since": self.live_since,
             "asked_since": self.asked_since,
             "token": self.token,
+            "proofs": self.proofs,
         }
 
     def started(self, phase: str, run_id: str, now: str) -> State:
@@ -105,11 +110,20 @@ class State:
         if outcome == SUCCEEDED:
             record.update(result)
             if phase == TEARDOWN:
-                return replace(self, phases={phase: record}).after("torn down", now)
-        state = self._with(phase, record)
+                return replace(self, phases={phase: record}, proofs={}).after("torn down", now)
+        state = replace(self._with(phase, record), proofs=self._proofs(phase, record))
         if phase != GOING_LIVE:
             return state
         return state.after("succeeded" if outcome == SUCCEEDED else "failed", now)
+
+    def _proofs(self, phase: str, record: Mapping[str, Any]) -> Mapping[str, str]:
+        """Return ``proofs`` once ``phase`` has ended; a run that had nothing to do leaves them."""
+        copy = (record.get("evidence") or {}).get("copy")
+        before = self.phases.get(phase, {}).get("outputs")
+        done = before != record.get("outputs") if copy is None else copy.get("changed")
+        if record["outcome"] != SUCCEEDED or (phase in self.proofs and not done):
+            return self.proofs
+        return {**self.proofs, phase: str(record.get("run_id", ""))}
 
     def interrupted(self, run_id: str, now: str) -> State:
         """Return the state after ``run_id`` was cut off: what it had begun has not ended by itself."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from engines.ledger.apply import RUNS, STATE_KEY
 from engines.ledger.lock import LOCK_KEY, Lock
-from engines.ledger.model import PHASES, RUNNING, State
+from engines.ledger.model import GOING_LIVE, INTERRUPTED, PHASES, RUNNING, SUCCEEDED, State, outcome_of
 from engines.ledger.store import Document, Store
 from engines.runs import Owner
 from engines.table import table
@@ -25,8 +25,11 @@ def report(store: Store, runs: int) -> dict[str, Any]:
 
 def summary(state: State, lock: Mapping[str, Any], runs: Sequence[Mapping[str, Any]]) -> list[str]:
     """Return the lines that ``playbooks/status.yml`` shows."""
-    lines = [f"live since: {_live_since(state)}", f"lock: {_lock_line(lock)}", ""]
-    lines += table(("PHASE", "OUTCOME", "STARTED", "ENDED", "RUN"), _phase_rows(state.phases))
+    lines = [f"live since: {_live_since(state)}", f"lock: {_lock_line(lock)}"]
+    if runs:
+        lines.append(f"last run: {runs[0]['run_id']}, {_run_outcome(runs[0])}")
+    head = ("PHASE", "OUTCOME", "RUNNING SINCE", "DONE AT", "PROVEN BY", "LIVE SINCE", "LAST RUN")
+    lines += ["", *table(head, _phase_rows(state))]
     if runs:
         rows = [_run_row(run) for run in runs]
         lines += ["", *table(("RUN", "OUTCOME", "STARTED", "ENDED", "OWNER", "INPUTS", "COMMAND"), rows)]
@@ -66,20 +69,36 @@ def _lock_line(lock: Mapping[str, Any]) -> str:
     return f"held by run {lock['run_id']} of {lock['owner']} for {lock['age']} s; {condition}"
 
 
-def _phase_rows(phases: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, ...]]:
-    for name in [*PHASES, *(phase for phase in phases if phase not in PHASES)]:
-        record = phases.get(name, {"outcome": "not started"})
-        yield name, *(str(record.get(each) or "-") for each in ("outcome", "started", "ended", "run_id"))
+def _phase_rows(state: State) -> Iterator[tuple[str, ...]]:
+    """Yield a row for each phase; proven is it by a run whose evidence a later one leaves as it is."""
+    for name in [*PHASES, *(phase for phase in state.phases if phase not in PHASES)]:
+        record = state.phases.get(name, {"outcome": "planned"})
+        outcome = str(record.get("outcome"))
+        yield (
+            name,
+            outcome,
+            str(record.get("started") or "-") if outcome == RUNNING else "-",
+            str(record.get("ended") or "-") if outcome == SUCCEEDED else "-",
+            state.proofs.get(name, "-"),
+            (state.live_since or "-") if name == GOING_LIVE else "-",
+            str(record.get("run_id") or "-"),
+        )
+
+
+def _run_outcome(run: Mapping[str, Any]) -> str:
+    """How a run ended. One of a single phase ends with it, and records no end of its own."""
+    outcome = str(run["outcome"])
+    if outcome != RUNNING or not Owner.from_dict(run["owner"]).is_known_dead():
+        return outcome
+    ended = outcome_of(run.get("phases") or {})
+    return "cut off" if ended == INTERRUPTED else ended
 
 
 def _run_row(run: Mapping[str, Any]) -> tuple[str, ...]:
     owner = Owner.from_dict(run["owner"])
-    outcome = str(run["outcome"])
-    if outcome == RUNNING and owner.is_known_dead():
-        outcome = "cut off"
     return (
         str(run["run_id"]),
-        outcome,
+        _run_outcome(run),
         str(run["started"]),
         str(run["ended"] or "-"),
         owner.name,

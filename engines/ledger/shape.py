@@ -29,7 +29,13 @@ _SHAPES: Mapping[str, Mapping[str, Kinds]] = {
         "lease": _NUMBER,
         "held": (bool,),
     },
-    "state.json": {"phases": (dict,), "token": (int,), "live_since?": (str,), "asked_since?": (str,)},
+    "state.json": {
+        "phases": (dict,),
+        "token": (int,),
+        "live_since?": (str,),
+        "asked_since?": (str,),
+        "proofs?": (dict,),
+    },
     "runs/": {
         "phases?": (dict,),
         "owner?": (dict,),

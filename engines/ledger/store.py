@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parsedate_to_datetime
+from pathlib import Path
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -146,6 +147,10 @@ class Store:
 
     def newest(self, prefix: str, count: int) -> list[Document]:
         """Return the ``count`` documents below ``prefix`` whose keys sort last, the last one first."""
+        return [self.read(key) for key in sorted(self.keys(prefix), reverse=True)[:count]]
+
+    def keys(self, prefix: str) -> list[str]:
+        """Return the keys below ``prefix``; none where there is no bucket."""
         keys: list[str] = []
         try:
             with aws.translated(f"s3://{self.bucket}/{prefix}"):
@@ -156,7 +161,23 @@ class Store:
         except aws.AwsError as error:
             if error.code not in _MISSING:
                 raise
-        return [self.read(key) for key in sorted(keys, reverse=True)[:count]]
+        return keys
+
+    def content(self, key: str) -> bytes:
+        """Return what is stored at ``key``, as it is."""
+        with aws.translated(f"s3://{self.bucket}/{key}"):
+            return bytes(self._s3.get_object(Bucket=self.bucket, Key=key)["Body"].read())
+
+    def add(self, key: str, path: Path) -> bool:
+        """Store a file at ``key`` unless something is there; return whether it was stored."""
+        try:
+            with aws.translated(f"s3://{self.bucket}/{key}"), path.open("rb") as body:
+                self._s3.put_object(Bucket=self.bucket, Key=key, Body=body, IfNoneMatch="*")
+        except aws.AwsError as error:
+            if error.code in _LOST_RACE:
+                return False
+            raise
+        return True
 
 
 def _now(answer: dict[str, Any]) -> float:

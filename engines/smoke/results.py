@@ -67,7 +67,13 @@ def evidence(results: Sequence[Result], base_url: str) -> dict[str, Any]:
         "skipped": len(results) - len(run),
         "slowest_ms": max((result.latency_ms for result in run), default=0.0),
         "results": [
-            {"name": result.name, "ok": result.ok, "status": result.status, "got": result.got}
+            {
+                "name": result.name,
+                "ok": result.ok,
+                "status": result.status,
+                "got": result.got,
+                "latency_ms": result.latency_ms,
+            }
             for result in results
         ],
     }

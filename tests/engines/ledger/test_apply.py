@@ -180,7 +180,7 @@ def test_the_status_tells_phases_lock_and_runs(store: Store) -> None:
     assert [run["run_id"] for run in found["runs"]] == ["run-2", "run-1"]
     text = "\n".join(found["summary"])
     assert "lock: held by run run-2 of ada@another-host (process 4711) for" in text
-    assert "not started" in text
+    assert "planned" in text
     assert "ansible-playbook migrate.yml" in text
     assert len(results.report(store, 1)["runs"]) == 1
 

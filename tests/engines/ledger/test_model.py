@@ -98,3 +98,32 @@ def test_a_teardown_that_has_begun_is_ended_before_anything_else(outcome):
     half.check_order("teardown")
     with pytest.raises(OrderError, match=rf"teardown that has not ended \({outcome}\)"):
         half.check_order("deploy")
+
+
+def test_a_run_that_had_nothing_to_do_leaves_the_proof_of_the_one_that_copied() -> None:
+    def ended(state: State, run_id: str, outcome: str, *, copied: bool) -> State:
+        result = {"evidence": {"copy": {"changed": copied}}}
+        return state.started("database", run_id, "2026-01-01T00:00:00Z").ended(
+            "database", outcome, "2026-01-01T00:00:00Z", result
+        )
+
+    first = ended(State(), "run-1", "succeeded", copied=True)
+    assert first.proofs == {"database": "run-1"}
+    assert ended(first, "run-2", "succeeded", copied=False).proofs == {"database": "run-1"}
+    assert ended(first, "run-3", "failed", copied=True).proofs == {"database": "run-1"}
+    assert ended(first, "run-4", "succeeded", copied=True).proofs == {"database": "run-4"}
+    gone = first.started("teardown", "run-5", "2026-01-01T00:00:00Z").ended(
+        "teardown", "succeeded", "2026-01-01T00:00:00Z", {}
+    )
+    assert gone.proofs == {}
+    assert State.from_body(first.to_dict()) == first
+
+
+def test_what_has_other_outputs_has_another_proof() -> None:
+    def built(state: State, run_id: str, image: str) -> State:
+        now, result = "2026-01-01T00:00:00Z", {"outputs": {"image": image}, "evidence": {}}
+        return state.started("container", run_id, now).ended("container", "succeeded", now, result)
+
+    first = built(State(), "run-1", "a")
+    assert built(first, "run-2", "a").proofs == {"container": "run-1"}
+    assert built(first, "run-2", "b").proofs == {"container": "run-2"}
