@@ -77,4 +77,5 @@ def on_page_markdown(markdown: str, page: Page, **_: Any) -> str:
             return f"[{text}]({os.path.relpath(goal, PurePosixPath(place).parent)}{anchor})"
         return text if (ROOT / path).exists() else match.group(0)
 
-    return LINK.sub(rewritten, markdown)
+    # Pictures are under docs/, which is the top of the site.
+    return LINK.sub(rewritten, markdown.replace("](docs/images/", "](images/"))

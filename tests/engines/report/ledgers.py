@@ -58,7 +58,13 @@ def storage(run_id: str, *, copied: bool, **buckets: dict[str, Any]) -> dict[str
 
 
 def run(run_id: str, outcome: str = "succeeded", **phases: dict[str, Any]) -> dict[str, Any]:
-    owner = {"user": "ada", "host": "desk", "command": "ansible-playbook playbooks/migrate.yml"}
+    owner = {
+        "user": "ada",
+        "host": "desk",
+        "pid": 7,
+        "started": 1,
+        "command": "ansible-playbook playbooks/migrate.yml",
+    }
     return {**record(run_id, outcome), "owner": owner, "phases": phases}
 
 
