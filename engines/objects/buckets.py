@@ -32,7 +32,8 @@ def side_options() -> dict[str, Any]:
 def bucket_options() -> dict[str, Any]:
     """Return the argument spec of ``buckets``."""
     names = {name: {"type": "str", "required": True} for name in ("name", "source", "target")}
-    return {"type": "list", "elements": "dict", "default": [], "options": names}
+    prefixes = {name: {"type": "str", "default": ""} for name in ("source_prefix", "target_prefix")}
+    return {"type": "list", "elements": "dict", "default": [], "options": {**names, **prefixes}}
 
 
 @dataclass(frozen=True)
@@ -73,8 +74,8 @@ def bucket_pairs(given: Mapping[str, Any]) -> list[BucketPair]:
         _pair(
             bucket["name"],
             given,
-            {"bucket": bucket["source"]},
-            {"bucket": bucket["target"]},
+            {"bucket": bucket["source"], "prefix": bucket["source_prefix"]},
+            {"bucket": bucket["target"], "prefix": bucket["target_prefix"]},
             manifest / f"{bucket['name']}.jsonl.zst" if manifest else None,
         )
         for bucket in given["buckets"]

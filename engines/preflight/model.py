@@ -37,6 +37,10 @@ class Settings:
     source_store: Mapping[str, Any] = field(default_factory=dict, repr=False)
     source_buckets: Sequence[str] = ()
     target_buckets: Sequence[str] = ()
+    prefixes: Sequence[tuple[str, str]] = ()
+    bucket_names: Sequence[str] = ()
+    # The target buckets that platform_bucket_prefix names.
+    prefixed_buckets: Sequence[str] = ()
     state_bucket: str = ""
     endpoints: Sequence[Mapping[str, str]] = ()
     target_database: str = ""
@@ -72,6 +76,7 @@ class Settings:
     def from_values(cls, values: Mapping[str, Any], inventory_dir: str = "") -> Settings:
         """Return settings from an inventory's variables; what is not set keeps its default."""
         buckets = values.get("platform_buckets") or []
+        prefix = values.get("platform_bucket_prefix") or ""
         addresses = [
             "platform_source_url",
             *(["platform_aws_endpoint"] if "platform_aws_endpoint" in values else ()),
@@ -82,8 +87,16 @@ class Settings:
                 "database": {"name": ""},
                 "secrets": (),
                 **given,
-                "source_buckets": [str(one.get("source") or "") for one in buckets],
-                "target_buckets": [str(one.get("target") or "") for one in buckets],
+                "source_buckets": [str(one.get("source") or one.get("name") or "") for one in buckets],
+                "target_buckets": [str(one.get("target") or f"{prefix}{one.get('name')}") for one in buckets],
+                "prefixes": [
+                    (str(one.get("source_prefix") or ""), str(one.get("target_prefix") or ""))
+                    for one in buckets
+                ],
+                "bucket_names": [str(one.get("name") or "") for one in buckets],
+                "prefixed_buckets": [
+                    f"{prefix}{one.get('name')}" for one in buckets if not one.get("target")
+                ],
                 "endpoints": [{"variable": one, "url": str(values.get(one) or "")} for one in addresses],
                 "inventory_dir": inventory_dir,
             }
@@ -93,7 +106,13 @@ class Settings:
     def variables() -> frozenset[str]:
         """Return the variables that ``from_values`` reads."""
         return frozenset(
-            (*_VARIABLES.values(), "platform_buckets", "platform_source_url", "platform_aws_endpoint")
+            (
+                *_VARIABLES.values(),
+                "platform_buckets",
+                "platform_bucket_prefix",
+                "platform_source_url",
+                "platform_aws_endpoint",
+            )
         )
 
     @property

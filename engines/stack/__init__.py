@@ -1,6 +1,8 @@
 """The CloudFormation stack: its template, plan, drift, import and deletion."""
 
 from engines.stack import lifecycle
+from engines.stack.buckets import Bucket, with_buckets
+from engines.stack.buckets import logical_ids as bucket_ids
 from engines.stack.drift import detect
 from engines.stack.errors import DriftError, StackError
 from engines.stack.inspection import read
@@ -13,6 +15,7 @@ from engines.stack.template import merge
 
 __all__ = [
     "DATA",
+    "Bucket",
     "Drift",
     "DriftError",
     "Plan",
@@ -21,6 +24,7 @@ __all__ = [
     "Wanted",
     "adopt",
     "as_result",
+    "bucket_ids",
     "detect",
     "explain",
     "lifecycle",
@@ -28,4 +32,5 @@ __all__ = [
     "merge",
     "read",
     "recover",
+    "with_buckets",
 ]

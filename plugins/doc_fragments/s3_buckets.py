@@ -68,6 +68,15 @@ options:
         description: The bucket of the target.
         type: str
         required: true
+      source_prefix:
+        description: Only the objects of the source whose keys begin with this; it is no part of an
+          object's name on the other side.
+        type: str
+        default: ""
+      target_prefix:
+        description: What the keys of the copies begin with. Objects outside of it are not looked at.
+        type: str
+        default: ""
 """
 
     SOURCE = f"""

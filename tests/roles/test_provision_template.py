@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from engines.aws import client
-from engines.stack.template import merge
+from engines.stack import Bucket, merge, with_buckets
 
 ROLE = Path(__file__).parents[2] / "roles" / "provision"
 NAME = "stacktest"
@@ -38,7 +38,6 @@ PARAMETERS = {
     "AccessLogsBucketName": f"{NAME}-access-logs",
     "AccessLogsDays": "90",
     "AlarmEmail": "somebody@example.org",
-    **{f"{bucket.title()}BucketName": f"{NAME}-{bucket}" for bucket in BUCKETS},
 }
 OUTPUTS = {
     *(
@@ -62,7 +61,8 @@ PASSWORD = "Sesame1234567890"
 def template():
     """The template of the parts that the role names, in its order."""
     variables = yaml.safe_load((ROLE / "vars" / "main.yml").read_text(encoding="utf-8"))
-    return merge([ROLE / "files" / part for part in variables["_provision_template_parts"]])
+    parts = merge([ROLE / "files" / part for part in variables["_provision_template_parts"]])
+    return with_buckets(parts, [Bucket(name, f"{NAME}-{name}") for name in BUCKETS])
 
 
 @pytest.fixture(scope="module")
@@ -90,6 +90,12 @@ def _request(template, **parameters):
     }
 
 
+def _parts():
+    return yaml.safe_load((ROLE / "vars" / "main.yml").read_text(encoding="utf-8"))[
+        "_provision_template_parts"
+    ]
+
+
 def test_every_part_is_applied():
     variables = yaml.safe_load((ROLE / "vars" / "main.yml").read_text(encoding="utf-8"))
 
@@ -104,9 +110,27 @@ def test_every_parameter_is_given_by_the_role(template):
     assert set(variables["_provision_template_parameters"]) == set(template["Parameters"])
 
 
-def test_cfn_lint_has_no_finding(template, tmp_path):
+def _many(number):
+    """Return so many entries, with everything that one may say, of which some share a bucket."""
+    rules = ({"Id": "old", "Status": "Enabled", "ExpirationInDays": 30},)
+    return [
+        Bucket(
+            f"kind-{one}",
+            f"{NAME}-{'shared' if one in (1, 2) else 'a-bucket-with-a-rather-long-name-' + str(one)}",
+            prefix=f"kind-{one}/" if one in (1, 2, 3) else "",
+            versioning=one % 3 > 0,
+            lifecycle=rules if one % 2 else (),
+            access=("write", "read", "none")[one % 3],
+        )
+        for one in range(number)
+    ]
+
+
+@pytest.mark.parametrize("number", [0, 1, 4, 40])
+def test_cfn_lint_has_no_finding(template, tmp_path, number):
+    parts = merge(ROLE / "files" / one for one in _parts())
     path = tmp_path / "template.json"
-    path.write_text(json.dumps(template), encoding="utf-8")
+    path.write_text(json.dumps(with_buckets(parts, _many(number))), encoding="utf-8")
     program = Path(sys.executable).parent / "cfn-lint"
 
     done = subprocess.run([program, "--info", path], capture_output=True, text=True, check=False)

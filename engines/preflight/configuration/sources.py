@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice, pairwise
 from typing import Any
 
 from engines.errors import ConfigurationError
 from engines.postgres.session import parse
 from engines.preflight.configuration.same_place import place
 from engines.preflight.model import Finding, Rule, Settings, is_reference
+from engines.stack import Bucket, bucket_ids
 
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9-]*[a-z0-9]")
 # S3 keeps these for itself.
@@ -31,6 +33,8 @@ def _source_database(settings: Settings) -> Iterator[Finding]:
 
 def _source_store(settings: Settings) -> Iterator[Finding]:
     store: Mapping[str, Any] = settings.source_store
+    if not settings.source_buckets:
+        return
     for key in ("endpoint", "access_key", "secret_key", "region"):
         if not store.get(key):
             yield Finding(f"platform_source_store.{key}", "is not set", "Set that of the source store.")
@@ -43,24 +47,45 @@ def _source_store(settings: Settings) -> Iterator[Finding]:
 
 def _buckets(settings: Settings) -> Iterator[Finding]:
     sources, targets = list(settings.source_buckets), list(settings.target_buckets)
-    if not sources:
-        yield Finding("platform_buckets", "is empty", "List the source's buckets.")
-    if "" in sources:
-        yield Finding(
-            "platform_buckets", "has an entry without a source", "Give each name, source and target."
-        )
-    for name in _repeated(sources):
-        yield Finding("platform_buckets", f"{name!r} is named twice", "Name each bucket once.")
-    if len(sources) != len(targets):
-        yield Finding(
-            "platform_buckets",
-            f"names {len(targets)} buckets for {len(sources)} of the source",
-            "Name one target bucket for each source bucket.",
-        )
-    for name in targets:
-        yield from _bucket("platform_buckets", name)
-    for name in _repeated(targets):
-        yield Finding("platform_buckets", f"{name!r} is named twice", "Name each bucket once.")
+    prefixes = list(settings.prefixes) or [("", "")] * len(sources)
+    yield from _logical_ids(settings)
+    for name in _repeated(list(settings.bucket_names)):
+        yield Finding("platform_buckets", f"{name!r} is named twice", "Give each entry a name of its own.")
+    prefixed = set(settings.prefixed_buckets)
+    for name in dict.fromkeys(targets):
+        if name not in prefixed:
+            yield from _bucket("platform_buckets", name)
+    # The prefix is at fault for all of them: one is enough to see it.
+    at_fault = (
+        found for name in settings.prefixed_buckets for found in _bucket("platform_bucket_prefix", name)
+    )
+    yield from islice(at_fault, 1)
+    for side, names in ((0, sources), (1, targets)):
+        for name in dict.fromkeys(names):
+            within = [one[side] for one, bucket in zip(prefixes, names, strict=False) if bucket == name]
+            if _overlap(within):
+                yield Finding(
+                    "platform_buckets",
+                    f"{name!r} is named twice",
+                    "Name each bucket once, or give each entry a prefix that begins no other.",
+                )
+
+
+def _logical_ids(settings: Settings) -> Iterator[Finding]:
+    """Judge whether the template can tell the buckets from one another."""
+    if _repeated(list(settings.bucket_names)):
+        return
+    named = zip(settings.bucket_names, settings.target_buckets, strict=True) if settings.bucket_names else ()
+    try:
+        bucket_ids([Bucket(name, target) for name, target in named])
+    except ConfigurationError as error:
+        yield Finding("platform_buckets", f"{error.subject} {error.what}", error.remedy)
+
+
+def _overlap(prefixes: Sequence[str]) -> bool:
+    """Return whether a key could begin with two of them: then two entries would own one object."""
+    ordered = sorted(prefixes)
+    return any(after.startswith(before) for before, after in pairwise(ordered))
 
 
 def _own_buckets(settings: Settings) -> Iterator[Finding]:

@@ -89,7 +89,7 @@ def _region(cloud: Cloud) -> Iterator[Finding]:
 
 def _buckets(cloud: Cloud) -> Question:
     s3, settings = cloud.client("s3"), cloud.settings
-    named = [("platform_buckets", name) for name in settings.target_buckets]
+    named = [("platform_buckets", name) for name in dict.fromkeys(settings.target_buckets)]
     own = (
         ("platform_state_bucket", settings.state_bucket),
         ("platform_access_logs_bucket", settings.access_logs_bucket),

@@ -78,6 +78,8 @@ def database(settings: Settings, facts: dict[str, Any]) -> Iterator[Finding]:
 def store(settings: Settings) -> Iterator[Finding]:
     """Whether the source store answers, and has the buckets."""
     store = settings.source_store
+    if not settings.source_buckets:
+        return
     try:
         s3 = client(
             "s3",
@@ -97,7 +99,7 @@ def store(settings: Settings) -> Iterator[Finding]:
     except EngineError as error:
         yield Finding("platform_source_store", _sentence(error), error.remedy)
         return
-    for name in settings.source_buckets:
+    for name in dict.fromkeys(settings.source_buckets):
         try:
             with translated(f"bucket {name}"):
                 s3.head_bucket(Bucket=name)

@@ -66,6 +66,11 @@ FORMS: Mapping[str, Form] = {
         "the name of a bucket",
         "Use 3 to 63 of a-z, 0-9 and hyphens, with a letter or digit at both ends.",
     ),
+    "bucket_prefix": Form(
+        _matches(r"[a-z0-9][a-z0-9-]{0,61}"),
+        "the beginning of a bucket's name",
+        "Use a-z, 0-9 and hyphens, such as shop-.",
+    ),
     "cidr": Form(
         _matches(r"(?:\d{1,3}\.){3}\d{1,3}/\d{1,2}"), "an address range", "Write one such as 10.30.0.0/16."
     ),

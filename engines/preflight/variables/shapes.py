@@ -9,6 +9,8 @@ from typing import Any
 Fault = tuple[str, str, str]
 
 _PORTS = 65535
+_PREFIX = 512  # half of what a key may have
+_ACCESS = ("write", "read", "none")
 _METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 # What a test of the module smoke_test may have.
 _TEST_KEYS = {
@@ -61,6 +63,23 @@ def _smoke_tests(value: Sequence[Any]) -> Iterator[Fault]:
             yield "", f"entry {number}: status is not a list of statuses", "Write one such as [200]."
 
 
+def _buckets(value: Sequence[Any]) -> Iterator[Fault]:
+    for one in value:
+        if one.get("access", "write") not in _ACCESS:
+            yield "", f"{one['name']}: its access is not known", f"Set one of {', '.join(_ACCESS)}."
+        for prefix in (one.get("source_prefix") or "", one.get("target_prefix") or ""):
+            if prefix.startswith("/") or "//" in prefix or len(prefix) > _PREFIX:
+                yield "", f"{one['name']}: {prefix!r} is no prefix of keys", "Write one such as invoices/."
+        for rule in one.get("lifecycle") or ():
+            if not {"Id", "Status"} <= rule.keys():
+                what = f"{one['name']}: a rule of its lifecycle has no Id or no Status"
+                yield (
+                    "",
+                    what,
+                    "Write it as CloudFormation does: {Id: old, Status: Enabled, ExpirationInDays: 30}.",
+                )
+
+
 def _ports(value: Mapping[str, Any]) -> Iterator[Fault]:
     numbers: dict[int, str] = {}
     for name, one in value.items():
@@ -75,6 +94,7 @@ def _ports(value: Mapping[str, Any]) -> Iterator[Fault]:
 
 SHAPES: Mapping[str, Callable[[Any], Iterator[Fault]]] = {
     "autoscaling": _autoscaling,
+    "buckets": _buckets,
     "health_check": _health_check,
     "ports": _ports,
     "smoke_tests": _smoke_tests,

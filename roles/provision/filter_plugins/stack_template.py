@@ -1,23 +1,33 @@
-"""A filter for this role alone: the stack's template from its parts."""
+"""Filters for this role alone: the stack's template from its parts, and its buckets."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
 from engines.errors import EngineError
-from engines.stack import merge
+from engines.stack import Bucket, bucket_ids, merge, with_buckets
 
 
-def stack_template(paths: Sequence[str]) -> str:
-    """Return the template that the parts at ``paths`` make, as compact JSON.
+def stack_template(paths: Sequence[str], buckets: Sequence[Mapping[str, Any]]) -> str:
+    """Return the template that the parts at ``paths`` and the buckets make, as compact JSON.
 
-    Compact, because AWS takes 51,200 bytes; the same parts always give the same text.
+    Compact, because AWS takes 51,200 bytes in a request; the same parts always give the same text.
     """
     try:
-        return json.dumps(merge(paths), separators=(",", ":"))
+        entries = [Bucket.from_options(one) for one in buckets]
+        return json.dumps(with_buckets(merge(paths), entries), separators=(",", ":"))
+    except EngineError as error:
+        raise AnsibleFilterError(str(error)) from error
+
+
+def stack_buckets(buckets: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """Return the names of the buckets by their logical ids in the template."""
+    try:
+        return bucket_ids([Bucket.from_options(one) for one in buckets])
     except EngineError as error:
         raise AnsibleFilterError(str(error)) from error
 
@@ -25,6 +35,6 @@ def stack_template(paths: Sequence[str]) -> str:
 class FilterModule:
     """What Ansible looks for."""
 
-    def filters(self) -> dict[str, Callable[[Sequence[str]], str]]:
+    def filters(self) -> dict[str, Callable[..., Any]]:
         """Return the filters by the names that playbooks use."""
-        return {"stack_template": stack_template}
+        return {"stack_template": stack_template, "stack_buckets": stack_buckets}

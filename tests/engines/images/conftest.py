@@ -109,7 +109,7 @@ def recipe_of():
             python_version=VERSION,
             platform=Platform("linux", "amd64"),
             labels={"org.opencontainers.image.title": "bmii"},
-            entrypoint=("python3", "-m", "bmii"),
+            entrypoint=("python3", "-m", "bmii", "serve"),
         )
         return replace(recipe, **changes)
 

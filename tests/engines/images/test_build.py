@@ -236,7 +236,7 @@ _PRELUDE = """
         python_version="3.13",
         platform=Platform("linux", "amd64"),
         labels={"org.opencontainers.image.title": "bmii"},
-        entrypoint=("python3", "-m", "bmii"),
+        entrypoint=("python3", "-m", "bmii", "serve"),
     )
 """
 _STOP_AT_A_LAYER = """

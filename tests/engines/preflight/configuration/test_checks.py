@@ -94,6 +94,19 @@ def test_a_good_configuration_passes(settings, environment):
     assert checks.find(settings, environment, {}) == []
 
 
+def test_one_bucket_may_be_named_by_entries_whose_prefixes_are_apart():
+    shared = dataclasses.replace(
+        LOCAL,
+        bucket_names=["raw", "features"],
+        source_buckets=["all", "all"],
+        target_buckets=["bmii-all", "bmii-all"],
+        prefixes=[("raw/", "raw/"), ("features/", "features/")],
+    )
+
+    assert checks.find(shared, EMULATED, {}) == []
+    assert checks.find(dataclasses.replace(LOCAL, source_buckets=[], target_buckets=[]), EMULATED, {}) == []
+
+
 def _store(**changes):
     return {"source_store": {**LOCAL.source_store, **changes}}
 
@@ -133,10 +146,15 @@ BAD_ANYWHERE = [
     (_store(access_key=""), "platform_source_store.access_key"),
     (_store(secret_key=""), "platform_source_store.secret_key"),
     (_store(region=""), "platform_source_store.region"),
-    ({"source_buckets": [], "target_buckets": []}, "platform_buckets"),
     ({"source_buckets": ["raw", "raw"]}, "platform_buckets"),
-    ({"source_buckets": ["raw", ""]}, "platform_buckets"),
-    ({"target_buckets": ["bmii-raw"]}, "platform_buckets"),
+    ({"bucket_names": ["raw", "raw"]}, "platform_buckets"),
+    (
+        {"target_buckets": ["B-raw", "B-features"], "prefixed_buckets": ["B-raw", "B-features"]},
+        "platform_bucket_prefix",
+    ),
+    ({"source_buckets": ["raw", "raw"], "prefixes": [("a/", ""), ("a/b", "")]}, "platform_buckets"),
+    ({"target_buckets": ["bmii-raw", "bmii-raw"], "prefixes": [("", ""), ("", "b/")]}, "platform_buckets"),
+    ({"bucket_names": ["access-logs", "b"]}, "platform_buckets"),
     ({"target_buckets": ["bmii-raw", "bmii-raw"]}, "platform_buckets"),
     ({"target_buckets": ["bmii-raw", "Bmii_Features"]}, "platform_buckets"),
     ({"target_buckets": ["bmii-raw", "ab"]}, "platform_buckets"),
