@@ -59,10 +59,8 @@ def _objects(event: Event) -> Bar:
 
 
 def _compared(event: Event) -> Bar:
-    done, of = float(event.get("tables") or 0), float(event.get("of_tables") or 0)
-    share = event.get("share", done / of if of else None)
-    words = f"comparing, {count(done)} of {several(of, 'table')}"
-    return Bar(_within(share), words, _number(event.get("seconds_left")))
+    words = f"comparing both sides, {size(event.get('bytes') or 0)} of {size(event.get('of') or 0)}"
+    return Bar(_within(event.get("share")), words, _number(event.get("seconds_left")))
 
 
 def _blobs(event: Event) -> Bar:

@@ -182,7 +182,8 @@ def _progress(phase: Phase, now: float, room: int) -> Line:
     if bar.share is None:
         return (("", cut(bar.words, room).ljust(room)),)
     left = _left(phase, now)
-    words = cut(f" {bar.share:4.0%}  {left + ', ' if left else ''}{bar.words}", room - _BAR)
+    percent = f" {bar.share:4.0%}  "
+    words = percent + cut(f"{left + ', ' if left else ''}{bar.words}", room - _BAR - len(percent))
     full = bar.share * _BAR
     whole = int(full)
     half = "╸" if full - whole >= _HALF else ""

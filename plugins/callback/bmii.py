@@ -366,10 +366,8 @@ def _short(action: str) -> str:
 def _lines(said: Any) -> Iterator[str]:
     """Yield the lines of a message, which may be a text, a list or a mapping."""
     if isinstance(said, Mapping):
-        width = max(map(len, map(str, said)), default=0)
         for name, value in said.items():
-            text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
-            yield f"{str(name).ljust(width)}  {text}"
+            yield f"{name}: {', '.join(map(str, value)) if isinstance(value, list) else value}"
     elif isinstance(said, list | tuple):
         for one in said:
             pairs = one.items() if isinstance(one, Mapping) else ()

@@ -125,7 +125,8 @@ class Clone:
 
     def kill_during(self, task: str | None) -> None:
         """Start a migration and kill it with all its workers: when ``task`` has begun, or after 12 s."""
-        command = [".venv/bin/ansible-playbook", "playbooks/migrate.yml"]
+        # With -v, or its tasks would not be named.
+        command = [".venv/bin/ansible-playbook", "playbooks/migrate.yml", "-v"]
         command += self.variables
         with subprocess.Popen(
             command,

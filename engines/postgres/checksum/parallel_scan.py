@@ -12,6 +12,7 @@ from psycopg import sql
 from engines.postgres.catalog import Name, Table, chunks
 from engines.postgres.checksum import row_encoding, table_checksum, table_layout
 from engines.postgres.checksum.row_encoding import Form
+from engines.postgres.checksum.scan_progress import ScanProgress
 from engines.postgres.checksum.table_checksum import Fingerprint
 from engines.postgres.checksum.table_layout import ScanPart, TableLayout
 from engines.postgres.plan import State
@@ -89,9 +90,17 @@ def comparable_tables(
 
 
 def scan(
-    side: DatabaseSnapshot, parts: Iterable[ScanPart], query: Callable[[ScanPart], sql.Composed], *, jobs: int
+    side: DatabaseSnapshot,
+    parts: Iterable[ScanPart],
+    query: Callable[[ScanPart], sql.Composed],
+    *,
+    jobs: int,
+    done: Callable[[ScanPart], None] = lambda _: None,
 ) -> list[tuple[ScanPart, list[tuple[Any, ...]]]]:
-    """Run ``query`` of every part, in their order, in ``jobs`` sessions; return the rows of each."""
+    """Run ``query`` of every part, in their order, in ``jobs`` sessions; return the rows of each.
+
+    ``done`` is called after each part, from the threads that read them.
+    """
 
     def work(session: Session, part: ScanPart) -> tuple[ScanPart, list[tuple[Any, ...]]]:
         # The lock on a table in parts is kept, so that it cannot be rewritten, which moves rows to other
@@ -100,7 +109,9 @@ def scan(
             nullcontext() if not part.chunk.is_whole else session.transaction(force_rollback=True)
         )
         with translated(f"{side.address} {part.table}"), kept:
-            return part, session.execute(query(part)).fetchall()
+            rows = session.execute(query(part)).fetchall()
+        done(part)
+        return part, rows
 
     return map_parallel(parts, work, sessions=lambda: reader(side), jobs=jobs)
 
@@ -135,9 +146,14 @@ def of_tables(
 ) -> tuple[dict[Name, Fingerprint], dict[Name, Fingerprint]]:
     """Return the fingerprints of tables whose encoding is known, in the source and in the target."""
     chosen = list(known)
+    progress = ScanProgress(sum(one.source.bytes + one.target.bytes for one in chosen))
+    sides = (
+        (source, [(one.table, one.columns, one.source) for one in chosen]),
+        (target, [(one.table, one.columns, one.target) for one in chosen]),
+    )
     return run_both(
-        lambda: _measure(source, [(one.table, one.columns, one.source) for one in chosen], jobs=jobs),
-        lambda: _measure(target, [(one.table, one.columns, one.target) for one in chosen], jobs=jobs),
+        lambda: _measure(*sides[0], jobs=jobs, progress=progress),
+        lambda: _measure(*sides[1], jobs=jobs, progress=progress),
     )
 
 
@@ -146,11 +162,19 @@ def _measure(
     known: Iterable[tuple[Table, tuple[tuple[str, Form], ...], TableLayout]],
     *,
     jobs: int,
+    progress: ScanProgress | None = None,
 ) -> dict[Name, Fingerprint]:
     largest_first = sorted(known, key=lambda one: -one[2].bytes)
-    cut = [part for one in largest_first for part in table_layout.parts(*one)]
+    parts = {one[0].key: list(table_layout.parts(*one)) for one in largest_first}
+    sizes = {one[0].key: one[2].bytes / max(1, len(parts[one[0].key])) for one in largest_first}
+
+    def done(part: ScanPart) -> None:
+        if progress is not None:
+            progress.add(sizes[part.table.key])
+
+    cut = [part for several in parts.values() for part in several]
     found: dict[Name, Fingerprint] = {}
-    for part, rows in scan(side, cut, table_checksum.measured, jobs=jobs):
+    for part, rows in scan(side, cut, table_checksum.measured, jobs=jobs, done=done):
         one = Fingerprint(int(rows[0][0]), str(rows[0][1]))
         found[part.table.key] = found.get(part.table.key, table_checksum.NOTHING) + one
     return found

@@ -163,3 +163,52 @@ def test_nothing_is_drawn_while_somebody_else_writes() -> None:
         assert replay.shown == ""
     replay.presenter.tick()
     assert replay.shown == before
+
+
+@pytest.mark.parametrize(
+    ("event", "shown"),
+    [
+        (
+            {"kind": "clone.progress", "rows": 1200, "bytes": 2048, "of": 4096, "share": 0.25, "rate": 1024},
+            " 25%",
+        ),
+        (
+            {"kind": "clone.progress", "rows": 1, "bytes": 2048, "of": 4096, "seconds_left": 61},
+            "1:01 min left",
+        ),
+        (
+            {"kind": "compare.progress", "bytes": 1024, "of": 4096, "share": 0.25},
+            "comparing both sides, 1.0 KiB",
+        ),
+        (
+            {"kind": "objects.progress", "target": "http://h/bmii-raw", "phase": "copying", "objects": 10}
+            | {"of_objects": 40, "bytes": 9, "of_bytes": 10, "rate": 100, "seconds_left": None},
+            " 25%",
+        ),
+        (
+            {"kind": "objects.progress", "target": "t", "phase": "listing", "objects": 10},
+            "listing 10 objects",
+        ),
+        (
+            {"kind": "stack.event", "status": "CREATE_COMPLETE", "resource": "Vpc", "type": "VPC"},
+            "CREATE_COMPLETE",
+        ),
+        ({"kind": "something.new", "text": "in words"}, "in words"),
+        ({"kind": "something.else", "number": 7}, "Work"),
+    ],
+)
+def test_events_of_engines_are_bars_and_words(event: dict[str, object], shown: str) -> None:
+    replay = Replay(tty=True)
+    phases = [{"name": "database", "title": "Copy"}]
+    started = {"kind": "run.started", "playbook": "migrate", "phases": phases}
+    for one in (
+        started,
+        {"kind": "phase.started", "name": "database"},
+        {"kind": "task.started", "task": "Work"},
+    ):
+        replay.presenter.take({"at": 1.0, **one})
+    replay.now = 2.0
+    replay.presenter.take({"at": 2.0, **event})
+    replay.presenter.tick()
+    assert shown in replay.shown
+    assert max(map(len, replay.shown.splitlines())) <= 80
