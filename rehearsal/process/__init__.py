@@ -1,5 +1,6 @@
 """Programs of the rehearsal: starting one, keeping it under a supervisor, and finding what is left of it."""
 
+from rehearsal.process.port_holder import Holder, holder
 from rehearsal.process.programs import (
     LOOPBACK,
     PROJECT,
@@ -19,10 +20,12 @@ __all__ = [
     "LOOPBACK",
     "PROJECT",
     "PYTHON",
+    "Holder",
     "Program",
     "Supervisor",
     "end_marked",
     "free_ports",
+    "holder",
     "in_use",
     "marked",
     "minimal_environment",

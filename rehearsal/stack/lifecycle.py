@@ -18,7 +18,7 @@ from engines import lease_keeper
 from engines.runs import processes
 from rehearsal.docker import SERVICES, Containers, client
 from rehearsal.errors import RehearsalError
-from rehearsal.process import KEPT, Program, Supervisor, end_marked, in_use, marked
+from rehearsal.process import KEPT, Program, Supervisor, end_marked, holder, in_use, marked
 from rehearsal.servers import service
 from rehearsal.stack.config import MARK, StackConfig, variable
 from rehearsal.stack.startup import ContainerStartup, Startup
@@ -164,10 +164,12 @@ def _require_free_ports(programs: Mapping[str, Program], supervisor: Supervisor)
             continue
         for name, port in program.ports.items():
             if in_use(port):
+                other = holder(port)
+                stop = other.remedy if other else "Stop that program"
                 raise RehearsalError(
-                    f"127.0.0.1:{port} is in use by another program",
+                    f"127.0.0.1:{port} is in use by {other or 'another program'}",
                     subject=variable(name),
-                    remedy=f"Stop that program, or set {variable(name)} to a free port.",
+                    remedy=f"{stop}, or set {variable(name)} to a free port.",
                     details={"port": port, "program": program.name},
                 )
 
