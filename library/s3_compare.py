@@ -101,9 +101,10 @@ is_equal:
   returned: success
   type: bool
 late:
-  description: How many of the objects that are not equal the source has written since they were copied.
+  description: Of the objects that are not equal, those that the source has written since they were copied,
+    with C(count) and the first C(keys).
   returned: success
-  type: int
+  type: dict
 counts:
   description: How many objects are C(equal), C(differs), C(missing), C(extra) and C(unverifiable).
   returned: success

@@ -44,6 +44,12 @@ options:
     type: str
     choices: [refuse, keep]
     default: refuse
+  only_new:
+    description:
+      - Copy only objects that the target lacks and that were never copied, as the manifest says, and neither
+        look at nor change any other. For a target that users write to.
+    type: bool
+    default: false
   delete_extraneous:
     description: Delete what only the target has, after everything else has succeeded. Needs O(consent).
     type: bool
@@ -276,6 +282,7 @@ def _run(module: AnsibleModule) -> dict[str, Any]:
             given["on_target_extra"],
             given["delete_extraneous"] and (not pair.name or pair.target.bucket in consent),
             pair.target.bucket if pair.target.bucket in consent else "",
+            only_new=given["only_new"],
         )
         options = Options(
             given["jobs"],
@@ -307,6 +314,7 @@ def main() -> None:
             "on_target_difference": {"type": "str", "choices": ["refuse", "replace"], "default": "refuse"},
             "on_target_extra": {"type": "str", "choices": ["refuse", "keep"], "default": "refuse"},
             "delete_extraneous": {"type": "bool", "default": False},
+            "only_new": {"type": "bool", "default": False},
             "consent": {"type": "list", "elements": "str", "default": []},
             "accept_unverified": {"type": "list", "elements": "str", "choices": ["tags"], "default": []},
             "check_tags": {"type": "str", "choices": ["none", "sample", "all"], "default": "sample"},

@@ -119,7 +119,8 @@ def compare(
         for finding in findings:
             progress.add(1, finding.size)
             result.tally.add(finding.kind, finding.key, finding.size, finding.reason)
-            result.late += finding.late
+            if finding.late:
+                result.late.add("late", finding.key, finding.size)
             if finding.kind == "equal":
                 result.fingerprint = (result.fingerprint + finding.digest) % _SPACE
     if records and records.summary:

@@ -58,6 +58,8 @@ def mirror(
     """
     started = time.monotonic()
     _check_consent(target, options.rules)
+    if options.rules.only_new:
+        _require_manifest(options.manifest)
     with (
         source.connect(options.accept_unverified) as source_store,
         target.connect(options.accept_unverified) as target_store,
@@ -76,6 +78,7 @@ def mirror(
             progress,
             planning=options.check,
             check_tags=options.check_tags,
+            only_new=options.rules.only_new,
         ) as plan:
             _note_versions(source_store, plan)
             result = MirrorResult(
@@ -108,6 +111,16 @@ def _check_consent(target: Endpoint, rules: Rules) -> None:
             f"names {rules.consent}, but the target bucket is {target.bucket}",
             subject="consent",
             remedy="Name the bucket whose objects may be overwritten or deleted, or leave it empty.",
+        )
+
+
+def _require_manifest(path: Path | None) -> None:
+    """Refuse to guess which objects were never copied, and which users have deleted since."""
+    if path is None or not path.exists():
+        raise ConfigurationError(
+            "does not exist, so that what users have deleted would be taken for what came late",
+            subject=f"manifest {path or ''}".strip(),
+            remedy="Run it where the objects were copied, or copy the keys that were reported yourself.",
         )
 
 
@@ -197,11 +210,14 @@ def _confirm(executor: Executor, options: Options, result: MirrorResult) -> Summ
     if state.has_pending or state.summary is None:
         executor.progress.begin("listing")
         with listed(executor.target, seen=executor.progress.add) as entries:
-            state.write_manifest(_confirmed(state, result, entries))
+            only_new = options.rules.only_new
+            state.write_manifest(_confirmed(state, result, entries, only_new=only_new))
     return state.summary if options.manifest else None
 
 
-def _confirmed(state: MirrorState, result: MirrorResult, entries: Iterable[Entry]) -> Iterator[Record]:
+def _confirmed(
+    state: MirrorState, result: MirrorResult, entries: Iterable[Entry], *, only_new: bool
+) -> Iterator[Record]:
     nothing: tuple[Record, ...] = ()
     # One that could not be copied is reported already, with why.
     failed = {failure.key for failure in result.failures}
@@ -210,6 +226,8 @@ def _confirmed(state: MirrorState, result: MirrorResult, entries: Iterable[Entry
             continue
         if entry and record.target_is(entry):
             yield record.seen(entry.modified)
+        elif only_new and record.target_modified:
+            yield record  # of an earlier run: users have changed or deleted it since
         elif record.key not in failed:
             shown = "does not list it" if entry is None else "lists it with another size or ETag"
             result.failures.append(Failure(record.key, f"the target {shown} after it was written"))

@@ -120,7 +120,7 @@ def _diff(tally: Tally, rules: Rules, target: Endpoint, refused: bool) -> dict[s
 class Comparison:
     """A finished comparison; ``fingerprint`` is the sum of the digests of all equal objects.
 
-    ``late`` counts the objects that are not equal because the source has written them since they were copied.
+    ``late`` tallies those that are not equal because the source has written them since they were copied.
     """
 
     source: str
@@ -128,7 +128,7 @@ class Comparison:
     mode: str
     tally: Tally = field(default_factory=Tally)
     fingerprint: int = 0
-    late: int = 0
+    late: Tally = field(default_factory=Tally)
     manifest_sha256: str = ""
     seconds: float = 0.0
     capabilities: dict[str, Capabilities] = field(default_factory=dict)
@@ -151,14 +151,14 @@ def comparison_result(
 
     With ``accept_late``, what the source has written since the copy may be missing or differ.
     """
-    tally = comparison.tally
+    tally, late = comparison.tally, comparison.late.count("late")
     counts = {kind: tally.count(kind) for kind in KINDS}
     result = {
         "changed": False,
         "is_equal": comparison.is_equal,
         "summary": _comparison_summary(comparison, counts),
         "counts": counts,
-        "late": comparison.late,
+        "late": {"count": late, "keys": [one["key"] for one in comparison.late.examples.get("late", [])]},
         **{kind: sorted(tally.examples.get(kind, []), key=str) for kind in KINDS if kind != "equal"},
         "seconds": comparison.seconds,
         "evidence": {
@@ -176,7 +176,7 @@ def comparison_result(
             },
         },
     }
-    if require_equal and comparison.differences > (comparison.late if accept_late else 0):
+    if require_equal and comparison.differences > (late if accept_late else 0):
         raise DifferentError(
             "is not equal to the source: " + _in_words(tally, counts),
             subject=comparison.target,
@@ -188,8 +188,8 @@ def comparison_result(
 
 def _comparison_summary(comparison: Comparison, counts: dict[str, int]) -> str:
     rest = ", ".join(f"{count} {kind}" for kind, count in counts.items() if count and kind != "equal")
-    if comparison.late:
-        rest += f" ({comparison.late} of them written in the source since they were copied)"
+    if late := comparison.late.count("late"):
+        rest += f" ({late} of them written in the source since they were copied)"
     what = f"{counts['equal']} objects equal ({comparison.tally.size.get('equal', 0):,} bytes)"
     source = comparison.source or "its manifest"
     return f"{comparison.target} against {source}: {what}, {rest or 'none otherwise'}, {comparison.seconds} s"

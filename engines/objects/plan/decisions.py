@@ -95,12 +95,16 @@ class Tally:
 
 @dataclass(frozen=True)
 class Rules:
-    """What the operator allows. ``consent`` has to be the name of the target bucket."""
+    """What the operator allows. ``consent`` has to be the name of the target bucket.
+
+    ``only_new``: users write to the target, so that only what neither it nor the manifest has is copied.
+    """
 
     on_target_difference: str = "refuse"
     on_target_extra: str = "refuse"
     delete_extraneous: bool = False
     consent: str = ""
+    only_new: bool = False
 
     def consents(self, bucket: str) -> bool:
         """Return whether objects of ``bucket`` may be overwritten or deleted."""

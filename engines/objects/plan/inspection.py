@@ -89,11 +89,13 @@ def make_plan(
     *,
     planning: bool,
     check_tags: str = "none",
+    only_new: bool = False,
 ) -> Iterator[CopyPlan]:
     """Compare both listings with the state, and read what neither proves. Equal objects found so are proven.
 
     ``check_tags`` says how many proven objects are asked for their tags (``none``, ``sample``, ``all``).
-    With ``planning`` a target bucket that does not exist yet counts as empty. Raises ``AwsError``.
+    With ``planning`` a target bucket that does not exist yet counts as empty. With ``only_new`` an object
+    that the target or the state has is left out: users have written or deleted it. Raises ``AwsError``.
     """
     with ExitStack() as spools:
         plan = CopyPlan(
@@ -107,7 +109,7 @@ def make_plan(
         )
         with both_listed(source, target, progress, missing_is_empty=planning) as sides:
             plan.capabilities = probed(source, target, sides)
-            _sort_all_out(plan, state, *sides, positions(check_tags, len(sides[0])))
+            _sort_all_out(plan, state, *sides, positions(check_tags, len(sides[0])), only_new=only_new)
             asked = [one.key for one in plan.proven] if check_tags == "sample" else []
             if _add_retagged(plan, source, jobs) and asked:
                 # Where one was tagged anew, others may have been.
@@ -132,10 +134,14 @@ def _sort_all_out(
     sources: Sorted[Entry] | tuple[()],
     targets: Sorted[Entry],
     asked: Collection[int],
+    *,
+    only_new: bool,
 ) -> None:
     """Sort every object into ``plan``; of the proven ones those with the numbers ``asked``."""
     equal, size = 0, 0
     for source, target, record in merge_join(sources, targets, state.records()):
+        if only_new and (source is None or target is not None or record is not None):
+            continue
         if source is None:
             if record is not None:
                 state.forget(record.key)

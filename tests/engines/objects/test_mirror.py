@@ -456,3 +456,30 @@ def test_the_bucket_itself_is_never_written_for_a_key_that_stands_for_it(stage):
     with pytest.raises(IncompleteError, match="'/'"):
         mirror(stage.target.endpoint, stage.source.endpoint, stage.options())
     assert sorted(stage.source.listing()) == ["a/inner"]
+
+
+def test_what_came_late_is_copied_over_nothing_of_the_users(stage):
+    """Once users write to the target, only keys that neither it nor the manifest has are copied."""
+    filled(stage.source, ("deleted", "kept", "rewritten", "gone"))
+    stage.mirror()
+    stage.target.delete("deleted")
+    stage.target.put("rewritten", b"by a user")
+    stage.target.put("theirs", b"by a user")
+    stage.source.put("kept", b"written anew in the source")
+    stage.source.put("theirs", b"of the source")
+    stage.source.put("late", b"late")
+    stage.source.delete("gone")
+    for copied in (1, 0):
+        assert stage.mirror(only_new=True).copied == copied
+        assert stage.target.body("late") == b"late"
+        assert stage.target.body("rewritten") == stage.target.body("theirs") == b"by a user"
+        assert stage.target.body("kept") == b"keptkeptkept"
+        assert stage.target.body("gone") == b"gonegonegone"
+        with pytest.raises(stage.target.client.exceptions.NoSuchKey):
+            stage.target.body("deleted")
+
+
+def test_without_a_manifest_what_users_have_deleted_is_not_guessed(stage):
+    filled(stage.source)
+    with pytest.raises(ConfigurationError, match="manifest"):
+        mirror(stage.source.endpoint, stage.target.endpoint, Options(rules=Rules(only_new=True)))
