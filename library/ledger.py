@@ -26,11 +26,12 @@ options:
       - V(opened) takes or renews the lock and records that O(phase) has started.
       - V(closed) records how O(phase) ended. A failure ends the run.
       - V(ended) records that the run has ended, and releases the lock.
-      - V(releasing) records that a release is about to be started, V(serving) that it serves users.
+      - V(releasing) records that a release is about to be started, V(serving) that it serves users, and
+        V(returned) that the source takes writes again.
       - V(watched) reads from the deployments of O(service) whether it took traffic, and records that.
       - V(recorded) adds O(evidence) to that of O(phase), for a run that may be killed before the phase ends.
     type: str
-    choices: [read, opened, closed, ended, releasing, serving, watched, recorded]
+    choices: [read, opened, closed, ended, releasing, serving, returned, watched, recorded]
     default: read
   phase:
     description: The phase that is opened or closed.
@@ -153,7 +154,7 @@ live_since:
   type: str
 standing:
   description: V(not live), V(going live) (a release was started, and whether it took traffic is not known
-    yet) or V(live).
+    yet), V(live) or V(moved back) (users were served, and the source takes writes again).
   returned: always
   type: str
 frozen:
@@ -193,8 +194,8 @@ from engines.ledger import Event, State, Store
 from engines.runs import Owner
 
 # The event that each of these states records.
-_NOTED: dict[str, Event] = {"releasing": "asked", "serving": "serving"}
-_STATES = ["read", "opened", "closed", "ended", "releasing", "serving", "watched", "recorded"]
+_NOTED: dict[str, Event] = {"releasing": "asked", "serving": "serving", "returned": "opened"}
+_STATES = ["read", "opened", "closed", "ended", "releasing", "serving", "returned", "watched", "recorded"]
 
 
 def main() -> None:

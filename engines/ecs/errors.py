@@ -16,7 +16,7 @@ class CertificateRefusedError(EngineError):
 class RolloutError(EngineError):
     """The release did not reach the users; ``details`` says why and what runs now.
 
-    ``details`` is a dict: ``reason`` (``failed``, ``replaced`` or ``timeout``), ``explanation`` (stopped
-    tasks, targets, events) and ``restored`` (the revision that runs now, and whether
-    it was seen to answer).
+    ``details`` is a dict: ``reason`` (``failed``, ``replaced`` or ``timeout``), ``served`` (whether it was
+    seen to take traffic all the same), ``explanation`` (stopped tasks, targets, events) and ``restored`` (the
+    revision that runs now, and whether it was seen to answer).
     """

@@ -31,7 +31,8 @@ class State:
     """The latest record of each phase, and since when the target has served users (empty: not yet).
 
     ``asked_since`` is when a release was last started of which it is not known yet whether it took traffic,
-    empty if that is known. ``token`` is that of the lock under which it was last written.
+    empty if that is known. ``back_since`` is when users were moved back to the source, if they were.
+    ``token`` is that of the lock under which it was last written.
     ``proofs`` names, for each phase, the run whose evidence counts: the last one that copied
     something, or whose outputs are others than before. Its journal keeps it.
     """
@@ -41,6 +42,7 @@ class State:
     token: int = 0
     asked_since: str = ""
     proofs: Mapping[str, str] = field(default_factory=dict)
+    back_since: str = ""
 
     @property
     def outputs(self) -> dict[str, Any]:
@@ -53,6 +55,8 @@ class State:
     @property
     def standing(self) -> Standing:
         """Whether users are served."""
+        if self.back_since:
+            return "moved back"
         if self.live_since:
             return "live"
         return "going live" if self.asked_since else "not live"
@@ -67,8 +71,9 @@ class State:
         found = standing.after(self.standing, event)
         return replace(
             self,
-            live_since=(self.live_since or now) if found == "live" else "",
+            live_since=(self.live_since or now) if found in {"live", "moved back"} else "",
             asked_since=(self.asked_since or now) if found == "going live" else "",
+            back_since=(self.back_since or now) if found == "moved back" else "",
         )
 
     @classmethod
@@ -80,6 +85,7 @@ class State:
             int(body.get("token", 0)),
             body.get("asked_since", ""),
             body.get("proofs", {}),
+            body.get("back_since", ""),
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -88,6 +94,7 @@ class State:
             "phases": self.phases,
             "live_since": self.live_since,
             "asked_since": self.asked_since,
+            "back_since": self.back_since,
             "token": self.token,
             "proofs": self.proofs,
         }
@@ -146,6 +153,13 @@ class State:
                 f"comes after a teardown that has not ended ({begun})",
                 subject=f"phase {phase}",
                 remedy="Run `ansible-playbook playbooks/teardown.yml` to its end.",
+            )
+        if phase == GOING_LIVE and self.back_since:
+            raise OrderError(
+                f"would serve users from a target that lacks what they wrote since {self.back_since}, when "
+                "they were moved back to the source. Nothing was changed",
+                subject=f"phase {phase}",
+                remedy="To move them again, run `ansible-playbook playbooks/teardown.yml`, then migrate.yml.",
             )
         for need in _NEEDS.get(phase, ()):
             if not self.live_since and self.phases.get(need, {}).get("outcome") != SUCCEEDED:

@@ -39,7 +39,8 @@ def summary(state: State, lock: Mapping[str, Any], runs: Sequence[Mapping[str, A
 def _live_since(state: State) -> str:
     if state.standing == "going live":
         return f"not known yet; a release was started at {state.asked_since}"
-    return state.live_since or "not live yet"
+    back = f"; users were moved back to the source at {state.back_since}" if state.back_since else ""
+    return f"{state.live_since}{back}" if state.live_since else "not live yet"
 
 
 def _lock(document: Document) -> dict[str, Any]:

@@ -35,6 +35,7 @@ _SHAPES: Mapping[str, Mapping[str, Kinds]] = {
         "live_since?": (str,),
         "asked_since?": (str,),
         "proofs?": (dict,),
+        "back_since?": (str,),
     },
     "runs/": {
         "phases?": (dict,),

@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
-Standing = Literal["not live", "going live", "live"]
-"""``going live``: a release was started, and it is not known yet whether it took traffic."""
+Standing = Literal["not live", "going live", "live", "moved back"]
+"""``going live``: a release was started, and it is not known yet whether it took traffic. ``moved back``:
+users were served, and the source was opened for them again; what they write there is not on the target.
+"""
 
 Event = Literal[
     "asked",
@@ -20,13 +22,15 @@ Event = Literal[
     "succeeded",
     "failed",
     "cut off",
+    "opened",
     "torn down",
 ]
 """What the phases record, and what the service's deployments show.
 
 ``asked``: a release is about to be started. ``serving``: one of its deployments took traffic.
 ``starting``: one is in progress. ``absent``: none took traffic, and none is in progress.
-``succeeded``, ``failed`` and ``cut off``: how the phase ended. ``torn down``: the target is empty again.
+``succeeded``, ``failed`` and ``cut off``: how the phase ended. ``opened``: the source takes writes again.
+``torn down``: the target is empty again.
 """
 
 SEEN: tuple[Event, ...] = ("serving", "starting", "absent")
@@ -41,6 +45,7 @@ TRANSITIONS: Mapping[Standing, Mapping[Event, Standing]] = {
         "succeeded": "live",
         "failed": "not live",
         "cut off": "not live",
+        "opened": "not live",
         "torn down": "not live",
     },
     "going live": {
@@ -52,6 +57,7 @@ TRANSITIONS: Mapping[Standing, Mapping[Event, Standing]] = {
         # Unknown whether users were served: the deployments are read when the next phase is opened.
         "failed": "going live",
         "cut off": "going live",
+        "opened": "moved back",
         "torn down": "not live",
     },
     "live": {
@@ -63,6 +69,19 @@ TRANSITIONS: Mapping[Standing, Mapping[Event, Standing]] = {
         "succeeded": "live",
         "failed": "live",
         "cut off": "live",
+        "opened": "moved back",
+        "torn down": "not live",
+    },
+    # Only a teardown ends it: the target holds what users wrote before, and lacks what they wrote since.
+    "moved back": {
+        "asked": "moved back",
+        "serving": "moved back",
+        "starting": "moved back",
+        "absent": "moved back",
+        "succeeded": "moved back",
+        "failed": "moved back",
+        "cut off": "moved back",
+        "opened": "moved back",
         "torn down": "not live",
     },
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from pathlib import Path
 
@@ -72,3 +73,10 @@ def test_a_service_that_somebody_has_made_is_not_taken_for_a_release(world: Worl
         assert "carries no tag Environment" in refused["msg"], refused
     adopted = asked(world, bucket, **opening, adopt="staging")
     assert (adopted["standing"], adopted["frozen"]) == ("not live", False)
+
+
+def test_a_first_release_that_served_for_seconds_says_so(world: World) -> None:
+    """Its task is gone when the ledger asks the service; what a user wrote meanwhile is on the target."""
+    for image, served in (("fleeting", True), ("sick", False)):
+        failed = world.call(image=world.image(image), steady_seconds=8, timeout=8, trial_seconds=0)
+        assert failed["details"]["served"] is served, json.dumps(failed)

@@ -66,7 +66,12 @@ def failure(lost: FailedRelease, observer: Observer) -> RolloutError:
         + restored.text,
         subject=f"service {goal.service}",
         remedy="Correct what is named above and run the same command again.",
-        details={"reason": verdict.state, "explanation": why.as_dict(), "restored": asdict(restored)},
+        details={
+            "reason": verdict.state,
+            "served": verdict.served,
+            "explanation": why.as_dict(),
+            "restored": asdict(restored),
+        },
     )
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from engines.aws import AwsError
@@ -65,10 +65,14 @@ class Seen:
 
 @dataclass(frozen=True)
 class Verdict:
-    """The state of a rollout; ``text`` says what is missing, or what went wrong."""
+    """The state of a rollout; ``text`` says what is missing, or what went wrong.
+
+    ``served``: the new revision was seen to take traffic, however it ended.
+    """
 
     state: Literal["done", "waiting", "failed", "replaced", "timeout"]
     text: str
+    served: bool = False
 
 
 def judge(goal: Goal, seen: Seen) -> Verdict:
@@ -136,6 +140,11 @@ def progress(seen: Seen) -> int:
     )
 
 
+def serves(seen: Seen) -> bool:
+    """Return whether users could be answered by the new revision at this poll."""
+    return bool(seen.answers) or bool(seen.running if seen.healthy is None else seen.healthy)
+
+
 @dataclass(frozen=True)
 class Observer:
     """Polls ECS, the load balancer and the service itself until a goal is reached or lost."""
@@ -153,18 +162,20 @@ class Observer:
         best, moved = 0, time.monotonic()
         pause, told, told_at = self.wait.first, "", 0.0
         course = StabilityCheck(self.wait.steady)
+        served = False
         while True:
             verdict, reached = self._so_far(goal, course)
+            served = served or verdict.served
             now = time.monotonic()
             if verdict.text != told or now - told_at > self.wait.heartbeat:
                 self.tell("ecs.rollout", service=goal.service, state=verdict.state, text=verdict.text)
                 told, told_at = verdict.text, now
             if verdict.state != "waiting":
-                return verdict
+                return replace(verdict, served=served)
             if reached > best:
                 best, moved = reached, now
             if now - moved > self.wait.timeout:
-                return Verdict("timeout", f"no progress in {self.wait.timeout:g} s: {verdict.text}")
+                return Verdict("timeout", f"no progress in {self.wait.timeout:g} s: {verdict.text}", served)
             time.sleep(pause)
             pause = min(pause * 1.5, self.wait.longest)
 
@@ -176,7 +187,8 @@ class Observer:
             if not error.is_passing:
                 raise
             return Verdict("waiting", f"AWS cannot be asked: {error.what}"), 0
-        return course.after(judge(goal, seen), time.monotonic(), seen.lost), progress(seen)
+        verdict = course.after(judge(goal, seen), time.monotonic(), seen.lost)
+        return replace(verdict, served=serves(seen)), progress(seen)
 
     def look(self, goal: Goal) -> Seen:
         """Return the current state."""

@@ -8,7 +8,7 @@ import pytest
 
 from engines import ledger
 from engines.errors import RefusedError
-from engines.ledger import Opening, State, Store, standing
+from engines.ledger import Opening, OrderError, State, Store, standing
 from engines.ledger.model import FAILED, SUCCEEDED
 from engines.ledger.standing import SEEN, TRANSITIONS, Event, Standing
 from engines.runs import Owner
@@ -96,8 +96,9 @@ def test_a_first_deployment_that_failed_after_it_served_is_live() -> None:
 
 
 def test_once_live_only_a_teardown_ends_it() -> None:
-    for event in set(get_args(Event)) - {"torn down"}:
+    for event in set(get_args(Event)) - {"torn down", "opened"}:
         assert standing.after("live", event) == "live"
+        assert standing.after("moved back", event) == "moved back"
     for before in get_args(Standing):
         assert standing.after(before, "torn down") == "not live"
 
@@ -157,3 +158,19 @@ def test_a_teardown_asks_no_service(store: Store) -> None:
         raise AssertionError("it was asked")
 
     ledger.open_phase(store, Opening("teardown", "run-1", US, seen=unreachable))
+
+
+@pytest.mark.parametrize("state", [State(live_since="t1"), State(asked_since="t1")])
+def test_who_was_moved_back_is_not_moved_again_without_what_they_wrote_since(state: State) -> None:
+    """The ledger said live, and the next run was green, with the source open and its new rows left behind."""
+    back = State.from_body(state.after("opened", "t2").to_dict())
+    assert (back.standing, back.frozen, back.back_since) == ("moved back", True, "t2")
+    with pytest.raises(OrderError, match="lacks what they wrote since t2"):
+        back.check_order("deploy")
+    back.check_order("teardown")
+    assert back.after("serving", "t3").standing == "moved back"
+    assert back.ended("teardown", SUCCEEDED, "t4", {}).standing == "not live"
+
+
+def test_a_source_that_is_opened_before_anybody_was_moved_is_as_before() -> None:
+    assert State().after("opened", "t1") == State()
