@@ -111,6 +111,10 @@ situation:
     C(absent) in check mode.
   returned: success
   type: str
+identity:
+  description: What tells the target from any other database, as M(pg_replaced) returns it.
+  returned: not in check mode
+  type: str
 set_aside:
   description: The name under which the former database is kept; in check mode what it would be replaced for.
   returned: success
@@ -180,6 +184,7 @@ from engines.postgres import (
     clone_or_replace,
     clone_result,
     plan_for_absent_target,
+    replacement,
 )
 from engines.postgres.plan import CloneOptions, counted, default_jobs
 from engines.postgres.session import AbsentError, Address, parse, resolve_target
@@ -217,7 +222,8 @@ def _run(given: dict[str, Any], *, check: bool) -> dict[str, Any]:
     target = resolve_target(given["target"], may_be_absent=check)
     clone = clone_or_replace if given["set_aside"] else clone_database
     if not check and target is not None:
-        return clone_result(clone(source, target, options, check=False, emit=emit))
+        result = clone_result(clone(source, target, options, check=False, emit=emit))
+        return {**result, "identity": replacement.identity(target)}
     result = _planned(source, target, options, clone)
     return {**result, "tables": counted(source, result["tables"])}
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 ---
 module: pg_replaced
-short_description: List or drop the databases that pg_clone has set aside
+short_description: Tell which database a target is, and list or drop those that pg_clone has set aside for it
 version_added: "0.1.0"
 author: BMII Migrate contributors (@bmii-migrate)
 description:
@@ -46,6 +46,20 @@ databases:
   returned: success
   type: list
   elements: str
+identity:
+  description: What tells the database from any other, also from one that has its name later; empty where the
+    server does not tell it.
+  returned: success
+  type: str
+lineage:
+  description: The identities of those that are kept, in whose place it has come.
+  returned: success
+  type: list
+  elements: str
+empty:
+  description: Whether it holds nothing but what extensions bring.
+  returned: success
+  type: bool
 """
 
 from typing import Any
@@ -72,10 +86,15 @@ def main() -> None:
 def _run(given: dict[str, Any], *, check: bool) -> dict[str, Any]:
     address = parse(resolve(given["database"]), name="database")
     found = replacement.kept(address)
+    told = {
+        "identity": replacement.identity(address),
+        "lineage": replacement.lineage(address) if found else [],
+        "empty": replacement.is_empty(address),
+    }
     drops = given["state"] == "absent" and bool(found)
     if drops and not check:
         replacement.drop(address, found)
-    return {"changed": drops, "databases": found}
+    return {"changed": drops, "databases": found, **told}
 
 
 if __name__ == "__main__":

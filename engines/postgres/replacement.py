@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 
 from psycopg import sql
-from psycopg.errors import DuplicateDatabase, ObjectInUse
+from psycopg.errors import DuplicateDatabase, InsufficientPrivilege, ObjectInUse
 
 from engines.postgres.session import (
     AbsentError,
@@ -47,6 +47,16 @@ WHERE datname = %s AND pid <> pg_backend_pid() AND usename IS NOT NULL"""
 _END_OURS = """
 SELECT pg_terminate_backend(pid) FROM pg_stat_activity
 WHERE datname = %s AND pid <> pg_backend_pid() AND application_name LIKE 'bmii-migrate%%'"""
+# A number of the server that its copies share, and one of the database that no other of the server ever has.
+_IDENTITY = """
+SELECT (SELECT system_identifier FROM pg_control_system()) || '/' || oid
+FROM pg_database WHERE datname = ANY (%s)"""
+_HOLDS_SOMETHING = """
+SELECT EXISTS (
+  SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+  WHERE n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname !~ '^pg_(toast|temp)'
+    AND NOT EXISTS (SELECT FROM pg_depend d
+                    WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e'))"""
 _KEPT = "SELECT datname FROM pg_database WHERE datname ~ %s ORDER BY datname"
 
 
@@ -74,6 +84,31 @@ def kept(target: Address) -> list[str]:
     pattern = f"^{re.escape(target.database[: _LONGEST_NAME - 24])}{_ASIDE}[0-9]{{14}}$"
     with _beside(target) as session:
         return [str(row[0]) for row in session.execute(_KEPT, [pattern])]
+
+
+def identity(target: Address) -> str:
+    """Return what tells the database from any other, one of its name included; empty if it is not told."""
+    return next(iter(_identities(target, [target.database])), "")
+
+
+def lineage(target: Address) -> list[str]:
+    """Return the identities of the databases in whose place ``target`` has come."""
+    return _identities(target, kept(target))
+
+
+def is_empty(target: Address) -> bool:
+    """Return whether it holds nothing but what extensions bring."""
+    with connection.session(target, read_only=True, purpose=PURPOSE) as session:
+        row = session.execute(_HOLDS_SOMETHING).fetchone()
+    return row is not None and not row[0]
+
+
+def _identities(target: Address, names: list[str]) -> list[str]:
+    with _beside(target) as session:
+        try:
+            return [str(row[0]) for row in session.execute(_IDENTITY, [names])]
+        except InsufficientPrivilege:
+            return []
 
 
 def drop(target: Address, names: list[str]) -> None:

@@ -27,10 +27,14 @@ REPLACED = f"""
     ("variables", "expected"),
     [
         ({}, False),
-        ({"database_copied": True}, True),
-        ({"database_copied": True, "database_schemas": ["ours"]}, False),
+        ({"database_copied": "1/2"}, True),
+        ({"database_copied": "1/2", "database_schemas": ["ours"]}, False),
         ({"database_schemas": ["ours"], "database_replace": "local"}, True),
-        ({"database_copied": True, "database_frozen": True}, False),
+        ({"database_copied": "1/2", "database_frozen": True}, False),
+        ({"database_copied": "1/2", "__database_is": {"identity": "1/2", "lineage": []}}, True),
+        ({"database_copied": "1/2", "__database_is": {"identity": "1/9", "lineage": ["1/2"]}}, True),
+        # Somebody has made another database of this name: what it holds is nobody's copy.
+        ({"database_copied": "1/2", "__database_is": {"identity": "1/9", "lineage": []}}, False),
     ],
 )
 def test_only_a_copy_is_replaced_without_consent(tmp_path: Path, variables: dict, expected: bool) -> None:

@@ -7,6 +7,8 @@ import json
 import psycopg
 import pytest
 
+from engines.postgres import replacement
+from engines.postgres.session import parse
 from tests.engines.fence.conftest import wait_until
 
 PLAY = """
@@ -177,10 +179,27 @@ def test_without_a_terminal_and_without_consent_nothing_is_closed(moved: GoLive,
     assert moved.write() == ""
 
 
+def test_what_a_user_wrote_during_a_release_that_failed_is_not_set_aside(moved: GoLive) -> None:
+    """The run was killed, and the release had gone when the next one looked."""
+    identity = replacement.identity(parse(moved.world.server.url(moved.world.target)))
+    proven = json.loads((moved.world.folder / "proven.json").read_text())
+    moved.world.on(moved.world.source, "INSERT INTO t (v) VALUES ('moved on')")
+    moved.world.on(moved.world.target, "UPDATE t SET added = 'by a user' WHERE id = 1")
+    options = {"goes": False, "database_copied": identity, "database_baselines": proven}
+    text, failed = moved.play(**options, database_release_started=True)
+    assert failed
+    assert "the target has been written to since it was proven: table public.t" in text
+    assert "database_replace=" in text
+    moved.world.on(moved.world.target, "UPDATE t SET added = NULL WHERE id = 1")
+    moved.world.on(moved.world.source, "DELETE FROM t WHERE v = 'moved on'")
+    moved.world.on(moved.world.source, "SELECT setval('t_id_seq', 100)")
+
+
 def test_rows_that_came_late_are_brought_while_the_source_is_closed(moved: GoLive) -> None:
     """The last test: it leaves another target, and the source closed."""
     late = (moved.world.source, "INSERT INTO t (v) VALUES ('late')")
-    text, failed = moved.play(late, moves=False, go_live_brings_late_rows=True, database_copied=True)
+    copied = replacement.identity(parse(moved.world.server.url(moved.world.target)))
+    text, failed = moved.play(late, moves=False, go_live_brings_late_rows=True, database_copied=copied)
     assert not failed, text
     assert "The database is copied anew while the source is closed" in text
     assert "and what was there is kept as" in text

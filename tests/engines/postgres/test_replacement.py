@@ -152,3 +152,15 @@ def test_a_copy_that_fails_at_its_end_is_not_put_aside_for_another(pair: Pair, m
     with pytest.raises(SchemaDiffersError):
         clone.clone_or_replace(pair.source, target, CloneOptions(), check=False, emit=lambda *_, **__: None)
     assert pair.databases == before
+
+
+def test_a_database_is_known_again_and_another_of_its_name_is_not(pair: Pair) -> None:
+    before = replacement.identity(pair.target)
+    assert before
+    assert (replacement.lineage(pair.target), replacement.is_empty(pair.target)) == ([], False)
+    replacement.set_aside(pair.target)
+    after = replacement.identity(pair.target)
+    assert after != before
+    assert (replacement.lineage(pair.target), replacement.is_empty(pair.target)) == ([before], True)
+    replacement.drop(pair.target, replacement.kept(pair.target))
+    assert replacement.lineage(pair.target) == []
