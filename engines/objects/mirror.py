@@ -77,7 +77,7 @@ def mirror(
             options.jobs,
             progress,
             planning=options.check,
-            check_tags=options.check_tags,
+            check_tags="none" if options.rules.only_new else options.check_tags,
             only_new=options.rules.only_new,
         ) as plan:
             _note_versions(source_store, plan)
