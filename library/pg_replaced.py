@@ -49,16 +49,16 @@ databases:
 identity:
   description: What tells the database from any other, also from one that has its name later; empty where the
     server does not tell it.
-  returned: success
+  returned: state is read
   type: str
 lineage:
   description: The identities of those that are kept, in whose place it has come.
-  returned: success
+  returned: state is read
   type: list
   elements: str
 empty:
   description: Whether it holds nothing but what extensions bring.
-  returned: success
+  returned: state is read
   type: bool
 """
 
@@ -86,15 +86,18 @@ def main() -> None:
 def _run(given: dict[str, Any], *, check: bool) -> dict[str, Any]:
     address = parse(resolve(given["database"]), name="database")
     found = replacement.kept(address)
-    told = {
+    drops = given["state"] == "absent" and bool(found)
+    if drops and not check:
+        replacement.drop(address, found)
+    if given["state"] == "absent":
+        return {"changed": drops, "databases": found}
+    return {
+        "changed": False,
+        "databases": found,
         "identity": replacement.identity(address),
         "lineage": replacement.lineage(address) if found else [],
         "empty": replacement.is_empty(address),
     }
-    drops = given["state"] == "absent" and bool(found)
-    if drops and not check:
-        replacement.drop(address, found)
-    return {"changed": drops, "databases": found, **told}
 
 
 if __name__ == "__main__":
