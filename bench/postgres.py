@@ -1,7 +1,8 @@
 """How long a database takes to copy: `make bench-postgres`.
 
 Two PostgreSQL servers of our own, of one version, with the same durable settings. Each contender copies the
-database of the first into a fresh one of the second, as a role that is no superuser.
+database of the first into a fresh one of the second, as a role that is no superuser. With ``-far`` the second
+is 20 ms away in each direction.
 """
 
 from __future__ import annotations
@@ -20,9 +21,10 @@ from pathlib import Path
 
 import psycopg
 
-from bench import harness, postgres_data
+from bench import distance, harness, postgres_data
 from bench.harness import Contender, Report, say
 from bench.measure import FailedError, Job
+from bench.postgres_sets import SETS, DataSet
 from engines.postgres import compare_databases
 from engines.postgres.session import connection
 from rehearsal.process import PYTHON, free_ports, minimal_environment, running
@@ -43,17 +45,22 @@ _SETTINGS = {
     "max_parallel_maintenance_workers": "2",
 }
 _DUMP = "pg_dump -Fc, pg_restore"
-_PARALLEL = "pg_dump -Fd -j2 -Z0, pg_restore -j2"
-_PGCOPYDB = "pgcopydb, 2 and 2 jobs"
-_BASES = (_PGCOPYDB, _DUMP)
+_FILE = "pg_dump -Fc to a file, pg_restore -j"
+_PARALLEL = "pg_dump -Fd -Z0 -j, pg_restore -j"
+_PGCOPYDB = "pgcopydb"
+_BASES = (_PGCOPYDB, _DUMP, _FILE, _PARALLEL)
+_FAR = "-far"
 _CLONE, _PROVEN = "pg_clone", "pg_clone, pg_compare"
 
 _SCRIPTS: Mapping[str, str] = {
     _DUMP: 'pg_dump -Fc "$SOURCE_URL" | pg_restore --no-owner --no-acl --exit-on-error -d "$TARGET_URL"',
-    _PARALLEL: 'pg_dump -Fd -j2 -Z0 -f "$WORK/dump" "$SOURCE_URL";'
-    ' pg_restore -j2 --no-owner --no-acl --exit-on-error -d "$TARGET_URL" "$WORK/dump"',
-    _PGCOPYDB: 'pgcopydb clone --table-jobs 2 --index-jobs 2 --no-owner --no-acl --dir "$WORK/pgcopydb"'
-    ' --source "$SOURCE_URL" --target "$TARGET_URL"',
+    # A pipe cannot be restored by several.
+    _FILE: 'pg_dump -Fc -f "$WORK/dump" "$SOURCE_URL";'
+    ' pg_restore "-j$JOBS" --no-owner --no-acl --exit-on-error -d "$TARGET_URL" "$WORK/dump"',
+    _PARALLEL: 'pg_dump -Fd "-j$JOBS" -Z0 -f "$WORK/dump" "$SOURCE_URL";'
+    ' pg_restore "-j$JOBS" --no-owner --no-acl --exit-on-error -d "$TARGET_URL" "$WORK/dump"',
+    _PGCOPYDB: 'pgcopydb clone --table-jobs "$JOBS" --index-jobs "$JOBS" --no-owner --no-acl'
+    ' --dir "$WORK/pgcopydb" --source "$SOURCE_URL" --target "$TARGET_URL"',
     _CLONE: 'exec "$PYTHON" "$LIBRARY/pg_clone.py" "$WORK/arguments"',
     _PROVEN: '"$PYTHON" "$LIBRARY/pg_clone.py" "$WORK/arguments";'
     ' "$PYTHON" "$LIBRARY/pg_compare.py" "$WORK/arguments"',
@@ -62,11 +69,13 @@ _SCRIPTS: Mapping[str, str] = {
 
 @dataclass(frozen=True)
 class Stage:
-    """Both servers, and a folder for what contenders write."""
+    """Both servers, and a folder for what contenders write. ``port`` is where contenders find the target."""
 
     source: PostgresServer
     target: PostgresServer
     work: Path
+    port: int
+    jobs: int
 
     @property
     def source_url(self) -> str:
@@ -76,7 +85,7 @@ class Stage:
     @property
     def target_url(self) -> str:
         """The database that is filled, as its owner."""
-        return self.target.url(TARGET, USER, PASSWORD)
+        return replace(self.target, port=self.port).url(TARGET, USER, PASSWORD)
 
     def processes(self) -> list[int]:
         """Return the process ids of both servers."""
@@ -87,7 +96,7 @@ class Stage:
         self.clean()
         self.work.mkdir()
         self.target.create_database(TARGET, owner=USER)
-        options = {"source": "env:SOURCE_URL", "target": "env:TARGET_URL", "jobs": 2}
+        options = {"source": "env:SOURCE_URL", "target": "env:TARGET_URL", "jobs": self.jobs}
         arguments = self.work / "arguments"
         arguments.write_text(json.dumps({"ANSIBLE_MODULE_ARGS": options}), encoding="utf-8")
         for server in (self.source, self.target):
@@ -96,6 +105,7 @@ class Stage:
             SOURCE_URL=self.source_url,
             TARGET_URL=self.target_url,
             WORK=str(self.work),
+            JOBS=str(self.jobs),
             LIBRARY=str(LIBRARY),
             PYTHON=PYTHON,
             PYTHONPATH=str(LIBRARY.parent),
@@ -108,11 +118,10 @@ class Stage:
 
     def verify(self) -> None:
         """Raise ``FailedError`` unless the target holds every row, index and key of the source."""
-        if postgres_data.counts(self.source_url) != postgres_data.counts(self.target_url):
+        target = self.target.url(TARGET, USER, PASSWORD)
+        if postgres_data.counts(self.source_url) != postgres_data.counts(target):
             raise FailedError("rows are missing on the target")
-        found = compare_databases(
-            connection.parse(self.source_url), connection.parse(self.target_url)
-        ).differences()
+        found = compare_databases(connection.parse(self.source_url), connection.parse(target)).differences()
         if found:
             raise FailedError(f"the target differs: {'; '.join(found[:5])}")
 
@@ -132,8 +141,8 @@ def contenders(stage: Stage, names: list[str]) -> list[Contender]:
 
 
 @contextlib.contextmanager
-def stage(folder: Path, rows: int) -> Iterator[Stage]:
-    """Run both servers, the source filled with ``rows`` measurements, for the length of a ``with`` block."""
+def stage(folder: Path, data: DataSet, size: float, *, far: bool, jobs: int) -> Iterator[Stage]:
+    """Run both servers, the source filled with ``data``, for the length of a ``with`` block."""
     with contextlib.ExitStack() as stack:
         ports = free_ports(2)
         pair = [
@@ -141,14 +150,15 @@ def stage(folder: Path, rows: int) -> Iterator[Stage]:
             for name, port in zip(("source", "target"), ports, strict=True)
         ]
         pair[1].create_role(USER, PASSWORD)
-        mark = folder / f"filled-{rows}-{postgres_data.VERSION}"
+        mark = folder / f"filled-{data.version(size)}"
         if not mark.exists():
-            say(f"filling {SOURCE} with {rows} measurements and what belongs to them")
+            say(f"filling {SOURCE} with {data.name}")
             _execute(pair[0].url(), f"DROP DATABASE IF EXISTS {SOURCE}")
             pair[0].create_database(SOURCE)
-            postgres_data.fill(pair[0].url(SOURCE), rows)
+            data.fill(pair[0].url(SOURCE), size)
             mark.touch()
-        yield Stage(pair[0], pair[1], folder / "work")
+        port = stack.enter_context(distance.before(pair[1].port)).port if far else pair[1].port
+        yield Stage(pair[0], pair[1], folder / "work", port, jobs)
 
 
 @contextlib.contextmanager
@@ -170,13 +180,13 @@ def _execute(url: str, statement: str) -> None:
         session.execute(statement)
 
 
-def _setting(stage_: Stage, rows: int) -> dict[str, object]:
+def _setting(stage_: Stage) -> dict[str, object]:
     tables, indexes = postgres_data.sizes(stage_.source_url)
     with psycopg.connect(stage_.source_url) as session:
         version = session.info.parameter_status("server_version") or ""
     return {
         "PostgreSQL": version.split()[0],
-        "largest table's rows": rows,
+        "jobs": stage_.jobs,
         "tables MB": tables // 10**6,
         "indexes MB": indexes // 10**6,
     }
@@ -188,6 +198,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--size", type=float, default=size, help="GB of tables with their indexes (BENCH_SIZE)"
     )
+    known = [*SETS, *(f"{name}{_FAR}" for name in ("many", "large"))]
+    parser.add_argument("--sets", default=",".join(known), help=f"of {', '.join(known)}")
+    parser.add_argument("--jobs", type=int, default=2, help="of every contender")
     parser.add_argument("--rounds", type=int, default=3, help="0 only makes the data")
     parser.add_argument("--append", action="store_true", help="add to the kept runs of the same setting")
     parser.add_argument("--folder", type=Path, help="keep servers' files here, for another call")
@@ -199,16 +212,25 @@ def main() -> None:
     """Run the benchmark as the command line asks."""
     given = _arguments()
     harness.end_in_order()
-    rows = postgres_data.measurements(given.size)
+    for name in given.sets.split(","):
+        plain = name.removesuffix(_FAR)
+        if plain not in SETS:
+            raise FailedError(f"there is no set {name}")
+        with tempfile.TemporaryDirectory(prefix="bench-postgres-") as temporary:
+            folder = (given.folder or Path(temporary)).absolute() / plain
+            folder.mkdir(parents=True, exist_ok=True)
+            _run_set(given, name, SETS[plain], folder)
+
+
+def _run_set(given: argparse.Namespace, name: str, data: DataSet, folder: Path) -> None:
+    title = NAME if name == "large" else f"{NAME}-{name}"
     notes = [] if shutil.which("pgcopydb") else ["pgcopydb is not installed: left out."]
-    with contextlib.ExitStack() as stack:
-        temporary = partial(tempfile.TemporaryDirectory, prefix="bench-postgres-")
-        folder = given.folder or Path(stack.enter_context(temporary()))
-        ready = stack.enter_context(stage(folder.absolute(), rows))
-        setting = _setting(ready, rows)
-        say(", ".join(f"{name} {value}" for name, value in setting.items()))
+    with stage(folder, data, given.size, far=name.endswith(_FAR), jobs=given.jobs) as ready:
+        setting = _setting(ready)
+        say(f"{name}: " + ", ".join(f"{fact} {value}" for fact, value in setting.items()))
         chosen = [one for one in contenders(ready, given.only) if not (notes and one.name == _PGCOPYDB)]
-        report = Report(NAME, setting, harness.earlier(NAME, setting) if given.append else (), tuple(notes))
+        kept = harness.earlier(title, setting) if given.append else ()
+        report = Report(title, setting, kept, tuple(notes))
         samples = harness.rounds(
             chosen,
             given.rounds,

@@ -69,6 +69,9 @@ _KEYS = (
     "CHECKPOINT",
 )
 
+_NAMES = (
+    "SELECT oid::regclass::text FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace"
+)
 _SIZE = """
 SELECT sum(pg_table_size(c.oid))::bigint, sum(pg_indexes_size(c.oid))::bigint
 FROM pg_class c WHERE c.relkind = 'r' AND c.relnamespace = 'public'::regnamespace"""
@@ -101,12 +104,14 @@ def sizes(url: str) -> tuple[int, int]:
 
 def counts(url: str) -> dict[str, int]:
     """Return the number of rows of each table, counted."""
-    found: dict[str, int] = {}
-    with psycopg.connect(url) as session:
-        for name in _ROWS:
-            row = session.execute(f"SELECT count(*) FROM {name}").fetchone()  # noqa: S608 - our own names
-            found[name] = int(row[0]) if row else 0
-    return found
+    with psycopg.connect(url, autocommit=True) as session:
+        names = [str(row[0]) for row in session.execute(_NAMES)]
+        return {name: _count(session, name) for name in names}
+
+
+def _count(session: psycopg.Connection, name: str) -> int:
+    row = session.execute(f"SELECT count(*) FROM {name}").fetchone()  # noqa: S608 - our own names
+    return int(row[0]) if row else 0
 
 
 def _run(url: str, text: str) -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import psycopg
 
-from engines.postgres.session import Session
+from engines.postgres.session import Session, answers
 
 _KNOWS_TRUSTED = 130000
 _KNOWS_PARAMETER_PRIVILEGES = 150000
@@ -66,33 +67,42 @@ class Capabilities:
 def read(session: Session) -> Capabilities:
     """Ask the target behind ``session``; nothing is changed."""
     version = session.info.server_version
-    collations = session.execute(_COLLATIONS).fetchall()
-    role = session.execute(_ROLE).fetchone() or (False, False)
     granted = "AND NOT has_parameter_privilege(name, 'set')" if version >= _KNOWS_PARAMETER_PRIVILEGES else ""
     trusted = "OR v.trusted" if version >= _KNOWS_TRUSTED else ""
-    extensions = session.execute(_EXTENSIONS.format(trusted=trusted)).fetchall()
-    compressions = session.execute(_COMPRESSIONS).fetchone() or ([],)
+    queries = (
+        _ROLE,
+        _COLLATIONS,
+        _EXTENSIONS.format(trusted=trusted),
+        _COMPRESSIONS,
+        _WRAPPERS,
+        _SETTINGS.format(granted=granted),
+        _LOCALE,
+    )
+    role, collations, extensions, compressions, wrappers, guarded, own = answers(session, queries)
     return Capabilities(
-        is_superuser=bool(role[0]),
-        bypasses_row_security=bool(role[1]),
+        is_superuser=bool(role and role[0][0]),
+        bypasses_row_security=bool(role and role[0][1]),
         extensions={str(row[0]): str(row[1]) for row in extensions},
         collations=frozenset(row[0] for row in collations),
         # Since 16 there is an entry for ICU even where the server was built without it.
         providers=frozenset(row[1] for row in collations if row[1] != "i" or row[0].endswith("-x-icu")),
         locales=frozenset(locale_name(row[2]) for row in collations if row[1] == "c"),
-        wrappers=_names(session, _WRAPPERS),
-        guarded_settings=_names(session, _SETTINGS.format(granted=granted)),
-        compressions=frozenset(compressions[0]),
+        wrappers=frozenset(str(row[0]) for row in wrappers),
+        guarded_settings=frozenset(str(row[0]) for row in guarded),
+        compressions=frozenset(compressions[0][0]),
         xml=_takes_xml(session),
-        locale=locale(session),
+        locale=_locale(own),
         major=version // 10000,
     )
 
 
 def locale(session: Session) -> str:
     """Return the locale that the database of ``session`` sorts and classifies by."""
-    row = session.execute(_LOCALE).fetchone()
-    return " ".join(locale_name(part) for part in str(row[0]).split(" ")) if row else ""
+    return _locale(session.execute(_LOCALE).fetchall())
+
+
+def _locale(rows: list[tuple[Any, ...]]) -> str:
+    return " ".join(locale_name(part) for row in rows for part in str(row[0]).split(" "))
 
 
 def locale_name(text: str) -> str:
@@ -108,7 +118,3 @@ def _takes_xml(session: Session) -> bool:
     except psycopg.errors.FeatureNotSupported:
         return False
     return True
-
-
-def _names(session: Session, query: str) -> frozenset[str]:
-    return frozenset(str(row[0]) for row in session.execute(query))

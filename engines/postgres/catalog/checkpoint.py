@@ -100,52 +100,64 @@ def wrote_all(session: Session, table: Table) -> bool:
 def begin(session: Session, parts: Mapping[Name, int]) -> None:
     """Note, in the caller's transaction, that these tables hold no row now and come in so many parts."""
     session.execute(_CREATE)
-    for schema, name in parts:
-        for kind in ("tables", "parts"):
-            session.execute(
-                f"DELETE FROM {RECORD_SCHEMA}.{kind} WHERE schema = %s AND name = %s", [schema, name]
-            )
-    with session.cursor() as cursor:
-        cursor.executemany(
-            f"INSERT INTO {RECORD_SCHEMA}.tables VALUES (%s, %s, %s)",
-            [(*name, number) for name, number in parts.items()],
-        )
-
-
-def note_part(table: Table) -> str:
-    """Return the statement that notes a part of ``table`` in the transaction that brought it."""
-    return (
-        sql.SQL(f"INSERT INTO {RECORD_SCHEMA}.parts SELECT {{}}, {{}}, {_THIS}")
-        .format(*(sql.Literal(part) for part in table.key))
-        .as_string(None)
+    for kind in ("tables", "parts"):
+        _delete(session, kind, parts)
+    schemas, names = _columns(parts)
+    session.execute(
+        f"INSERT INTO {RECORD_SCHEMA}.tables SELECT * FROM unnest(%s::text[], %s::text[], %s::integer[])",
+        [schemas, names, list(parts.values())],
     )
 
 
-def note_incomplete(session: Session, kind: str, name: str) -> None:
-    """Note that an object was made which a later step turns into something else."""
-    session.execute(f"INSERT INTO {RECORD_SCHEMA}.incomplete VALUES (%s, %s)", [kind, name])
+def note_parts(tables: Iterable[Table]) -> str:
+    """Return the statement that notes a part of each of ``tables`` in the transaction that brought them."""
+    values = sql.SQL(", ").join(
+        sql.SQL(f"({{}}, {{}}, {_THIS})").format(*(sql.Literal(part) for part in table.key))
+        for table in tables
+    )
+    return sql.SQL(f"INSERT INTO {RECORD_SCHEMA}.parts VALUES {{}}").format(values).as_string(None)
 
 
-def note_complete(session: Session, kind: str, name: str) -> None:
-    """Note that such an object has become what it was made for."""
-    session.execute(f"DELETE FROM {RECORD_SCHEMA}.incomplete WHERE kind = %s AND name = %s", [kind, name])
+def note_incomplete(kind: str, name: str) -> str:
+    """Return the statement that notes an object which a later step turns into something else."""
+    statement = sql.SQL(f"INSERT INTO {RECORD_SCHEMA}.incomplete VALUES ({{}}, {{}})")
+    return statement.format(sql.Literal(kind), sql.Literal(name)).as_string(None)
 
 
-def note_sequences(session: Session, values: Iterable[tuple[str, str, int]]) -> None:
-    """Note where sequences were set to, as (schema, name, last value)."""
-    with session.cursor() as cursor:
-        cursor.executemany(f"INSERT INTO {RECORD_SCHEMA}.sequences VALUES (%s, %s, %s)", list(values))
+def note_complete(kind: str, name: str) -> str:
+    """Return the statement that notes that such an object has become what it was made for."""
+    statement = sql.SQL(f"DELETE FROM {RECORD_SCHEMA}.incomplete WHERE kind = {{}} AND name = {{}}")
+    return statement.format(sql.Literal(kind), sql.Literal(name)).as_string(None)
+
+
+def note_sequences(session: Session, values: Mapping[Name, int]) -> None:
+    """Note where sequences were set to: their last values."""
+    schemas, names = _columns(values)
+    session.execute(
+        f"INSERT INTO {RECORD_SCHEMA}.sequences SELECT * FROM unnest(%s::text[], %s::text[], %s::bigint[])",
+        [schemas, names, list(values.values())],
+    )
 
 
 def forget(session: Session, scope: Scope) -> None:
     """Remove the notes about what is in ``scope``, and with the last of them all that held notes."""
     with session.transaction():
         session.execute(f"LOCK TABLE {RECORD_SCHEMA}.tables IN EXCLUSIVE MODE")
-        for row in session.execute(f"SELECT schema, name FROM {RECORD_SCHEMA}.tables").fetchall():
-            if scope.covers(row[0], row[1]):
-                session.execute(
-                    f"DELETE FROM {RECORD_SCHEMA}.tables WHERE schema = %s AND name = %s", list(row)
-                )
+        noted = session.execute(f"SELECT schema, name FROM {RECORD_SCHEMA}.tables").fetchall()
+        _delete(session, "tables", [(row[0], row[1]) for row in noted if scope.covers(row[0], row[1])])
         left = session.execute(f"SELECT count(*) FROM {RECORD_SCHEMA}.tables").fetchone()
         if left and not left[0]:
             session.execute(f"DROP SCHEMA {RECORD_SCHEMA} CASCADE")
+
+
+def _delete(session: Session, kind: str, tables: Iterable[Name]) -> None:
+    session.execute(
+        f"DELETE FROM {RECORD_SCHEMA}.{kind} "
+        "WHERE (schema, name) IN (SELECT * FROM unnest(%s::text[], %s::text[]))",
+        [*_columns(tables)],
+    )
+
+
+def _columns(names: Iterable[Name]) -> tuple[list[str], list[str]]:
+    chosen = list(names)
+    return [schema for schema, _ in chosen], [name for _, name in chosen]

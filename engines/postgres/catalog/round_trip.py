@@ -9,10 +9,11 @@ definition are made in the target's temporary schema, read, and rolled back. Not
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import psycopg
+from psycopg.rows import TupleRow
 
 from engines.postgres.catalog.schema_objects import ObjectKey, Objects
 from engines.postgres.session import PostgresError, Session
@@ -29,6 +30,8 @@ _VERSION_DEPENDENT = frozenset({"view definition", "rule"})
 # What says nothing about the definition that was tried.
 _ABOUT_ALL = (psycopg.errors.ReadOnlySqlTransaction, psycopg.errors.LockNotAvailable)
 _PATIENCE = "SET LOCAL lock_timeout = '10s'"
+# How many definitions are tried at once.
+_BATCH = 50
 
 # ruff: noqa: S608 - the parts of these statements are definitions that servers wrote
 
@@ -69,14 +72,13 @@ def reconcile(target_session: Session, source: Objects, target: Objects, *, same
             target_session.execute("SET TRANSACTION READ WRITE")
             target_session.execute(_PATIENCE)
             _require_temporary_objects(target_session)
-            for key in differing:
-                wanted = _travel(target_session, key, source[key], target)
-                if wanted is None and not same_version and key.kind in _VERSION_DEPENDENT:
+            wanted = _travel(target_session, {key: source[key] for key in differing}, target)
+            others = [key for key, text in wanted.items() if text not in (None, target[key])]
+            stable = _travel(target_session, {key: target[key] for key in others}, target)
+            for key, text in wanted.items():
+                if text is None and not same_version and key.kind in _VERSION_DEPENDENT:
                     undecided.append(key)
-                elif wanted is None or wanted not in (
-                    target[key],
-                    _travel(target_session, key, target[key], target),
-                ):
+                elif text is None or text not in (target[key], stable.get(key)):
                     continue
                 objects[key] = target[key]
     except psycopg.errors.ReadOnlySqlTransaction:
@@ -96,20 +98,40 @@ def _require_temporary_objects(session: Session) -> None:
         )
 
 
-def _travel(session: Session, key: ObjectKey, text: str, target: Objects) -> str | None:
-    """Return the text that the server writes for ``text``; None when it does not take it."""
-    trip = _TRIPS[key.kind](key, text, target)
-    if trip is None:
-        return None
+def _travel(session: Session, texts: Mapping[ObjectKey, str], target: Objects) -> dict[ObjectKey, str | None]:
+    """Return the text that the server writes for each of ``texts``; None when it does not take it."""
+    found = dict.fromkeys(texts)
+    known = ((key, _TRIPS[key.kind](key, text, target)) for key, text in texts.items())
+    trips = [(key, trip) for key, trip in known if trip is not None]
+    for start in range(0, len(trips), _BATCH):
+        batch = trips[start : start + _BATCH]
+        made = _make(session, [trip for _, trip in batch])
+        if None in made:  # one of them was refused, and those after it were not tried
+            made = [text for _, trip in batch for text in _make(session, [trip])]
+        found |= {key: text for (key, _), text in zip(batch, made, strict=True)}
+    return found
+
+
+def _make(session: Session, trips: Sequence[_Trip]) -> list[str | None]:
+    """Make and read each, all in one message; return None for all when one is refused."""
+    steps = (
+        f"SAVEPOINT bmii_scratch; {one.make}; {one.read}; ROLLBACK TO bmii_scratch; RELEASE bmii_scratch"
+        for one in trips
+    )
+    rows: list[TupleRow | None] = []
     try:
         with session.transaction(force_rollback=True):
-            session.execute(trip.make)
-            row = session.execute(trip.read).fetchone()
+            cursor = session.execute(";\n".join(steps))
+            more: bool | None = True
+            while more:
+                if cursor.description:
+                    rows.append(cursor.fetchone())
+                more = cursor.nextset()
     except psycopg.Error as error:
         if session.closed or session.broken or isinstance(error, _ABOUT_ALL):
             raise
-        return None
-    return trip.finish(str(row[0])) if row else None
+        return [None for _ in trips]
+    return [one.finish(str(row[0])) if row else None for one, row in zip(trips, rows, strict=True)]
 
 
 def _parts(name: str) -> list[str]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from engines.postgres.catalog.relations import Scope
 from engines.postgres.catalog.schema_queries import queries
-from engines.postgres.session import Session
+from engines.postgres.session import Session, answers
 
 # What a managed server brings of its own: that the target has more of it is no difference.
 _BROUGHT = frozenset({"schema", "extension"})
@@ -88,8 +88,8 @@ def read(session: Session, scope: Scope) -> dict[ObjectKey, str]:
 
 def read_numbered(session: Session, scope: Scope) -> Iterator[tuple[ObjectKey, str, CatalogId]]:
     """Yield what ``read`` returns, each object with the numbers that this database knows it by."""
-    for query in queries(session.info.server_version):
-        for kind, schema, relation, name, definition, *number in session.execute(query):
+    for rows in answers(session, queries(session.info.server_version)):
+        for kind, schema, relation, name, definition, *number in rows:
             if scope.covers(schema or "", relation or ""):
                 yield ObjectKey(kind, name), definition or "", (number[0], number[1])
 

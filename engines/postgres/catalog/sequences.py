@@ -38,6 +38,9 @@ LEFT JOIN pg_attrdef f ON f.adrelid = c.oid AND f.adnum = u.number
 WHERE coalesce(nullif(t.typbasetype, 0), t.oid) IN ('int2'::regtype, 'int4'::regtype, 'int8'::regtype)
   AND coalesce(pg_get_expr(f.adbin, f.adrelid) ~ '^nextval\\(''[^()]*''::regclass\\)$', true)"""
 
+# How many columns are asked about at once.
+_BATCH = 100
+
 
 @dataclass(frozen=True)
 class FedColumn:
@@ -71,8 +74,15 @@ def expected(session: Session, sequences: Iterable[Sequence]) -> tuple[Sequence,
     for one in fed(session):
         if not one.cycles:
             columns.setdefault(one.sequence, []).append(one)
+    chosen = list(sequences)
+    asked = [(sequence, column) for sequence in chosen for column in columns.get(sequence.key, ())]
     with search_path.along(session, search_path.expected(session)):
-        return tuple(_expected(session, one, columns.get(one.key, ())) for one in sequences)
+        values = _furthest(session, asked)
+    used: dict[Name, list[tuple[FedColumn, int]]] = {}
+    for (_, column), value in zip(asked, values, strict=True):
+        if value is not None:
+            used.setdefault(column.sequence, []).append((column, value))
+    return tuple(_expected(one, used.get(one.key, ())) for one in chosen)
 
 
 def past(sequence: Sequence, value: int, last: int) -> Sequence:
@@ -93,22 +103,34 @@ def raised(before: Iterable[Sequence], after: Iterable[Sequence]) -> Mapping[Seq
     return {old: new for old, new in zip(before, after, strict=True) if old != new}
 
 
-def _expected(session: Session, sequence: Sequence, columns: Iterable[FedColumn]) -> Sequence:
-    for one in columns:
-        value = _furthest(session, sequence, one)
-        if value is not None:
-            sequence = past(sequence, value, one.highest if sequence.increment > 0 else one.lowest)
+def _expected(sequence: Sequence, used: Iterable[tuple[FedColumn, int]]) -> Sequence:
+    for one, value in used:
+        sequence = past(sequence, value, one.highest if sequence.increment > 0 else one.lowest)
     return sequence
 
 
-def _furthest(session: Session, sequence: Sequence, one: FedColumn) -> int | None:
-    """Return the value in use that is furthest along the way of ``sequence``.
+def _furthest(session: Session, asked: list[tuple[Sequence, FedColumn]]) -> list[int | None]:
+    """Return of each column the value in use that is furthest along the way of its sequence."""
+    found: list[int | None] = []
+    for start in range(0, len(asked), _BATCH):
+        queries = [
+            sql.SQL("SELECT {}, ({})").format(sql.Literal(number), _furthest_of(*one))
+            for number, one in enumerate(asked[start : start + _BATCH])
+        ]
+        rows = session.execute(sql.SQL(" UNION ALL ").join(queries)).fetchall()
+        ordered = sorted(rows, key=lambda row: int(row[0]))
+        found += [None if value is None else int(value) for _, value in ordered]
+    return found
+
+
+def _furthest_of(sequence: Sequence, one: FedColumn) -> sql.Composed:
+    """Return the query of the value of ``one`` that is furthest along the way of ``sequence``.
 
     A value at its very end is passed over: nothing could be drawn after it, and such values are marks.
     """
     column = sql.Identifier(one.column)
     rising = sequence.increment > 0
-    query = sql.SQL("SELECT {} FROM {} WHERE {} >= {} AND {} <= {}").format(
+    return sql.SQL("SELECT {}::bigint FROM {} WHERE {} >= {} AND {} <= {}").format(
         sql.SQL("max({})" if rising else "min({})").format(column),
         sql.Identifier(*one.table),
         column,
@@ -116,5 +138,3 @@ def _furthest(session: Session, sequence: Sequence, one: FedColumn) -> int | Non
         column,
         sql.Literal(one.highest - (1 if rising else 0)),
     )
-    row = session.execute(query).fetchone()
-    return int(row[0]) if row and row[0] is not None else None

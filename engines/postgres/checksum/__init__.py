@@ -6,7 +6,7 @@ from engines.postgres.checksum import key_columns, parallel_scan, table_layout
 from engines.postgres.checksum.key_columns import LeadingColumn
 from engines.postgres.checksum.parallel_scan import ComparableTable, DatabaseSnapshot, reader
 from engines.postgres.checksum.row_encoding import row_hash, row_text
-from engines.postgres.checksum.table_checksum import ALGORITHM, MEASURES, NOTHING, Fingerprint, is_empty
+from engines.postgres.checksum.table_checksum import ALGORITHM, MEASURES, NOTHING, Fingerprint, empty
 from engines.postgres.checksum.table_layout import ScanPart, TableLayout
 
 __all__ = [
@@ -19,7 +19,7 @@ __all__ = [
     "LeadingColumn",
     "ScanPart",
     "TableLayout",
-    "is_empty",
+    "empty",
     "key_columns",
     "parallel_scan",
     "reader",

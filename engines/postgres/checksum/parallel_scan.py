@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from psycopg import sql
 
@@ -25,6 +25,10 @@ from engines.postgres.session import (
     search_path,
     translated,
 )
+
+# Tables of at most so many bytes are read together, so many in one statement, which locks them with indexes.
+SMALL = 1 << 20
+_TOGETHER = 50
 
 
 class DatabaseSnapshot(NamedTuple):
@@ -55,11 +59,10 @@ def reader(side: DatabaseSnapshot) -> Iterator[Session]:
     Its transaction stays open until the end.
     """
     with connection.session(side.address, read_only=True) as opened:
-        opened.execute(search_path.setting(side.path))
         # Compiling costs more than it saves; and where a table is read in parts, those are the workers.
-        opened.execute("SET jit = off")
-        if opened.info.server_version >= chunks.FINDS_RANGES:
-            opened.execute("SET max_parallel_workers_per_gather = 0")
+        alone = opened.info.server_version >= chunks.FINDS_RANGES
+        settings = ("SET jit = off", "SET max_parallel_workers_per_gather = 0" if alone else "")
+        opened.execute("; ".join((search_path.setting(side.path), *settings)))
         with connection.snapshot(opened, side.snapshot):
             yield opened
 
@@ -90,30 +93,40 @@ def comparable_tables(
 
 
 def scan(
+    side: DatabaseSnapshot, parts: Iterable[ScanPart], query: Callable[[ScanPart], sql.Composed], *, jobs: int
+) -> list[tuple[ScanPart, list[tuple[Any, ...]]]]:
+    """Run ``query`` of every part, in their order, in ``jobs`` sessions; return the rows of each."""
+    alone = [(part,) for part in parts]
+    found = _scan(side, alone, lambda batch: query(batch[0]), jobs=jobs)
+    return [(batch[0], rows) for batch, rows in found]
+
+
+_Batch: TypeAlias = tuple[ScanPart, ...]
+
+
+def _scan(
     side: DatabaseSnapshot,
-    parts: Iterable[ScanPart],
-    query: Callable[[ScanPart], sql.Composed],
+    batches: Iterable[_Batch],
+    query: Callable[[_Batch], sql.Composed],
     *,
     jobs: int,
-    done: Callable[[ScanPart], None] = lambda _: None,
-) -> list[tuple[ScanPart, list[tuple[Any, ...]]]]:
-    """Run ``query`` of every part, in their order, in ``jobs`` sessions; return the rows of each.
+    done: Callable[[_Batch], None] = lambda _: None,
+) -> list[tuple[_Batch, list[tuple[Any, ...]]]]:
+    """Do the same with batches of parts; ``done`` is called after each, from the threads that read them."""
 
-    ``done`` is called after each part, from the threads that read them.
-    """
-
-    def work(session: Session, part: ScanPart) -> tuple[ScanPart, list[tuple[Any, ...]]]:
+    def work(session: Session, batch: _Batch) -> tuple[_Batch, list[tuple[Any, ...]]]:
         # The lock on a table in parts is kept, so that it cannot be rewritten, which moves rows to other
         # parts. The others are released, with those on indexes: a server has room for few thousand locks.
         kept: AbstractContextManager[object] = (
-            nullcontext() if not part.chunk.is_whole else session.transaction(force_rollback=True)
+            nullcontext() if not batch[0].chunk.is_whole else session.transaction(force_rollback=True)
         )
-        with translated(f"{side.address} {part.table}"), kept:
-            rows = session.execute(query(part)).fetchall()
-        done(part)
-        return part, rows
+        more = f" and {len(batch) - 1} more" if len(batch) > 1 else ""
+        with translated(f"{side.address} {batch[0].table}{more}"), kept:
+            rows = session.execute(query(batch)).fetchall()
+        done(batch)
+        return batch, rows
 
-    return map_parallel(parts, work, sessions=lambda: reader(side), jobs=jobs)
+    return map_parallel(batches, work, sessions=lambda: reader(side), jobs=jobs)
 
 
 def fingerprints(side: DatabaseSnapshot, tables: Iterable[Table], *, jobs: int) -> dict[Name, Fingerprint]:
@@ -168,16 +181,26 @@ def _measure(
     parts = {one[0].key: list(table_layout.parts(*one)) for one in largest_first}
     sizes = {one[0].key: one[2].bytes / max(1, len(parts[one[0].key])) for one in largest_first}
 
-    def done(part: ScanPart) -> None:
+    def done(batch: _Batch) -> None:
         if progress is not None:
-            progress.add(sizes[part.table.key])
+            progress.add(sum(sizes[part.table.key] for part in batch))
 
-    cut = [part for several in parts.values() for part in several]
     found: dict[Name, Fingerprint] = {}
-    for part, rows in scan(side, cut, table_checksum.measured, jobs=jobs, done=done):
-        one = Fingerprint(int(rows[0][0]), str(rows[0][1]))
-        found[part.table.key] = found.get(part.table.key, table_checksum.NOTHING) + one
+    batches = _batches([part for several in parts.values() for part in several], sizes, jobs=jobs)
+    for batch, rows in _scan(side, batches, table_checksum.measured_together, jobs=jobs, done=done):
+        for number, count, checksum in rows:
+            key = batch[number].table.key
+            found[key] = found.get(key, table_checksum.NOTHING) + Fingerprint(int(count), str(checksum))
     return found
+
+
+def _batches(parts: Iterable[ScanPart], sizes: Mapping[Name, float], *, jobs: int) -> list[_Batch]:
+    """Return ``parts`` in their order, small tables several at a time."""
+    chosen = list(parts)
+    small = [part for part in chosen if part.chunk.is_whole and sizes[part.table.key] <= SMALL]
+    large = [(part,) for part in chosen if not (part.chunk.is_whole and sizes[part.table.key] <= SMALL)]
+    together = max(1, min(_TOGETHER, -(-len(small) // (2 * jobs))))
+    return [*large, *(tuple(small[start : start + together]) for start in range(0, len(small), together))]
 
 
 def states(

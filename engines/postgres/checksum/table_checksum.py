@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from psycopg import sql
 
-from engines.postgres.catalog import Table
+from engines.postgres.catalog import Name, Table
 from engines.postgres.checksum import table_layout
 from engines.postgres.checksum.row_encoding import row_hash, row_text
 from engines.postgres.checksum.table_layout import ScanPart
@@ -15,6 +15,9 @@ from engines.postgres.session import Session
 
 # Kept with each result: sums of one name can be compared, also years apart.
 ALGORITHM = "sum of hashtextextended(row text, 0), row text 2"
+
+# How many tables are asked about at once: each statement locks them with their indexes.
+_BATCH = 50
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,14 @@ def measured(part: ScanPart) -> sql.Composed:
     )
 
 
+def measured_together(parts: Iterable[ScanPart]) -> sql.Composed:
+    """Return the query of the fingerprints of ``parts``, each after its number."""
+    return sql.SQL(" UNION ALL ").join(
+        sql.SQL("SELECT {}, m.* FROM ({}) m").format(sql.Literal(number), measured(part))
+        for number, part in enumerate(parts)
+    )
+
+
 def fingerprint(session: Session, table: Table, columns: Iterable[str]) -> Fingerprint:
     """Return the fingerprint of ``columns`` of ``table``, in this order, in one piece.
 
@@ -55,8 +66,17 @@ def fingerprint(session: Session, table: Table, columns: Iterable[str]) -> Finge
     return Fingerprint(int(row[0]), str(row[1])) if row else NOTHING
 
 
-def is_empty(session: Session, table: Table) -> bool:
-    """Return whether ``table`` holds no row of its own."""
-    query = sql.SQL("SELECT NOT EXISTS (SELECT FROM ONLY {})").format(table.identifier)
-    row = session.execute(query).fetchone()
-    return bool(row and row[0])
+def empty(session: Session, tables: Iterable[Table]) -> frozenset[Name]:
+    """Return which of ``tables`` hold no row of their own."""
+    chosen = list(tables)
+    found: set[Name] = set()
+    for start in range(0, len(chosen), _BATCH):
+        queries = (
+            sql.SQL("SELECT {} WHERE NOT EXISTS (SELECT FROM ONLY {})").format(
+                sql.Literal(number), table.identifier
+            )
+            for number, table in enumerate(chosen[start : start + _BATCH], start)
+        )
+        rows = session.execute(sql.SQL(" UNION ALL ").join(queries)).fetchall()
+        found |= {chosen[int(row[0])].key for row in rows}
+    return frozenset(found)

@@ -1,7 +1,11 @@
-"""COPY from one connection to another, byte by byte as the source sends it.
+"""COPY from one connection to another, byte by byte as the source sends it, table after table.
 
 A message of the protocol is a row, and a row can be a gigabyte. So no message is assembled: bytes are
 forwarded as they arrive, and only message headers are parsed. Both servers frame rows in the same way.
+
+Several COPY statements are sent at once, and rows follow without waiting for the target's consent: a server
+takes what it is sent in order, and ignores rows of a COPY that it has refused. So many small tables cost one
+round trip.
 """
 
 from __future__ import annotations
@@ -15,7 +19,8 @@ import asyncpg
 
 from engines.postgres.session import PostgresError, refusal
 
-OnBytes = Callable[[int], None]
+# Is called with the number of the COPY statement, and the bytes that are forwarded for it.
+OnBytes = Callable[[int, int], None]
 
 _ROW = ord("d")
 _HEAD = 5
@@ -43,25 +48,21 @@ async def copy(
     *,
     names: tuple[str, str],
     on_bytes: OnBytes,
-) -> tuple[int, int]:
-    """Run the COPY statement ``reading`` into the COPY statement ``writing``; return rows and bytes.
+) -> list[int]:
+    """Run the COPY statements ``reading`` into those of ``writing``; return the rows of each.
 
-    ``on_bytes`` is called with the number of bytes forwarded. Raises ``PostgresError``; then neither
+    Between those of ``writing`` there may be other statements. Raises ``PostgresError``; then neither
     connection can be used again.
     """
-    size = 0
 
     def forward(data: bytes | memoryview) -> None:
-        nonlocal size
-        size += len(data)
         writer.send(data)
-        on_bytes(len(data))
+        on_bytes(reader.number, len(data))
 
     writer = _CopyProtocol(target, names[1], pause=source.transport)
     reader = _CopyProtocol(source, names[0], forward=forward, end=lambda: writer.send(_END))
     target.transport.set_write_buffer_limits(high=_WAITING)
     writer.ask(writing)
-    await writer.ready
     reader.ask(reading)
     await asyncio.wait([reader.done, writer.done], return_when=asyncio.FIRST_EXCEPTION)
     if not reader.done.done() or not writer.done.done():
@@ -71,17 +72,17 @@ async def copy(
     read, written = reader.done.result(), writer.done.result()
     if read != written:
         raise PostgresError(
-            f"{read} rows were read, {written} written",
+            f"{sum(read)} rows were read, {sum(written)} written",
             subject=names[1],
             remedy="Nothing of them was kept. Look for rules or triggers on the target table.",
         )
     for connection in (source, target):
         connection.transport.set_protocol(connection.protocol)
-    return written, size
+    return written
 
 
 class _CopyProtocol(asyncio.Protocol):
-    """What a server says while a COPY runs. ``ready`` is when rows may go, ``done`` gives their number."""
+    """What a server says while COPY statements run. ``done`` gives the number of rows of each."""
 
     def __init__(
         self,
@@ -93,8 +94,8 @@ class _CopyProtocol(asyncio.Protocol):
         pause: Any = None,
     ) -> None:
         loop = asyncio.get_running_loop()
-        self.ready: asyncio.Future[None] = loop.create_future()
-        self.done: asyncio.Future[int] = loop.create_future()
+        self.done: asyncio.Future[list[int]] = loop.create_future()
+        self.number = 0  # of the statement whose rows come
         self._connection = connection
         self._name = name
         self._forward = forward
@@ -102,7 +103,7 @@ class _CopyProtocol(asyncio.Protocol):
         self._pause = pause
         self._rest = b""
         self._left = 0
-        self._rows = 0
+        self._rows: list[int] = []
 
     def ask(self, statement: str) -> None:
         """Send ``statement``, and receive what the server sends from now on."""
@@ -146,12 +147,11 @@ class _CopyProtocol(asyncio.Protocol):
             self._forward(data if end - start == len(data) else memoryview(data)[start:end])
 
     def _handle_message(self, kind: int, body: bytes) -> None:
-        if kind in b"GH" and not self.ready.done():
-            self.ready.set_result(None)
-        elif kind == ord("c") and self._end:
+        if kind == ord("c") and self._end:
             self._end()
-        elif kind == ord("C"):
-            self._rows = int(body.rstrip(b"\0").rpartition(b" ")[2])
+            self.number += 1
+        elif kind == ord("C") and body.startswith(b"COPY "):
+            self._rows.append(int(body.rstrip(b"\0").rpartition(b" ")[2]))
         elif kind == ord("E"):
             fields = {part[:1]: part[1:].decode(errors="replace") for part in body.split(b"\0") if part}
             self._fail(refusal(fields.get(b"C", ""), fields.get(b"M", "no reason was given"), self._name))
@@ -174,8 +174,7 @@ class _CopyProtocol(asyncio.Protocol):
             self._pause.resume_reading()
 
     def _fail(self, error: PostgresError) -> None:
-        for future in (self.ready, self.done):
-            if not future.done():
-                future.set_exception(error)
-                # Who waits for the one need not wait for the other.
-                future.exception()
+        if not self.done.done():
+            self.done.set_exception(error)
+            # Whoever is told by the other end need not wait for this one.
+            self.done.exception()

@@ -1,7 +1,8 @@
-"""The statements that copy a chunk of a table: one transaction of the target, with its checkpoint."""
+"""The statements that copy chunks of tables: one transaction of the target, with its checkpoint."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from psycopg import sql
@@ -11,20 +12,42 @@ from engines.postgres.plan import TriggerSwitch
 
 
 @dataclass(frozen=True)
+class TableChunk:
+    """A chunk of a table, and what its triggers need."""
+
+    table: Table
+    chunk: Chunk
+    triggers: TriggerSwitch
+
+
+@dataclass(frozen=True)
 class CopyStatements:
-    """Two COPY statements, the one that reads and the one that writes.
+    """COPY statements in pairs, one that reads and one that writes, which are sent without a pause.
 
     ``before`` and ``after`` are statements in the same transaction of the target.
     """
 
-    reading: str
-    writing: str
+    reading: tuple[str, ...]
+    writing: tuple[str, ...]
     before: tuple[str, ...] = ()
     after: tuple[str, ...] = ()
 
 
-def statements(table: Table, chunk: Chunk, triggers: TriggerSwitch) -> CopyStatements:
-    """Return the statements that copy ``chunk`` of ``table``."""
+def statements(parts: Sequence[TableChunk]) -> CopyStatements:
+    """Return the statements that copy ``parts``."""
+    pairs = [_pair(one.table, one.chunk) for one in parts]
+    return CopyStatements(
+        reading=tuple(reading for reading, _ in pairs),
+        writing=tuple(writing for _, writing in pairs),
+        before=tuple(statement for one in parts for statement in one.triggers.off),
+        after=(
+            *(statement for one in parts for statement in one.triggers.on),
+            checkpoint.note_parts(one.table for one in parts),
+        ),
+    )
+
+
+def _pair(table: Table, chunk: Chunk) -> tuple[str, str]:
     columns = [column for column in table.columns if not column.generated]
     names = sql.SQL(", ").join(sql.Identifier(column.name) for column in columns)
     values = sql.SQL(", ").join(
@@ -38,9 +61,4 @@ def statements(table: Table, chunk: Chunk, triggers: TriggerSwitch) -> CopyState
     into = sql.SQL(" ({})").format(names) if columns else sql.SQL("")
     reading = sql.SQL("COPY ({}) TO STDOUT (FORMAT {})").format(query, form)
     writing = sql.SQL("COPY {}{} FROM STDIN (FORMAT {})").format(table.identifier, into, form)
-    return CopyStatements(
-        reading=reading.as_string(None),
-        writing=writing.as_string(None),
-        before=triggers.off,
-        after=(*triggers.on, checkpoint.note_part(table)),
-    )
+    return reading.as_string(None), writing.as_string(None)

@@ -50,11 +50,11 @@ class CopyStream:
             self.close()
             raise
 
-    def copy(self, statements: CopyStatements, on_bytes: OnBytes) -> tuple[int, int]:
-        """Copy in one transaction of the target; return rows and bytes.
+    def copy(self, statements: CopyStatements, on_bytes: OnBytes) -> list[int]:
+        """Copy in one transaction of the target; return the rows of each pair of ``statements``.
 
-        ``on_bytes`` is called with the bytes on their statements. Raises
-        ``PostgresError``; the stream is of no use then and must be closed.
+        ``on_bytes`` is called with the number of a pair and the bytes that pass. Raises ``PostgresError``;
+        the stream is of no use then and must be closed.
         """
         try:
             return self._runner.run(self._copy(statements, on_bytes))
@@ -93,20 +93,18 @@ class CopyStream:
             await _answer(connection.execute(statement), subject)
         return connection
 
-    async def _copy(self, statements: CopyStatements, on_bytes: OnBytes) -> tuple[int, int]:
-        for statement in ("BEGIN", *statements.before):
-            await _answer(self._target.execute(statement), self._names[1])
-        rows, size = await copy_protocol.copy(
+    async def _copy(self, statements: CopyStatements, on_bytes: OnBytes) -> list[int]:
+        # One message to each side, however many statements: what counts is how often they are waited for.
+        rows = await copy_protocol.copy(
             self._source,
             self._target,
-            statements.reading,
-            statements.writing,
+            "; ".join(statements.reading),
+            "; ".join(("BEGIN", *statements.before, *statements.writing, *statements.after)),
             names=self._names,
             on_bytes=on_bytes,
         )
-        for statement in (*statements.after, "COMMIT"):
-            await _answer(self._target.execute(statement), self._names[1])
-        return rows, size
+        await _answer(self._target.execute("COMMIT"), self._names[1])
+        return rows
 
 
 async def _answer(call: Any, subject: str) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from engines.events import Emit
 from engines.postgres import large_objects
 from engines.postgres.catalog import Name, Table, checkpoint
-from engines.postgres.copy import dump_archive, schema_restore, task_graph, worker, worker_pool
+from engines.postgres.copy import batches, dump_archive, schema_restore, task_graph, worker, worker_pool
 from engines.postgres.copy.dump_archive import Archive, Entry
 from engines.postgres.copy.prepare import CloneInputs, CloneSessions
 from engines.postgres.copy.progress import Progress
@@ -87,7 +87,7 @@ class _Execution:
         """Run what can be done in parallel; return what is left of the archive."""
         context = self._context()
         tasks, rest = task_graph.build(self._graph(stored, early_keys=context.replica))
-        scheduler = Scheduler(tasks)
+        scheduler = Scheduler(batches.join(tasks, jobs=self.options.jobs))
         checked = time.monotonic()
 
         def beat() -> None:

@@ -21,7 +21,7 @@ from engines.postgres.catalog import (
     round_trip,
     schema_objects,
 )
-from engines.postgres.checksum import DatabaseSnapshot, is_empty, parallel_scan
+from engines.postgres.checksum import DatabaseSnapshot, empty, parallel_scan
 from engines.postgres.copy import worker
 from engines.postgres.plan import (
     CloneOptions,
@@ -29,6 +29,7 @@ from engines.postgres.plan import (
     OidReferences,
     Plan,
     State,
+    TriggerSwitch,
     adjustments,
     clone_plan,
     guards,
@@ -172,11 +173,12 @@ def with_chunks(plan: Plan, pages: Mapping[Name, int], target: Session | None) -
     Switching triggers off is part of a transaction and keeps others away from the table: a table that has
     some is copied in one piece.
     """
+    switches: Mapping[Name, TriggerSwitch] = {}
+    if target is not None:
+        switches = trigger_switch.read(target, [one.table for one in plan.tables if one.action != "keep"])
     tables = []
     for one in plan.tables:
-        triggers = one.triggers
-        if target is not None and one.action != "keep":
-            triggers = trigger_switch.read(target, one.table)
+        triggers = switches.get(one.table.key, one.triggers)
         parts = WHOLE if triggers.off else chunks.to_copy(one.table, pages)
         tables.append(replace(one, chunks=parts, triggers=triggers))
     return replace(plan, tables=tuple(tables))
@@ -210,11 +212,9 @@ def _states(
     comparable = parallel_scan.shared(tables, inputs.inspection.target.tables)
     path = inputs.inspection.adjustments.search_path
     with search_path.along(source, path), search_path.along(target, path):
-        to_fill = frozenset(
-            key
-            for key, table in comparable.items()
-            if not measure_all and is_empty(target, table) and not is_empty(source, table)
-        )
+        candidates = {} if measure_all else comparable
+        without_rows = empty(target, candidates.values())
+        to_fill = without_rows - empty(source, (comparable[key] for key in without_rows))
     # What is known to be incomplete needs no comparison.
     incomplete = {
         key

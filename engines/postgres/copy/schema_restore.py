@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Sequence as Several
 from dataclasses import replace
 
 import psycopg
@@ -22,7 +23,7 @@ from engines.postgres.catalog import (
     database,
     round_trip,
 )
-from engines.postgres.checksum import is_empty
+from engines.postgres.checksum import empty
 from engines.postgres.copy.dump_archive import Archive, Entry, choose
 from engines.postgres.copy.task_graph import RunScript
 from engines.postgres.plan import Adjustments, Inspection, Plan, clone_plan
@@ -46,8 +47,14 @@ _THERE_ALREADY = (
     psycopg.errors.ObjectNotInPrerequisiteState,  # an index that is a constraint's already
 )
 
+# pg_restore's scripts change the session (its search path, checks of function bodies).
+_FORGET = "SET check_function_bodies = on; SELECT pg_catalog.set_config('search_path', '', false)"
+
 # Steps that compute rows.
 _FILLING = "MATERIALIZED VIEW DATA "
+
+# So many steps at most are run in one transaction: each keeps locks until its end.
+_MOST = 100
 
 # Steps that need a superuser or the owner of an extension; ``not_copied`` names the objects.
 _NEVER = (
@@ -112,7 +119,7 @@ def prepare(
                 _empty(target, plan)
             target.execute("SET LOCAL lock_timeout = 0")
             if script:
-                _create(target, script, adjustments)
+                create(target, script, adjustments)
             checkpoint.begin(target, parts)
     except psycopg.errors.LockNotAvailable as error:
         raise BusyError(
@@ -126,7 +133,8 @@ def prepare(
         _forget_settings(target)
 
 
-def _create(target: Session, script: str, adjustments: Adjustments) -> None:
+def create(target: Session, script: str, adjustments: Adjustments) -> None:
+    """Run ``script``, which makes the tables and what they need, in a transaction."""
     try:
         with target.transaction():
             target.execute(script)
@@ -139,39 +147,58 @@ def _create(target: Session, script: str, adjustments: Adjustments) -> None:
         target.execute(statement)
 
 
-def run_script(target: Session, work: RunScript, path: str = "") -> None:
+def run_scripts(target: Session, works: Several[RunScript], path: str = "") -> None:
+    """Run steps in one transaction, and one by one where that fails: each may be done already, or differ.
+
+    ``target`` is outside of a transaction.
+    """
+    if len(works) > 1:
+        try:
+            target.execute("\n".join(_script(work, work.script) for work in works))
+        except psycopg.Error as error:
+            if _is_no_answer(error):
+                raise
+        else:
+            return
+    for work in works:
+        _run_script(target, work, path)
+
+
+def _run_script(target: Session, work: RunScript, path: str) -> None:
     """Run one step in a transaction; where a name in it is not found, once more along the search ``path``.
 
     A step that an earlier, interrupted call has done is passed over.
     """
     try:
         try:
-            _run(target, work, work.script)
+            target.execute(_script(work, work.script))
         except search_path.NOT_FOUND:
             if not path:
                 raise
-            _run(target, work, search_path.script_along(work.script, path))
+            target.execute(_script(work, search_path.script_along(work.script, path)))
     except _THERE_ALREADY:
         return
-    except (psycopg.errors.AdminShutdown, psycopg.errors.QueryCanceled):
-        raise
     except psycopg.Error as error:
-        if error.sqlstate is None or error.sqlstate.startswith(("08", "57")):
+        if _is_no_answer(error):
             raise
         raise _failed(f"{work.what.rpartition(' ')[0]} could not be created", error, target) from error
-    finally:
-        _forget_settings(target)
 
 
-def _run(target: Session, work: RunScript, script: str) -> None:
-    with target.transaction():
-        if work.settings:
-            target.execute(settings.local(work.settings))
-        target.execute(script)
-        if work.begins:
-            checkpoint.note_incomplete(target, *work.begins)
-        if work.completes:
-            checkpoint.note_complete(target, *work.completes)
+def _is_no_answer(error: psycopg.Error) -> bool:
+    """Return whether ``error`` says nothing about a statement: the session ended, or was broken off."""
+    return error.sqlstate is None or error.sqlstate.startswith(("08", "57"))
+
+
+def _script(work: RunScript, script: str) -> str:
+    """Return the statements of a step. Sent in one message they are one transaction, and one round trip."""
+    parts = [settings.local(work.settings)] if work.settings else []
+    parts.append(script)
+    if work.begins:
+        parts.append(checkpoint.note_incomplete(*work.begins))
+    if work.completes:
+        parts.append(checkpoint.note_complete(*work.completes))
+    # What pg_restore writes may end in a comment.
+    return "".join(f"{part}\n;\n" for part in (*parts, _FORGET))
 
 
 def add_deferred_checks(target: Session, inspection: Inspection) -> None:
@@ -189,26 +216,51 @@ def add_deferred_checks(target: Session, inspection: Inspection) -> None:
 def restore_rest(
     target: Session, entries: list[tuple[Entry, str]], adjustments: Adjustments, emit: Emit
 ) -> None:
-    """Carry out what is left of the archive, one by one, where need be along the source's search path."""
+    """Carry out what is left of the archive in its order, where need be along the source's search path."""
     results: Mapping[str, str] = {}
     if any(entry.what.startswith(_FILLING) for entry, _ in entries):
         with translated(target.info.dbname):
             results = settings.accepted(target, adjustments.results)
-    for number, (entry, script) in enumerate(entries, 1):
-        emit("schema.step", what=entry.what, number=number, of=len(entries))
+    number = 0
+    for works in _together(entries, results):
+        for work in works:
+            number += 1
+            emit("schema.step", what=work.what, number=number, of=len(entries))
         with translated(target.info.dbname):
-            filling = results if entry.what.startswith(_FILLING) else {}
-            run_script(target, RunScript(entry.what, script, filling), adjustments.search_path)
+            run_scripts(target, works, adjustments.search_path)
+
+
+def _together(entries: Iterable[tuple[Entry, str]], results: Mapping[str, str]) -> Iterator[list[RunScript]]:
+    """Yield what is run in one transaction: steps that compute rows each have one of their own."""
+    found: list[RunScript] = []
+    for entry, script in entries:
+        fills = entry.what.startswith(_FILLING)
+        if found and (fills or len(found) >= _MOST):
+            yield found
+            found = []
+        if fills:
+            yield [RunScript(entry.what, script, results)]
+        else:
+            found.append(RunScript(entry.what, script))
+    if found:
+        yield found
 
 
 def set_sequences(target: Session, sequences: Iterable[Sequence]) -> None:
     """Set each sequence to where it is given to stand, and note that it was us."""
     chosen = list(sequences)
+    columns = [
+        [sql.Identifier(*one.key).as_string(target) for one in chosen],
+        [one.last_value for one in chosen],
+        [one.is_called for one in chosen],
+    ]
     with target.transaction():
-        for one in chosen:
-            name = sql.Identifier(one.schema, one.name).as_string(target)
-            target.execute("SELECT setval(%s::regclass, %s, %s)", [name, one.last_value, one.is_called])
-        checkpoint.note_sequences(target, [(one.schema, one.name, one.last_value) for one in chosen])
+        target.execute(
+            "SELECT setval(name::regclass, value, called)"
+            " FROM unnest(%s::text[], %s::bigint[], %s::boolean[]) AS s (name, value, called)",
+            columns,
+        )
+        checkpoint.note_sequences(target, {one.key: one.last_value for one in chosen})
 
 
 def verify_schema(target: Session, source: Database, scope: Scope) -> None:
@@ -242,17 +294,19 @@ def _empty(target: Session, plan: Plan) -> None:
     if doomed:
         names = (sql.SQL("ONLY {}").format(table.identifier) for table in doomed)
         target.execute(sql.SQL("TRUNCATE {}").format(sql.SQL(", ").join(names)))
-    for one in plan.moving:
-        if one.action == "copy":
-            _hold_empty(target, one.table)
+    _hold_empty(target, [one.table for one in plan.moving if one.action == "copy"])
 
 
-def _hold_empty(target: Session, table: Table) -> None:
-    target.execute(sql.SQL("LOCK TABLE ONLY {} IN SHARE MODE").format(table.identifier))
-    if not is_empty(target, table):
+def _hold_empty(target: Session, tables: Several[Table]) -> None:
+    for start in range(0, len(tables), _MOST):
+        names = (sql.SQL("ONLY {}").format(table.identifier) for table in tables[start : start + _MOST])
+        target.execute(sql.SQL("LOCK TABLE {} IN SHARE MODE").format(sql.SQL(", ").join(names)))
+    still = empty(target, tables)
+    written = next((table for table in tables if table.key not in still), None)
+    if written is not None:
         raise RefusedError(
             "somebody writes to it: rows came in just now",
-            subject=f"{target.info.dbname} {table}",
+            subject=f"{target.info.dbname} {written}",
             remedy="Nothing was changed. Stop what writes to the target.",
         )
 
@@ -268,7 +322,5 @@ def _failed(what: str, error: psycopg.Error, target: Session) -> PostgresError:
 
 
 def _forget_settings(target: Session) -> None:
-    # pg_restore's scripts change the session (its search path, checks of function bodies).
     if not target.closed:
-        target.execute("SET check_function_bodies = on")
-        target.execute("SELECT set_config('search_path', '', false)")
+        target.execute(_FORGET)

@@ -2,7 +2,8 @@
 
 The order that was measured to be best: tables that others refer to come first, then their keys, then foreign
 keys, while the tables that have them are still empty (an instant, where a check of all rows would take long),
-then those tables' rows, and every other index as soon as its table is in.
+then those tables' rows, and every other index as soon as its table is in. Of small tables the keys come last:
+checking their rows takes no time, and so all of them can be copied at once (see ``batches``).
 """
 
 from __future__ import annotations
@@ -11,10 +12,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from engines.postgres.catalog import Chunk, Dependencies, Index, Name, Table
+from engines.postgres.catalog import Dependencies, Index, Name
+from engines.postgres.copy.copy_statements import TableChunk
 from engines.postgres.copy.dump_archive import Entry
 from engines.postgres.copy.scheduler import Lock, Task
-from engines.postgres.plan import TRIGGERS_ON, TablePlan, TriggerSwitch
+from engines.postgres.plan import TablePlan
 
 # What a byte of an index costs, and a byte of a table that is read for one, in bytes that are copied.
 _INDEX_COST, _READ_COST = 1.5, 0.15
@@ -22,13 +24,15 @@ _INDEX_COST, _READ_COST = 1.5, 0.15
 _SAMPLE = 30000 * 8192
 
 
+# What costs less is small: not worth a transaction, nor an arrangement, of its own.
+SMALL = 1 << 20
+
+
 @dataclass(frozen=True)
 class CopyRows:
-    """Copy one chunk of a table."""
+    """Copy chunks of tables in one transaction."""
 
-    table: Table
-    chunk: Chunk
-    triggers: TriggerSwitch = TRIGGERS_ON
+    parts: tuple[TableChunk, ...]
 
 
 @dataclass(frozen=True)
@@ -47,13 +51,20 @@ class RunScript:
 
 
 @dataclass(frozen=True)
+class RunScripts:
+    """Run scripts in one transaction, or one by one where they do not go together."""
+
+    scripts: tuple[RunScript, ...]
+
+
+@dataclass(frozen=True)
 class Analyze:
-    """Gather statistics of a table, for the planner of queries."""
+    """Gather statistics of tables, for the planner of queries."""
 
-    table: Name
+    tables: tuple[Name, ...]
 
 
-Work: TypeAlias = CopyRows | RunScript | Analyze
+Work: TypeAlias = CopyRows | RunScripts | Analyze
 Steps: TypeAlias = list[Task[Work]]
 
 
@@ -111,7 +122,7 @@ class _Builder:
             name = one.table.key
             after = frozenset(before.get(name, ())) | (named if name in self._inputs.naming else set())
             for key, chunk in zip(_keys(one), one.chunks, strict=True):
-                work = CopyRows(one.table, chunk, one.triggers)
+                work = CopyRows((TableChunk(one.table, chunk, one.triggers),))
                 self._add(Task(key, work, chunk.bytes + 1, after, {name: "write"}))
         for name in sorted(self._inputs.analyze):
             self._statistics(name)
@@ -140,28 +151,30 @@ class _Builder:
     def _index(self, entry: Entry, script: str, tables: list[Name]) -> None:
         index = self._inputs.dependencies.indexes.get(entry.oid, Index(0, ""))
         cost = index.size * _INDEX_COST + sum(self._bytes.get(name, 0) for name in tables) * _READ_COST
-        if index.added and script.count(index.added) == 1 and len(tables) == 1:
+        alone = index.added and script.count(index.added) == 1 and len(tables) == 1
+        if alone and cost > SMALL:
             half = ("index", index.name)
             key = f"index {entry.number}"
             made = RunScript(f"INDEX of {entry.what}", f"{index.make};", begins=half)
-            self._add(Task(key, made, cost, self._after(entry, tables), {tables[0]: "build"}))
+            self._add(Task(key, RunScripts((made,)), cost, self._after(entry, tables), {tables[0]: "build"}))
             adopted = RunScript(entry.what, script.replace(index.added, index.adopt), completes=half)
             self._made[entry.number] = name = f"entry {entry.number}"
-            self._add(Task(name, adopted, 0, frozenset({key}), {tables[0]: "own"}))
+            self._add(Task(name, RunScripts((adopted,)), 0, frozenset({key}), {tables[0]: "own"}))
             return
         # An index may come with a change of its table (which it is clustered on, or identified by).
-        alone = entry.kind == "CONSTRAINT" or "ALTER TABLE" in script
-        self._add_entry(entry, script, tables, "own" if alone else "build", cost)
+        own = entry.kind == "CONSTRAINT" or "ALTER TABLE" in script
+        self._add_entry(entry, script, tables, "own" if own else "build", cost)
 
     def _add_entry(self, entry: Entry, script: str, tables: list[Name], lock: Lock, cost: float) -> None:
         self._made[entry.number] = key = f"entry {entry.number}"
-        work = RunScript(entry.what, script)
+        work = RunScripts((RunScript(entry.what, script),))
         self._add(Task(key, work, cost, self._after(entry, tables), dict.fromkeys(tables, lock)))
 
     def _foreign_keys(self) -> dict[Name, list[str]]:
         """Add the foreign keys; return which come before the rows of which tables.
 
-        A key comes before the rows unless that closes a circle: a table that refers to itself, in the end.
+        A key comes before the rows unless these are few, or that closes a circle: a table that refers to
+        itself, in the end.
         """
         before = self._late_rows()
         dependencies = self._inputs.dependencies
@@ -174,16 +187,18 @@ class _Builder:
             key = f"key {entry.number}"
             moving = [name for name in referring if name in self._bytes]
             needs = self._after(entry, referred)
-            early = self._inputs.early_keys and len(moving) == len(referring) and moving
+            size = self._sum(referring) + self._sum(referred)
+            early = self._inputs.early_keys and len(moving) == len(referring) and size > SMALL
             if early and not self._leads_back(needs, {_loaded(name) for name in moving}, before):
                 for name in moving:
                     before.setdefault(name, []).append(key)
                 cost = 0.0
             else:
                 needs |= self._after(entry, referring)
-                cost = (self._sum(referring) + self._sum(referred)) * _READ_COST
+                cost = size * _READ_COST
             names = {*dependencies.foreign_keys[entry.oid], *referring, *referred}
-            self._add(Task(key, RunScript(entry.what, script), cost, needs, dict.fromkeys(names, "own")))
+            work = RunScripts((RunScript(entry.what, script),))
+            self._add(Task(key, work, cost, needs, dict.fromkeys(names, "own")))
         return before
 
     def _late_rows(self) -> dict[Name, list[str]]:
@@ -214,11 +229,13 @@ class _Builder:
         after |= {
             step.key
             for step in self._steps.values()
-            if isinstance(step.work, RunScript) and any(one in step.locks for one in tables)
+            if isinstance(step.work, RunScripts) and any(one in step.locks for one in tables)
         }
         cost = min(self._sum(tables), _SAMPLE) * _READ_COST
         self._add(
-            Task(f"statistics {name}", Analyze(name), cost, frozenset(after), dict.fromkeys(tables, "tend"))
+            Task(
+                f"statistics {name}", Analyze((name,)), cost, frozenset(after), dict.fromkeys(tables, "tend")
+            )
         )
 
     def _after(self, entry: Entry, tables: Iterable[Name]) -> frozenset[str]:

@@ -13,8 +13,8 @@ from engines.events import Emit
 from engines.postgres.copy import copy_statements
 from engines.postgres.copy.copy_stream import CopyStream
 from engines.postgres.copy.progress import Progress
-from engines.postgres.copy.schema_restore import run_script
-from engines.postgres.copy.task_graph import Analyze, CopyRows, RunScript, Work
+from engines.postgres.copy.schema_restore import run_scripts
+from engines.postgres.copy.task_graph import Analyze, CopyRows, RunScripts, Work
 from engines.postgres.session import (
     Address,
     BusyError,
@@ -83,8 +83,8 @@ class CopyWorker:
         """Do one piece of work. Raises ``PostgresError``."""
         if isinstance(work, CopyRows):
             self._copy_rows(work)
-        elif isinstance(work, RunScript):
-            self._run_script(work)
+        elif isinstance(work, RunScripts):
+            self._run_scripts(work)
         else:
             self._analyze(work)
 
@@ -105,33 +105,39 @@ class CopyWorker:
             self._session.close()
 
     def _copy_rows(self, work: CopyRows) -> None:
-        table = work.table
-        self._progress.started(table)
-        statements = copy_statements.statements(table, work.chunk, work.triggers)
-        rows, _ = self._copy_stream().copy(statements, lambda size: self._progress.streamed(table, size))
-        self._progress.landed(table, work.chunk, rows)
+        parts = work.parts
+        for one in parts:
+            self._progress.started(one.table)
+        rows = self._copy_stream().copy(
+            copy_statements.statements(parts),
+            lambda number, size: self._progress.streamed(parts[number].table, size),
+        )
+        for one, count in zip(parts, rows, strict=True):
+            self._progress.landed(one.table, one.chunk, count)
 
-    def _run_script(self, work: RunScript) -> None:
+    def _run_scripts(self, work: RunScripts) -> None:
         session = self._target()
-        self._emit("schema.step", what=work.what)
+        for one in work.scripts:
+            self._emit("schema.step", what=one.what)
         with translated(str(self._context.target)):
-            run_script(session, work, self._context.search_path)
+            run_scripts(session, work.scripts, self._context.search_path)
 
     def _analyze(self, work: Analyze) -> None:
         session = self._target()
+        more = f" and {len(work.tables) - 1} more" if len(work.tables) > 1 else ""
+        tables = sql.SQL(", ").join(sql.Identifier(*name) for name in work.tables)
         with (
-            translated(f"{self._context.target} {'.'.join(work.table)}"),
+            translated(f"{self._context.target} {'.'.join(work.tables[0])}{more}"),
             search_path.along(session, self._context.search_path),
         ):
-            session.execute(sql.SQL("ANALYZE {}").format(sql.Identifier(*work.table)))
+            session.execute(sql.SQL("ANALYZE {}").format(tables))
 
     def _target(self) -> Session:
         if self._session is None:
             self._check()
             self._session = connection.connect(self._context.target, purpose=PURPOSE)
             with translated(str(self._context.target)):
-                self._session.execute(_QUICK)
-                self._session.execute(_BUILD_MEMORY)
+                self._session.execute(f"{_QUICK}; {_BUILD_MEMORY}")
         return self._session
 
     def _copy_stream(self) -> CopyStream:

@@ -20,7 +20,7 @@ from engines.postgres.catalog import (
 from engines.postgres.catalog import raised as raised_sequences
 from engines.postgres.plan.adjustments import Adjustments
 from engines.postgres.plan.unsupported import Unsupported
-from engines.postgres.session import Session
+from engines.postgres.session import Session, answers
 
 _RELATION = OWN.format(catalog="pg_class", oid="c.oid")
 _ROUTINE = OWN.format(catalog="pg_proc", oid="p.oid")
@@ -223,10 +223,11 @@ def once(things: Iterable[NotCopied]) -> tuple[NotCopied, ...]:
 
 def left_behind(session: Session) -> tuple[NotCopied, ...]:
     """Return what a copy of the database behind ``session`` leaves there, whatever the target."""
+    found = answers(session, (query for _, query, _ in _LEFT_BEHIND))
     return tuple(
         NotCopied(kind, str(row[0]), reason)
-        for kind, query, reason in _LEFT_BEHIND
-        for row in session.execute(query)
+        for (kind, _, reason), rows in zip(_LEFT_BEHIND, found, strict=True)
+        for row in rows
     )
 
 

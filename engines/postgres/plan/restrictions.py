@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 import psycopg
 
 from engines.postgres.catalog import FIRST_OWN, Capabilities, CatalogId, Scope, locale_name
-from engines.postgres.session import Session, primary, search_path
+from engines.postgres.session import Session, answers, primary, search_path
 
 # ruff: noqa: S608 - the parts of these queries are constants
 
@@ -153,8 +153,11 @@ def _unwanted(session: Session, scope: Scope) -> Found:
 
 
 def _superuser(session: Session) -> Found:
-    for catalog, which, reason in _NEED_SUPERUSER:
-        for row in session.execute(_ROWS.format(catalog=catalog, which=which, first=FIRST_OWN)):
+    queries = (
+        _ROWS.format(catalog=catalog, which=which, first=FIRST_OWN) for catalog, which, _ in _NEED_SUPERUSER
+    )
+    for (_, _, reason), rows in zip(_NEED_SUPERUSER, answers(session, queries), strict=True):
+        for row in rows:
             yield (row[0], row[1]), reason
 
 

@@ -20,6 +20,7 @@ from engines.postgres.session.errors import (
     refusal,
     translated,
 )
+from engines.postgres.session.pipeline import answers
 from engines.postgres.session.resolve_target import resolve_target
 from engines.postgres.session.threads import map_parallel, run_both
 
@@ -35,6 +36,7 @@ __all__ = [
     "Session",
     "UnreachableError",
     "advisory_lock",
+    "answers",
     "asyncpg_params",
     "client_tools",
     "connecting",

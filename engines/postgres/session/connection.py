@@ -119,13 +119,13 @@ def snapshot(session: Session, name: str = "") -> Iterator[str]:
 
     ``name`` joins the snapshot that another session of the same server exports.
     """
-    session.execute("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+    begin = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"
     try:
         if name:
-            session.execute(f"SET TRANSACTION SNAPSHOT '{name}'")
-            session.execute(settings.READER)
+            session.execute(f"{begin}; SET TRANSACTION SNAPSHOT '{name}'; {settings.READER}")
             yield name
         else:
+            session.execute(begin)
             row = session.execute("SELECT pg_export_snapshot()").fetchone()
             yield str(row[0]) if row else ""
     finally:

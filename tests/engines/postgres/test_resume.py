@@ -15,6 +15,7 @@ from engines.errors import ConfigurationError, RefusedError
 from engines.events import emit
 from engines.postgres import clone_database, compare_databases
 from engines.postgres.catalog import chunks
+from engines.postgres.copy import task_graph
 from engines.postgres.copy.worker import PURPOSE
 from engines.postgres.plan.clone_plan import CloneOptions
 from engines.postgres.session import connection
@@ -25,12 +26,12 @@ KILLED = """
 import os, signal, sys
 from engines.postgres.catalog import chunks
 from engines.postgres import clone_database
-from engines.postgres.copy import progress
+from engines.postgres.copy import progress, task_graph
 from engines.postgres.plan import CloneOptions
 from engines.postgres.session import connection
 
 kind, count = sys.argv[1], int(sys.argv[2])
-chunks.COPY_BYTES, progress.EVERY_BYTES = 100_000, 1
+chunks.COPY_BYTES, progress.EVERY_BYTES, task_graph.SMALL = 100_000, 1, 100_000
 seen = 0
 
 def emit(found, **fields):
@@ -69,6 +70,7 @@ def actions(result):
 def large(ends, monkeypatch):
     """Return the two ends, with a table in several parts, and another that refers to it."""
     monkeypatch.setattr(chunks, "COPY_BYTES", 100_000)
+    monkeypatch.setattr(task_graph, "SMALL", 100_000)
     on(
         ends.source_url,
         "CREATE TABLE large (id int PRIMARY KEY, t text UNIQUE)",
@@ -101,9 +103,9 @@ def is_finished(ends):
         ("schema.step", 1),
         ("schema.step", 2),
         ("schema.step", 19),
-        ("schema.step", 40),
-        ("schema.step", 52),
-        ("schema.step", 57),
+        ("schema.step", 37),
+        ("schema.step", 42),
+        ("schema.step", 47),
     ],
 )
 def test_same_call_finishes_a_killed_one(large, kind, count):
@@ -114,7 +116,7 @@ def test_same_call_finishes_a_killed_one(large, kind, count):
 
 
 def test_what_is_there_is_not_copied_again(large):
-    assert kill_at(large, "schema.step", 52) == -signal.SIGKILL
+    assert kill_at(large, "schema.step", 42) == -signal.SIGKILL
     finished = run(large)
     assert finished.plan.situation == "unfinished"
     assert finished.copied == ()

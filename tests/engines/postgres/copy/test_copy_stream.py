@@ -18,13 +18,13 @@ from engines.postgres.session import asyncpg_params, connection
 from engines.postgres.session.errors import UnreachableError
 
 WAY = CopyStatements(
-    "COPY (SELECT i, repeat('x', 300) FROM generate_series(1, 300) i) TO STDOUT (FORMAT binary)",
-    "COPY public.t FROM STDIN (FORMAT binary)",
+    ("COPY (SELECT i, repeat('x', 300) FROM generate_series(1, 300) i) TO STDOUT (FORMAT binary)",),
+    ("COPY public.t FROM STDIN (FORMAT binary)",),
     before=("SET LOCAL lock_timeout = 0",),
     after=("SELECT 1",),
 )
 # Of more than one read of a socket can bring: whoever hears of the first bytes is not at the end yet.
-LONG_WAY = dataclasses.replace(WAY, reading=WAY.reading.replace("(1, 300)", "(1, 30000)"))
+LONG_WAY = dataclasses.replace(WAY, reading=(WAY.reading[0].replace("(1, 300)", "(1, 30000)"),))
 
 
 class CopyConnection:
@@ -90,7 +90,7 @@ def copied(given):
             start_source=("BEGIN", "SELECT 1"),
             start_target=("SELECT 1",),
         )
-        relay.copy(WAY, lambda size: None)
+        relay.copy(WAY, lambda *_: None)
     except UnreachableError as error:
         return error
     finally:
@@ -147,7 +147,7 @@ def test_a_connection_that_is_gone_before_anybody_was_told_is_said(databases, mo
         # After its last row the source is needed no more.
         is_fine = (side, when) == ("source", "after")
         with contextlib.nullcontext() if is_fine else pytest.raises(UnreachableError):
-            relay.copy(LONG_WAY, lambda size: cut("inside"))
+            relay.copy(LONG_WAY, lambda *_: cut("inside"))
 
 
 def test_an_error_of_the_event_loop_is_told_as_what_it_means(databases, monkeypatch):
@@ -163,4 +163,4 @@ def test_an_error_of_the_event_loop_is_told_as_what_it_means(databases, monkeypa
 
     monkeypatch.setattr(copy_protocol, "copy", asked_too_late)
     with contextlib.closing(relay), pytest.raises(UnreachableError, match="target: the connection was lost"):
-        relay.copy(WAY, lambda size: None)
+        relay.copy(WAY, lambda *_: None)

@@ -7,13 +7,14 @@ from engines.postgres.catalog.dependencies import Dependencies, Index
 from engines.postgres.catalog.relations import Column, Table
 from engines.postgres.copy.dump_archive import Entry
 from engines.postgres.copy.scheduler import Scheduler
-from engines.postgres.copy.task_graph import Analyze, CopyRows, GraphInputs, RunScript, build
+from engines.postgres.copy.task_graph import SMALL as FEW
+from engines.postgres.copy.task_graph import Analyze, CopyRows, GraphInputs, RunScripts, build
 from engines.postgres.plan.clone_plan import TablePlan
 
-SMALL = Table("s", "small", (Column("id"),), bytes=10)
-LARGE = Table("s", "large", (Column("id"),), bytes=100)
-WHOLE = Chunk(0, 0, None, 10)
-TWO = (Chunk(0, 0, 5, 50), Chunk(1, 5, None, 50))
+SMALL = Table("s", "small", (Column("id"),), bytes=10 * FEW)
+LARGE = Table("s", "large", (Column("id"),), bytes=100 * FEW)
+WHOLE = Chunk(0, 0, None, 10 * FEW)
+TWO = (Chunk(0, 0, 5, 50 * FEW), Chunk(1, 5, None, 50 * FEW))
 ADDED = "ADD CONSTRAINT k PRIMARY KEY (id);"
 KEY = Index(20, "s.k", "CREATE UNIQUE INDEX k ON s.small (id)", ADDED, "ADD CONSTRAINT k USING INDEX k;")
 
@@ -50,13 +51,17 @@ def order(steps):
         schedule.finish(one)
         work = one.work
         if isinstance(work, CopyRows):
-            found.append(f"{work.table.name} {work.chunk.number}")
-        elif isinstance(work, RunScript):
-            found.append(work.what.removesuffix(" owner"))
+            found += [f"{part.table.name} {part.chunk.number}" for part in work.parts]
+        elif isinstance(work, RunScripts):
+            found += [script.what.removesuffix(" owner") for script in work.scripts]
         elif isinstance(work, Analyze):
-            found.append(f"statistics {work.table[1]}")
+            found += [f"statistics {name}" for _, name in work.tables]
     assert schedule.finished
     return found
+
+
+def scripts(steps):
+    return [one for one in steps if isinstance(one.work, RunScripts)]
 
 
 def test_referenced_rows_then_their_key_then_the_foreign_key_then_the_rows_that_refer():
@@ -76,7 +81,7 @@ def test_referenced_rows_then_their_key_then_the_foreign_key_then_the_rows_that_
 
 
 def test_a_key_is_built_as_an_index_first_and_noted_as_half():
-    works = [one.work for one in build(inputs())[0] if isinstance(one.work, RunScript)]
+    works = [script for one in scripts(build(inputs())[0]) for script in one.work.scripts]
     made, adopted = (one for one in works if "small k" in one.what)
     assert made.script == "CREATE UNIQUE INDEX k ON s.small (id);"
     assert adopted.script == "ALTER TABLE ONLY s.small ADD CONSTRAINT k USING INDEX k;"
@@ -117,7 +122,7 @@ def test_a_key_of_partitions_takes_the_locks_of_all_of_them():
     steps, _ = build(
         inputs(dependencies=dependencies, numbers={1: SMALL.key, 2: root}, analyze=frozenset({root}))
     )
-    (key,) = [one for one in steps if isinstance(one.work, RunScript) and "FK" in one.work.what]
+    (key,) = [one for one in scripts(steps) if "FK" in one.work.scripts[0].what]
     assert set(key.locks) == {root, LARGE.key, SMALL.key}
     found = order(steps)
     assert found.index("FK CONSTRAINT s large f") < found.index("large 0")
@@ -128,13 +133,13 @@ def test_an_entry_that_needs_what_is_left_for_later_is_left_as_well():
     entries = [(entry(20, "RULE s large r", 2), ""), (entry(21, "INDEX s on_rule", 20), "")]
     steps, rest = build(inputs(entries=entries))
     assert [one.number for one, _ in rest] == [20, 21]
-    assert not [one for one in steps if isinstance(one.work, RunScript)]
+    assert not scripts(steps)
 
 
 def test_an_index_that_changes_its_table_has_it_to_itself():
     script = "CREATE INDEX i ON s.large (id);\nALTER TABLE s.large CLUSTER ON i;"
     steps, _ = build(inputs(entries=[(ENTRIES[1][0], script)]))
-    (index,) = [one for one in steps if isinstance(one.work, RunScript)]
+    (index,) = scripts(steps)
     assert index.locks == {LARGE.key: "own"}
 
 
@@ -145,7 +150,7 @@ def test_indexes_of_one_tree_are_attached_one_after_the_other():
     entries = [(entry(20, "INDEX ATTACH s a", 1, 3), ""), (entry(21, "INDEX ATTACH s b", 2, 4), "")]
     numbers = {1: SMALL.key, 2: LARGE.key, 3: root, 4: middle}
     steps, _ = build(inputs(entries=entries, numbers=numbers, dependencies=dependencies))
-    works = [one for one in steps if isinstance(one.work, RunScript)]
+    works = scripts(steps)
     assert [one.locks[root] for one in works] == ["own", "own"]
 
 
@@ -156,3 +161,11 @@ def test_an_index_that_rows_name_is_built_before_them():
     first = found.index("small 0")
     assert {"INDEX of CONSTRAINT s small k", "CONSTRAINT s small k", "INDEX s i"} <= set(found[:first])
     assert found.index("FK CONSTRAINT s large f") < found.index("large 0")
+
+
+def test_keys_of_small_tables_are_made_at_once_and_after_the_rows():
+    small, other = (Table("s", name, (Column("id"),), bytes=10) for name in ("small", "large"))
+    tables = [TablePlan(one, "copy", (Chunk(0, 0, None, 10),)) for one in (small, other)]
+    found = order(build(inputs(tables=tables))[0])
+    assert "INDEX of CONSTRAINT s small k" not in found
+    assert found.index("large 0") < found.index("FK CONSTRAINT s large f")
