@@ -46,6 +46,14 @@ options:
         over the source's columns, and C(alembic_version) is left out.
     type: bool
     default: true
+  alembic_config:
+    description:
+      - Path of the project's C(alembic.ini). With it the schema of an upgraded target is proven. The
+        source's schema is restored, without rows, in a database beside the target, upgraded to the target's
+        revision and compared with the target; then that database is dropped.
+      - In check mode, without this option, or where the user of O(target) may not create a database, the
+        schema of an upgraded target is listed in RV(not_compared).
+    type: path
   baseline:
     description: Whether RV(baseline) is returned.
     type: bool
@@ -58,7 +66,7 @@ extends_documentation_fragment:
   - database_scope
 attributes:
   check_mode:
-    description: The module only reads.
+    description: The module only reads, and O(alembic_config) is not used in check mode.
     support: full
   diff_mode:
     description: There is no change to show.
@@ -125,6 +133,10 @@ upgraded:
     allows.
   returned: success
   type: bool
+upgrade_proven:
+  description: Whether the schema of an upgraded target is what its revisions make of the source's.
+  returned: success
+  type: bool
 added_by_upgrade:
   description: Schema objects that the upgrade added.
   returned: success
@@ -165,13 +177,16 @@ seconds:
   type: float
 """
 
+from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
+from engines import schema
 from engines.contract import finish
+from engines.events import emit
 from engines.postgres import compare_databases, compare_result, require_equal
-from engines.postgres.session import parse
+from engines.postgres.session import Address, parse
 from engines.references import resolve
 
 
@@ -185,17 +200,24 @@ def main() -> None:
             "jobs": {"type": "int", "default": 2},
             "examples": {"type": "int", "default": 10},
             "expect_upgraded": {"type": "bool", "default": True},
+            "alembic_config": {"type": "path"},
             "baseline": {"type": "bool", "default": False},
             "require_equal": {"type": "bool", "default": True},
         },
         supports_check_mode=True,
     )
-    finish(module, lambda: _run(module.params))
+    finish(module, lambda: _run(module.params, check=module.check_mode))
 
 
-def _run(given: dict[str, Any]) -> dict[str, Any]:
+def _run(given: dict[str, Any], *, check: bool) -> dict[str, Any]:
     source = parse(resolve(given["source"]), name="source")
     target = parse(resolve(given["target"]), name="target")
+
+    def upgrade(address: Address, revisions: tuple[str, ...]) -> None:
+        for revision in revisions:
+            options = schema.Options(Path(given["alembic_config"]), revision)
+            schema.upgrade(address, options, check=False, emit=emit)
+
     found = compare_databases(
         source,
         target,
@@ -205,6 +227,7 @@ def _run(given: dict[str, Any]) -> dict[str, Any]:
         examples=given["examples"],
         expect_upgraded=given["expect_upgraded"],
         with_baseline=given["baseline"],
+        upgrade=upgrade if given["alembic_config"] and not check else None,
     )
     if given["require_equal"]:
         require_equal(found, target)

@@ -8,12 +8,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from engines.errors import ConfigurationError
-from engines.postgres import baseline, large_objects
+from engines.errors import ConfigurationError, EngineError
+from engines.postgres import baseline, large_objects, upgrade_proof
 from engines.postgres.catalog import (
     Database,
     Name,
     ObjectKey,
+    Objects,
     SchemaDifference,
     Scope,
     Sequence,
@@ -22,6 +23,7 @@ from engines.postgres.catalog import (
     only_on_target,
     relations,
     round_trip,
+    schema_objects,
 )
 from engines.postgres.checksum import ComparableTable, DatabaseSnapshot, Fingerprint, parallel_scan
 from engines.postgres.diff import (
@@ -36,6 +38,7 @@ from engines.postgres.diff import (
 )
 from engines.postgres.plan import Inspection, clone_plan, inspection
 from engines.postgres.session import Address, NotEqualError, Session, connection, search_path, translated
+from engines.postgres.upgrade_proof import Upgrade
 
 PURPOSE = "bmii-migrate pg_compare"
 _SHOWN = 10
@@ -79,10 +82,13 @@ def compare_databases(
     expect_upgraded: bool = True,
     examples: int = _SHOWN,
     with_baseline: bool = False,
+    upgrade: Upgrade | None = None,
 ) -> Comparison:
     """Compare both databases, each in one snapshot, over the tables and columns that the source has.
 
     ``expect_upgraded`` sets what Alembic revisions changed apart, when the target is at another revision.
+    ``upgrade`` runs these revisions: what they make of the source's schema, in a database for that moment,
+    is what the target's has to be. Without it the schema of an upgraded target is not compared.
     ``examples`` are how many differing ranges and rows are named of each table; 0 does not look for any.
     ``with_baseline`` reads from the same snapshot what the source is held against before users are moved.
     """
@@ -95,12 +101,12 @@ def compare_databases(
         if not schemas:
             more = only_on_target(sessions.source, sessions.target, upgraded=chosen.upgraded)
         snapshots = (_snapshot(sessions.source), _snapshot(sessions.target))
+        schema, by_upgrade, unproven = _schema(sessions, chosen, upgrade)
         proven = (
             baseline.read(sessions.source, sessions.source_snapshot, chosen.found.scope, jobs=jobs, known=own)
             if with_baseline
             else None
         )
-    found = clone_plan.compare_objects(chosen.source, chosen.target)
     return Comparison(
         source=chosen.source,
         target=chosen.target,
@@ -108,10 +114,11 @@ def compare_databases(
         views=views,
         sequences=tuple(_sequences(chosen.found, chosen.target.sequences)),
         large_objects=objects,
-        schema=SchemaDifference() if chosen.upgraded else found,
-        by_upgrade=found if chosen.upgraded else SchemaDifference(),
+        schema=schema,
+        by_upgrade=by_upgrade,
         upgraded=chosen.upgraded,
-        not_compared=chosen.not_compared,
+        upgrade_proven=chosen.upgraded and not unproven,
+        not_compared=(*chosen.not_compared, *unproven),
         snapshots=snapshots,
         baseline=proven,
         started=started.isoformat(timespec="seconds"),
@@ -191,6 +198,33 @@ def _choose(sessions: _Sessions, *, expect_upgraded: bool) -> _Chosen:
     reason = "its query gives other rows at each moment it is filled"
     aside += [NotCompared("rows of materialized view", ".".join(key), reason) for key in sorted(momentary)]
     return _Chosen(found, source, target, views, upgraded, tuple(aside))
+
+
+def _schema(
+    sessions: _Sessions, chosen: _Chosen, upgrade: Upgrade | None
+) -> tuple[SchemaDifference, SchemaDifference, tuple[NotCompared, ...]]:
+    """Return the differences, those that the upgrade made, and what could not be compared."""
+    found = clone_plan.compare_objects(chosen.source, chosen.target)
+    if not chosen.upgraded:
+        return found, SchemaDifference(), ()
+    reason = "its revisions were not run to prove it"
+    if upgrade is not None:
+        try:
+            wanted = _upgraded_objects(sessions, chosen, upgrade)
+        except EngineError as error:
+            reason = f"the source's schema could not be upgraded to compare it: {error.what}"
+        else:
+            made = schema_objects.difference(chosen.source.objects, wanted)
+            return schema_objects.difference(wanted, chosen.target.objects), made, ()
+    revision = ", ".join(chosen.target.revision)
+    return SchemaDifference(), found, (NotCompared("schema of the revision", revision, reason),)
+
+
+def _upgraded_objects(sessions: _Sessions, chosen: _Chosen, upgrade: Upgrade) -> Objects:
+    target = sessions.target_snapshot.address
+    return upgrade_proof.expected_objects(
+        sessions.source, sessions.source_snapshot, target, chosen.found, upgrade
+    )
 
 
 def _rows(

@@ -67,7 +67,7 @@ def set_aside(target: Address) -> str:
     """
     name = target.database
     aside = f"{name[: _LONGEST_NAME - 24]}{_ASIDE}{time.strftime('%Y%m%d%H%M%S', time.gmtime())}"
-    with _beside(target) as session:
+    with beside(target) as session:
         fresh = _make_fresh(session, name)
         _end_sessions(session, name, target)
         try:
@@ -82,7 +82,7 @@ def set_aside(target: Address) -> str:
 def kept(target: Address) -> list[str]:
     """Return the names of the databases that were set aside, the oldest first."""
     pattern = f"^{re.escape(target.database[: _LONGEST_NAME - 24])}{_ASIDE}[0-9]{{14}}$"
-    with _beside(target) as session:
+    with beside(target) as session:
         return [str(row[0]) for row in session.execute(_KEPT, [pattern])]
 
 
@@ -114,7 +114,7 @@ def _identities(target: Address, names: list[str]) -> list[str]:
 def drop(target: Address, names: list[str]) -> None:
     """Drop databases that were set aside; others than those that ``kept`` names raise ``KeyError``."""
     known = dict.fromkeys(kept(target))
-    with _beside(target) as session:
+    with beside(target) as session:
         for name in names:
             known.pop(name)
             _end_sessions(session, name, target)
@@ -124,6 +124,13 @@ def drop(target: Address, names: list[str]) -> None:
 def _make_fresh(session: Session, name: str) -> str:
     """Make the database that will take the place, or take the one that a killed run has made."""
     fresh = f"{name[: _LONGEST_NAME - len(_FRESH)]}{_FRESH}"
+    with suppress(DuplicateDatabase):
+        create_like(session, fresh, name)
+    return fresh
+
+
+def create_like(session: Session, fresh: str, name: str) -> None:
+    """Make the empty database ``fresh`` with encoding, locale and owner of the database ``name``."""
     row = session.execute(_LIKE, [name]).fetchone()
     usual = ("UTF8", "C", "C", session.info.user, "c", None)
     encoding, collation, character_type, owner, provider, locale = row or usual
@@ -138,9 +145,7 @@ def _make_fresh(session: Session, name: str) -> str:
     )
     if provider in _PROVIDERS:
         statement += _PROVIDERS[provider].format(sql.Literal(locale))
-    with suppress(DuplicateDatabase):
-        session.execute(statement)
-    return fresh
+    session.execute(statement)
 
 
 def _rename(name: str, to: str) -> sql.Composed:
@@ -166,7 +171,7 @@ def _busy(session: Session, name: str, target: Address) -> BusyError:
 
 
 @contextmanager
-def _beside(target: Address) -> Iterator[Session]:
+def beside(target: Address) -> Iterator[Session]:
     """Open a session with another database of the same server for the length of a ``with`` block."""
     for name in _OTHERS:
         address = Address({**target.parameters, "dbname": name})

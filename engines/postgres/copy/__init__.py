@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from engines.postgres.copy import prepare
+from engines.postgres.copy import dump_archive, prepare, schema_restore
+from engines.postgres.copy.dump_archive import Archive
 from engines.postgres.copy.execution import CopiedTable, execute
 
-__all__ = ["CopiedTable", "execute", "prepare"]
+__all__ = ["Archive", "CopiedTable", "dump_archive", "execute", "prepare", "schema_restore"]

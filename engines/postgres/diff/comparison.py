@@ -120,7 +120,8 @@ class NotCompared:
 class Comparison:
     """What was found. ``upgraded`` says that the target's Alembic revision is not the source's.
 
-    ``by_upgrade`` holds the schema differences then, and ``schema`` is empty. ``snapshots`` are the
+    ``by_upgrade`` holds what the upgrade changed then. ``upgrade_proven`` says that the target's schema was
+    held against the source's, upgraded anew; without that ``schema`` is empty. ``snapshots`` are the
     transactions that the source and the target were read at. ``large_objects`` is None where only some
     schemas are compared. ``baseline`` is the source's baseline, if the options ask for it.
     ``only_on_target`` are properties of the database itself.
@@ -140,6 +141,7 @@ class Comparison:
     started: str
     seconds: float
     only_on_target: tuple[str, ...] = ()
+    upgrade_proven: bool = False
     baseline: Baseline | None = None
 
     @property

@@ -24,6 +24,7 @@ def evidence(found: Comparison, source: Address, target: Address) -> dict[str, A
         "target": _end(found.target, target, found.snapshots[1]),
         "source_revision": list(found.source.revision),
         "target_revision": list(found.target.revision),
+        "upgrade_proven": found.upgrade_proven,
         "started": found.started,
         "seconds": found.seconds,
         "tables": {one.table: _table(one) for one in found.tables},
@@ -57,7 +58,8 @@ def report(found: Comparison) -> list[str]:
         lines.append(f"{several.source.count} large objects, {len(several.differences)} differ")
     lines.append(f"{len(found.source.objects)} schema objects, {len(found.schema.lines())} differ")
     if found.upgraded:
-        lines.append(f"{len(found.by_upgrade.lines())} schema objects were changed by the upgrade")
+        proven = ", as its revisions do when they run anew" if found.upgrade_proven else ""
+        lines.append(f"{len(found.by_upgrade.lines())} schema objects were changed by the upgrade{proven}")
     lines += [f"not compared: {one.kind} {one.name} ({one.reason})" for one in found.not_compared]
     return lines
 
