@@ -32,7 +32,8 @@ options:
     type: path
     required: true
   target:
-    description: The revision to reach, V(head) or a revision's name. Nothing is ever downgraded.
+    description: The revision to reach, V(head), V(heads) (of all branches), C(branch@head) or a revision's
+      name. Nothing is ever downgraded.
     type: str
     default: head
   lock_timeout:

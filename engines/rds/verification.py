@@ -48,7 +48,7 @@ def prove(users: Users, name: str) -> tuple[str, ...]:
             remedy="Name a moment after the migration.",
         )
     try:
-        revisions.pending(scripts, found, revisions.resolve_target(scripts, "head"))
+        revisions.pending(scripts, found, revisions.resolve_targets(scripts, "heads"))
     except RevisionError as error:
         raise RollbackError(error.what, subject=f"instance {name}", remedy=error.remedy) from error
     return found

@@ -21,10 +21,10 @@ def outline(options: Options) -> Result:
     """Return what ``upgrade`` would do to a database that is not there yet."""
     with quiet():
         config, scripts = revisions.load(options.config)
-        target = revisions.resolve_target(scripts, options.target)
-        needed = revisions.pending(scripts, (), target)
+        targets = revisions.resolve_targets(scripts, options.target)
+        needed = revisions.pending(scripts, (), targets)
         table = version_table.find(config, scripts, None)
-        return Result((), (target,), tuple(needed), sql=sql_of(scripts, needed, (), table))
+        return Result((), targets, tuple(needed), sql=sql_of(scripts, needed, (), table))
 
 
 def upgrade(address: Address, options: Options, *, check: bool, emit: Emit) -> Result:
@@ -37,7 +37,7 @@ def upgrade(address: Address, options: Options, *, check: bool, emit: Emit) -> R
     started = time.monotonic()
     with quiet():
         config, scripts = revisions.load(options.config, address)
-        target = revisions.resolve_target(scripts, options.target)
+        targets = revisions.resolve_targets(scripts, options.target)
         with opened(address, options, read_only=check) as connection:
             if not check:
                 take_lock(connection, address, options)
@@ -45,7 +45,7 @@ def upgrade(address: Address, options: Options, *, check: bool, emit: Emit) -> R
             with given(config, address):
                 table = version_table.find(config, scripts, None if check else address)
             before = current(connection, table)
-            needed = revisions.pending(scripts, before, target)
+            needed = revisions.pending(scripts, before, targets)
             with given(config, address):
                 text = sql_of(scripts, needed, before, table)
             invalid = invalid_indexes.invalid(connection)
@@ -54,7 +54,7 @@ def upgrade(address: Address, options: Options, *, check: bool, emit: Emit) -> R
             result = Result(before, before, tuple(needed), in_the_way, kept)
             if check:
                 drops = "".join(f"{one.removal}\n" for one in in_the_way)
-                result = replace(result, after=(target,) if needed else before, sql=drops + text)
+                result = replace(result, after=targets if needed else before, sql=drops + text)
             else:
                 _work(Executor(connection, config, address, options, table, emit=emit), result, text)
                 result = replace(result, after=current(connection, table))

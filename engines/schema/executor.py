@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -9,15 +10,17 @@ import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 
 from engines.errors import EngineError
 from engines.events import Emit
 from engines.postgres.session import Address
-from engines.schema import invalid_indexes
+from engines.schema import invalid_indexes, offline_only
 from engines.schema.errors import SchemaError, reason
 from engines.schema.given_address import given
 from engines.schema.invalid_indexes import Index
 from engines.schema.model import Options
+from engines.schema.offline_only import OfflineOnlyError
 from engines.schema.revisions import Pending
 from engines.schema.session import Watch, opened
 from engines.schema.target_only import WAYS, OtherAddressError, target_only
@@ -78,9 +81,28 @@ class Executor:
     def _upgrade(self, one: Pending) -> None:
         """Run ``env.py`` with the target in every place where it may read it, and no other host reachable."""
         with given(self._config, self.address), target_only(self.address), required(self.table):
-            command.upgrade(self._config, one.revision)
+            try:
+                command.upgrade(self._config, one.revision)
+            except OfflineOnlyError:
+                self._run_offline(one)
         if self.connection.in_transaction():
             self.connection.commit()
+
+    def _run_offline(self, one: Pending) -> None:
+        """Run the SQL of a project whose ``env.py`` only writes it, which says itself where it commits."""
+        scripts = ScriptDirectory.from_config(self._config)
+        text = offline_only.sql_of(self._config, scripts, one.revision, current(self.connection, self.table))
+        try:
+            with self.connection.execution_options(isolation_level="AUTOCOMMIT").begin():
+                self.connection.exec_driver_sql(text.replace("%", "%%"))
+        except BaseException:
+            # The transaction that has failed is the text's own.
+            with contextlib.suppress(sa.exc.SQLAlchemyError):
+                self.connection.exec_driver_sql("ROLLBACK")
+            raise
+        finally:
+            self.connection.rollback()
+            self.connection.execution_options(isolation_level=self.connection.default_isolation_level)
 
     def drop(self, doomed: Iterable[Index]) -> None:
         """Drop what an earlier attempt at a pending revision left: that revision builds it anew."""

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from alembic.config import Config
 from alembic.script import Script, ScriptDirectory
-from alembic.util import CommandError
+from alembic.util import CommandError, to_tuple
 
 from engines.errors import ConfigurationError
 from engines.postgres.session import Address
@@ -55,18 +55,20 @@ def load(path: Path, address: Address | None = None) -> tuple[Config, ScriptDire
     return config, scripts
 
 
-def resolve_target(scripts: ScriptDirectory, target: str) -> str:
-    """Return the revision that ``target`` (``head``, a revision, the start of one) means.
+def resolve_targets(scripts: ScriptDirectory, target: str) -> tuple[str, ...]:
+    """Return the revisions that ``target`` means: ``head``, ``heads``, a branch's ``name@head``, a revision.
 
     Raises ``RevisionError`` when there are several heads, none, or no such revision.
     """
-    if target == "head":
+    if target == "heads" and (heads := sorted(scripts.get_heads())):
+        return tuple(heads)
+    if target in {"head", "heads"}:
         heads = sorted(scripts.get_heads())
         if len(heads) > 1:
             raise RevisionError(
                 f"the code has several heads: {', '.join(heads)}",
                 subject=str(scripts.dir),
-                remedy="Merge them with `alembic merge heads`, or name one as the target.",
+                remedy="Name `heads` as the target, or merge them with `alembic merge heads`.",
             )
         if not heads:
             raise RevisionError(
@@ -74,29 +76,45 @@ def resolve_target(scripts: ScriptDirectory, target: str) -> str:
                 subject=str(scripts.dir),
                 remedy="Correct script_location, or create a first one: `alembic revision`.",
             )
-        return heads[0]
-    return _known(scripts, target, "target").revision
+        return (heads[0],)
+    return (_known(scripts, target, "target").revision,)
 
 
-def pending(scripts: ScriptDirectory, current: Iterable[str], target: str) -> list[Pending]:
-    """Return the revisions between ``current`` (of the database) and ``target`` in the order to apply them.
+def pending(scripts: ScriptDirectory, current: Iterable[str], targets: Iterable[str]) -> list[Pending]:
+    """Return the revisions between ``current`` (of the database) and ``targets`` in the order to apply them.
 
-    ``target`` is a full revision. Raises ``RevisionError`` when the database is ahead of the code, or of
-    ``target``.
+    ``targets`` are full revisions, of one branch each. Raises ``RevisionError`` when the database is ahead of
+    the code, or of all ``targets``.
     """
+    chosen = list(targets)
     have: set[str] = set()
     for revision in current:
         _check_known(scripts, revision)
-        have |= {one.revision for one in scripts.iterate_revisions(revision, "base")}
-    needed = [one for one in scripts.iterate_revisions(target, "base") if one.revision not in have]
-    newer = sorted(have - {one.revision for one in scripts.iterate_revisions(target, "base")})
-    if not needed and newer:
+        have |= _with_ancestors(scripts, revision)
+    wanted = {one for target in chosen for one in _with_ancestors(scripts, target)}
+    newer = sorted(one for one in have - wanted if _with_ancestors(scripts, one) & set(chosen))
+    if newer and wanted <= have:
         raise RevisionError(
-            f"it is ahead of {target}: it also has {', '.join(newer)}",
+            f"it is ahead of {', '.join(chosen)}: it also has {', '.join(newer)}",
             subject="the database",
             remedy="Nothing was changed: this never downgrades. Name a later target.",
         )
-    return [Pending(one.revision, one.doc) for one in reversed(needed)]
+    # From every base to the heads, each after those that it follows or depends on.
+    order = reversed(list(scripts.walk_revisions()))
+    return [Pending(one.revision, one.doc) for one in order if one.revision in wanted - have]
+
+
+def _with_ancestors(scripts: ScriptDirectory, revision: str) -> set[str]:
+    """Return ``revision`` with all that it follows or depends on."""
+    found: set[str] = set()
+    waiting = [revision]
+    while waiting:
+        one = waiting.pop()
+        script = scripts.get_revision(one)
+        if script is not None and script.revision not in found:
+            found.add(script.revision)
+            waiting += [*to_tuple(script.down_revision, ()), *to_tuple(script.dependencies, ())]
+    return found
 
 
 def _check_known(scripts: ScriptDirectory, revision: str) -> None:

@@ -14,6 +14,7 @@ from alembic.script import ScriptDirectory
 
 from engines.postgres.session import Address
 from engines.schema.errors import RevisionError
+from engines.schema.offline_only import OfflineOnlyError
 from engines.schema.target_only import OtherAddressError, target_only
 
 
@@ -51,10 +52,15 @@ def find(config: Config, scripts: ScriptDirectory, address: Address | None) -> V
 
 @contextlib.contextmanager
 def required(table: VersionTable) -> Iterator[None]:
-    """Raise ``RevisionError`` when ``env.py`` configures another table than ``table``, before it is used."""
+    """Raise ``RevisionError`` when ``env.py`` configures another table than ``table``, before it is used.
+
+    Raises ``OfflineOnlyError`` when it has no connection to use it by.
+    """
     configure = EnvironmentContext.configure
 
     def checked(self: EnvironmentContext, *arguments: Any, **options: Any) -> None:
+        if not arguments and options.get("connection") is None and not self.is_offline_mode():
+            raise OfflineOnlyError
         if (found := _of(options)) != table:
             raise RevisionError(
                 f"env.py keeps the revision in {found} when it is connected, and in {table} when it is not",

@@ -98,7 +98,7 @@ class World:
             from engines.schema import revisions  # noqa: PLC0415
 
             _, scripts = revisions.load(ROOT / "migrations/alembic.ini")
-            wanted = revisions.resolve_target(scripts, "head")
+            (wanted,) = revisions.resolve_targets(scripts, "head")
         with self.session() as session:
             session.execute("DELETE FROM alembic_version")
             session.execute("INSERT INTO alembic_version VALUES (%s)", [wanted])

@@ -112,6 +112,48 @@ def test_several_heads_are_named(database, project, query):
     assert names(run(database, project)) == ["merge"]
 
 
+def test_all_heads_of_several_bases_and_branches(database, project, query):
+    """Two bases, a branch with a label, and a revision that depends on one of another branch."""
+    project.revision("fork", "r1", "op.execute('CREATE TABLE fork (id integer)')")
+    project.revision("other", None, "op.execute('CREATE TABLE other (id integer)')")
+    (project.versions / "late.py").write_text(
+        'from alembic import op\nrevision = "late"\ndown_revision = "other"\nbranch_labels = "side"\n'
+        'depends_on = ("fork",)\n\n\ndef upgrade():\n    op.execute("ALTER TABLE fork ADD note text")\n',
+        encoding="utf-8",
+    )
+    checked = run(database, project, target="heads", check=True)
+    applied = names(checked)
+    assert sorted(applied) == ["fork", "late", "other", "r1", "r2"]
+    assert applied.index("fork") < applied.index("late")
+    assert names(run(database, project, target="side@head")) == [n for n in applied if n != "r2"]
+    assert names(run(database, project, target="heads")) == ["r2"]
+    assert names(run(database, project, target="heads")) == []
+    assert {row[0] for row in query("SELECT version_num FROM alembic_version")} >= {"late", "r2"}
+    assert query("SELECT note FROM fork") == query("SELECT id FROM two") == []
+
+
+def test_an_env_that_only_writes_sql_is_run_all_the_same(database, project, query):
+    (project.config.parent / "env.py").write_text(
+        """
+from alembic import context
+
+context.configure(url="postgresql://", literal_binds=True, version_table="versions")
+with context.begin_transaction():
+    context.run_migrations()
+""",
+        encoding="utf-8",
+    )
+    project.revision("r3", "r2", "op.execute(\"INSERT INTO two SELECT 7 WHERE 'a%b' LIKE 'a%%'\")")
+    assert names(run(database, project)) == ["r1", "r2", "r3"]
+    assert query("SELECT version_num FROM versions") == [("r3",)]
+    assert query("SELECT id FROM two") == [(7,)]
+    assert names(run(database, project)) == []
+    project.revision("r4", "r3", "op.execute('CREATE TABLE four (id integer)'); op.execute('SELECT 1 / 0')")
+    with pytest.raises(SchemaError, match=r"revision r4 .* failed: .*division by zero.* left at r3"):
+        run(database, project)
+    assert query("SELECT to_regclass('four')::text") == [(None,)]
+
+
 def test_revisions_that_do_not_fit_are_clear_errors(database, project, query):
     run(database, project)
     with pytest.raises(RevisionError, match="nonsense"):
