@@ -20,6 +20,8 @@ description:
     Values of other columns never leave the servers.
   - A materialised view that was stale on the source, and is fresh on the target, counts as equal.
   - What cannot be compared is named, with the reason.
+  - Owners, privileges, default privileges, publications and versions of extensions are compared and
+    reported apart, in RV(apart); they make nothing unequal.
 options:
   source:
     description: The database to compare with, as libpq or SQLAlchemy URL or as keyword string, or where
@@ -133,6 +135,12 @@ upgraded:
     allows.
   returned: success
   type: bool
+apart:
+  description: A line for each owner, privilege, default privilege, publication and version of an extension
+    that differs. These are not copied, so that most differ as a rule.
+  returned: success
+  type: list
+  elements: str
 upgrade_proven:
   description: Whether the schema of an upgraded target is what its revisions make of the source's.
   returned: success

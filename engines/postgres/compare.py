@@ -33,6 +33,7 @@ from engines.postgres.diff import (
     SequenceResult,
     TableResult,
     View,
+    access,
     bisect,
     materialized_views,
 )
@@ -101,6 +102,7 @@ def compare_databases(
         if not schemas:
             more = only_on_target(sessions.source, sessions.target, upgraded=chosen.upgraded)
         snapshots = (_snapshot(sessions.source), _snapshot(sessions.target))
+        apart = access.difference(sessions.source, sessions.target, chosen.found.scope)
         schema, by_upgrade, unproven = _schema(sessions, chosen, upgrade)
         proven = (
             baseline.read(sessions.source, sessions.source_snapshot, chosen.found.scope, jobs=jobs, known=own)
@@ -124,6 +126,7 @@ def compare_databases(
         started=started.isoformat(timespec="seconds"),
         seconds=round(time.monotonic() - clock, 3),
         only_on_target=more,
+        apart=apart,
     )
 
 
@@ -182,7 +185,11 @@ def _choose(sessions: _Sessions, *, expect_upgraded: bool) -> _Chosen:
         views = {key: view for key, view in views.items() if not _redefined(view, source, target)}
     momentary = {key for key, view in views.items() if view.depends_on_the_moment}
     views = {key: view for key, view in views.items() if key not in momentary}
-    aside = [NotCompared(one.kind, one.name, one.reason) for one in found.not_copied]
+    aside = [
+        NotCompared(one.kind, one.name, one.reason)
+        for one in found.not_copied
+        if one.kind not in access.COMPARED
+    ]
     aside += _set_aside(scope, revisions)
     if upgraded:
         aside.append(NotCompared("properties of the database", target.server.database, _LATER))

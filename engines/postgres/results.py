@@ -42,6 +42,7 @@ def compare_result(found: Comparison, source: Address, target: Address) -> dict[
         "schema": _difference(found.schema),
         "upgraded": found.upgraded,
         "upgrade_proven": found.upgrade_proven,
+        "apart": list(found.apart),
         "added_by_upgrade": _names(found.by_upgrade.extra),
         "changed_by_upgrade": _names((*found.by_upgrade.different, *found.by_upgrade.missing)),
         "not_compared": [one.as_dict() for one in found.not_compared],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from engines.postgres.diff import access
 from engines.postgres.diff.comparison import (
     Comparison,
     LargeObjectsResult,
@@ -19,6 +20,7 @@ __all__ = [
     "SequenceResult",
     "TableResult",
     "View",
+    "access",
     "bisect",
     "evidence",
     "materialized_views",

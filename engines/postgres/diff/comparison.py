@@ -124,7 +124,8 @@ class Comparison:
     held against the source's, upgraded anew; without that ``schema`` is empty. ``snapshots`` are the
     transactions that the source and the target were read at. ``large_objects`` is None where only some
     schemas are compared. ``baseline`` is the source's baseline, if the options ask for it.
-    ``only_on_target`` are properties of the database itself.
+    ``only_on_target`` are properties of the database itself. ``apart`` are differences of owners, privileges
+    and the like, which make no data unequal.
     """
 
     source: Database
@@ -142,6 +143,7 @@ class Comparison:
     seconds: float
     only_on_target: tuple[str, ...] = ()
     upgrade_proven: bool = False
+    apart: tuple[str, ...] = ()
     baseline: Baseline | None = None
 
     @property

@@ -32,6 +32,7 @@ def evidence(found: Comparison, source: Address, target: Address) -> dict[str, A
         "sequences": len(found.sequences),
         "large_objects": found.large_objects.as_dict() if found.large_objects else None,
         "objects": counts(found.source.objects),
+        "apart": {"count": len(found.apart), "first": list(found.apart[:_DIFFERENCES])},
         "not_compared": [one.as_dict() for one in found.not_compared],
     }
 
@@ -60,6 +61,9 @@ def report(found: Comparison) -> list[str]:
     if found.upgraded:
         proven = ", as its revisions do when they run anew" if found.upgrade_proven else ""
         lines.append(f"{len(found.by_upgrade.lines())} schema objects were changed by the upgrade{proven}")
+    if found.apart:
+        lines.append(f"{len(found.apart)} owners, privileges and the like differ, which are not copied")
+        lines += [f"  {line}" for line in found.apart[:_DIFFERENCES]]
     lines += [f"not compared: {one.kind} {one.name} ({one.reason})" for one in found.not_compared]
     return lines
 
