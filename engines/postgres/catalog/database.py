@@ -13,7 +13,7 @@ _MAJOR = 10000
 _SERVER = """
 SELECT current_database(), current_setting('server_encoding'), current_user,
        current_setting('server_version'), pg_postmaster_start_time()::text,
-       (SELECT rolsuper FROM pg_roles WHERE rolname = current_user)"""
+       (SELECT rolsuper FROM pg_roles WHERE rolname = current_user), pg_is_in_recovery()"""
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,7 @@ class Server:
     started: str
     is_superuser: bool
     major: int
+    is_standby: bool = False
 
 
 @dataclass(frozen=True)
@@ -45,10 +46,10 @@ class Database:
 
 def server(session: Session) -> Server:
     """Return what is worth knowing of the server behind ``session``."""
-    row = session.execute(_SERVER).fetchone() or ("", "", "", "", "", False)
-    database, encoding, user, version, started, is_superuser = row
+    row = session.execute(_SERVER).fetchone() or ("", "", "", "", "", False, False)
+    database, encoding, user, version, started, is_superuser, is_standby = row
     major = session.info.server_version // _MAJOR
-    return Server(database, encoding, user, version, started, bool(is_superuser), major)
+    return Server(database, encoding, user, version, started, bool(is_superuser), major, bool(is_standby))
 
 
 def read(session: Session, scope: Scope) -> Database:

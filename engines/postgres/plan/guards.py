@@ -22,6 +22,12 @@ def servers(source: Database, target: Database, roles: Mapping[str, str]) -> Non
             subject=source_server.database,
             remedy="Name another database as the target.",
         )
+    if target_server.is_standby:
+        raise ConfigurationError(
+            "it is a standby: nothing can be written there",
+            subject=target_server.database,
+            remedy="Name the primary server as the target.",
+        )
     if target_server.major < source_server.major:
         raise ConfigurationError(
             f"PostgreSQL {target_server.major} is older than the source's {source_server.major}",

@@ -7,6 +7,7 @@ what needs such a function is computed over a few rows of the source, as the tar
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -21,6 +22,8 @@ _OWN_PATH_SINCE = 17
 _KNOWS_EXPRESSIONS = 140000
 _ROWS = 1000
 _PATIENCE = "SET LOCAL statement_timeout = '10s'"
+# Seconds for all of them. What was not tried by then is found out when it is created: a copy says so then.
+_ALL_PATIENCE = 120.0
 
 # Functions whose bodies are text, in which names are looked up when they run.
 _SUSPECTS = f"""
@@ -107,7 +110,10 @@ def find(session: Session, among: Iterable[CatalogId], target_major: int) -> Ite
     """
     own_path = target_major >= _OWN_PATH_SINCE
     chosen = frozenset(among)
+    deadline = time.monotonic() + _ALL_PATIENCE
     for probe in _probes(session, own_path=own_path):
+        if time.monotonic() > deadline:
+            return
         if probe.number in chosen and (said := _try(session, probe)):
             remedy = (
                 f"PostgreSQL {target_major} computes it along no path: ALTER FUNCTION … SET search_path"

@@ -92,6 +92,7 @@ def test_upgraded_target_is_kept_or_refused_never_replaced():
     [
         ({"started": "noon"}, "same database"),
         ({"major": 14}, "older than the source"),
+        ({"is_standby": True}, "it is a standby"),
         ({"encoding": "LATIN1"}, "ENCODING 'UTF8'"),
     ],
 )
