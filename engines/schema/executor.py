@@ -15,16 +15,15 @@ from alembic.script import ScriptDirectory
 from engines.errors import EngineError
 from engines.events import Emit
 from engines.postgres.session import Address
-from engines.schema import invalid_indexes, offline_only
+from engines.schema import invalid_indexes, offline_sql
 from engines.schema.errors import SchemaError, reason
 from engines.schema.given_address import given
 from engines.schema.invalid_indexes import Index
 from engines.schema.model import Options
-from engines.schema.offline_only import OfflineOnlyError
 from engines.schema.revisions import Pending
 from engines.schema.session import Watch, opened
 from engines.schema.target_only import WAYS, OtherAddressError, target_only
-from engines.schema.version_table import VersionTable, required
+from engines.schema.version_table import OfflineOnlyError, VersionTable, required
 
 _AGAIN = "Correct the revision or what it met, then run the same command again."
 
@@ -91,7 +90,9 @@ class Executor:
     def _run_offline(self, one: Pending) -> None:
         """Run the SQL of a project whose ``env.py`` only writes it, which says itself where it commits."""
         scripts = ScriptDirectory.from_config(self._config)
-        text = offline_only.sql_of(self._config, scripts, one.revision, current(self.connection, self.table))
+        text = offline_sql.sql_of_env(
+            self._config, scripts, one.revision, current(self.connection, self.table)
+        )
         try:
             with self.connection.execution_options(isolation_level="AUTOCOMMIT").begin():
                 self.connection.exec_driver_sql(text.replace("%", "%%"))

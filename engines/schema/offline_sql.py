@@ -1,11 +1,13 @@
-"""The SQL of pending revisions, without running them."""
+"""The SQL of pending revisions, without running them: as we render it, or as ``env.py`` does."""
 
 from __future__ import annotations
 
 import io
 from collections.abc import Iterable
 
+from alembic.config import Config
 from alembic.operations import Operations
+from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import MigrationContext, MigrationStep, RevisionStep
 from alembic.script import ScriptDirectory
 from alembic.util import to_tuple
@@ -31,6 +33,22 @@ def sql_of(
         replaced = to_tuple(script.down_revision, default=())
         standing = (*(name for name in standing if name not in replaced), one.revision)
     return "\n".join(parts)
+
+
+def sql_of_env(config: Config, scripts: ScriptDirectory, revision: str, standing: tuple[str, ...]) -> str:
+    """Return the SQL that ``env.py`` writes for ``revision`` in a database at the revisions ``standing``."""
+    script = scripts.get_revision(revision)
+    step = MigrationStep.upgrade_from_script(scripts.revision_map, script)
+    buffer = io.StringIO()
+    options = {
+        "as_sql": True,
+        "output_buffer": buffer,
+        "starting_rev": standing or "base",
+        "fn": lambda _heads, _context: [step],
+    }
+    with EnvironmentContext(config, scripts, **options):
+        scripts.run_env()
+    return buffer.getvalue()
 
 
 def _render(step: RevisionStep, standing: tuple[str, ...], table: VersionTable) -> str:

@@ -14,7 +14,6 @@ from alembic.script import ScriptDirectory
 
 from engines.postgres.session import Address
 from engines.schema.errors import RevisionError
-from engines.schema.offline_only import OfflineOnlyError
 from engines.schema.target_only import OtherAddressError, target_only
 
 
@@ -32,6 +31,13 @@ class VersionTable:
 
     def __str__(self) -> str:
         return f"{self.schema}.{self.name}" if self.schema else self.name
+
+
+class OfflineOnlyError(BaseException):
+    """``env.py`` has configured itself without a connection, although it was not asked for SQL.
+
+    It is no ``Exception``, so that code which ignores exceptions does not catch it.
+    """
 
 
 class _SeenError(BaseException):
