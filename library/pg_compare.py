@@ -51,8 +51,8 @@ options:
   alembic_config:
     description:
       - Path of the project's C(alembic.ini). With it the schema of an upgraded target is proven. The
-        source's schema is restored, without rows, in a database beside the target, upgraded to the target's
-        revision and compared with the target; then that database is dropped.
+        source's schema is restored, without rows, in a second database on the target's server, upgraded to
+        the target's revision and compared with the target; then that database is dropped.
       - In check mode, without this option, or where the user of O(target) may not create a database, the
         schema of an upgraded target is listed in RV(not_compared).
     type: path

@@ -17,7 +17,7 @@ _PREFIX = "bmii_scratch_"
 _LEFT = """
 SELECT datname FROM pg_database d WHERE datname ~ '^bmii_scratch_[0-9a-f]{16}$'
 AND pg_has_role(datdba, 'usage') AND NOT EXISTS (SELECT FROM pg_stat_activity a WHERE a.datid = d.oid)"""
-# Held in the session beside it while one is in use, so that nobody takes it for one that was left.
+# Held in a session with another database while one is in use, so that nobody takes it for one that was left.
 _TAKE = f"SELECT pg_try_advisory_lock(hashtextextended('{_PREFIX}', 0))"
 
 
@@ -50,7 +50,7 @@ def _drop(session: Session, name: str) -> None:
 
 def _cannot(reason: str, like: Address) -> PostgresError:
     return PostgresError(
-        f"no database can be made beside it: {reason}",
+        f"no second database can be made on its server: {reason}",
         subject=str(like),
         remedy="ALTER ROLE … CREATEDB.",
     )

@@ -1,4 +1,4 @@
-"""What an upgraded target's schema must be: the source's, upgraded anew in a scratch database beside it.
+"""What an upgraded target's schema must be: the source's, upgraded anew in a scratch database on its server.
 
 The revision that a database claims is a word in a table. What its revisions make of the source's schema is
 found out by running them.
@@ -30,8 +30,8 @@ def expected_objects(
 ) -> Objects:
     """Return the objects of the source's schema after ``upgrade`` to the target's revisions.
 
-    Made in a database beside the target, which is dropped again. Raises ``EngineError`` when that cannot be
-    done: it says nothing about the target.
+    Made in a second database on the target's server, which is dropped again. Raises ``EngineError`` when that
+    cannot be done: it says nothing about the target.
     """
     stored = dump_archive.dump(
         client_tools.find(found.source.server.major, found.target.server.major),
