@@ -104,7 +104,7 @@ def is_empty(target: Address) -> bool:
 
 
 def _identities(target: Address, names: list[str]) -> list[str]:
-    with _beside(target) as session:
+    with beside(target) as session:
         try:
             return [str(row[0]) for row in session.execute(_IDENTITY, [names])]
         except InsufficientPrivilege:
