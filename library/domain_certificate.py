@@ -49,9 +49,9 @@ attributes:
 EXAMPLES = r"""
 - name: Wait until the certificate is issued
   domain_certificate:
-    domain: bmii.example.org
+    domain: shop.example.org
     zone: example.org
-    tags: {Project: bmii}
+    tags: {Project: shop}
     timeout: 1800
 """
 
@@ -71,7 +71,7 @@ records:
   returned: success
   type: list
   elements: str
-  sample: [_0a1b.bmii.example.org. 300 IN CNAME _2c3d.acm-validations.aws.]
+  sample: [_0a1b.shop.example.org. 300 IN CNAME _2c3d.acm-validations.aws.]
 """
 
 from ansible.module_utils.basic import AnsibleModule

@@ -48,8 +48,8 @@ attributes:
 EXAMPLES = r"""
 - name: Lead the domain to the load balancer
   domain_record:
-    domain: bmii.example.org
-    dns_name: bmii-1.us-east-1.elb.amazonaws.com
+    domain: shop.example.org
+    dns_name: shop-1.us-east-1.elb.amazonaws.com
     zone_id: Z35SXDOTRQ7X7K
     zone: example.org
 """
@@ -64,7 +64,7 @@ text:
   description: The same as a sentence, with what is left to be done.
   returned: success
   type: str
-  sample: bmii.example.org leads to the load balancer from now on
+  sample: shop.example.org leads to the load balancer from now on
 dns_name:
   description: The DNS name of the load balancer.
   returned: success

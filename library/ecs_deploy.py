@@ -281,6 +281,13 @@ _AUTOSCALING = {
 }
 _TEXTS = {"type": "list", "elements": "str", "required": True}
 
+_PROBE = {
+    "path": {"type": "str", "default": ""},
+    "status": {"type": "list", "elements": "int", "default": [200]},
+    "json": {"type": "str", "default": ""},
+    "header": {"type": "str", "default": ""},
+}
+
 
 def main() -> None:
     """Read the contract, call the engine, return."""
@@ -314,7 +321,7 @@ def main() -> None:
             "url": _OPTIONAL_TEXT,
             "connect_to": _OPTIONAL_TEXT,
             "ca_file": _OPTIONAL_TEXT,
-            "health_path": {"type": "str", "default": "/health"},
+            "probe": {"type": "dict", "default": {}, "options": _PROBE},
             "timeout": {"type": "int", "default": 600},
             "steady_seconds": {"type": "int", "default": 0},
             "trial_seconds": {"type": "int", "default": 0},
@@ -393,7 +400,7 @@ def _request(options: dict[str, Any]) -> ecs.DeployRequest:
         service,
         wait,
         options["url"],
-        options["health_path"],
+        ecs.Probe(**options["probe"]),
         trial=options["trial_seconds"],
         scaling=scaling,
         route=Route(options["connect_to"], options["ca_file"]),

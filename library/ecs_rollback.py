@@ -91,6 +91,13 @@ from engines import ecs
 from engines.contract import finish
 from engines.smoke import Route
 
+_PROBE = {
+    "path": {"type": "str", "default": ""},
+    "status": {"type": "list", "elements": "int", "default": [200]},
+    "json": {"type": "str", "default": ""},
+    "header": {"type": "str", "default": ""},
+}
+
 
 def main() -> None:
     """Read the contract, call the engine, return."""
@@ -103,7 +110,7 @@ def main() -> None:
             "url": {"type": "str", "default": ""},
             "connect_to": {"type": "str", "default": ""},
             "ca_file": {"type": "str", "default": ""},
-            "health_path": {"type": "str", "default": "/health"},
+            "probe": {"type": "dict", "default": {}, "options": _PROBE},
             "timeout": {"type": "int", "default": 600},
             "steady_seconds": {"type": "int", "default": 0},
         },
@@ -120,8 +127,8 @@ def _run(options: dict[str, Any], check: bool) -> dict[str, Any]:
         to=options["to"],
         good=options["good"],
         url=options["url"],
-        health_path=options["health_path"],
         route=Route(options["connect_to"], options["ca_file"]),
+        probe=ecs.Probe(**options["probe"]),
     )
     outcome = ecs.roll_back(request, ecs.Clients(), check=check)
     return {**outcome.as_result(), "previous_arn": outcome.previous_arn}

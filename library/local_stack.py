@@ -83,6 +83,29 @@ options:
         instances are containers of the Docker engine that C(DOCKER_HOST) names, in a network of that range.
       - Of the ports, C(service), C(source_postgres), C(object_store) and C(aws) are used.
     type: str
+  source:
+    description:
+      - Another application than the one in C(service/) as the source's service.
+    type: dict
+    suboptions:
+      command:
+        description: The words of the command that runs it; C(python3) is the interpreter of this project.
+        type: list
+        elements: str
+        required: true
+      setup:
+        description: Commands that make its schema and data, each as a list of words, run once and in order.
+        type: list
+        elements: list
+        default: []
+      environment:
+        description: Its environment, and that of O(source.setup).
+        type: dict
+        default: {}
+      health_path:
+        description: The path that answers 200 when it can serve.
+        type: str
+        default: /health
   source_revision:
     description: Schema revision of the source; C(head-1) is the one before the newest.
     type: str
@@ -184,6 +207,15 @@ def main() -> None:
             "operator_policy": {"type": "path"},
             "operator_names": {"type": "dict", "default": {}},
             "subnet": {"type": "str"},
+            "source": {
+                "type": "dict",
+                "options": {
+                    "command": {"type": "list", "elements": "str", "required": True},
+                    "setup": {"type": "list", "elements": "list", "default": []},
+                    "environment": {"type": "dict", "default": {}},
+                    "health_path": {"type": "str", "default": "/health"},
+                },
+            },
             "source_revision": {"type": "str", "default": "head-1"},
         },
         supports_check_mode=True,

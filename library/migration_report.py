@@ -49,8 +49,8 @@ attributes:
 EXAMPLES = r"""
 - name: Write the report
   migration_report:
-    bucket: bmii-state
-    dest: /var/lib/bmii/report
+    bucket: shop-state
+    dest: /var/lib/shop/report
     environment: production
 """
 

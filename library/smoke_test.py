@@ -43,22 +43,24 @@ options:
         type: str
         required: true
       method:
-        description: The HTTP method.
+        description: The HTTP method. In check mode only GET, HEAD and OPTIONS are sent.
         type: str
-        choices: [GET, HEAD, OPTIONS, POST, PUT, PATCH, DELETE]
         default: GET
       path:
         description: The path below O(base_url), with a slash at its beginning.
         type: str
         required: true
       headers:
-        description: Headers. A value is a reference, C(ssm:/name) or C(env:NAME), or the value itself. Never
-          shown.
+        description: Headers. A value is a reference, C(ssm:/name) or C(env:NAME), a text with such references
+          in braces, C(Bearer {ssm:/name}), or the value itself. Never shown.
         type: dict
         default: {}
       body:
         description: The body, sent as JSON.
         type: raw
+      text:
+        description: The body, sent as it is; name its type in C(Content-Type).
+        type: str
       status:
         description: The statuses that are right.
         type: list
@@ -75,6 +77,10 @@ options:
         description: Paths in the answer that lead to a list, and the items that must be in it, in any order.
         type: dict
         default: {}
+      matches:
+        description: A regular expression that must be found in the answer, as in C(^ok$).
+        type: str
+        default: ""
       latency_ms:
         description: How many milliseconds the median request may take; 0 for any.
         type: float
@@ -91,20 +97,35 @@ options:
         description: The URL of the source service. When it is empty, nothing is compared.
         type: str
         required: true
-      path:
-        description: The path, the same for both.
-        type: str
-        required: true
-      method:
-        description: The HTTP method.
-        type: str
-        choices: [GET, POST]
-        default: POST
-      bodies:
-        description: The bodies, one request to each service for each.
+      requests:
+        description: The requests. Answers that are JSON are compared as such, others as text.
         type: list
-        elements: raw
+        elements: dict
         required: true
+        suboptions:
+          path:
+            description: The path, the same for both.
+            type: str
+            required: true
+          method:
+            description: The HTTP method. In check mode only GET, HEAD and OPTIONS are sent.
+            type: str
+            default: GET
+          headers:
+            description: Headers for both, on top of those for all.
+            type: dict
+            default: {}
+          body:
+            description: The body, sent as JSON.
+            type: raw
+          text:
+            description: The body, sent as it is.
+            type: str
+          ignore:
+            description: Paths that may differ in this answer, on top of those for all.
+            type: list
+            elements: str
+            default: []
       headers:
         description: Headers for the target, as in O(tests[].headers).
         type: dict
@@ -157,8 +178,9 @@ EXAMPLES = r"""
         latency_ms: 2000
     equality:
       reference_url: http://127.0.0.1:18000
-      path: /search
-      bodies: [{text: lamp}]
+      requests:
+        - {method: POST, path: /search, body: {text: lamp}}
+        - {path: /articles/17, ignore: [viewed]}
       headers: {X-API-Key: "ssm:/shop/production/API_KEY"}
 """
 
@@ -208,32 +230,39 @@ from ansible.module_utils.basic import AnsibleModule
 
 from engines.contract import finish
 from engines.errors import ConfigurationError
-from engines.smoke import Equality, Http, Route, Runner, SmokeTest, check, evidence, lines, require
+from engines.smoke import Compared, Equality, Http, Route, Runner, SmokeTest, check, evidence, lines, require
 
 _TEXT = {"type": "str", "required": True}
 _HEADERS = {"type": "dict", "default": {}, "no_log": True}
-_METHODS = ["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"]
+_REQUEST = {
+    "method": {"type": "str", "default": "GET"},
+    "path": _TEXT,
+    "headers": _HEADERS,
+    "body": {"type": "raw"},
+    "text": {"type": "str"},
+}
 
 
 def main() -> None:
     """Read the contract, call the engine, return."""
     test = {
         "name": _TEXT,
-        "method": {"type": "str", "choices": _METHODS, "default": "GET"},
-        "path": _TEXT,
-        "headers": _HEADERS,
-        "body": {"type": "raw"},
+        **_REQUEST,
         "status": {"type": "list", "elements": "int", "default": [200]},
         "json": {"type": "dict", "default": {}},
         "json_contains": {"type": "dict", "default": {}},
+        "matches": {"type": "str", "default": ""},
         "latency_ms": {"type": "float", "default": 0},
         "repeat": {"type": "int", "default": 1},
     }
     equality = {
         "reference_url": _TEXT,
-        "path": _TEXT,
-        "method": {"type": "str", "choices": ["GET", "POST"], "default": "POST"},
-        "bodies": {"type": "list", "elements": "raw", "required": True},
+        "requests": {
+            "type": "list",
+            "elements": "dict",
+            "required": True,
+            "options": {**_REQUEST, "ignore": {"type": "list", "elements": "str", "default": []}},
+        },
         "headers": _HEADERS,
         "reference_headers": _HEADERS,
         "ignore": {"type": "list", "elements": "str", "default": []},
@@ -259,7 +288,7 @@ def _run(module: AnsibleModule) -> dict[str, Any]:
         raise ConfigurationError("is empty", subject="base_url", remedy="The provision phase sets it.")
     tests = [SmokeTest(**test) for test in options["tests"]]
     check(tests)
-    equality = Equality(**options["equality"]) if (options["equality"] or {}).get("reference_url") else None
+    equality = _equality(options["equality"] or {})
     route = Route(options["connect_to"], options["ca_file"])
     limits = {"window": options["connect_window"], "timeout": options["timeout"]}
     with Http(options["base_url"], route, **limits) as http:
@@ -281,6 +310,12 @@ def _run(module: AnsibleModule) -> dict[str, Any]:
         "table": lines(results),
         "evidence": evidence(results, options["base_url"]),
     }
+
+
+def _equality(given: dict[str, Any]) -> Equality | None:
+    if not given.get("reference_url"):
+        return None
+    return Equality(**{**given, "requests": [Compared(**one) for one in given["requests"]]})
 
 
 if __name__ == "__main__":

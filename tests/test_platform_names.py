@@ -8,10 +8,17 @@ from pathlib import Path
 
 import yaml
 
+from engines.preflight import variables
+
 ROOT = Path(__file__).parents[1]
 TOOL = ("roles", "engines", "library", "playbooks", "plugins")
 # What the tool calls itself, and names its own files, labels, environment variables and schemas after.
-OWN = re.compile(r"bmii[-_. ]migrate|bmii-objects|bmii_scratch|BMII_EVENTS|BMII_RUN_ID", re.IGNORECASE)
+OWN = re.compile(
+    r"bmii[-_. ]migrate|bmii-(?:objects|evidence|report|screen|display)|bmii_scratch|(?-i:\bBMII_[A-Z_]+)"
+    # The callback that shows a run is called so.
+    r'|(?:name: |NAME = "|callback_)bmii\b',
+    re.IGNORECASE,
+)
 # What was recorded in a rehearsal of BMII, with its names.
 RECORDED = {"engines/policy/recorded.json"}
 
@@ -27,7 +34,7 @@ def _names() -> set[str]:
     return {
         *(platform[f"platform_{kind}"] for kind in kinds),
         *(path for path in paths if path != "/openapi.json"),
-        *requests["deploy_reference_requests"][0].keys() - {"record", "top_k"},
+        *requests["deploy_reference_requests"][0]["body"].keys() - {"record", "top_k"},
     }
 
 
@@ -72,3 +79,19 @@ def test_what_all_inventories_share_is_apart_from_what_is_of_the_platform() -> N
 
     assert shared & platform == set()
     assert [text for text in texts if re.search(r"bmii(?!-migrate)|bio_bind_rank", text)] == []
+
+
+def test_another_application_s_inventory_sets_all_that_is_needed_and_names_nothing_of_bmii_s() -> None:
+    folder = ROOT / "tests/second_app/inventory/group_vars/all"
+    own = yaml.safe_load((folder / "main.yml").read_text(encoding="utf-8"))
+    shared = [path for name in ("common", "rehearsal") for path in sorted((folder / name).glob("*.yml"))]
+    values = {name: "" for path in shared for name in yaml.safe_load(path.read_text(encoding="utf-8"))}
+
+    described = variables.described(ROOT / "roles")
+    found = variables.missing(
+        described, variables.Configuration({**values, **own, "platform_target": "emulator"})
+    )
+
+    assert list(found) == []
+    assert set(own) - set(described) == {"shelf_greeting"}
+    assert not re.search(r"bmii|bio_bind", (folder / "main.yml").read_text(encoding="utf-8"), re.IGNORECASE)

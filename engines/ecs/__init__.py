@@ -9,7 +9,7 @@ from engines.ecs import traffic
 from engines.ecs.apply import deploy, preview, try_out
 from engines.ecs.errors import CertificateRefusedError, ReleaseConfigurationError, RolloutError
 from engines.ecs.inspection import Clients
-from engines.ecs.model import NOT_KNOWN_YET, DeployRequest, Release, Scaling, Wait, WantedService
+from engines.ecs.model import NOT_KNOWN_YET, DeployRequest, Probe, Release, Scaling, Wait, WantedService
 from engines.ecs.results import Outcome
 from engines.ecs.rollback import RollbackRequest, roll_back
 from engines.ecs.task_definition import is_place
@@ -20,6 +20,7 @@ __all__ = [
     "Clients",
     "DeployRequest",
     "Outcome",
+    "Probe",
     "Release",
     "ReleaseConfigurationError",
     "RollbackRequest",

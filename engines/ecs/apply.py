@@ -211,7 +211,7 @@ def _goal(request: DeployRequest, arn: str, deployment_id: str) -> Goal:
         # Empty for a revision of somebody else's whose image is a tag; a release of ours has a digest.
         digest=request.release.image.partition("@")[2],
         url=request.url,
-        health_path=request.health_path,
+        probe=request.probe,
         target_group_arn=request.service.target_group_arn,
     )
 

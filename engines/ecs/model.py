@@ -118,6 +118,23 @@ class Scaling:
 
 
 @dataclass(frozen=True)
+class Probe:
+    """The request that says what users get; an empty ``path`` is none.
+
+    The answer names the running image at ``json``, a path in its body, or in ``header``. With neither, one of
+    ``status`` is enough: which image runs is known from ECS, and which tasks are served from their targets.
+    """
+
+    path: str = ""
+    status: Sequence[int] = (200,)
+    json: str = ""
+    header: str = ""
+
+
+NO_PROBE = Probe()
+
+
+@dataclass(frozen=True)
 class DeployRequest:
     """All that a release is made from; ``url`` is where users reach the service (empty: not checked).
 
@@ -130,7 +147,7 @@ class DeployRequest:
     service: WantedService
     wait: Wait
     url: str = ""
-    health_path: str = "/health"
+    probe: Probe = NO_PROBE
     trial: float = 0.0
     scaling: Scaling | None = None
     route: Route = DIRECT

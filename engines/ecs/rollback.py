@@ -10,7 +10,7 @@ from typing import Any
 from engines.ecs import apply, inspection, plan, task_definition
 from engines.ecs.errors import ReleaseConfigurationError
 from engines.ecs.inspection import Clients
-from engines.ecs.model import Action, Current, DeployRequest, Release, Wait, WantedService
+from engines.ecs.model import NO_PROBE, Action, Current, DeployRequest, Probe, Release, Wait, WantedService
 from engines.ecs.plan import Plan
 from engines.ecs.results import Outcome
 from engines.ecs.rollout import short
@@ -35,7 +35,7 @@ class RollbackRequest:
     to: str = ""
     good: Sequence[str] = ()
     url: str = ""
-    health_path: str = "/health"
+    probe: Probe = NO_PROBE
     route: Route = DIRECT
 
 
@@ -56,7 +56,7 @@ def roll_back(request: RollbackRequest, clients: Clients, *, check: bool, tell: 
         _service_of(request, now),
         request.wait,
         request.url,
-        request.health_path,
+        request.probe,
         route=request.route,
     )
     return apply.execute(wanted, steps, current, clients, tell)

@@ -61,13 +61,12 @@ class Settings:
     alarm_email: str = ""
     database: Mapping[str, Any] = field(default_factory=dict)
     secrets: Sequence[Mapping[str, Any]] | None = field(default=None, repr=False)
+    database_addresses: Sequence[Mapping[str, str]] = ()
     service_secrets: Mapping[str, str] = field(default_factory=dict)
     request_headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     entrypoint: Sequence[str] = ()
     application_role: str = ""
     application_address: str = field(default="", repr=False)
-    reference_requests: Sequence[Any] = ()
-    reference_path: str = ""
     minimum_free_mib: int = 0
     work_dir: str = ""
     inventory_dir: str = ""
@@ -154,13 +153,12 @@ _VARIABLES: Mapping[str, str] = {
             *("alarm_email", "database", "secrets"),
         )
     },
+    "database_addresses": "provision_database_addresses",
     "service_secrets": "deploy_secrets",
     "request_headers": "deploy_request_headers",
     "entrypoint": "container_entrypoint",
     "application_role": "database_application_role",
     "application_address": "database_application_address",
-    "reference_requests": "deploy_reference_requests",
-    "reference_path": "deploy_reference_path",
     "target_database": "provision_rds_endpoint_override",
     "minimum_free_mib": "preflight_minimum_free_mib",
 }

@@ -4,14 +4,17 @@
 """
 
 from engines.smoke.apply import Runner, check
+from engines.smoke.checks import pick
 from engines.smoke.errors import CertificateError, NoAnswerError, SmokeError
-from engines.smoke.http import Http, Request
-from engines.smoke.model import DIRECT, Equality, Route, SmokeTest
+from engines.smoke.http import Answer, Http, Request
+from engines.smoke.model import DIRECT, Compared, Equality, Route, SmokeTest
 from engines.smoke.results import evidence, lines, require
 
 __all__ = [
     "DIRECT",
+    "Answer",
     "CertificateError",
+    "Compared",
     "Equality",
     "Http",
     "NoAnswerError",
@@ -23,5 +26,6 @@ __all__ = [
     "check",
     "evidence",
     "lines",
+    "pick",
     "require",
 ]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import statistics
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from engines.errors import ConfigurationError
 from engines.events import Emit, emit
@@ -14,13 +14,15 @@ from engines.references import resolve
 from engines.smoke.checks import Mismatch, difference, mismatches, shown
 from engines.smoke.errors import NoAnswerError
 from engines.smoke.http import Answer, Http, Request
-from engines.smoke.model import Equality, SmokeTest
+from engines.smoke.model import Compared, Equality, SmokeTest
 from engines.smoke.results import Result, skipped
 
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _BODY_SHOWN = 200
 # What these say is no secret, and blotting it out would make answers unreadable.
 _OPEN_HEADERS = frozenset({"accept", "accept-language", "content-type", "user-agent"})
+# As in `Bearer {ssm:/shop/production/TOKEN}`.
+_REFERENCE = re.compile(r"\{((?:ssm|env):[^{}]+)\}")
 MASK = "********"
 
 
@@ -44,8 +46,8 @@ class Runner:
             )
             self._tell("smoke.test", name=test.name, ok=results[-1].ok)
         if equality and self._base:
-            for number, body in enumerate(equality.bodies, 1):
-                results.append(self._equal(equality, body, number))
+            for number, asked in enumerate(equality.requests, 1):
+                results.append(self._equal(equality, asked, number))
                 self._tell("smoke.equality", name=results[-1].name, ok=results[-1].ok)
         return results
 
@@ -59,7 +61,7 @@ class Runner:
             if self._only_safe:  # the secret may well be made by a phase that a dry run did not run
                 return skipped(test.name, expected, str(error))
             raise
-        request = Request(test.method, self._base + test.path, headers, test.body)
+        request = Request(test.method, self._base + test.path, headers, test.body, test.text)
         return self._ask(test, request, expected)
 
     def _ask(self, test: SmokeTest, request: Request, expected: str) -> Result:
@@ -80,21 +82,31 @@ class Runner:
         fast = not test.latency_ms or latency <= test.latency_ms
         return Result(test.name, fast, False, status, latency, expected, f"{status} in {latency:g} ms")
 
-    def _equal(self, equality: Equality, body: Any, number: int) -> Result:
-        name = f"same answer as the source, {number}: {shown(body)}"
-        expected = f"{equality.method} {equality.path} to answer as the source does"
-        if self._only_safe and equality.method not in _SAFE_METHODS:
-            return skipped(name, expected, f"{equality.method} is not sent in a dry run")
-        old_url = equality.reference_url.rstrip("/") + equality.path
-        new_url = self._base + equality.path
+    def _equal(self, equality: Equality, asked: Compared, number: int) -> Result:
+        what = "" if asked.body is None and asked.text is None else f" {shown(asked.body or asked.text)}"
+        name = f"same answer as the source, {number}: {asked.method} {asked.path}{what}"
+        expected = f"{asked.method} {asked.path} to answer as the source does"
+        if self._only_safe and asked.method not in _SAFE_METHODS:
+            return skipped(name, expected, f"{asked.method} is not sent in a dry run")
         try:
-            old = self._http.send(
-                Request(equality.method, old_url, self._headers(equality.reference_headers), body)
+            old, new = (
+                self._http.send(
+                    Request(
+                        asked.method,
+                        base + asked.path,
+                        self._headers({**headers, **asked.headers}),
+                        asked.body,
+                        asked.text,
+                    )
+                )
+                for base, headers in (
+                    (equality.reference_url.rstrip("/"), equality.reference_headers),
+                    (self._base, equality.headers),
+                )
             )
-            new = self._http.send(Request(equality.method, new_url, self._headers(equality.headers), body))
         except NoAnswerError as error:
             return Result(name, False, False, 0, 0.0, expected, self._clean(f"no answer: {error}"))
-        wrong = _unequal(old, new, equality.ignore)
+        wrong = _unequal(old, new, (*equality.ignore, *asked.ignore))
         got = self._clean(wrong or f"equal, {_digest(new)}")
         return Result(name, not wrong, False, new.status, new.latency_ms, expected, got)
 
@@ -103,7 +115,7 @@ class Runner:
         for name, value in headers.items():
             reference = str(value)
             if reference not in self._resolved:
-                self._resolved[reference] = resolve(reference)
+                self._resolved[reference] = _filled(reference)
             values[name] = self._resolved[reference]
             if name.lower() not in _OPEN_HEADERS and values[name]:
                 self.secrets.add(values[name])
@@ -139,6 +151,8 @@ def _expectation(test: SmokeTest) -> str:
     parts = [" or ".join(str(status) for status in test.status)]
     parts += [f"{path} = {shown(value)}" for path, value in test.json.items()]
     parts += [f"{path} with all of {shown(list(items))}" for path, items in test.json_contains.items()]
+    if test.matches:
+        parts.append(f"a text that matches {test.matches}")
     if test.latency_ms:
         parts.append(f"at most {test.latency_ms:g} ms")
     return f"{test.method} {test.path} to answer " + ", ".join(parts)
@@ -147,6 +161,8 @@ def _expectation(test: SmokeTest) -> str:
 def _wrong(test: SmokeTest, answer: Answer) -> str:
     """Say what is not as expected, or an empty text."""
     if answer.status not in test.status:
+        return f"{answer.status}: {answer.text[:_BODY_SHOWN]}"
+    if test.matches and not re.search(test.matches, answer.text):
         return f"{answer.status}: {answer.text[:_BODY_SHOWN]}"
     if not test.json and not test.json_contains:
         return ""
@@ -168,11 +184,23 @@ def _unequal(old: Answer, new: Answer, ignore: Sequence[str]) -> str:
     try:
         found: Mismatch | None = difference(old.json(), new.json(), ignore)
     except ValueError:
-        return "an answer that is not JSON"
+        if old.text != new.text:
+            return f"another text: {new.text[:_BODY_SHOWN]} instead of {old.text[:_BODY_SHOWN]}"
+        return ""
     return f"{found.path} = {shown(found.got)} instead of {shown(found.expected)}" if found else ""
 
 
 def _digest(answer: Answer) -> str:
     """Return a short name of an answer, independent of the order of keys: evidence of what was compared."""
-    text = json.dumps(answer.json(), sort_keys=True, separators=(",", ":"))
+    try:
+        text = json.dumps(answer.json(), sort_keys=True, separators=(",", ":"))
+    except ValueError:
+        text = answer.text
     return "sha256:" + hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _filled(value: str) -> str:
+    """Return a header's value: what it refers to, or itself with what the references in braces name."""
+    if _REFERENCE.search(value):
+        return _REFERENCE.sub(lambda found: resolve(found[1]), value)
+    return resolve(value)

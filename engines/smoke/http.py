@@ -24,21 +24,26 @@ _PAUSE = 0.25
 
 @dataclass(frozen=True)
 class Request:
-    """What is sent. ``headers`` may hold secrets, so ``repr`` leaves them out. ``body`` is sent as JSON."""
+    """What is sent. ``headers`` may hold secrets, so ``repr`` leaves them out.
+
+    ``body`` is sent as JSON, ``text`` as it is.
+    """
 
     method: str
     url: str
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     body: Any = None
+    text: str | None = None
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back, and after how many milliseconds."""
+    """What came back, and after how many milliseconds; ``headers`` by their names in small letters."""
 
     status: int
     text: str
     latency_ms: float
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     def json(self) -> Any:
         """Return the parsed body. Raises ``ValueError`` when it is not JSON (NaN and Infinity are not)."""
@@ -97,8 +102,8 @@ class Http:
                 raise refused(error, host) or NoAnswerError(_why(error)) from error
 
     def _once(self, request: Request) -> Answer:
-        headers = {"Accept": "application/json", **request.headers}
-        content = None
+        headers = {"Accept": "application/json, */*;q=0.5", **request.headers}
+        content = request.text.encode() if request.text is not None else None
         if request.body is not None:
             content = json.dumps(request.body).encode()
             headers.setdefault("Content-Type", "application/json")
@@ -109,7 +114,9 @@ class Http:
             headers["Host"] = urlsplit(request.url).netloc
         response = pool.request(request.method, request.url, body=content, headers=headers, redirect=False)
         latency = (time.perf_counter() - start) * 1000
-        return Answer(response.status, response.data.decode("utf-8", "replace"), round(latency, 1))
+        text = response.data.decode("utf-8", "replace")
+        names = {name.lower(): value for name, value in response.headers.items()}
+        return Answer(response.status, text, round(latency, 1), names)
 
 
 class _RoutedPool(urllib3.PoolManager):

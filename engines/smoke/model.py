@@ -9,7 +9,9 @@ from typing import Any
 
 @dataclass(frozen=True)
 class SmokeTest:
-    """One request and what must come back. ``headers`` hold references (``ssm:/…``, ``env:…``) or values.
+    """One request and what must come back. ``headers`` hold values, or references (``ssm:/…``, ``env:…``).
+
+    ``matches`` is a regular expression that must be found in the answer.
 
     ``latency_ms`` is the budget for the median over ``repeat`` requests; 0 is no budget.
     """
@@ -19,9 +21,11 @@ class SmokeTest:
     method: str = "GET"
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     body: Any = None
+    text: str | None = None
     status: Sequence[int] = (200,)
     json: Mapping[str, Any] = field(default_factory=dict)
     json_contains: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    matches: str = ""
     latency_ms: float = 0
     repeat: int = 1
 
@@ -43,13 +47,23 @@ DIRECT = Route()
 
 
 @dataclass(frozen=True)
+class Compared:
+    """A request to both services; its own ``headers`` and ``ignore`` come on top of those for all."""
+
+    path: str
+    method: str = "GET"
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    body: Any = None
+    text: str | None = None
+    ignore: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
 class Equality:
-    """Requests to both services, whose answers must be equal JSON but for the paths in ``ignore``."""
+    """Requests to both services, whose answers must be equal but for the paths in ``ignore``."""
 
     reference_url: str
-    path: str
-    method: str = "POST"
-    bodies: Sequence[Any] = ()
+    requests: Sequence[Compared] = ()
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     reference_headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     ignore: Sequence[str] = ()

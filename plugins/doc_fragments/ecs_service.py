@@ -32,11 +32,31 @@ options:
       machine.
     type: str
     default: ""
-  health_path:
-    description: The path below O(url) that answers 200 and a JSON object with the running image's digest as
-      C(image).
-    type: str
-    default: /health
+  probe:
+    description:
+      - The request below O(url) that says what users get. In any case the revision's tasks have to run its
+        image, by the digest that ECS names, and to be healthy targets.
+    type: dict
+    default: {}
+    suboptions:
+      path:
+        description: Its path; empty to send none.
+        type: str
+        default: ""
+      status:
+        description: The statuses that are right.
+        type: list
+        elements: int
+        default: [200]
+      json:
+        description: Where in the JSON of the answer the digest of the running image stands, such as C(image).
+          Empty where it does not.
+        type: str
+        default: ""
+      header:
+        description: The header of the answer that names that digest. Empty where none does.
+        type: str
+        default: ""
   timeout:
     description: For how many seconds the rollout may make no progress before it is given up.
     type: int

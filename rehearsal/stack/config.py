@@ -69,6 +69,7 @@ class StackConfig:
     domain: str = ""
     operator: Operator | None = None
     subnet: str = ""
+    application: service.Source | None = None
 
     @property
     def logs(self) -> Path:
@@ -162,6 +163,8 @@ class StackConfig:
 
     def service_environment(self) -> dict[str, str]:
         """Return the settings of the source service."""
+        if self.application:
+            return dict(self.application.environment)
         return {
             "APP_ENV": "development",
             "DATABASE_URL": self.source.url(self.database, driver="psycopg2"),
@@ -186,7 +189,9 @@ class StackConfig:
                 self.target.program(TARGET),
                 self.store.program("object_store"),
                 *made,
-                service.program(PYTHON, self.ports.service, self.service_environment()),
+                self.application.program(self.ports.service)
+                if self.application
+                else service.program(PYTHON, self.ports.service, self.service_environment()),
             ]
         mark = {MARK: str(self.folder)}
         return {one.name: replace(one, environment={**one.environment, **mark}) for one in made}
@@ -240,6 +245,7 @@ def read_config(
     operator_policy: str | None = None,
     operator_names: Mapping[str, str] | None = None,
     subnet: str | None = None,
+    source: Mapping[str, Any] | None = None,
     **more: str,
 ) -> StackConfig:
     """Return the configuration from the role's variables. Raises ``ConfigurationError``."""
@@ -260,6 +266,7 @@ def read_config(
         buckets=tuple(buckets),
         operator=operator_user.read(operator_policy, operator_names or {}, **more),
         subnet=_subnet(subnet or ""),
+        application=service.Source.from_options(source or {}),
         **more,
     )
     _require_different(config)

@@ -46,8 +46,9 @@ class Startup:
             postgres.initialise(source.folder, self._mark, source.password)
             self._serve("source_postgres")
             source.create_database(self._config.database)
-        with self.timed("source_schema"):
-            self._once("schema", self._upgrade)
+        if not self._config.application:
+            with self.timed("source_schema"):
+                self._once("schema", self._upgrade)
 
     def _store(self) -> None:
         with self.timed("object_store"):
@@ -97,6 +98,9 @@ class Startup:
         service.upgrade(PROJECT, self._config.source_revision, self._settings, log)
 
     def _ingest(self) -> None:
+        if self._config.application:
+            self._config.application.fill(self._mark, self._config.logs / "ingest.log")
+            return
         service.ingest(PROJECT, self._settings, self._config.logs / "ingest.log")
 
     def _serve(self, name: str) -> None:

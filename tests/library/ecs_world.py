@@ -95,6 +95,7 @@ class World:
             "target_group_arn": self._balancer(),
             "health_check_grace": 0,
             "url": self.url,
+            "probe": {"path": "/health", "json": "image"},
             "timeout": 30,
         }
 

@@ -15,7 +15,7 @@ def world(aws):
 
 
 def back(world, *, check=False, **options):
-    named = ("cluster", "service", "url", "timeout")
+    named = ("cluster", "service", "url", "probe", "timeout")
     arguments = {name: world.options[name] for name in named} | options
     return world.run("ecs_rollback", arguments, check=check)
 

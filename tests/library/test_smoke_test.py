@@ -14,6 +14,7 @@ from tests.library import modules
 
 CANARY = "canary-93ab41d0"
 ASPIRIN = {"smiles": "CC(=O)Oc1ccccc1C(=O)O", "record": False}
+RANKED = {"method": "POST", "path": "/rank", "body": ASPIRIN}
 
 
 class Service(ThreadingHTTPServer):
@@ -50,6 +51,11 @@ class Handler(BaseHTTPRequestHandler):
             return self.answer(403, {"error": {"code": "wrong_key"}})
         results = [{"symbol": name, "score": self.server.score} for name in ("PTGS2", "PTGS1", "EGFR")]
         return self.answer(200, {"id": None, "smiles": body["smiles"], "results": results})
+
+    def do_REPORT(self):
+        self.server.seen.append(("REPORT", self.path))
+        said = self.rfile.read(int(self.headers["Content-Length"])).decode()
+        self.answer(200, f"{said} {self.headers.get('Authorization', '')} {self.server.score}")
 
     def answer(self, status, body, **headers):
         content = (body if isinstance(body, str) else json.dumps(body)).encode()
@@ -202,8 +208,7 @@ def test_old_and_new_must_answer_alike(serve, call):
     old, new = serve(), serve(key=CANARY)
     equality = {
         "reference_url": old.url,
-        "path": "/rank",
-        "bodies": [ASPIRIN, {"smiles": "CCO"}],
+        "requests": [RANKED, {**RANKED, "body": {"smiles": "CCO"}}],
         "headers": KEY,
     }
     answer = call(new.url, equality=equality)
@@ -219,14 +224,14 @@ def test_old_and_new_must_answer_alike(serve, call):
 
 def test_two_refusals_are_not_an_equal_answer(serve, call):
     old, new = serve(key=CANARY), serve(key=CANARY)
-    equality = {"reference_url": old.url, "path": "/rank", "bodies": [ASPIRIN]}
+    equality = {"reference_url": old.url, "requests": [RANKED]}
     assert "401 from the source" in call(new.url, equality=equality)["msg"]
     equality["reference_headers"] = KEY
     assert "got 401 instead of 200" in call(new.url, equality=equality)["msg"]
 
 
 def test_without_an_old_service_nothing_is_compared(serve, call):
-    answer = call(serve().url, equality={"reference_url": "", "path": "/rank", "bodies": [ASPIRIN]})
+    answer = call(serve().url, equality={"reference_url": "", "requests": [RANKED]})
     assert answer["results"] == []
 
 
@@ -240,7 +245,7 @@ def test_a_dry_run_writes_nothing_and_does_not_fail(serve, call):
             {"name": "no secret yet", "path": "/health", "headers": {"X-API-Key": "env:NOT_SET_ANYWHERE"}},
         ],
         check=True,
-        equality={"reference_url": old.url, "path": "/rank", "bodies": [ASPIRIN]},
+        equality={"reference_url": old.url, "requests": [RANKED]},
     )
     assert [(result["ok"], result["skipped"]) for result in answer["results"]] == [
         (True, True),
@@ -306,3 +311,42 @@ def test_a_header_can_come_from_parameter_store(aws, serve, call):
 )
 def test_tests_that_make_no_sense_are_refused(call, tests):
     assert call("http://127.0.0.1:1", tests)["failed"]
+
+
+def test_any_method_any_text_and_a_reference_within_a_header(serve, call, monkeypatch):
+    monkeypatch.setenv("SMOKE_TOKEN", CANARY)
+    test = {
+        "name": "report",
+        "method": "REPORT",
+        "path": "/calendar",
+        "headers": {"Authorization": "Bearer {env:SMOKE_TOKEN}", "Content-Type": "text/plain"},
+        "text": "all",
+        "status": [200, 207],
+        "matches": f"^all Bearer {CANARY[:6]}",
+    }
+    service = serve()
+
+    assert call(service.url, [test])["results"][0]["ok"]
+    assert service.seen == [("REPORT", "/calendar")]
+    answer = call(service.url, [{**test, "matches": "^none"}])
+    assert "a text that matches ^none" in answer["msg"]
+    assert CANARY not in json.dumps(answer)
+
+
+def test_answers_that_are_no_json_are_compared_as_text(serve, call):
+    old, new = serve(), serve()
+    equality = {
+        "reference_url": old.url,
+        "requests": [{"method": "REPORT", "path": "/", "text": "x"}, {"path": "/page"}],
+    }
+
+    assert [one["ok"] for one in call(new.url, equality=equality)["results"]] == [True, True]
+    new.score = 7
+    assert "another text: x  7 instead of x  0.3" in call(new.url, equality=equality)["msg"]
+
+
+def test_a_request_names_what_may_differ_in_its_answer(serve, call):
+    old, new = serve(), serve(score=7)
+    asked = {**RANKED, "ignore": ["results.*.score"]}
+
+    assert call(new.url, equality={"reference_url": old.url, "requests": [asked]})["results"][0]["ok"]

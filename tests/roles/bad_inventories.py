@@ -231,7 +231,17 @@ FAULTS = [
     ({"deploy_secrets": {"API_KEY": f"{CANARY}!"}}, "deploy_secrets.API_KEY"),
     ({"deploy_request_headers": {"X API Key": "ssm:/a"}}, "deploy_request_headers"),
     ({"deploy_request_headers": {"X-API-Key": "clé"}}, "deploy_request_headers.X-API-Key"),
-    ({"deploy_reference_path": "rank"}, "deploy_reference_path"),
+    ({"deploy_reference_requests": [{"path": "rank"}]}, "deploy_reference_requests"),
+    (
+        {"provision_database_addresses": [{"name": "DSN", "compose": "host={host"}]},
+        "provision_database_addresses",
+    ),
+    (
+        {"provision_database_addresses": [{"name": "DATABASE_URL", "compose": "x"}]},
+        "provision_database_addresses",
+    ),
+    ({"deploy_secrets": {"DSN": "/bmii/production/DSN"}}, "deploy_secrets.DSN"),
+    ({"deploy_probe": {"json": "image", "header": "X-Image"}}, "deploy_probe"),
     ({"deploy_smoke_tests": [{"name": "no path"}]}, "deploy_smoke_tests"),
     ({"deploy_smoke_tests": [{"name": "a", "path": "/", "status": 200}]}, "deploy_smoke_tests"),
     ({"deploy_smoke_tests": {"path": "/health"}}, "deploy_smoke_tests"),

@@ -133,7 +133,7 @@ def _update_to_restore(
 
 
 def _image_digest(registered: Mapping[str, Any] | None) -> str:
-    """Return the digest that a revision's `/health` reports (``IMAGE_DIGEST``); empty if it has none."""
+    """Return the digest that a revision's service is given (``IMAGE_DIGEST``); empty if it has none."""
     for container in (registered or {}).get("containerDefinitions", []):
         for item in container.get("environment", []):
             if item["name"] == "IMAGE_DIGEST":

@@ -1,13 +1,12 @@
 """Watching a rollout: polling it, judging what was seen, and how long to wait.
 
 ``services-stable`` and target health alone are not enough: the former holds for a service that the circuit
-breaker has returned to its old revision, the latter for its old tasks. Success is that the wanted image
-answers requests.
+breaker has returned to its old revision, the latter for its old tasks. Success is that tasks of the wanted
+revision run the wanted image, by the digest that ECS has pulled, are healthy targets, and answer requests.
 """
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -16,9 +15,9 @@ from typing import Any, Literal
 from engines.aws import AwsError
 from engines.ecs import inspection, plan
 from engines.ecs.inspection import Clients
-from engines.ecs.model import Wait
+from engines.ecs.model import NO_PROBE, Probe, Wait
 from engines.events import Emit
-from engines.smoke import Http, NoAnswerError, Request
+from engines.smoke import Answer, Http, NoAnswerError, Request, pick
 
 # Successive answers of the new image: behind a load balancer an old task may give the next one.
 _ANSWERS = 3
@@ -37,7 +36,7 @@ class Goal:
     definition_arn: str
     digest: str
     url: str = ""
-    health_path: str = "/health"
+    probe: Probe = NO_PROBE
     target_group_arn: str = ""
 
 
@@ -46,7 +45,8 @@ class Seen:
     """The result of a poll. ``healthy`` counts targets of the new revision's tasks; ``None`` without a group.
 
     ``answers`` is the number of answers in a row that came from the wanted image, ``lost`` that of the new
-    revision's tasks that have ended of themselves so far.
+    revision's tasks that have ended of themselves so far, ``other`` that of its running tasks for which
+    ECS has pulled another image.
     """
 
     deployment_id: str
@@ -60,6 +60,7 @@ class Seen:
     answers: int | None
     answer: str
     lost: int = 0
+    other: int = 0
     is_deleted: bool = False
 
 
@@ -90,6 +91,8 @@ def judge(goal: Goal, seen: Seen) -> Verdict:
         missing.append(f"rollout {seen.rollout_state or 'not begun'}")
     if seen.running != seen.desired:
         missing.append(f"{seen.running} of {seen.desired} tasks running")
+    if seen.other:
+        missing.append(f"{seen.other} of its tasks run another image")
     if seen.healthy is not None and seen.healthy < seen.desired:
         missing.append(f"{seen.healthy} of {seen.desired} targets healthy")
     if seen.answers is not None and seen.answers < _ANSWERS and seen.desired:
@@ -195,7 +198,7 @@ class Observer:
         now = inspection.describe(self.clients, goal.cluster, goal.service) or {}
         first = plan.primary(now)
         ours = plan.deployment(now, goal.deployment_id)
-        running, healthy = _tasks(self.clients, goal)
+        running, healthy, other = _tasks(self.clients, goal)
         answers, answer = _answers(goal, self.http)
         return Seen(
             deployment_id=first.get("id", ""),
@@ -209,6 +212,7 @@ class Observer:
             answers=answers,
             answer=answer,
             lost=_lost(self.clients, goal) if self.wait.steady else 0,
+            other=other,
             is_deleted=now.get("status") in {"DRAINING", "INACTIVE"},
         )
 
@@ -218,22 +222,23 @@ def short(arn: str) -> str:
     return arn.rpartition("/")[2] or "(none)"
 
 
-def _tasks(clients: Clients, goal: Goal) -> tuple[int, int | None]:
-    """Count the running tasks of the wanted revision, and those among them that are healthy targets."""
+def _tasks(clients: Clients, goal: Goal) -> tuple[int, int | None, int]:
+    """Count the revision's running tasks, its healthy targets, and the tasks that run another image."""
     ours: list[Mapping[str, Any]] = [
         task
         for task in inspection.tasks(clients, goal.cluster, goal.service, "RUNNING")
         if task["taskDefinitionArn"] == goal.definition_arn and task["lastStatus"] == "RUNNING"
     ]
+    other = sum(_is_other(task, goal.digest) for task in ours)
     if not goal.target_group_arn:
-        return len(ours), None
+        return len(ours), None, other
     at = inspection.addresses(ours)
     healthy = {
         target.address
         for target in inspection.targets(clients, goal.target_group_arn)
         if target.state == "healthy"
     }
-    return len(ours), len(healthy & at)
+    return len(ours), len(healthy & at), other
 
 
 def _lost(clients: Clients, goal: Goal) -> int:
@@ -245,26 +250,39 @@ def _lost(clients: Clients, goal: Goal) -> int:
 
 
 def _answers(goal: Goal, http: Http) -> tuple[int | None, str]:
-    """Count how many answers in a row name the wanted image, and say what the last one was."""
-    if not goal.url:
+    """Count how many answers in a row are as they should be, and say what the last one was."""
+    probe = goal.probe
+    if not goal.url or not probe.path:
         return None, ""
-    url = goal.url.rstrip("/") + goal.health_path
+    url, found = goal.url.rstrip("/") + probe.path, ""
     for count in range(_ANSWERS):
         try:
             answer = http.send(Request("GET", url))
         except NoAnswerError as error:
-            return count, f"{goal.health_path} does not answer: {error}"
-        if answer.status != 200:  # noqa: PLR2004 - the one number of HTTP that everybody knows
-            return count, f"{goal.health_path} answers {answer.status}: {answer.text[:_SHOWN]}"
-        image = _image(answer.text)
-        if goal.digest and image != goal.digest:
-            return count, f"{goal.health_path} answers from image {image or '(not named)'}, not {goal.digest}"
-    return _ANSWERS, f"{goal.health_path} answers from image {goal.digest or '(not compared)'}"
+            return count, f"{probe.path} does not answer: {error}"
+        if answer.status not in probe.status:
+            return count, f"{probe.path} answers {answer.status}: {answer.text[:_SHOWN]}"
+        found = f"{probe.path} answers {answer.status}"
+        if probe.json or probe.header:
+            image = _image(probe, answer)
+            found = f"{probe.path} answers from image {goal.digest or '(not compared)'}"
+            if goal.digest and image != goal.digest:
+                return count, f"{probe.path} answers from image {image or '(not named)'}, not {goal.digest}"
+    return _ANSWERS, found
 
 
-def _image(text: str) -> str:
+def _image(probe: Probe, answer: Answer) -> str:
+    """Return the image that an answer names, or an empty text."""
+    if probe.header:
+        return answer.headers.get(probe.header.lower(), "")
     try:
-        body = json.loads(text)
+        found = pick(answer.json(), probe.json)
     except ValueError:
         return ""
-    return str(body.get("image", "")) if isinstance(body, dict) else ""
+    return found if isinstance(found, str) else ""
+
+
+def _is_other(task: Mapping[str, Any], digest: str) -> bool:
+    """Whether ECS says that a task runs another image. Before it was pulled, ECS names none."""
+    named = {one["imageDigest"] for one in task.get("containers", []) if one.get("imageDigest")}
+    return bool(digest and named) and digest not in named

@@ -135,7 +135,8 @@ def _read_by_service(settings: Settings) -> Iterator[Finding]:
     if not settings.secrets:  # reported already
         return
     known = {f"{settings.parameter_path}/{one.get('name', '')}" for one in settings.secrets}
-    known |= {f"{settings.parameter_path}/{name}" for name in _COMPOSED}
+    made = {*_COMPOSED, *(str(one.get("name", "")) for one in settings.database_addresses)}
+    known |= {f"{settings.parameter_path}/{name}" for name in made}
     for variable, named in (
         *((f"deploy_secrets.{key}", str(value)) for key, value in settings.service_secrets.items()),
         *((f"deploy_request_headers.{key}", place) for key, place in settings.header_parameters.items()),

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from engines.preflight.model import Finding, Rule, Settings
+
+_PYTHON = re.compile(r"(?:/usr(?:/local)?/bin/)?python(?:3(?:\.\d+)?)?")
 
 
 def _entrypoint(settings: Settings) -> Iterator[Finding]:
@@ -13,6 +16,17 @@ def _entrypoint(settings: Settings) -> Iterator[Finding]:
             "container_entrypoint",
             "is not set, and an image that no Dockerfile describes needs it",
             "Write the words of the command that starts the service, such as [python3, -m, shop].",
+        )
+
+
+def _python(settings: Settings) -> Iterator[Finding]:
+    """Judge whether what runs without Docker is Python: its image holds no other interpreter."""
+    program = str(settings.entrypoint[0]) if settings.entrypoint else ""
+    if settings.container_builder == "oci" and program and not _PYTHON.fullmatch(program):
+        yield Finding(
+            "container_entrypoint",
+            f"{program!r} is not Python, and nothing else runs without Docker",
+            "Set platform_container_builder to docker, and rehearse it with inventories/docker.",
         )
 
 
@@ -25,13 +39,4 @@ def _application_address(settings: Settings) -> Iterator[Finding]:
         )
 
 
-def _reference_path(settings: Settings) -> Iterator[Finding]:
-    if settings.reference_requests and not settings.reference_path:
-        yield Finding(
-            "deploy_reference_path",
-            "is not set, and deploy_reference_requests are sent to it",
-            "Set the path, such as /search, or empty the requests.",
-        )
-
-
-RULES: tuple[Rule, ...] = (_entrypoint, _application_address, _reference_path)
+RULES: tuple[Rule, ...] = (_entrypoint, _python, _application_address)

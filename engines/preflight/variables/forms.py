@@ -106,7 +106,7 @@ FORMS: Mapping[str, Form] = {
     "domain": Form(
         _matches(r"(?=.{4,253}$)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]*[a-z0-9]"),
         "a domain",
-        "Write it in small letters, such as bmii.example.org.",
+        "Write it in small letters, such as shop.example.org.",
     ),
     "hosted_zone": Form(
         _matches(r"Z[A-Z0-9]{4,31}|(?:[a-z0-9_-]+\.)+[a-z0-9-]+"),
@@ -116,7 +116,7 @@ FORMS: Mapping[str, Form] = {
     "place": Form(
         lambda text: _is_host_and_port(text if ":" in text else f"{text}:1"),
         "a host, or host:port",
-        "Write one such as bmii-1.us-east-1.elb.amazonaws.com.",
+        "Write one such as shop-1.us-east-1.elb.amazonaws.com.",
     ),
     "host_and_port": Form(_is_host_and_port, "host:port", "Write one such as db.example.org:5432."),
     "image": Form(

@@ -11,11 +11,13 @@ Fault = tuple[str, str, str]
 _PORTS = 65535
 _PREFIX = 512  # half of what a key may have
 _ACCESS = ("write", "read", "none")
-_METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
+_METHOD = re.compile(r"[A-Z]+(?:-[A-Z]+)*")
 # What a test of the module smoke_test may have.
 _TEST_KEYS = {
-    *("name", "path", "method", "headers", "body", "status", "json", "json_contains", "latency_ms", "repeat"),
+    *("name", "path", "method", "headers", "body", "text", "status", "json", "json_contains", "matches"),
+    *("latency_ms", "repeat"),
 }
+_REQUEST_KEYS = {"path", "method", "headers", "body", "text", "ignore"}
 _SCALING = {"min": (0, 5000), "max": (0, 5000), "cpu": (1, 100), "memory": (1, 100)}
 
 
@@ -50,17 +52,40 @@ def _health_check(value: Sequence[Any]) -> Iterator[Fault]:
         )
 
 
+def _probe(value: Mapping[str, Any]) -> Iterator[Fault]:
+    if value.get("json") and value.get("header"):
+        yield "", "names the image twice, by json and by header", "Keep one of them."
+    if value.get("path") and not str(value["path"]).startswith("/"):
+        yield "path", "does not begin with a slash", "Write one such as /health."
+    if any(not 100 <= (_whole(one) or 0) <= 599 for one in value.get("status") or ()):  # noqa: PLR2004 - HTTP's own limits
+        yield "status", "is not a list of statuses", "Write one such as [200]."
+
+
 def _smoke_tests(value: Sequence[Any]) -> Iterator[Fault]:
     for number, test in enumerate(value, start=1):
         for key in sorted(map(str, set(test) - _TEST_KEYS)):
             yield "", f"entry {number}: {key} is not known", f"There are {', '.join(sorted(_TEST_KEYS))}."
         if not str(test.get("path") or "").startswith("/"):
             yield "", f"entry {number}: its path does not begin with a slash", "Write one such as /health."
-        if str(test.get("method", "GET")).upper() not in _METHODS:
-            yield "", f"entry {number}: its method is not one of HTTP", "Write one such as POST."
+        if not _METHOD.fullmatch(str(test.get("method", "GET"))):
+            yield "", f"entry {number}: its method is not one of HTTP", "Write one such as POST, in capitals."
+        try:
+            re.compile(str(test.get("matches") or ""))
+        except re.error as error:
+            yield "", f"entry {number}: matches is no regular expression: {error}", "Correct it."
         status = test.get("status", [200])
         if not isinstance(status, list) or any(not 100 <= (_whole(one) or 0) <= 599 for one in status):  # noqa: PLR2004 - HTTP's own limits
             yield "", f"entry {number}: status is not a list of statuses", "Write one such as [200]."
+
+
+def _reference_requests(value: Sequence[Any]) -> Iterator[Fault]:
+    for number, one in enumerate(value, start=1):
+        for key in sorted(map(str, set(one) - _REQUEST_KEYS)):
+            yield "", f"entry {number}: {key} is not known", f"There are {', '.join(sorted(_REQUEST_KEYS))}."
+        if not str(one.get("path") or "").startswith("/"):
+            yield "", f"entry {number}: its path does not begin with a slash", "Write one such as /search."
+        if not _METHOD.fullmatch(str(one.get("method", "GET"))):
+            yield "", f"entry {number}: its method is not one of HTTP", "Write one such as POST, in capitals."
 
 
 def _buckets(value: Sequence[Any]) -> Iterator[Fault]:
@@ -80,6 +105,16 @@ def _buckets(value: Sequence[Any]) -> Iterator[Fault]:
                 )
 
 
+def _database_addresses(value: Sequence[Any]) -> Iterator[Fault]:
+    for one in value:
+        text = re.sub(r"\{[A-Za-z0-9_./-]+(?:\|url)?\}", "", str(one["compose"]))
+        if "{" in text or "}" in text:
+            what = f"{one['name']}: has a brace that is no placeholder"
+            yield "", what, "Write {host}, {app_db_password} or {app_db_password|url}."
+        if one["name"] in {"DATABASE_URL", "APP_DATABASE_URL"}:
+            yield "", f"{one['name']} is written by the migration itself", "Give it another name."
+
+
 def _ports(value: Mapping[str, Any]) -> Iterator[Fault]:
     numbers: dict[int, str] = {}
     for name, one in value.items():
@@ -95,7 +130,10 @@ def _ports(value: Mapping[str, Any]) -> Iterator[Fault]:
 SHAPES: Mapping[str, Callable[[Any], Iterator[Fault]]] = {
     "autoscaling": _autoscaling,
     "buckets": _buckets,
+    "database_addresses": _database_addresses,
     "health_check": _health_check,
     "ports": _ports,
+    "probe": _probe,
+    "reference_requests": _reference_requests,
     "smoke_tests": _smoke_tests,
 }

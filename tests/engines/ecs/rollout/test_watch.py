@@ -7,8 +7,10 @@ import pytest
 from engines.aws import AwsError
 from engines.ecs import inspection
 from engines.ecs.inspection import Clients
-from engines.ecs.model import Wait
+from engines.ecs.model import Probe, Wait
+from engines.ecs.rollout import watch
 from engines.ecs.rollout.watch import Goal, Observer, Seen, StabilityCheck, Verdict, judge, progress, short
+from engines.smoke import Answer
 
 NEW = "arn:aws:ecs:us-east-1:000000000000:task-definition/bmii:7"
 OLD = "arn:aws:ecs:us-east-1:000000000000:task-definition/bmii:6"
@@ -41,6 +43,7 @@ def test_without_load_balancer_and_url_ecs_alone_is_asked():
         ({"rollout_state": "IN_PROGRESS"}, "rollout IN_PROGRESS"),
         ({"running": 1}, "1 of 2 tasks running"),
         ({"healthy": 1}, "1 of 2 targets healthy"),
+        ({"other": 1}, "1 of its tasks run another image"),
         ({"answers": 2, "answer": "/health answers 503"}, "/health answers 503"),
     ],
 )
@@ -175,3 +178,63 @@ def test_a_long_wait_tells_that_it_is_alive(monkeypatch):
     assert observer.until(GOAL).state == "done"
     assert 3 <= len(told) < 12
     assert set(told) == {"ecs.rollout"}
+
+
+class Answering:
+    """Answers every request with ``answer``, and notes the addresses."""
+
+    def __init__(self, answer):
+        self.answer, self.asked = answer, []
+
+    def send(self, request):
+        self.asked.append(request.url)
+        return self.answer
+
+
+@pytest.mark.parametrize(
+    ("probe", "answer", "expected"),
+    [
+        (Probe(), Answer(500, "", 1), (None, "")),
+        (Probe("/up"), Answer(200, "all is well", 1), (3, "/up answers 200")),
+        (Probe("/up", status=(204,)), Answer(200, "", 1), (0, "/up answers 200: ")),
+        (
+            Probe("/h", json="build.image"),
+            Answer(200, '{"build": {"image": "sha256:aa"}}', 1),
+            (3, "/h answers from image sha256:aa"),
+        ),
+        (
+            Probe("/h", json="image"),
+            Answer(200, "ok", 1),
+            (0, "/h answers from image (not named), not sha256:aa"),
+        ),
+        (
+            Probe("/h", header="X-Image"),
+            Answer(200, "ok", 1, {"x-image": "sha256:aa"}),
+            (3, "/h answers from image sha256:aa"),
+        ),
+        (
+            Probe("/h", header="X-Image"),
+            Answer(200, "ok", 1, {"x-image": "sha256:bb"}),
+            (0, "/h answers from image sha256:bb, not sha256:aa"),
+        ),
+    ],
+)
+def test_what_an_answer_says_depends_on_what_the_service_can_say(probe, answer, expected):
+    http = Answering(answer)
+
+    assert watch._answers(replace(GOAL, probe=probe), http) == expected
+    assert set(http.asked) <= {f"http://lb{probe.path}"}
+
+
+@pytest.mark.parametrize(
+    ("containers", "other"),
+    [
+        ([{}], False),
+        ([{"imageDigest": "sha256:aa"}], False),
+        ([{"imageDigest": "sha256:bb"}], True),
+        ([{"imageDigest": "sha256:bb"}, {"imageDigest": "sha256:aa"}], False),
+    ],
+)
+def test_a_task_is_known_by_the_image_that_ecs_has_pulled(containers, other):
+    assert watch._is_other({"containers": containers}, "sha256:aa") == other
+    assert not watch._is_other({"containers": containers}, "")

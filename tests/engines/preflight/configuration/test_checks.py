@@ -212,8 +212,8 @@ BAD_ANYWHERE = [
     (_secret("API_KEY", value="env:KEY", generate={"length": 40}), "provision_secrets.API_KEY"),
     (_secret("API_KEY", type="String", value="env:KEY"), "provision_secrets.API_KEY"),
     ({"entrypoint": (), "container_builder": "oci"}, "container_entrypoint"),
+    ({"entrypoint": ["node", "shop.js"], "container_builder": "oci"}, "container_entrypoint"),
     ({"application_role": "app"}, "database_application_address"),
-    ({"reference_requests": [{}]}, "deploy_reference_path"),
     (
         {"service_secrets": {"TOKEN": "/bmii/production/TOKEN"}, "parameter_path": "/bmii/production"},
         "deploy_secrets.TOKEN",

@@ -1,0 +1,82 @@
+"""Another application (tests/second_app) is migrated, released and torn down by its inventory alone.
+
+Run by `make stress`: it takes a minute or two, and the ports that its inventory and its alembic.ini name.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+INVENTORY = ROOT / "tests/second_app/inventory"
+PORTS = yaml.safe_load((INVENTORY / "group_vars/all/main.yml").read_text(encoding="utf-8"))[
+    "local_stack_ports"
+]
+
+
+def _play(name: str, *options: str) -> tuple[str, int]:
+    """Return what a playbook printed, and how many tasks changed something."""
+    program = str(Path(sys.executable).with_name("ansible-playbook"))
+    done = subprocess.run(
+        [program, "-i", str(INVENTORY), f"playbooks/{name}.yml", *options],
+        cwd=ROOT,
+        env={**os.environ, "ANSIBLE_STDOUT_CALLBACK": "default"},  # every task's own words
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    text = done.stdout + done.stderr
+    assert done.returncode == 0, text[-6000:]
+    found = re.search(r"changed=(\d+)", text)
+    return text, int(found[1]) if found else 0
+
+
+def _on(port: int, statement: str) -> list[tuple[object, ...]]:
+    with psycopg.connect(f"postgresql://postgres:postgres@127.0.0.1:{port}/shelf") as session:
+        return session.execute(statement).fetchall()
+
+
+def _greeting() -> str:
+    with urllib.request.urlopen(f"http://127.0.0.1:{PORTS['aws']}/_alb/shelf/books", timeout=10) as answer:
+        return str(yaml.safe_load(answer.read())["greeting"])
+
+
+@pytest.fixture
+def no_stack() -> Iterator[None]:
+    _play("stack_down")
+    yield
+    _play("stack_down")
+
+
+@pytest.mark.timeout(1800)
+def test_the_whole_way_there_and_back_by_inventory_alone(no_stack: None) -> None:
+    text, changed = _play("migrate")
+    assert changed > 10
+    assert "ok      200" in text
+
+    # env.py takes the source's address from alembic.ini; the revision went to the target.
+    revision = "SELECT version_num FROM alembic_version"
+    assert _on(PORTS["source_postgres"], revision) == [("a1",)]
+    assert _on(PORTS["target_postgres"], revision) == [("b2",)]
+    assert _on(PORTS["target_postgres"], "SELECT count(*), count(lent_to) FROM books") == [(4, 0)]
+
+    assert _play("migrate")[1] == 0
+    assert "equal" in _play("verify")[0]
+    assert _greeting() == ""
+    _play("migrate", "-e", "shelf_greeting=hello")
+    assert _greeting() == "hello"
+    _play("rollback")
+    assert _greeting() == ""
+    consent = "teardown_consent=local teardown_data=delete teardown_data_consent=local"
+    assert "shelf-covers" in _play("teardown", "-e", consent)[0]
+    assert _on(PORTS["source_postgres"], "SELECT count(*) FROM books") == [(4,)]
