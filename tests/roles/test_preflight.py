@@ -169,8 +169,8 @@ def _inventory(folder: Path, changes: dict[str, object]) -> Path:
 
 
 def _named(output: str) -> list[str]:
-    """Return the variables that are named, in order."""
-    return re.findall(r"^ *- ([^:\n]+): ", output, re.MULTILINE)
+    """Return the variables that are named, in order, each once: -vvvv says it all a second time."""
+    return list(dict.fromkeys(re.findall(r"^ *- (\S[^:\n]*): ", output, re.MULTILINE)))
 
 
 def test_the_inventory_as_it_is_shipped_names_what_must_be_set(shell: Shell) -> None:
