@@ -67,6 +67,19 @@ def test_what_the_source_acknowledged_is_on_the_target(number: int, world: World
     _check_objects(world, run)
 
 
+def test_who_is_killed_before_the_last_listing_leaves_no_object_unreported(world: World) -> None:
+    """Users are served, and nobody has looked for what came late: the next run does."""
+    stops = {"migrate_source_stop": world.writer.stop_command}
+    run = world.playbook("migrate", Kill(task="List the buckets again"), **stops)
+    assert run.code == -signal.SIGKILL
+    world.writer.write_objects(5)
+    run = world.playbook("migrate", **stops)
+    _succeeded(run)
+    assert re.search(r"[5-9] late objects", run.text), run.text[-4000:]
+    _check_rows(world)
+    _check_objects(world, run)
+
+
 def _check_rows(world: World) -> None:
     writer = world.writer
     served = time.time()

@@ -65,6 +65,16 @@ class Writer:
         for name in ("stop", "stopped"):
             (self.folder / name).unlink(missing_ok=True)
 
+    def write_objects(self, count: int) -> None:
+        """Write so many more objects, and stop again."""
+        written = len(self.objects)
+        self.start_again()
+        while len(self.objects) < written + count:
+            time.sleep(0.05)
+        (self.folder / "stop").touch()
+        while not (self.folder / "stopped").exists():
+            time.sleep(0.05)
+
     @property
     def stop_command(self) -> list[str]:
         """Return a command for ``migrate_source_stop``: when it ends, no object is written any more."""
@@ -127,11 +137,19 @@ class Run:
 
 @dataclass(frozen=True)
 class Kill:
-    """When a run is killed: ``seconds`` after task ``number`` has begun; ``alone``: without its workers."""
+    """When a run is killed: ``seconds`` after a task has begun, the one of this name or ``number``.
 
-    number: int
-    seconds: float
-    alone: bool
+    ``alone``: its workers go on.
+    """
+
+    number: int = 0
+    seconds: float = 0.0
+    alone: bool = False
+    task: str = ""
+
+    def is_due(self, line: str, begun: int) -> bool:
+        """Return whether the task begins with this ``line``, or had; ``begun`` tasks have."""
+        return f"{self.task}]" in line if self.task else begun > self.number
 
 
 class World:
@@ -213,7 +231,7 @@ def _follow(process: subprocess.Popen[str], lines: list[tuple[float, str]], kill
     for line in process.stdout:
         lines.append((time.time(), line))
         number += line.startswith("TASK [")
-        if kill is not None and killer is None and number > kill.number:
+        if kill is not None and killer is None and kill.is_due(line, number):
             end = (
                 (lambda: os.kill(process.pid, signal.SIGKILL))
                 if kill.alone
