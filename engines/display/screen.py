@@ -168,7 +168,8 @@ def running_lines(screen: Screen, now: float, width: int) -> list[Line]:
         )
     ]
     blank = " " * (_NAME + 2)
-    lines.append((("dim", blank + cut(_doing(phase, now), width - _NAME - 2)),))
+    if (doing := _doing(phase, now)) != phase.task or phase.bar is not None:
+        lines.append((("dim", blank + cut(doing, width - _NAME - 2)),))
     rest = [one.name for one in screen.phases if one.outcome == "waiting"]
     if rest:
         lines.append((("dim", blank + cut(f"then {', '.join(dict.fromkeys(rest))}", width - _NAME - 2)),))
