@@ -31,12 +31,13 @@ dd { margin: 0; font-size: 1.35rem; font-variant-numeric: tabular-nums; }
 .wide { overflow-x: auto; } table { border-collapse: collapse; width: 100%; font-size: .9rem; }
 caption { text-align: left; color: var(--soft); padding: .25rem 0; }
 th, td { text-align: left; padding: .3rem .6rem; border-bottom: 1px solid var(--line); vertical-align: top;
-  overflow-wrap: anywhere; }
+  overflow-wrap: break-word; }
 thead th { background: var(--head); white-space: nowrap; } tbody th { font-weight: 600; }
 .number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 .bars { width: 7rem; } .bars svg { display: block; width: 7rem; height: .8rem; margin-top: .3rem; }
 rect { fill: var(--bar); } .ok { color: var(--good); } .no { color: var(--bad); font-weight: 700; }
-@media print { body { font-size: 10pt; } main { max-width: none; padding: 0; } .wide { overflow: visible; }
+@media print { th, td { overflow-wrap: anywhere; }
+  body { font-size: 10pt; } main { max-width: none; padding: 0; } .wide { overflow: visible; }
   h2 { break-after: avoid; } tr { break-inside: avoid; } thead { display: table-header-group; } }
 """
 _GOOD, _BAD = {"equal", "ok", "succeeded"}, {"DIFFERS", "FAILED", "failed", "interrupted"}
