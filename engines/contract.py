@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, NoReturn, Protocol
 
-from engines.errors import ConfigurationError, EngineError, RefusedError
+from engines.errors import EngineError
 
 
 class ModuleLike(Protocol):
@@ -41,7 +41,7 @@ def finish(module: ModuleLike, call: Callable[[], Mapping[str, Any]]) -> NoRetur
             subject=error.subject,
             remedy=error.remedy,
             details=error.details,
-            refused=isinstance(error, ConfigurationError | RefusedError),
+            refused=error.refuses,
             changed=False,
         )
     except Exception as error:  # noqa: BLE001 - the last line of defence: no traceback may reach the screen

@@ -7,8 +7,10 @@ class EngineError(Exception):
     """An error for the user: what happened, to what, and what to do next.
 
     Every engine raises a subclass of its own. The parts are kept apart so that a module can return them as
-    fields and a test can assert on them. None of them may hold a secret.
+    fields and a test can assert on them. None of them may hold a secret. ``refuses``: nothing was tried.
     """
+
+    refuses = False
 
     def __init__(self, what: str, *, subject: str = "", remedy: str = "", details: object = None) -> None:
         super().__init__(what)
@@ -26,6 +28,10 @@ class EngineError(Exception):
 class ConfigurationError(EngineError):
     """The configuration is wrong."""
 
+    refuses = True
+
 
 class RefusedError(EngineError):
     """Refused because it could harm data; a consent variable that is named in the message allows it."""
+
+    refuses = True

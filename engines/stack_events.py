@@ -11,6 +11,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from itertools import takewhile
 from typing import Any
 
@@ -34,8 +35,11 @@ def start(name: str, region: str, owner: Owner) -> bool:
     latest = next((str(one["EventId"]) for one in _read(name, region)), "")
     files = [(os.POSIX_SPAWN_OPEN, number, os.devnull, os.O_RDWR, 0) for number in range(3)]
     command = [sys.executable, "-P", "-m", __name__, name, region, latest, json.dumps(owner.to_dict())]
-    os.posix_spawn(sys.executable, command, environment, file_actions=files, setsid=True)
-    return True
+    # What only tells must not end what is told of.
+    with suppress(OSError):
+        os.posix_spawn(sys.executable, command, environment, file_actions=files, setsid=True)
+        return True
+    return False
 
 
 def follow(

@@ -119,9 +119,7 @@ _READ: Mapping[str, Callable[[Result], dict[str, Any]]] = {
     "smoke_test": _smoke,
     "ledger": _ledger,
     "stack_plan": _stack,
-    "local_stack": lambda result: {
-        "state": str((result.get("invocation") or {}).get("module_args", {}).get("state", ""))
-    },
+    "local_stack": lambda _: {},
     "alembic_upgrade": lambda result: {
         "to": result.get("to") or "",
         "applied": len(result.get("applied") or ()),

@@ -19,7 +19,7 @@ def summary(phase: Phase, *, check: bool) -> str:
         found = {name: found[name] for name in ("ecs_deploy", "smoke_test") if name in found}
     said = joined(
         [
-            _rehearsal(found.get("local_stack")),
+            _rehearsal(found.get("local_stack")) if phase.name == "preflight" else "",
             _stack(found.get("stack_plan"), check=check),
             _rows(found.get("pg_clone"), found.get("pg_compare"), check=check),
             _revisions(found.get("alembic_upgrade"), check=check),

@@ -12,6 +12,8 @@ class LedgerError(EngineError):
 class LockedError(LedgerError):
     """Another run holds the lock."""
 
+    refuses = True
+
 
 class FencedError(LedgerError):
     """The lock went to another run, so that the one which lost it may write nothing more."""
@@ -19,3 +21,5 @@ class FencedError(LedgerError):
 
 class OrderError(LedgerError):
     """A phase was started before the phases that it needs have succeeded."""
+
+    refuses = True

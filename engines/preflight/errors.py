@@ -8,6 +8,8 @@ from engines.errors import EngineError
 class PreflightError(EngineError):
     """Something is wrong before anything was touched; ``details`` lists the findings as dicts."""
 
+    refuses = True
+
 
 class ConfigurationWrongError(PreflightError):
     """The configuration is wrong, whatever else is there."""

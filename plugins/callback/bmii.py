@@ -172,7 +172,8 @@ class CallbackModule(Default):
     def v2_playbook_on_play_start(self, play: Play) -> None:
         """A phase begins."""
         self._play = play
-        self._tell("phase.started", name=_phase(play), title=play.get_name().strip())
+        name = _phase(play, self.presenter.screen.playbook if self.presenter else "")
+        self._tell("phase.started", name=name, title=play.get_name().strip())
 
     @_hook
     def v2_playbook_on_task_start(self, task: Task, is_conditional: bool) -> None:  # noqa: ARG002 - Ansible's
@@ -347,16 +348,18 @@ def _run(playbook: Playbook) -> dict[str, Any]:
         if (not wanted - {"all"} or wanted & set(play.tags)) and not left_out & set(play.tags)
     ]
     words = ["ansible-playbook", *without_values(sys.argv[1:])]
+    name = Path(playbook._file_name).stem
     return {
-        "playbook": Path(playbook._file_name).stem,
+        "playbook": name,
         "command": " ".join(words),
         "check": bool(context.CLIARGS.get("check")),
-        "phases": [{"name": _phase(play), "title": play.get_name().strip()} for play in plays],
+        "phases": [{"name": _phase(play, name), "title": play.get_name().strip()} for play in plays],
     }
 
 
-def _phase(play: Play) -> str:
-    return str(play.tags[0]) if play.tags else play.get_name().strip()
+def _phase(play: Play, playbook: str) -> str:
+    """Return the short name of a play: that of its tag, or of its playbook."""
+    return str(play.tags[0]) if play.tags else playbook
 
 
 def _short(action: str) -> str:
