@@ -254,7 +254,8 @@ class CallbackModule(Default):
 
     @_hook
     def v2_runner_on_skipped(self, result: Any) -> None:
-        """Skipped tasks are not shown."""
+        """Skipped tasks are not shown; a question that is not asked keeps nothing from being drawn."""
+        self._resume(result.task)
 
     @_hook
     def v2_runner_item_on_failed(self, result: Any) -> None:

@@ -172,6 +172,12 @@ def test_an_interrupted_run_says_how_to_go_on(tmp_path: Path, wanted: str) -> No
     assert "Wait long" not in text, "what was drawn is removed"
 
 
+def test_a_question_that_is_not_asked_keeps_nothing_from_being_drawn(tmp_path: Path) -> None:
+    asks = "    - name: Ask\n      ansible.builtin.pause:\n        prompt: Why\n      when: false\n"
+    play(tmp_path, ("first", asks + '    - name: Wait long\n      ansible.builtin.command: "sleep 60"\n'))
+    assert "INTERRUPTED" in _on_a_terminal(tmp_path), "the task was never drawn"
+
+
 def _on_a_terminal(folder: Path) -> str:
     """Run in a terminal, press Ctrl-C when the task is drawn, and return what is shown at the end."""
     pid, terminal = pty.fork()
