@@ -72,7 +72,7 @@ def _rows(copied: Facts | None, found: Facts | None, *, check: bool) -> str:
 def _revisions(found: Facts | None, *, check: bool) -> str:
     if found is None or not found["applied"]:
         return ""
-    return f"{several(found['applied'], 'revision')} {'to apply' if check else 'applied'}"
+    return f"{several(found['applied'], 'revision')}{' to apply' if check else ''}"
 
 
 def _objects(copied: Facts | None, found: Facts | None, *, check: bool) -> str:
