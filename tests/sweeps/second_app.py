@@ -9,13 +9,14 @@ import os
 import re
 import subprocess
 import sys
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
 import pytest
 import yaml
+
+from engines.smoke import Http, Request, Route
 
 ROOT = Path(__file__).parents[2]
 INVENTORY = ROOT / "tests/second_app/inventory"
@@ -47,8 +48,11 @@ def _on(port: int, statement: str) -> list[tuple[object, ...]]:
 
 
 def _greeting() -> str:
-    with urllib.request.urlopen(f"http://127.0.0.1:{PORTS['aws']}/_alb/shelf/books", timeout=10) as answer:
-        return str(yaml.safe_load(answer.read())["greeting"])
+    """Return what users are told, through the load balancer and under the domain that no DNS knows."""
+    authority = ROOT / ".cache/second-app-stack/aws/tls/ca.pem"
+    url = "https://shelf.test"
+    with Http(url, Route(f"127.0.0.1:{PORTS['aws_tls']}", str(authority))) as http:
+        return str(http.send(Request("GET", f"{url}/books")).json()["greeting"])
 
 
 @pytest.fixture
