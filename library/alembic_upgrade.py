@@ -31,6 +31,10 @@ options:
     description: The project's C(alembic.ini).
     type: path
     required: true
+  known_revision:
+    description: In check mode, the revision of a database that is not read. Several are separated by commas.
+    type: str
+    default: ""
   target:
     description: The revision to reach, V(head), V(heads) (of all branches), C(branch@head) or a revision's
       name. Nothing is ever downgraded.
@@ -129,6 +133,7 @@ def main() -> None:
         argument_spec={
             "database_url": {"type": "str", "required": True, "no_log": True},
             "config": {"type": "path", "required": True},
+            "known_revision": {"type": "str", "default": ""},
             "target": {"type": "str", "default": "head"},
             "lock_timeout": {"type": "int", "default": 10},
             "statement_timeout": {"type": "int", "default": 0},
@@ -158,7 +163,7 @@ def _run(module: AnsibleModule) -> dict[str, Any]:
         except AbsentError:
             if not check:
                 raise
-    return as_result(outline(options))
+    return as_result(outline(options, given["known_revision"]))
 
 
 if __name__ == "__main__":

@@ -86,8 +86,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from engines.contract import finish
 from engines.postgres import baseline
-from engines.postgres.session import parse
-from engines.references import resolve
+from engines.postgres.session import resolve_address
 
 
 def main() -> None:
@@ -105,7 +104,7 @@ def main() -> None:
 
 
 def _run(given: dict[str, Any]) -> dict[str, Any]:
-    address = parse(resolve(given["database"]), name="database")
+    address = resolve_address(given["database"], name="database")
     chosen = {name: given[name] for name in ("schemas", "exclude_tables", "jobs")}
     now = baseline.take(address, **chosen)
     result: dict[str, Any] = {"changed": False, "baseline": now.to_dict()}

@@ -187,8 +187,7 @@ from engines.postgres import (
     replacement,
 )
 from engines.postgres.plan import CloneOptions, counted, default_jobs
-from engines.postgres.session import AbsentError, Address, parse, resolve_target
-from engines.references import resolve
+from engines.postgres.session import AbsentError, Address, resolve_address, resolve_target
 
 
 def main() -> None:
@@ -218,7 +217,7 @@ def _run(given: dict[str, Any], *, check: bool) -> dict[str, Any]:
         consent=given["consent"],
         lock_wait=given["lock_wait"],
     )
-    source = parse(resolve(given["source"]), name="source")
+    source = resolve_address(given["source"], name="source")
     target = resolve_target(given["target"], may_be_absent=check)
     clone = clone_or_replace if given["set_aside"] else clone_database
     if not check and target is not None:

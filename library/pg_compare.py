@@ -194,8 +194,7 @@ from engines import schema
 from engines.contract import finish
 from engines.events import emit
 from engines.postgres import compare_databases, compare_result, require_equal
-from engines.postgres.session import Address, parse
-from engines.references import resolve
+from engines.postgres.session import Address, resolve_address
 
 
 def main() -> None:
@@ -218,8 +217,8 @@ def main() -> None:
 
 
 def _run(given: dict[str, Any], *, check: bool) -> dict[str, Any]:
-    source = parse(resolve(given["source"]), name="source")
-    target = parse(resolve(given["target"]), name="target")
+    source = resolve_address(given["source"], name="source")
+    target = resolve_address(given["target"], name="target")
 
     def upgrade(address: Address, revisions: tuple[str, ...]) -> None:
         for revision in revisions:

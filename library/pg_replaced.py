@@ -68,8 +68,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from engines.contract import finish
 from engines.postgres import replacement
-from engines.postgres.session import parse
-from engines.references import resolve
+from engines.postgres.session import resolve_address
 
 
 def main() -> None:
@@ -84,7 +83,7 @@ def main() -> None:
 
 
 def _run(given: dict[str, Any], *, check: bool) -> dict[str, Any]:
-    address = parse(resolve(given["database"]), name="database")
+    address = resolve_address(given["database"], name="database")
     found = replacement.kept(address)
     drops = given["state"] == "absent" and bool(found)
     if drops and not check:

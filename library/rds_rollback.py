@@ -58,9 +58,11 @@ options:
     description: For how many seconds AWS may say the same of the instances before it is given up.
     type: int
     default: 3600
+extends_documentation_fragment: [database_access]
 attributes:
   check_mode:
-    description: Returns what would be done, and compares an instance that is restored already. It only reads.
+    description: Returns what would be done, and compares an instance that is restored already, unless that
+      needs a relay. It only reads.
     support: full
   diff_mode:
     description: There is nothing to compare but rows; RV(table) has those.
@@ -134,10 +136,9 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from engines import rds
+from engines import database_access, rds
 from engines.contract import finish
-from engines.postgres.session import parse
-from engines.references import resolve
+from engines.postgres.session import resolve_address
 
 
 def main() -> None:
@@ -150,6 +151,32 @@ def main() -> None:
             "address": {"type": "str", "required": True, "no_log": True},
             "application_address": {"type": "str", "default": "", "no_log": True},
             "config": {"type": "path", "required": True},
+            "access": {
+                "type": "dict",
+                "default": {},
+                "options": {
+                    "mode": {
+                        "type": "str",
+                        "choices": ["relay", "ssm", "bastion", "direct"],
+                        "default": "direct",
+                    },
+                    "ca": {"type": "str", "default": ""},
+                    "cache": {"type": "str", "default": ""},
+                    "port": {"type": "int", "default": 0},
+                    "through": {"type": "str", "default": ""},
+                    "relay": {
+                        "type": "dict",
+                        "default": {},
+                        "options": {
+                            "cluster": {"type": "str"},
+                            "task_definition": {"type": "str"},
+                            "subnets": {"type": "list", "elements": "str"},
+                            "security_groups": {"type": "list", "elements": "str"},
+                            "lease": {"type": "int"},
+                        },
+                    },
+                },
+            },
             "jobs": {"type": "int", "default": 2},
             "timeout": {"type": "int", "default": 3600},
         },
@@ -162,9 +189,10 @@ def _run(given: dict[str, Any], check: bool) -> dict[str, Any]:
     request = rds.read(given["to"], given["instance"])
     application = given["application_address"]
     users = rds.Users(
-        parse(resolve(given["address"]), name="address"),
-        parse(resolve(application), name="application_address") if application else None,
+        resolve_address(given["address"], name="address"),
+        resolve_address(application, name="application_address") if application else None,
         Path(given["config"]),
+        None if check and database_access.writes(given["access"]) else database_access.read(given["access"]),
     )
     if given["state"] == "switched":
         return rds.switch(request, users, timeout=given["timeout"], check=check)

@@ -106,6 +106,8 @@ def _database(part: Plan) -> Iterator[str]:
         state = "serves users, so its rows are left as they are"
         if part["differences"]:
             state += f"; it differs from the old one in {part['differences']} place(s), as is to be expected"
+    if part["recorded"]:
+        state = "as an earlier run recorded it; it is not read, since that takes a relay, which a run starts"
     yield f"DATABASE  {state}"
     width = max((len(one["name"]) for one in part["tables"]), default=0)
     for one in part["tables"]:

@@ -76,6 +76,7 @@ def database(phase: Mapping[str, Any]) -> Section:
     moving = [one for one in phase["tables"] if one["action"] != "keep"]
     return {
         "frozen": phase["frozen"],
+        "recorded": phase.get("recorded", False),
         "situation": phase["situation"],
         "tables": [
             {

@@ -46,6 +46,7 @@ class Settings:
     target_database: str = ""
     vpc_cidr: str = ""
     operator_cidr: str = ""
+    database_access: str = ""
     connected_cidrs: Sequence[str] = ()
     egress: str = ""
     certificate_arn: str = ""
@@ -150,7 +151,7 @@ _VARIABLES: Mapping[str, str] = {
         one: f"provision_{one}"
         for one in (
             *("operator_cidr", "egress", "certificate_arn", "log_retention_days", "access_logs_days"),
-            *("alarm_email", "database", "secrets"),
+            *("alarm_email", "database", "secrets", "database_access"),
         )
     },
     "database_addresses": "provision_database_addresses",

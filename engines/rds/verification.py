@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from engines.database_access import Access, enter
 from engines.passfile import look
 from engines.postgres.catalog import Scope, relations
 from engines.postgres.session import Address, UnreachableError, connection
@@ -15,18 +16,27 @@ from engines.schema import RevisionError, revisions
 
 @dataclass(frozen=True)
 class Users:
-    """The addresses of the owner and of the application (None without one), and where revisions are known."""
+    """The addresses of the owner and of the application (None without one), and where revisions are known.
+
+    ``access`` is the way to other instances than that of the addresses; None where none may be opened.
+    """
 
     owner: Address
     application: Address | None
     alembic: Path
+    access: Access | None = field(default_factory=Access)
 
     def at(self, instance: Instance) -> Users:
-        """Return the same users of the same database, at another instance."""
+        """Return the same users of the same database, at another instance, the way to which is opened."""
+        if self.access is None:  # pragma: no cover - nothing is asked of it then
+            raise ValueError("no way may be opened")
+        # A forwarded port leads to one instance, so that the other has the next one.
+        access = replace(self.access, port=self.access.port + 1)
         return Users(
-            _moved(self.owner, instance),
-            _moved(self.application, instance) if self.application else None,
+            enter(access, _moved(self.owner, instance)),
+            enter(access, _moved(self.application, instance)) if self.application else None,
             self.alembic,
+            self.access,
         )
 
 

@@ -17,14 +17,19 @@ from engines.schema.quiet import quiet
 from engines.schema.session import opened, take_lock
 
 
-def outline(options: Options) -> Result:
-    """Return what ``upgrade`` would do to a database that is not there yet."""
+def outline(options: Options, known: str = "") -> Result:
+    """Return what ``upgrade`` would do to a database that is not there yet.
+
+    Or that is ``known`` to be at a revision, or at several, separated by commas.
+    """
+    before = tuple(filter(None, (one.strip() for one in known.split(","))))
     with quiet():
         config, scripts = revisions.load(options.config)
         targets = revisions.resolve_targets(scripts, options.target)
-        needed = revisions.pending(scripts, (), targets)
+        needed = revisions.pending(scripts, before, targets)
         table = version_table.find(config, scripts, None)
-        return Result((), targets, tuple(needed), sql=sql_of(scripts, needed, (), table))
+        after = targets if needed else before
+        return Result(before, after, tuple(needed), sql=sql_of(scripts, needed, before, table))
 
 
 def upgrade(address: Address, options: Options, *, check: bool, emit: Emit) -> Result:

@@ -22,7 +22,7 @@ from psycopg.conninfo import conninfo_to_dict
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
-from engines.postgres.session import Address
+from engines.postgres.session import Address, asyncpg_params
 
 _PORT = "5432"
 # What stands for a part of an address that is not given.
@@ -64,8 +64,9 @@ def target_only(target: Address | None) -> Iterator[None]:
             raise OtherAddressError(_shown(found))
 
     with contextlib.ExitStack() as stack:
-        for guard in (_sqlalchemy, _psycopg2, _psycopg, _asyncpg):
+        for guard in (_sqlalchemy, _psycopg2, _psycopg):
             stack.enter_context(guard(check))
+        stack.enter_context(_asyncpg(check, target.parameters if target else {}))
         yield
 
 
@@ -122,7 +123,8 @@ def _psycopg(check: Check) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _asyncpg(check: Check) -> Iterator[None]:
+def _asyncpg(check: Check, target: Mapping[str, str]) -> Iterator[None]:
+    """Check asyncpg's connections, and lead those to the target's name to its ``hostaddr``, as libpq does."""
     begin = asyncpg.connect_utils._connect_addr
 
     async def connect(*, addr: Any, params: Any, **named: Any) -> Any:
@@ -130,6 +132,9 @@ def _asyncpg(check: Check) -> Iterator[None]:
         if isinstance(addr, str):  # a socket: /folder/.s.PGSQL.port
             host, _, port = addr.rpartition("/.s.PGSQL.")
         check({"host": host, "port": port, "dbname": params.database})
+        if "hostaddr" in target and host == target.get("host"):
+            addr = (target["hostaddr"], port)
+            params = params._replace(ssl=params.ssl and asyncpg_params.context(target, host))
         return await begin(addr=addr, params=params, **named)
 
     with _replaced(asyncpg.connect_utils, "_connect_addr", connect):

@@ -27,6 +27,7 @@ def survey(platform: Platform) -> Found:
         services=services,
         tasks=strays(platform.name, services),
         definitions=definitions(platform.name),
+        relays=definitions(f"{platform.name}-relay"),
         images=len(images(platform.name)),
         database=database,
         database_protected=protected,

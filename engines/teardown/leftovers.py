@@ -44,7 +44,7 @@ def _surveyed(platform: Platform, found: Found) -> Iterator[Thing]:
         yield Thing("stack", found.stack.name)
     yield from (Thing("service", name) for name in found.services)
     yield from (Thing("task", arn) for arn in found.tasks)
-    yield from (Thing("task definition", arn) for arn in found.definitions)
+    yield from (Thing("task definition", arn) for arn in (*found.definitions, *found.relays))
     yield from (Thing("log group", name) for name in found.log_groups)
     yield from (Thing("parameter", name) for name in found.parameters)
     yield from (Thing("database", platform.database) for _ in range(found.database))

@@ -69,12 +69,14 @@ class Found:
     ``database`` says whether the instance is there, ``database_protected`` whether AWS refuses to delete it.
     ``rollback_instances`` are the instances that rollbacks have left, with their tags. ``leads_here`` says
     whether the domain leads to the load balancer, ``certificate`` is the ARN of the one requested for it.
+    ``relays`` are task definitions of the stack, which CloudFormation deregisters and does not delete.
     """
 
     stack: Stack | None = None
     services: tuple[str, ...] = ()
     tasks: tuple[str, ...] = ()
     definitions: tuple[str, ...] = ()
+    relays: tuple[str, ...] = ()
     images: int = 0
     database: bool = False
     database_protected: bool = False

@@ -85,6 +85,8 @@ def _beside(found: Found, platform: Platform) -> Iterator[Action]:
             yield Action("log group", name, "delete the logs of a rollback instance")
         elif found.stack is None:  # with the stack they go by themselves
             yield Action("log group", name, "delete what was logged after the stack was gone")
+    if found.relays:
+        yield Action("definitions", f"{platform.name}-relay", f"forget {len(found.relays)} task definitions")
     if found.parameters:
         yield Action("parameters", platform.parameter_path, f"delete {len(found.parameters)} parameters")
     if not platform.delete_data:

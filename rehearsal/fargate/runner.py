@@ -19,7 +19,7 @@ from typing import Any
 from rehearsal.fargate import health, memory
 from rehearsal.fargate.command import build
 from rehearsal.fargate.registry import Image as Manifest
-from rehearsal.fargate.registry import PullError, Reference, RegistryImages, parse
+from rehearsal.fargate.registry import PullError, Reference, RegistryImages, parse, public_python
 from rehearsal.fargate.rootfs import unpack
 from rehearsal.fargate.task import NETWORK, Container
 from rehearsal.process import LOOPBACK
@@ -64,6 +64,8 @@ class _Images(RegistryImages):
 
     def pull(self, image: str, platform: str | None = None, **_: object) -> _Image:
         """Fetch and unpack an image. Raises ``PullError``."""
+        if public := public_python(image):
+            return _Image(public, unpack(public, "", self._registry, self._folder))
         reference: Reference = parse(image, self._port)
         wanted = (platform or f"linux/{_architecture()}").split("/")[1]
         if wanted != _architecture():

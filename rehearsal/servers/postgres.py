@@ -23,6 +23,7 @@ from psycopg import sql
 from rehearsal.errors import RehearsalError
 from rehearsal.process import LOOPBACK, Program, free_ports, minimal_environment, running
 from rehearsal.servers import backups
+from rehearsal.servers.rds import Guard
 
 SYSTEM_BINARIES = Path("/usr/lib/postgresql/15/bin")
 SUPERUSER = "postgres"
@@ -41,6 +42,11 @@ _SETTINGS = {
     "timezone": "UTC",
     "log_timezone": "UTC",
 }
+
+
+def speaks_tls() -> bool:
+    """Return whether the server that would run here does. That of the Python package was built without it."""
+    return find_binaries() == SYSTEM_BINARIES
 
 
 def find_binaries() -> Path:
@@ -88,11 +94,12 @@ def initialise(
     password: str = PASSWORD,
     *,
     restorable: bool = False,
+    guard: Guard | None = None,
 ) -> None:
     """Create the cluster in ``folder`` unless it is there; an unfinished one is made anew.
 
     ``mark`` goes into the environment of the program that does it; ``password`` is the superuser's. A
-    ``restorable`` one keeps backups.
+    ``restorable`` one keeps backups; ``guard`` restricts who may connect.
     """
     done = folder / "PG_VERSION"
     finished = folder.with_name(f"{folder.name}.complete")
@@ -113,9 +120,11 @@ def initialise(
     lines = "".join(f"{name} = '{value}'\n" for name, value in settings.items())
     with (folder / "postgresql.conf").open("a", encoding="utf-8") as configuration:
         configuration.write(lines)
+    if guard:
+        guard.protect(folder)
     if restorable:
         backups.begin(folder)
-        own(folder)
+    own(folder)
     finished.touch()
 
 

@@ -14,7 +14,17 @@ from typing import Any
 from engines.errors import ConfigurationError
 from rehearsal.docker import Containers
 from rehearsal.process import LOOPBACK, PROJECT, PYTHON, Program, in_use
-from rehearsal.servers import KEY, PASSWORD, Emulator, ObjectStore, PostgresServer, StorePorts, service
+from rehearsal.servers import (
+    KEY,
+    PASSWORD,
+    Emulator,
+    Guard,
+    ObjectStore,
+    PostgresServer,
+    StorePorts,
+    postgres,
+    service,
+)
 from rehearsal.stack import operator_user
 from rehearsal.stack.operator_user import Operator
 
@@ -22,6 +32,7 @@ _GRPC = 10_000  # SeaweedFS's own convention: gRPC listens that far above HTTP
 _HIGHEST_PORT = 65_535
 _SMALLEST_SUBNET = 28
 MARK = "BMII_REHEARSAL"
+RDS_NAME = "bmii-postgres.rehearsal.us-east-1.rds.amazonaws.com"  # in the certificate
 TARGET = "target_postgres"  # the program that stands in for RDS
 _PASSWORD = re.compile(r"[A-Za-z0-9_-]+")
 
@@ -96,6 +107,16 @@ class StackConfig:
     def target(self) -> PostgresServer:
         """Return the server that stands in for RDS."""
         return PostgresServer(self.ports.target_postgres, self.folder / TARGET)
+
+    @property
+    def guard(self) -> Guard | None:
+        """Return what the target asks of a connection, where its server can."""
+        if not postgres.speaks_tls():
+            return None
+        # Where tasks have their addresses.
+        port = self.ports.aws
+        vpc = f"127.{port >> 8}.{port & 255}.0/24"
+        return Guard(self.folder / "tls", RDS_NAME, self.target_user, postgres.SUPERUSER, vpc)
 
     @property
     def target_away(self) -> Path:

@@ -11,7 +11,7 @@ from time import monotonic
 from rehearsal.docker import Containers
 from rehearsal.errors import RehearsalError
 from rehearsal.process import PROJECT, Program, Supervisor, wait_until_ready
-from rehearsal.servers import postgres, service
+from rehearsal.servers import AUTHORITY, postgres, service
 from rehearsal.stack import operator_user
 from rehearsal.stack.config import TARGET, StackConfig
 
@@ -81,7 +81,13 @@ class Startup:
                     subject=TARGET,
                     remedy="Finish it with the same playbooks/rollback.yml, or run `make stack-down`.",
                 )
-            postgres.initialise(config.target.folder, self._mark, restorable=True)
+            postgres.initialise(config.target.folder, self._mark, restorable=True, guard=config.guard)
+            if config.guard and not (config.guard.folder / AUTHORITY).exists():
+                raise RehearsalError(
+                    "was made by an earlier checkout, and admits anybody",
+                    subject=TARGET,
+                    remedy="Run `make stack-down`, then the same command again.",
+                )
             self._serve(TARGET)
             config.target.create_role(config.target_user, config.passwords.target_database)
             config.target.create_database(config.database, owner=config.target_user)

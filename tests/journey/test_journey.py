@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 from ansible.parsing.vault import VaultLib, VaultSecret
 from botocore.exceptions import ClientError
@@ -185,6 +186,15 @@ def test_the_runs_were_held_to_the_operators_policy(clone: Clone, first_run: str
             refused(**about)
 
 
+def test_the_database_is_reached_through_a_relay_alone(clone: Clone, first_run: str) -> None:
+    if "answers (relay)" not in first_run:
+        pytest.skip("this machine's PostgreSQL speaks no TLS")
+    with pytest.raises(psycopg.OperationalError, match=r"pg_hba\.conf"):
+        clone.rankings("target_postgres", "bmii_admin")
+    tasks = clone.client("ecs").list_tasks(cluster="bmii", startedBy="relay-bmii")["taskArns"]
+    assert tasks == [], "a relay was left behind"
+
+
 def test_users_are_served_by_a_domain_that_no_dns_knows(clone: Clone, first_run: str) -> None:
     with pytest.raises(socket.gaierror):
         socket.getaddrinfo(tls.DOMAIN, 443)
@@ -207,7 +217,7 @@ def test_what_users_write_after_going_live_is_left_alone(clone: Clone, first_run
     output = clone.make("migrate")
     assert (recap(output)["changed"], recap(output)["failed"]) == (0, 0)
     assert "The target database serves users, so its rows are not changed." in output
-    assert clone.rankings("target_postgres", "bmii_admin") == 2
+    assert clone.rankings("target_postgres", "postgres") == 2
     assert clone.rankings("source_postgres", "postgres") == 0
 
 

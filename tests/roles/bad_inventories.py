@@ -97,7 +97,7 @@ FAULTS = [
     ({"platform_vpc_cidr": "10.20.0.0/24"}, "platform_vpc_cidr"),
     ({"platform_vpc_cidr": "10.0.0.0/8"}, "platform_vpc_cidr"),
     ({"platform_vpc_cidr": "8.8.0.0/16"}, "platform_vpc_cidr"),
-    ({"provision_operator_cidr": "10.20.4.0/24"}, "platform_vpc_cidr"),
+    ({"database_access": "relay", "provision_operator_cidr": ""}, "provision_operator_cidr"),
     ({"platform_connected_cidrs": ["10.20.0.0/20"]}, "platform_vpc_cidr"),
     ({"platform_connected_cidrs": "10.30.0.0/16"}, "platform_connected_cidrs"),
     ({"provision_operator_cidr": "0.0.0.0/0"}, "provision_operator_cidr"),

@@ -102,4 +102,6 @@ def test_nothing_to_seed_and_frozen_leave_the_rows_alone(world):
 def test_a_way_to_the_database_that_does_not_exist_is_refused_with_those_that_do(world):
     text, _, failed = world.play(database_access="tunnel")
     assert failed == 1
-    assert "value of database_access must be one of: direct, got: tunnel" in " ".join(text.split())
+    assert "value of database_access must be one of: relay, ssm, bastion, direct, got: tunnel" in " ".join(
+        text.split()
+    )

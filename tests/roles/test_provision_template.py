@@ -24,6 +24,9 @@ PARAMETERS = {
     "ContainerPort": "8000",
     "HealthCheckPath": "/health",
     "EgressMode": "endpoints",
+    "DatabaseAccess": "relay",
+    "RelayImage": f"public.ecr.aws/docker/library/python@sha256:{'0' * 64}",
+    "RelayProgram": (ROLE / "files" / "relay.py").read_text(encoding="utf-8"),
     "DatabaseName": "bio_bind_rank",
     "DatabaseUser": "bmii_admin",
     "DatabaseInstanceIdentifier": f"{NAME}-postgres",
@@ -53,6 +56,7 @@ OUTPUTS = {
     *("LogGroupName", "RdsEndpoint", "RdsPort", "ServiceSecurityGroupId", "ServiceSubnetIds"),
     *("TargetGroupArn", "TaskRoleArn", "VpcId", "RawBucket", "ProcessedBucket", "ArtifactsBucket"),
     *("FeaturesBucket", "AccessLogsBucket", "AlarmTopicArn"),
+    *("PublicSubnetIds", "RelaySecurityGroupId", "RelayTaskDefinition"),
 }
 PASSWORD = "Sesame1234567890"
 

@@ -21,7 +21,7 @@ from engines.postgres.session.errors import (
     translated,
 )
 from engines.postgres.session.pipeline import answers
-from engines.postgres.session.resolve_target import resolve_target
+from engines.postgres.session.resolve_target import resolve_address, resolve_target, via
 from engines.postgres.session.threads import map_parallel, run_both
 
 __all__ = [
@@ -48,10 +48,12 @@ __all__ = [
     "pooled",
     "primary",
     "refusal",
+    "resolve_address",
     "resolve_target",
     "run_both",
     "search_path",
     "session",
     "settings",
     "translated",
+    "via",
 ]

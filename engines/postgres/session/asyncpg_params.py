@@ -42,13 +42,13 @@ def arguments(address: Address, session: Session, *, purpose: str) -> dict[str, 
     if options := given.get("options"):
         server["options"] = options
     return {
-        "host": host(address, given, libpq.host.decode()),
+        "host": given.get("hostaddr") or libpq.host.decode(),
         "port": int(libpq.port.decode()),
         "user": libpq.user.decode(),
         "password": libpq.password.decode(),
         "database": libpq.db.decode(),
         "passfile": "/dev/null",  # libpq has looked there
-        "ssl": context(given) if libpq.ssl_in_use else False,
+        "ssl": context(given, libpq.host.decode()) if libpq.ssl_in_use else False,
         "direct_tls": given.get("sslnegotiation") == "direct",
         "target_session_attrs": "any",
         "timeout": float(given.get("connect_timeout", "10")),
@@ -57,22 +57,30 @@ def arguments(address: Address, session: Session, *, purpose: str) -> dict[str, 
     }
 
 
-def host(address: Address, given: Mapping[str, str], name: str) -> str:
-    """Return where to connect, for libpq's settings ``given`` and the host's ``name``."""
-    if "hostaddr" not in given:
-        return name
-    if given.get("sslmode") == "verify-full" and name != given["hostaddr"]:
-        raise ConfigurationError(
-            "hostaddr and sslmode=verify-full cannot be had together while rows are copied",
-            subject=str(address),
-            remedy="Let the host's name lead to its address, and remove hostaddr.",
-        )
-    return given["hostaddr"]
+class _Named(ssl.SSLContext):
+    """A context whose connections expect the certificate of a certain ``name``, wherever they lead.
+
+    asyncpg expects that of the host it connects to; libpq, given ``hostaddr``, that of ``host``.
+    """
+
+    name = ""
+
+    def wrap_bio(
+        self,
+        incoming: ssl.MemoryBIO,
+        outgoing: ssl.MemoryBIO,
+        server_side: bool = False,
+        server_hostname: str | bytes | None = None,
+        session: ssl.SSLSession | None = None,
+    ) -> ssl.SSLObject:
+        """Begin a connection, as asyncio and uvloop do."""
+        return super().wrap_bio(incoming, outgoing, server_side, self.name or server_hostname, session)
 
 
-def context(given: Mapping[str, str]) -> ssl.SSLContext:
-    """Return a context that trusts what libpq trusts under the same settings."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+def context(given: Mapping[str, str], expected: str) -> ssl.SSLContext:
+    """Return a context that trusts what libpq trusts under the same settings, for the host ``expected``."""
+    context = _Named(ssl.PROTOCOL_TLS_CLIENT)
+    context.name = expected if "hostaddr" in given else ""
     context.check_hostname = given.get("sslmode") == "verify-full"
     context.set_alpn_protocols(["postgresql"])
     root = given.get("sslrootcert") or _existing("root.crt")

@@ -45,6 +45,18 @@ def _network(settings: Settings) -> Iterator[Finding]:
             f"{settings.operator_cidr!r} is not a range that may reach the database",
             "Set the range of the VPN or the peered network, or leave it empty.",
         )
+    if settings.database_access == "relay" and not operator:
+        yield Finding(
+            "provision_operator_cidr",
+            "is not set, so that a relay to the database would admit nobody",
+            "Set the public address of this machine (`curl https://checkip.amazonaws.com`), with /32.",
+        )
+    if settings.database_access == "relay" and settings.real_account and operator and operator.is_private:
+        yield Finding(
+            "provision_operator_cidr",
+            f"{settings.operator_cidr} is private, and a relay has a public address",
+            "Set the address with which this machine reaches the internet, or database_access: direct.",
+        )
 
 
 def _connected(settings: Settings) -> Iterator[Finding]:
@@ -55,7 +67,8 @@ def _connected(settings: Settings) -> Iterator[Finding]:
             yield Finding(
                 "platform_connected_cidrs", f"{text!r} is not a range", "Set one such as 10.30.0.0/16."
             )
-    for text in (settings.operator_cidr, *settings.connected_cidrs):
+    # The operator may be within the VPC: on a bastion, say.
+    for text in settings.connected_cidrs:
         other = _range(text)
         if network and other and other.prefixlen >= _WIDEST and network.overlaps(other):
             yield Finding(

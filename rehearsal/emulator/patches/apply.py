@@ -30,6 +30,7 @@ def apply() -> None:
     else:
         tasks.run_as_processes(_injected())
         tasks.give_tasks_their_role()
+    tasks.give_tasks_an_interface()
     account.tag_buckets()
     account.filter_network()
     refusals.refuse_full_buckets()

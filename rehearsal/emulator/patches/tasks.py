@@ -25,6 +25,7 @@ _MIB = 1 << 20
 _OUT_OF_MEMORY = "OutOfMemoryError: Container killed due to memory usage"
 _STOP_TIMEOUT = 30
 _ADDRESS, _TOKEN = "AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_AUTHORIZATION_TOKEN"
+_INTERFACE = "networkInterfaceId"
 _DRAIN = "deregistration_delay.timeout_seconds"
 
 
@@ -115,6 +116,69 @@ def give_tasks_their_role() -> None:
 
     ecs._register_metadata = with_credentials
     roles.install(app)
+
+
+def give_tasks_an_interface() -> None:
+    """Give a task of ``awsvpc`` its network interface, with a public address in a public subnet.
+
+    docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-task-networking.html
+    """
+    from ministack.services import ec2, ecs
+
+    record, stopped, fields = ecs._record_task_ip, ecs._mark_task_stopped, ec2._eni_fields_xml
+
+    def with_interface(task: dict[str, Any], *rest: Any) -> None:
+        record(task, *rest)
+        for attachment in task.get("attachments") or []:
+            details = {one["name"]: one["value"] for one in attachment["details"]}
+            if _INTERFACE not in details:
+                card = f"eni-{attachment['id'].replace('-', '')[:17]}"
+                attachment["details"].append({"name": _INTERFACE, "value": card})
+                ec2._network_interfaces[card] = _interface(ec2, card, details)
+
+    def without_interface(arn: str, task: dict[str, Any], *rest: Any, **more: Any) -> Any:
+        for attachment in task.get("attachments") or []:
+            for one in attachment["details"]:
+                ec2._network_interfaces.pop(one["value"], None)
+        return stopped(arn, task, *rest, **more)
+
+    def with_public_address(card: dict[str, Any], tag: str = "item") -> str:
+        text = str(fields(card, tag))
+        if "_public" not in card:
+            return text
+        found = f"<association><publicIp>{card['_public']}</publicIp></association>"
+        return text.replace("<groupSet>", f"{found}<groupSet>", 1)
+
+    ecs._record_task_ip, ecs._mark_task_stopped = with_interface, without_interface
+    ec2._eni_fields_xml = with_public_address
+
+
+def _interface(ec2: Any, card: str, details: Mapping[str, str]) -> dict[str, Any]:
+    subnet, address = details.get("subnetId", ""), details["privateIPv4Address"]
+    found = ec2._subnets.get(subnet, {})
+    return {
+        "NetworkInterfaceId": card,
+        "SubnetId": subnet,
+        "VpcId": found.get("VpcId", ""),
+        "AvailabilityZone": found.get("AvailabilityZone", ""),
+        "Description": "an attachment of a task",
+        "OwnerId": ec2.get_account_id(),
+        "Status": "in-use",
+        "PrivateIpAddress": address,
+        "MacAddress": "02:00:00:00:00:00",
+        "InterfaceType": "interface",
+        # It is reached at its own address from everywhere, since everywhere is this machine.
+        **({"_public": address} if _is_public(ec2, subnet) else {}),
+    }
+
+
+def _is_public(ec2: Any, subnet: str) -> bool:
+    return any(
+        str(route.get("GatewayId", "")).startswith("igw-")
+        for table in ec2._route_tables.values()
+        if any(one.get("SubnetId") == subnet for one in table.get("Associations", []))
+        for route in table.get("Routes", [])
+    )
 
 
 def stop_gently(traffic: Traffic) -> Stopper:

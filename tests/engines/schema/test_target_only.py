@@ -196,6 +196,17 @@ def test_another_address_is_refused_before_it_is_connected_to(database, project,
     assert "canary" not in f"{error.value} {error.value.details}"
 
 
+@pytest.mark.parametrize("env", [INI, ASYNC % {"url": "None"}, X, RAW_ASYNCPG % {"dsn": ""}])
+def test_a_target_whose_name_leads_nowhere_is_reached_by_its_address(database, project, query, source, env):
+    _env(project, env)
+    target = connection.Address(
+        {**database.parameters, "host": "bmii.rds.invalid", "hostaddr": database.parameters["host"]}
+    )
+    _upgrade(target, project)
+    assert ("alembic_version",) in query(TABLES)
+    assert source.count == 0
+
+
 def test_a_revision_cannot_reach_the_source_when_it_is_read_or_applied(database, project, source):
     text = f"import psycopg2; psycopg2.connect({source.url()!r})"
     project.revision("r3", "r2", text)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import ssl
 import subprocess
 
+import asyncpg
 import psycopg
 import pytest
+import uvloop
 
 from engines.errors import ConfigurationError
 from engines.events import emit
@@ -15,6 +19,9 @@ from engines.postgres.plan.clone_plan import CloneOptions
 from engines.postgres.session import asyncpg_params, connection
 from engines.postgres.session.errors import UnreachableError
 from rehearsal.servers import postgres
+
+# As of RDS: no resolver here knows it.
+NAME = "bmii-postgres.abc.us-east-1.rds.amazonaws.com"
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +36,12 @@ def authority(tmp_path_factory):
             "server",
             [
                 *("-subj", "/CN=localhost", "-CA", "ca.crt", "-CAkey", "ca.key"),
-                *("-addext", "subjectAltName=IP:127.0.0.1", "-addext", "basicConstraints=CA:FALSE"),
+                *(
+                    "-addext",
+                    f"subjectAltName=IP:127.0.0.1,DNS:{NAME}",
+                    "-addext",
+                    "basicConstraints=CA:FALSE",
+                ),
             ],
         ),
     ):
@@ -70,6 +82,30 @@ def test_rows_travel_over_a_verified_connection(ends, tls_server, authority):
     assert compare_databases(ends.source, target).differences() == []
 
 
+def test_a_name_is_verified_whatever_address_leads_there(ends, tls_server, authority):
+    given = {"hostaddr": "127.0.0.1", "sslmode": "verify-full", "sslrootcert": str(authority / "ca.crt")}
+    target = address(tls_server, host=NAME, **given)
+    clone_database(ends.source, target, CloneOptions(), check=False, emit=emit)
+    assert compare_databases(ends.source, target).differences() == []
+
+
+@pytest.mark.parametrize("loop", [asyncio.SelectorEventLoop, uvloop.new_event_loop])
+def test_another_name_is_refused_at_the_same_address(tls_server, authority, loop):
+    wanted = address(tls_server, hostaddr="127.0.0.1", sslmode="require")
+    with connection.session(wanted) as session:
+        given = asyncpg_params.arguments(wanted, session, purpose="test")
+    over = {"hostaddr": "127.0.0.1", "sslmode": "verify-full", "sslrootcert": str(authority / "ca.crt")}
+
+    async def connect(name):
+        opened = await asyncpg.connect(**{**given, "ssl": asyncpg_params.context(over, name)})
+        await opened.close()
+
+    with asyncio.Runner(loop_factory=loop) as runner:
+        runner.run(connect(NAME))
+        with pytest.raises(ssl.SSLCertVerificationError, match="Hostname mismatch"):
+            runner.run(connect("other.rds.amazonaws.com"))
+
+
 def relay_to(server, **parts):
     """Open a relay to ``server`` beside a session with ``parts``, as if libpq had let it pass."""
     good = address(server, sslmode="require")
@@ -77,7 +113,7 @@ def relay_to(server, **parts):
         given = asyncpg_params.arguments(good, session, purpose="test")
         options = {option.keyword.decode(): (option.val or b"").decode() for option in session.pgconn.info}
         given["ssl"] = asyncpg_params.context(
-            {**{key: text for key, text in options.items() if text}, **parts}
+            {**{key: text for key, text in options.items() if text}, **parts}, "127.0.0.1"
         )
         return CopyStream(given, given, names=("a", "b"), start_source=(), start_target=())
 
@@ -122,7 +158,3 @@ def test_what_cannot_be_honoured_is_refused_by_name(tls_server):
         pytest.raises(ConfigurationError, match="require_auth=scram-sha-256 cannot be had"),
     ):
         asyncpg_params.arguments(wanted, session, purpose="test")
-    given = {"hostaddr": "127.0.0.1", "sslmode": "verify-full"}
-    with pytest.raises(ConfigurationError, match="hostaddr and sslmode=verify-full"):
-        asyncpg_params.host(wanted, given, "localhost")
-    assert asyncpg_params.host(wanted, given | {"sslmode": "require"}, "localhost") == "127.0.0.1"

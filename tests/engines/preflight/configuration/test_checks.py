@@ -178,7 +178,7 @@ BAD_ANYWHERE = [
     ({"vpc_cidr": "private"}, "platform_vpc_cidr"),
     ({"operator_cidr": "0.0.0.0/0"}, "provision_operator_cidr"),
     ({"operator_cidr": "vpn"}, "provision_operator_cidr"),
-    ({"operator_cidr": "10.20.128.0/17"}, "platform_vpc_cidr"),
+    ({"database_access": "relay", "operator_cidr": ""}, "provision_operator_cidr"),
     ({"connected_cidrs": ["172.16.0.0/16", "10.0.0.0/8"]}, "platform_vpc_cidr"),
     ({"connected_cidrs": ["vpn"]}, "platform_connected_cidrs"),
     ({"egress": "proxy"}, "provision_egress"),
