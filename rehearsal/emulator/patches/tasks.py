@@ -125,7 +125,7 @@ def give_tasks_an_interface() -> None:
     """
     from ministack.services import ec2, ecs
 
-    record, stopped, fields = ecs._record_task_ip, ecs._mark_task_stopped, ec2._eni_fields_xml
+    record, clean_up, fields = ecs._record_task_ip, ecs._cleanup_task_resources, ec2._eni_fields_xml
 
     def with_interface(task: dict[str, Any], *rest: Any) -> None:
         record(task, *rest)
@@ -136,11 +136,11 @@ def give_tasks_an_interface() -> None:
                 attachment["details"].append({"name": _INTERFACE, "value": card})
                 ec2._network_interfaces[card] = _interface(ec2, card, details)
 
-    def without_interface(arn: str, task: dict[str, Any], *rest: Any, **more: Any) -> Any:
+    def without_interface(task: dict[str, Any], *rest: Any) -> Any:
         for attachment in task.get("attachments") or []:
             for one in attachment["details"]:
                 ec2._network_interfaces.pop(one["value"], None)
-        return stopped(arn, task, *rest, **more)
+        return clean_up(task, *rest)
 
     def with_public_address(card: dict[str, Any], tag: str = "item") -> str:
         text = str(fields(card, tag))
@@ -149,7 +149,7 @@ def give_tasks_an_interface() -> None:
         found = f"<association><publicIp>{card['_public']}</publicIp></association>"
         return text.replace("<groupSet>", f"{found}<groupSet>", 1)
 
-    ecs._record_task_ip, ecs._mark_task_stopped = with_interface, without_interface
+    ecs._record_task_ip, ecs._cleanup_task_resources = with_interface, without_interface
     ec2._eni_fields_xml = with_public_address
 
 
