@@ -88,7 +88,7 @@ def known_variables(root: Path = ROOT, sources: Iterable[str] = ()) -> set[str]:
         found |= {word for word in _words(file) if "_" in word}
     for source in map(Path, sources):
         folder = source if source.is_dir() else source.parent
-        if not folder.resolve().is_relative_to(root):
+        if not folder.resolve().is_relative_to(root / "inventories"):  # those are read already
             files = [*folder.glob("*_vars/**/*"), *(folder.glob("*") if source.is_dir() else [source])]
             found |= {word for file in files if file.is_file() for word in _words(file)}
     return found

@@ -181,6 +181,11 @@ def test_whatever_an_inventory_of_the_user_s_own_names_is_known(tmp_path: Path) 
     assert "our_prefix" not in guard.known_variables()
 
 
+def test_a_variable_of_an_inventory_elsewhere_in_the_checkout_is_known() -> None:
+    assert "shelf_greeting" in guard.known_variables(sources=[str(ROOT / "tests/second_app/inventory")])
+    assert "shelf_greeting" not in guard.known_variables()
+
+
 def documented() -> list[list[str]]:
     """Return the words of each command that a document, a role's README, make or a message shows."""
     files = [
