@@ -46,7 +46,7 @@ attributes:
 """
 
 EXAMPLES = r"""
-- name: Lead the domain to the load balancer
+- name: Point the domain to the load balancer
   domain_record:
     domain: shop.example.org
     dns_name: shop-1.us-east-1.elb.amazonaws.com

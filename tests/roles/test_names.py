@@ -26,6 +26,7 @@ VERBS = {
     "Import",
     "List",
     "Open",  # the source for writing
+    "Point",  # a domain, at what serves it
     "Prompt",
     "Protect",
     "Provision",
@@ -46,6 +47,7 @@ VERBS = {
     "Tear",  # down
     "Update",
     "Upgrade",
+    "Upload",
     "Verify",
     "Wait",
     "Write",

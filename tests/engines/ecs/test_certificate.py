@@ -33,7 +33,7 @@ def request(certificate, authority):
         ({"itself": True}, "is signed by itself", "Name one that ACM has issued"),
     ],
 )
-def test_what_users_would_refuse_is_not_released(tmp_path, made, what, remedy):
+def test_what_users_would_refuse_is_not_released(servers, tmp_path, made, what, remedy):
     authority = Authority(tmp_path)
     with serving(authority.issue(**made)) as server:
         wanted = request(server, authority)

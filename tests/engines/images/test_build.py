@@ -135,7 +135,7 @@ def test_the_config_says_how_to_run_it(tmp_path, service, recipe_of):
     assert (config["os"], config["architecture"]) == ("linux", "arm64")
     assert config["created"] == "2026-11-22T10:00:00Z"
     run = config["config"]
-    assert run["Entrypoint"] == ["python3", "-m", "bmii"]
+    assert run["Entrypoint"] == ["python3", "-m", "bmii", "serve"]
     assert run["User"] == "65532:65532"
     assert run["WorkingDir"] == "/app"
     assert run["ExposedPorts"] == {}

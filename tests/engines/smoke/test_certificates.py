@@ -13,7 +13,7 @@ URL = f"https://{DOMAIN}"
 
 
 @pytest.fixture(scope="module")
-def authority(tmp_path_factory):
+def authority(servers, tmp_path_factory):
     return Authority(tmp_path_factory.mktemp("authority"))
 
 

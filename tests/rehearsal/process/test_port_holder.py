@@ -19,7 +19,7 @@ sys.stdin.read()
 STARTS = "import subprocess, sys; sys.exit(subprocess.call([sys.executable, '-c', sys.argv[1]]))"
 
 
-def test_the_rehearsal_of_another_clone_is_named_with_its_command(tmp_path: Path) -> None:
+def test_the_rehearsal_of_another_clone_is_named_with_its_command(servers, tmp_path: Path) -> None:
     (tmp_path / "Makefile").touch()
     configuration = tmp_path / ".rehearsal/supervisor.conf"
     command = [sys.executable, "-c", STARTS, LISTEN, "-c", str(configuration)]
@@ -33,7 +33,7 @@ def test_the_rehearsal_of_another_clone_is_named_with_its_command(tmp_path: Path
         supervisor.communicate()
 
 
-def test_another_program_is_named() -> None:
+def test_another_program_is_named(servers) -> None:
     with socket.create_server(("127.0.0.1", 0)) as own:
         found = holder(own.getsockname()[1])
         assert found is not None
@@ -41,7 +41,7 @@ def test_another_program_is_named() -> None:
         assert found.remedy == f"Stop it: kill {os.getpid()}"
 
 
-def test_where_nothing_can_be_seen_nobody_is_named() -> None:
+def test_where_nothing_can_be_seen_nobody_is_named(servers) -> None:
     with socket.create_server(("127.0.0.1", 0)) as own:
         port = own.getsockname()[1]
     assert holder(port) is None

@@ -40,7 +40,7 @@ def reason(table, column):
 
 
 @pytest.mark.parametrize("server", ["postgres_server", "later_server"])
-def test_every_column_is_compared_or_left_out_for_a_reason(server, request):
+def test_every_column_is_compared_or_left_out_for_a_reason(servers, server, request):
     columns, text = read(request.getfixturevalue(server))
     words = set(re.findall(r"\w+", text))
     forgotten = [f"{t}.{c}" for t, c in columns if c not in words and reason(t, c) is None]
