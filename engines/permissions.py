@@ -77,10 +77,16 @@ def explain(said: str, service: str, parameters: Mapping[str, Any]) -> str:
 
     Its message names the API's operation; ``service`` and ``parameters`` are what it was asked to do.
     """
-    called = _CALLED.search(said)
-    denied = called is not None and called["code"] in DENIED
-    found = remedy(said, Request(service, called["operation"], parameters)) if called and denied else ""
+    found = remedy_of(said, service, parameters)
     return f"{said.rstrip('. ')}. {found}" if found else said
+
+
+def remedy_of(said: str, service: str, parameters: Mapping[str, Any]) -> str:
+    """Return what to do about a denial of which a stock module ``said`` this; empty if it is about none."""
+    called = _CALLED.search(said)
+    if called is None or called["code"] not in DENIED:
+        return ""
+    return remedy(said, Request(service, called["operation"], parameters))
 
 
 def needs(message: str, request: Request | None = None) -> str:

@@ -46,10 +46,11 @@ def recover(name: str, consent: str = "", *, check: bool = False, timeout: float
 
 def explain(name: str, said: str = "") -> StackError:
     """Return the error about a stack that could not be applied; ``said`` is what the call was answered."""
-    stack = lifecycle.find(name) or _deleted(name)
+    denied = _denied(said)
+    stack = None if denied else lifecycle.find(name) or _deleted(name)
     if stack is None or said.startswith(_REFUSED):
         reason = said or "could not be applied, and AWS gave no reason"
-        return StackError(reason, subject=f"stack {name}", remedy=permissions.remedy(said) or _CORRECT)
+        return StackError(reason, subject=f"stack {name}", remedy=denied or _CORRECT)
     found = condition(name, stack.status, events(stack.id))
     if found.step not in {"none", "wait"} and stack.status != lifecycle.GONE:
         return StackError(found.sentence, subject=f"stack {name}", remedy=f"Correct that. {_command(found)}")
@@ -75,6 +76,10 @@ def events(stack_id: str) -> list[Event]:
             for page in pages
             for one in page["StackEvents"]
         ]
+
+
+def _denied(said: str) -> str:
+    return permissions.remedy(said) or permissions.remedy_of(said, "cloudformation", {})
 
 
 def _command(found: Condition) -> str:

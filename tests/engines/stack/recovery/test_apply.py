@@ -222,6 +222,16 @@ def test_why_an_update_that_was_taken_back_had_failed(name):
     assert "an update of it failed, and was taken back. The first failure: Failing" in explain(name).what
 
 
+@pytest.mark.parametrize("operation", ["DescribeStackEvents", "CreateStack"])
+def test_a_denial_of_few_words_is_explained_whatever_the_stack_is_like(name, operation):
+    create(name, {"Topic": TOPIC})
+    said = f"An error occurred (AccessDenied) when calling the {operation} operation: Access Denied"
+    error = explain(name, said)
+
+    assert error.what == said
+    assert f'"Action": "cloudformation:{operation}"' in error.remedy
+
+
 def test_why_a_call_was_refused_is_what_it_was_answered(name):
     said = (
         "Failed to create stack: An error occurred (AccessDenied) when calling the CreateStack operation: "
