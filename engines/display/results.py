@@ -100,6 +100,7 @@ def _ledger(result: Result) -> dict[str, Any]:
         "run_id": result.get("run_id") or "",
         "url": outputs.get("alb_url") or "",
         "verdict": outputs.get("verdict") or "",
+        "domain": outputs.get("domain") or "",
         "live_since": result.get("live_since") or "",
         "standing": result.get("standing") or "",
     }

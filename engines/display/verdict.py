@@ -71,6 +71,7 @@ def _told(screen: Screen, word: str, style: Style, then: str) -> Verdict:
             "answers",
             str(facts.get("url", "")) if screen.playbook in {"migrate", "deploy", "rollback"} else "",
         ),
+        ("domain", str(facts.get("domain", "")) if screen.playbook in {"migrate", "deploy"} else ""),
         ("took", seconds(screen.ended - screen.began) if screen.ended else ""),
         ("report", str(screen.facts.get("migration_report", {}).get("path", ""))),
         ("next", then),

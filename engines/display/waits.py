@@ -9,6 +9,7 @@ _TYPICAL: Mapping[str, str] = {
     "Apply the stack": "10 to 20 min the first time, most of it the database; 1 to 3 min for a change",
     "Protect the database and the stack": "about a minute",
     "Recover the stack": "as long as the change that was cut off",
+    "Wait until the certificate is issued": "1 to 30 min once its record is in DNS",
     "Copy missing tables to the target": "a minute for 2 to 6 GB on the same network",
     "Copy missing objects to the target": "what the bandwidth allows",
     "Build the image": "1 to 3 min the first time",

@@ -139,7 +139,9 @@ def _wait(certificate: Certificate, domain: str, zone: str, timeout: float, tell
             raise _unproven(now, zone, timeout)
         if not told or time.monotonic() - told > _HEARTBEAT:
             told = time.monotonic()
-            text = f"ACM has not seen the record of {domain} in DNS yet, {waited:.0f} of {timeout:.0f} s"
+            records = "; ".join(record.line() for record in now.records)
+            missing = "ACM to see its record in DNS" if zone else f"DNS to have {records}"
+            text = f"the certificate waits for {missing} ({waited:.0f} of {timeout:.0f} s)"
             tell("certificate.waiting", domain=domain, text=text)
         time.sleep(pause)
         pause = min(2 * pause, _LONGEST_PAUSE)

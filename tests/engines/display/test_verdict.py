@@ -134,6 +134,13 @@ def test_a_failure_tells_once_what_where_cause_and_remedy() -> None:
         assert part in text
 
 
+def test_the_verdict_says_where_the_domain_leads() -> None:
+    said = "bmii.example.org still leads elsewhere (A 192.0.2.1)"
+    found = verdict(run(ended("ledger", {"outputs": {"domain": said}}), playbook="migrate"))
+    assert found is not None
+    assert dict(found.rows)["domain"] == said
+
+
 def test_a_hidden_result_stays_hidden() -> None:
     result = {"censored": "the output has been hidden", "msg": "canary-1", "failed": True}
     failure = Failure.of("provision", "Write secrets", "", result)

@@ -67,6 +67,7 @@ def test_where_dns_is_elsewhere_the_records_are_said_and_waited_for(domain):
         )
     assert record in caught.value.what
     assert "Enter these records" in caught.value.remedy
+    assert f"waits for DNS to have {record}" in said[-1][1]["text"]
     assert [kind for kind, _ in said] == ["certificate.record", "certificate.waiting"]
     assert ensure_certificate(domain, tags=TAGS)["arn"] == first["arn"]
 
