@@ -21,7 +21,7 @@ from pathlib import Path
 from bench.harness import Contender, Report, Sample, publish, rounds, say, summarise
 from bench.measure import Job, measure
 from bench.objects_data import DataSet, data_sets
-from bench.objects_stores import Server, servers
+from bench.objects_stores import Server, far_away, servers
 from rehearsal.process import PYTHON, minimal_environment
 
 MIRROR, TUNED, CHECKED, DEFAULTS = "s3_mirror", "rclone tuned", "rclone tuned then check", "rclone"
@@ -29,6 +29,8 @@ COMPARE = "s3_compare"
 _MEGABYTE = 1_000_000
 _COPY = ("copy", "-M")
 _TUNED = ("--transfers", "32", "--checkers", "32", "--fast-list", "--s3-no-check-bucket")
+# For small objects at a distance: the fastest of 32, 64, 128 and 256 transfers.
+_FAR_TUNED = ("--transfers", "128", "--checkers", "128", *_TUNED[4:])
 # For few large objects: the fastest of six settings that were tried. One request each beats parts.
 _LARGE = ("--transfers", "4", *_TUNED[2:], "--s3-upload-cutoff", "100M")
 
@@ -63,9 +65,23 @@ GOALS = {
     ),
     "mixed": (Goal(CHECKED, "seconds", 1 / 1.15),),
     "large": (Goal(CHECKED, "seconds", 1.0),),
+    "far": (Goal(TUNED, "seconds", 1 / 1.4), Goal(CHECKED, "seconds", 1 / 1.5)),
+    "far-large": (Goal(TUNED, "seconds", 1 / 0.95),),
     "rerun": (Goal(TUNED, "seconds", 1 / 1.6),),
+    "rerun-far": (Goal(TUNED, "seconds", 1 / 1.6),),
+    "million": (Goal(TUNED, "seconds", 1 / 1.6),),
     "check": (Goal("rclone check --download", "seconds", 1.0),),
 }
+# What is copied or compared, where that is not called as the benchmark is; and which target is far away.
+_DATA = {
+    "far": "small",
+    "far-large": "large",
+    "rerun": "keys-100000",
+    "rerun-far": "keys-100000",
+    "check": "mixed",
+    "million": "keys-1000000",
+}
+_FAR = frozenset({"far", "far-large", "rerun-far"})
 _MOST_MEMORY = 256 * _MEGABYTE
 
 
@@ -108,7 +124,7 @@ class Stage:
             settings |= {
                 f"{prefix}_TYPE": "s3",
                 f"{prefix}_PROVIDER": "SeaweedFS",
-                f"{prefix}_ENDPOINT": server.store.endpoint,
+                f"{prefix}_ENDPOINT": server.address,
                 f"{prefix}_ACCESS_KEY_ID": server.store.access_key,
                 f"{prefix}_SECRET_ACCESS_KEY": server.store.secret_key,
             }
@@ -121,7 +137,7 @@ class NotDoneError(Exception):
 
 def copying(stage: Stage, data: DataSet) -> list[Contender]:
     """Return everyone who copies, each into a bucket of its own that is new."""
-    tuned = (*_COPY, *(_LARGE if data.name == "large" else _TUNED))
+    tuned = (*_COPY, *(_LARGE if data.name == "large" else _FAR_TUNED if stage.target.url else _TUNED))
     checked = ("check", *_TUNED)
     whole = ("check", "--download", *_TUNED)
 
@@ -153,9 +169,15 @@ def copying(stage: Stage, data: DataSet) -> list[Contender]:
 
 def already_copied(stage: Stage, data: DataSet) -> str:
     """Make sure that our mirror has copied ``data``, with its manifest, and return the target bucket."""
-    target = f"{data.name}-copied"
-    if stage.target.found(target) != (data.count, data.total) or not stage.manifest(target).exists():
-        stage.target.emptied(target)
+    # The far target has another address each time, which is what a manifest is about.
+    target = f"{data.name}-copied{'-far' if stage.target.url else ''}"
+    if (
+        stage.target.url
+        or stage.target.found(target) != (data.count, data.total)
+        or not stage.manifest(target).exists()
+    ):
+        if stage.target.found(target) != (data.count, data.total):
+            stage.target.emptied(target)
         stage.manifest(target).unlink(missing_ok=True)
         measure(stage.python("mirror", data, target))
     return target
@@ -199,7 +221,7 @@ def memory(stage: Stage, sets: Sequence[DataSet]) -> list[Contender]:
 def told(name: str, samples: Sequence[Sample]) -> tuple[str, ...]:
     """Return what was asked of s3_mirror and whether it holds, a line each."""
     lines = [line for goal in GOALS.get(name, ()) if (line := goal.told(samples))]
-    if name in {"rerun", "memory"}:
+    if name in {"rerun", "memory", "million"}:
         peak = max((one.usage.peak for one in samples if _is_own(one.contender)), default=0)
         holds = "holds" if peak <= _MOST_MEMORY else "DOES NOT HOLD"
         lines.append(f"{peak / _MEGABYTE:.0f} MB at the most (at most {_MOST_MEMORY // _MEGABYTE}): {holds}")
@@ -217,9 +239,10 @@ def contenders(stage: Stage, name: str, sets: dict[str, DataSet]) -> list[Conten
         stage.source.filled(few)
         stage.source.filled(many)
         return memory(stage, (few, many))
-    data = sets[{"rerun": "keys-100000", "check": "mixed"}.get(name, name)]
+    data = sets[_DATA.get(name, name)]
     stage.source.filled(data)
-    return {"rerun": again, "check": checking}.get(name, copying)(stage, data)
+    how = {"rerun": again, "rerun-far": again, "million": again, "check": checking}.get(name, copying)
+    return how(stage, data)
 
 
 @contextlib.contextmanager
@@ -237,10 +260,15 @@ def main() -> None:
     options = _options()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))  # so that the servers end with us
     sets = data_sets(options.scale)
-    with _folder(options.folder) as folder, servers(folder) as (source, target):
+    with (
+        contextlib.ExitStack() as stack,
+        _folder(options.folder) as folder,
+        servers(folder) as (source, target),
+    ):
         stage = Stage(source, target, folder)
+        distant = replace(stage, target=stack.enter_context(far_away(target)))
         for name in options.sets.split(","):
-            taking_part = contenders(stage, name, sets)
+            taking_part = contenders(distant if name in _FAR else stage, name, sets)
             if options.fill:
                 continue
             if options.only:

@@ -82,6 +82,7 @@ def data_sets(scale: float = 1.0) -> dict[str, DataSet]:
         DataSet("mixed", 3_000, 350 * KIB, _SPREAD),
         DataSet("keys-20000", 20_000, 100),
         DataSet("keys-100000", 100_000, 100),
+        DataSet("keys-1000000", 1_000_000, 100),
     )
     return {
         one.name: DataSet(one.name, max(2, int(one.count * scale)), one.mean, one.spread) for one in whole

@@ -6,9 +6,11 @@ import contextlib
 import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from urllib.parse import urlsplit
 
+from bench.distance import before
 from bench.objects_data import DataSet, Item
 from engines.objects.s3 import Endpoint, Store
 from rehearsal.process import free_ports, running
@@ -25,11 +27,18 @@ class Server:
 
     store: ObjectStore
     pid: int
+    # Where it is reached, if not at its own address.
+    url: str = ""
+
+    @property
+    def address(self) -> str:
+        """Return the URL to reach it at."""
+        return self.url or self.store.endpoint
 
     def endpoint(self, bucket: str) -> dict[str, str]:
         """Return a bucket of it as the modules' ``source`` and ``target`` are written."""
         keys = {"access_key": self.store.access_key, "secret_key": self.store.secret_key}
-        return {"endpoint": self.store.endpoint, "bucket": bucket, **keys}
+        return {"endpoint": self.address, "bucket": bucket, **keys}
 
     def found(self, bucket: str) -> tuple[int, int]:
         """Return how many objects a bucket holds, and their bytes; none for a bucket that is not there."""
@@ -79,6 +88,13 @@ def servers(folder: Path) -> Iterator[tuple[Server, Server]]:
             stack.enter_context(_server(folder / "source")),
             stack.enter_context(_server(folder / "target")),
         )
+
+
+@contextlib.contextmanager
+def far_away(server: Server) -> Iterator[Server]:
+    """Yield a server as it is from afar."""
+    with before(urlsplit(server.store.endpoint).port or 0) as distance:
+        yield replace(server, url=f"http://127.0.0.1:{distance.port}")
 
 
 @contextlib.contextmanager

@@ -55,9 +55,9 @@ options:
     type: bool
     default: false
   jobs:
-    description: How many objects are read at a time.
+    description: How many objects are read at a time; V(0) means as many as help, from 16 to 128.
     type: int
-    default: 16
+    default: 0
 extends_documentation_fragment:
   - s3_buckets
   - s3_buckets.optional_source
@@ -231,7 +231,7 @@ def main() -> None:
             "mode": {"type": "str", "choices": ["content", "listing"], "default": "content"},
             "require_equal": {"type": "bool", "default": True},
             "accept_late": {"type": "bool", "default": False},
-            "jobs": {"type": "int", "default": 16},
+            "jobs": {"type": "int", "default": 0},
         },
         supports_check_mode=True,
     )

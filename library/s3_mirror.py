@@ -24,9 +24,10 @@ description:
     fails at the end.
 options:
   jobs:
-    description: How many objects are moved at a time. For any number, 96 MiB of buffers are used.
+    description: How many objects are moved at a time; V(0) means as many as help, from 16 to 128, which makes
+      up for a distance to a store. For any number, 96 MiB of buffers are used.
     type: int
-    default: 16
+    default: 0
   part_size:
     description: Bytes of a part. Objects up to this size are written by one request, larger ones in
       parts. At least 5242880.
@@ -309,7 +310,7 @@ def main() -> None:
             "source": {"type": "dict", "required": True, "options": side_options()},
             "target": {"type": "dict", "required": True, "options": side_options()},
             "buckets": bucket_options(),
-            "jobs": {"type": "int", "default": 16},
+            "jobs": {"type": "int", "default": 0},
             "part_size": {"type": "int", "default": 16 << 20},
             "on_target_difference": {"type": "str", "choices": ["refuse", "replace"], "default": "refuse"},
             "on_target_extra": {"type": "str", "choices": ["refuse", "keep"], "default": "refuse"},

@@ -79,7 +79,7 @@ def compare(
     *,
     mode: str = "content",
     path: Path | None = None,
-    jobs: int = 16,
+    jobs: int = 0,
     planning: bool = False,
     accept_unverified: Collection[str] = (),
     check_tags: str = "sample",
@@ -112,6 +112,7 @@ def compare(
                 lambda candidate: _dated(_by_content(source_store, target_store, candidate), candidate),
                 candidates,
                 jobs,
+                lambda finding: finding.size,
             )
         else:
             asked = positions(check_tags, len(sources) or len(targets))

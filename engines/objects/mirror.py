@@ -26,11 +26,13 @@ _SMALLEST_PART = 5 << 20
 class Options:
     """How to mirror. ``part_size`` in bytes; ``manifest`` None keeps no proof; ``check`` only plans.
 
+    ``jobs``: how many objects are moved at a time; 0 means as many as help.
+
     ``accept_unverified`` names what need not be seen of an object: ``tags``. ``check_tags`` says how many
     objects that are proven are asked whether they were tagged anew: ``none``, ``sample`` or ``all``.
     """
 
-    jobs: int = 16
+    jobs: int = 0
     part_size: int = 16 << 20
     rules: Rules = field(default_factory=Rules)
     manifest: Path | None = None
@@ -39,8 +41,10 @@ class Options:
     check_tags: str = "sample"
 
     def __post_init__(self) -> None:
-        if self.jobs < 1:
-            raise ConfigurationError("must be at least 1", subject="jobs", remedy="16 is usual.")
+        if self.jobs < 0:
+            raise ConfigurationError(
+                "must be at least 1, or 0 for as many as help", subject="jobs", remedy="0 is usual."
+            )
         if self.part_size < _SMALLEST_PART:
             raise ConfigurationError(
                 "must be at least 5 MiB, S3's smallest part", subject="part_size", remedy="16777216 is usual."

@@ -197,7 +197,7 @@ FAULTS = [
     ({"database_revision": "the newest"}, "database_revision"),
     ({"database_extensions": "pg_trgm"}, "database_extensions"),
     ({"database_application_read_only": [1, [2]]}, "database_application_read_only"),
-    ({"storage_jobs": 0}, "storage_jobs"),
+    ({"storage_jobs": -1}, "storage_jobs"),
     ({"storage_jobs": 10000}, "storage_jobs"),
     ({"storage_part_size": 1024}, "storage_part_size"),
     ({"storage_part_size": "16 MiB"}, "storage_part_size"),

@@ -122,7 +122,12 @@ def make_plan(
             _add(plan, decision, found.source, found.target)
         size = sum(pair.source.size for pair in plan.unknown)
         progress.begin("reading", len(plan.unknown), size)
-        for diff in parallel_map(lambda pair: diff_object(source, target, pair), plan.unknown, jobs):
+        for diff in parallel_map(
+            lambda pair: diff_object(source, target, pair),
+            plan.unknown,
+            jobs,
+            lambda diff: diff.pair.source.size,
+        ):
             progress.add(1, diff.pair.source.size)
             _add_diff(plan, state, diff)
         yield plan

@@ -136,13 +136,18 @@ class Store:
             try:
                 response = self._send(asked)
             except (BotoCoreError, ClientError) as error:
+                at_once = self.pace.over()
                 if code_of(error) in _EXPIRED and self.signer.renew(generation):
                     continue
                 if attempt == tries or not is_transient(error):
                     raise
-                self._back_off(error, attempt, key or "")
+                self._back_off(error, attempt, key or "", at_once)
+            except BaseException:
+                self.pace.over()
+                raise
             else:
-                self.pace.served()
+                self.pace.over()
+                self.pace.served(key or "")
                 return response
         raise AssertionError  # the last try returns or raises
 
@@ -172,13 +177,13 @@ class Store:
                 self._back_off(lost, attempt, key or "")
         raise AssertionError  # the last try returns or raises
 
-    def _back_off(self, error: Exception, attempt: int, key: str) -> None:
+    def _back_off(self, error: Exception, attempt: int, key: str, at_once: int = 0) -> None:
         """Wait before the next try, or raise ``error`` if that is better made later."""
         pause, asked = min(FIRST_PAUSE * 2 ** (attempt - 1), LONGEST_PAUSE), 0.0
         if isinstance(error, ClientError):
             asked = min(_seconds_asked(error), _LONGEST_ASKED)
             if status_of(error) in _BUSY or code_of(error) in _BUSY_CODES:
-                self.pace.refused(key, asked)
+                self.pace.refused(key, asked, at_once)
         is_late = attempt >= _FEW_TRIES or asked > _SHORT
         if self.is_hurried and not self.pace.is_slow and is_late:
             raise error

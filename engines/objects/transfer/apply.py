@@ -56,7 +56,7 @@ class _Copiers:
 
 @dataclass(frozen=True)
 class Executor:
-    """Copies and deletes objects, ``jobs`` at a time. Each proof is kept in ``state`` at once."""
+    """Copies and deletes objects, ``jobs`` at a time (0: as many as help). Each proof is kept at once."""
 
     source: Store
     target: Store
@@ -74,7 +74,7 @@ class Executor:
         refuses, while it serves others, is tried again after them.
         """
         with (
-            ThreadPoolExecutor(min(self.jobs, _PARTS), thread_name_prefix="objects-part") as parts,
+            ThreadPoolExecutor(min(self.jobs or _PARTS, _PARTS), thread_name_prefix="objects-part") as parts,
             Spool(CopyTask._make) as refused,
             # Keys that the target may take for others come when those others are in their places.
             Spool(CopyTask._make) as ambiguous,
@@ -102,7 +102,7 @@ class Executor:
     def _copy_all(
         self, tasks: Iterable[CopyTask], copiers: _Copiers, jobs: int
     ) -> Iterator[Copied | Failure | CopyTask]:
-        for result in parallel_map(lambda task: self._copy(copiers, task), tasks, jobs):
+        for result in parallel_map(lambda task: self._copy(copiers, task), tasks, jobs, _size):
             if isinstance(result, Failure):
                 self.emit("object.failed", key=result.key, reason=result.reason)
             if not isinstance(result, CopyTask):
@@ -196,6 +196,10 @@ class Executor:
         written = listed._replace(modified="")
         diff = diff_object(self.source, self.target, ObjectPair(task.key, listed, written))
         return Failure(task.key, reason_of(error)) if diff.record is None else Copied(diff.record, ())
+
+
+def _size(done: Copied | Failure | CopyTask) -> int:
+    return done.record.size if isinstance(done, Copied) else 0
 
 
 @contextmanager

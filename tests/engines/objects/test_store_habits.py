@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gzip
+import threading
 import time
 
 import pytest
@@ -265,6 +266,39 @@ def test_a_store_that_takes_only_a_few_requests_at_once_is_respected(serve, targ
         source.put(f"{number}", b"x")
     assert mirrored(source, target, jobs=16)["copied"] == 60
     assert bodies(target) == bodies(source)
+
+
+class Narrow(MemoryStore):
+    """It serves ten requests for objects at once, and refuses what is more."""
+
+    def __init__(self, **more):
+        super().__init__(**more)
+        self.at_once, self.counts, self.counting = 0, [], threading.Lock()
+
+    def step(self, handler):
+        if handler.command != "GET" or "list-type" in handler.path or "object" not in handler.path:
+            return super().step(handler)
+        with self.counting:
+            self.at_once += 1
+            is_refused = self.at_once > 10
+            self.counts.append(is_refused)
+        try:
+            time.sleep(0.02)
+            return refuse("SlowDown", 503)(handler) if is_refused else super().step(handler)
+        finally:
+            with self.counting:
+                self.at_once -= 1
+
+
+def test_how_many_requests_a_store_serves_at_once_is_found_out(serve, target):
+    source = serve(Narrow(server="AmazonS3"))
+    for number in range(400):
+        source.put(f"object-{number}", b"x")
+    assert mirrored(source, target)["copied"] == 400
+    assert bodies(target) == bodies(source)
+    half = len(source.counts) // 2
+    # At first it has to be found out; then hardly any request is refused.
+    assert sum(source.counts[half:]) <= half // 10, (sum(source.counts), len(source.counts))
 
 
 class Archive(MemoryStore):
