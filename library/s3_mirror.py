@@ -196,8 +196,10 @@ refused:
   type: list
   elements: str
 not_copied:
-  description: What is not copied, such as older versions, storage classes, retention and website
-    redirects. Access rules (ACLs, policies) are never copied, nor are encryption settings.
+  description:
+    - What is not copied, such as older versions, storage classes, retention and website redirects.
+    - What the source's bucket is configured with and the target will not be (policy, ACL, lifecycle, CORS,
+      encryption, website, logging, notifications, object lock, replication, tags), with what to do.
   returned: success
   type: list
   elements: dict
@@ -206,7 +208,7 @@ not_copied:
       description: What it is.
       type: str
     objects:
-      description: How many objects have it.
+      description: How many objects have it; 0 for what is the bucket's.
       type: int
     examples:
       description: The first of them.

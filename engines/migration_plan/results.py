@@ -133,7 +133,14 @@ def _storage(part: Plan) -> Iterator[str]:
         there = f"   ({one['kept']:,} there already)" if one["kept"] else ""
         size = f"{_many(one['objects'], 'object')}  {amount(one['bytes']):>10}"
         yield f"  {sign} {one['bucket']:<{width}}  {size}{there}"
+    for one in part["buckets"]:
+        yield from (f"  * not copied of {one['bucket']}: {_lost(what)}" for what in one["not_copied"])
     yield from (f"  ! a run would be refused: {sentence}" for sentence in part["refused"])
+
+
+def _lost(what: Mapping[str, Any]) -> str:
+    count = f" ({what['objects']:,})" if what["objects"] else ""
+    return f"{what['what']}{count}"
 
 
 def _image(part: Plan) -> Iterator[str]:

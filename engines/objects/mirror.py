@@ -11,6 +11,7 @@ from pathlib import Path
 from engines import events
 from engines.errors import ConfigurationError
 from engines.objects import manifest
+from engines.objects.bucket_settings import settings_not_copied
 from engines.objects.errors import Failure, TargetRefusedError
 from engines.objects.manifest import MirrorState, Record, Summary
 from engines.objects.plan import CopyPlan, CopyTask, Rules, Verdict, make_plan, refusals
@@ -85,6 +86,7 @@ def mirror(
             only_new=options.rules.only_new,
         ) as plan:
             _note_versions(source_store, plan)
+            _note_settings(source_store, plan)
             result = MirrorResult(
                 plan.tally,
                 plan.not_copied,
@@ -147,6 +149,11 @@ def _note_versions(source: Store, plan: CopyPlan) -> None:
         return
     plan.not_copied.add_all("older versions", older.versions, 0)
     plan.not_copied.add_all("delete markers", older.delete_markers, 0)
+
+
+def _note_settings(source: Store, plan: CopyPlan) -> None:
+    for sentence in settings_not_copied(source):
+        plan.not_copied.name(sentence)
 
 
 def _apply(executor: Executor, plan: CopyPlan, options: Options, result: MirrorResult) -> None:

@@ -88,6 +88,10 @@ class Tally:
             self.objects[kind] = self.objects.get(kind, 0) + objects
             self.size[kind] = self.size.get(kind, 0) + size
 
+    def name(self, kind: str) -> None:
+        """Note something that concerns no object alone."""
+        self.objects.setdefault(kind, 0)
+
     def count(self, kind: str) -> int:
         """Return the number of objects of a kind."""
         return self.objects.get(kind, 0)

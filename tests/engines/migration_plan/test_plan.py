@@ -58,7 +58,9 @@ EMPTY = {
         "buckets": {
             "raw": {
                 "plan": {"copy": 3, "equal": 1, "differs": 2}, "plan_bytes": {"copy": 1 << 20, "equal": 9},
-                "refused": ["2 objects differ"], "not_copied": [],
+                "refused": ["2 objects differ"],
+                "not_copied": [{"what": "older versions", "objects": 3, "examples": []},
+                               {"what": "bucket: 2 CORS rules: do", "objects": 0, "examples": []}],
             }
         },
     },
@@ -103,6 +105,8 @@ def test_on_an_empty_account_everything_is_named():
         "revision 0004  Rankings by time",
         "+ Create the role bmii_app",
         "3 objects     1.0 MiB   (1 there already)",
+        "not copied of bmii-raw: older versions (3)",
+        "not copied of bmii-raw: bucket: 2 CORS rules: do",
         "a run would be refused: 2 objects differ",
         "to build (oci) and push, from sources sha256:0123456789ab; its digest is known after apply",
         "+ create service bmii",

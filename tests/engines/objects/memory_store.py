@@ -186,6 +186,10 @@ class MemoryStore:
         self.objects.pop(asked.key, None)
         return answer(204)
 
+    def tags_asked(self) -> int:
+        """Return how many requests were for the tags of an object."""
+        return sum(1 for one in self.asked if one.method == "GET" and one.key and "tagging" in one.query)
+
     def count(self, method: str, **query: str) -> int:
         """Return how many requests of this method had these parts of a query."""
         return sum(1 for one in self.asked if one.method == method and query.items() <= one.query.items())

@@ -126,13 +126,13 @@ def test_a_store_that_is_known_to_count_tags_is_not_asked_for_those_of_every_obj
         source.put(f"{number}")
     mirrored(source, target, jobs=1)
     # Four, and the one by which it is found out whether tags may be read.
-    assert source.count("GET", tagging="") == 5
+    assert source.tags_asked() == 5
     # Where one shows that the count is left out, all are asked.
     source.counts_tags, source.objects["0"].tags = False, {"a": "b"}
     source.asked.clear()
     other = serve(MemoryStore())
     assert mirrored(source, other, jobs=1)["copied"] == 50
-    assert source.count("GET", tagging="") == 51
+    assert source.tags_asked() == 51
     assert other.objects["0"].tags == {"a": "b"}
 
 
@@ -164,7 +164,7 @@ def test_a_store_that_knows_no_tags_has_none(serve, target):
     source.put("a")
     source.put("b")
     assert mirrored(source, target, jobs=1)["copied"] == 2
-    assert source.count("GET", tagging="") == 2
+    assert source.tags_asked() == 2
 
 
 class Inflating(MemoryStore):

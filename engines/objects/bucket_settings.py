@@ -1,0 +1,185 @@
+"""How the source's bucket is configured: what of it the target will not have, and what to do about it.
+
+The mirror writes no configuration: the target's buckets are the stack's, private, encrypted and versioned.
+So nothing becomes public that was not; what the source has beyond that is named.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any, NamedTuple
+from xml.etree import ElementTree
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from engines.objects.errors import code_of
+from engines.objects.s3 import Store
+
+_DENIED = frozenset({"AccessDenied", "403", "Forbidden"})
+_EVERYBODY = ("/global/AllUsers", "/global/AuthenticatedUsers")
+_CLOUDFRONT = "the target stays private, so serve them through CloudFront or by presigned URLs"
+
+
+class Setting(NamedTuple):
+    """One part of a bucket's configuration: how to ask for it, and what to say of an answer.
+
+    ``told`` returns nothing where the target needs no more than it has.
+    """
+
+    name: str
+    operation: str
+    query: str
+    root: str
+    told: Callable[[ElementTree.Element], str]
+
+
+def _parts(root: ElementTree.Element, name: str) -> list[ElementTree.Element]:
+    return [one for one in root.iter() if _bare(one) == name]
+
+
+def _bare(element: ElementTree.Element) -> str:
+    return element.tag.rpartition("}")[2]
+
+
+def _counted(name: str, what: str, remedy: str) -> Callable[[ElementTree.Element], str]:
+    def told(root: ElementTree.Element) -> str:
+        count = len(_parts(root, name))
+        return f"{count} {what}: {remedy}" if count else ""
+
+    return told
+
+
+def _acl(root: ElementTree.Element) -> str:
+    public = [one for one in _parts(root, "URI") if (one.text or "").endswith(_EVERYBODY)]
+    return f"an ACL that opens it to everybody: {_CLOUDFRONT}" if public else ""
+
+
+def _encryption(root: ElementTree.Element) -> str:
+    kinds = {(one.text or "").strip() for one in _parts(root, "SSEAlgorithm")} - {"", "AES256"}
+    if not kinds:
+        return ""
+    return f"default encryption {', '.join(sorted(kinds))}: the target encrypts with AES256"
+
+
+def _lock(root: ElementTree.Element) -> str:
+    if not any(one.text == "Enabled" for one in _parts(root, "ObjectLockEnabled")):
+        return ""
+    return "object lock: it can be given to a new bucket alone, and retention is not copied"
+
+
+def _notifications(root: ElementTree.Element) -> str:
+    count = sum(1 for one in root if _bare(one).endswith("Configuration"))
+    return f"{count} notifications: name their receivers in the target's account" if count else ""
+
+
+_SETTINGS = (
+    Setting("ACL", "GetBucketAcl", "acl", "AccessControlPolicy", _acl),
+    Setting(
+        "CORS",
+        "GetBucketCors",
+        "cors",
+        "CORSConfiguration",
+        _counted("CORSRule", "CORS rules", "browsers need them where they use the bucket by itself"),
+    ),
+    Setting(
+        "default encryption",
+        "GetBucketEncryption",
+        "encryption",
+        "ServerSideEncryptionConfiguration",
+        _encryption,
+    ),
+    Setting(
+        "lifecycle",
+        "GetBucketLifecycleConfiguration",
+        "lifecycle",
+        "LifecycleConfiguration",
+        _counted("Rule", "lifecycle rules", "the target removes abandoned uploads alone, and keeps the rest"),
+    ),
+    Setting(
+        "logging",
+        "GetBucketLogging",
+        "logging",
+        "BucketLoggingStatus",
+        _counted("LoggingEnabled", "access log", "CloudTrail's data events log who reads the target"),
+    ),
+    Setting(
+        "notifications",
+        "GetBucketNotificationConfiguration",
+        "notification",
+        "NotificationConfiguration",
+        _notifications,
+    ),
+    Setting("object lock", "GetObjectLockConfiguration", "object-lock", "ObjectLockConfiguration", _lock),
+    Setting(
+        "replication",
+        "GetBucketReplication",
+        "replication",
+        "ReplicationConfiguration",
+        _counted("Rule", "replication rules", "name the replicas in the target's account"),
+    ),
+    Setting(
+        "tags",
+        "GetBucketTagging",
+        "tagging",
+        "Tagging",
+        _counted("Tag", "tags of the bucket", "the target has those of the platform"),
+    ),
+    Setting(
+        "website",
+        "GetBucketWebsite",
+        "website",
+        "WebsiteConfiguration",
+        lambda _: f"a website of its objects: {_CLOUDFRONT}",
+    ),
+)
+
+
+def settings_not_copied(store: Store) -> Iterator[str]:
+    """Yield what the target will not have of a bucket's configuration, and what to do, one sentence each.
+
+    What a store does not know, it does not have. What may not be read is named in one sentence.
+    """
+    # What is not answered holds nothing up.
+    store = replace(store.hurried(), most_tries=2)
+    denied = []
+    for name, ask in (("policy", _policy), *((one.name, _asker(one)) for one in _SETTINGS)):
+        try:
+            if told := ask(store):
+                yield f"bucket: {told}"
+        except ClientError as error:
+            if code_of(error) in _DENIED:
+                denied.append(name)
+        except (BotoCoreError, ElementTree.ParseError, ValueError):
+            denied.append(name)
+    if denied:
+        yield f"bucket: configuration that may not be read ({', '.join(denied)})"
+
+
+def _asker(setting: Setting) -> Callable[[Store], str]:
+    def ask(store: Store) -> str:
+        root = ElementTree.fromstring(store.read(setting.operation, query=[(setting.query, "")]))  # noqa: S314 - expat expands no external entities
+        # A store that does not know the question may answer another one.
+        return setting.told(root) if _bare(root) == setting.root else ""
+
+    return ask
+
+
+def _policy(store: Store) -> str:
+    text = store.read("GetBucketPolicy", query=[("policy", "")])
+    if text.lstrip()[:1] != b"{":
+        return ""
+    statements = json.loads(text).get("Statement", [])
+    statements = statements if isinstance(statements, list) else [statements]
+    if any(_is_public(one) for one in statements):
+        return f"a policy that opens objects to everybody: {_CLOUDFRONT}"
+    count = len(statements)
+    return f"a policy of {count} statements: grant their rights to roles in IAM" if count else ""
+
+
+def _is_public(statement: Any) -> bool:
+    principal = statement.get("Principal", "")
+    names = principal.values() if isinstance(principal, dict) else [principal]
+    is_everybody = any("*" in (name if isinstance(name, list) else [name]) for name in names)
+    return statement.get("Effect") == "Allow" and is_everybody and not statement.get("Condition")
