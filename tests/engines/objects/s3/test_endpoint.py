@@ -89,3 +89,24 @@ def test_no_credentials_at_all_is_a_clear_error(monkeypatch, tmp_path):
         monkeypatch.setenv(variable, str(tmp_path / "none"))
     with pytest.raises(AwsError, match="no AWS credentials were found"):
         Endpoint(bucket="raw", endpoint="http://127.0.0.1:9").connect()
+
+
+@pytest.mark.parametrize(
+    ("name", "bucket", "host"),
+    [
+        ("AWS_USE_FIPS_ENDPOINT", "raw", "raw.s3-fips.us-east-1"),
+        ("AWS_USE_DUALSTACK_ENDPOINT", "raw", "raw.s3.dualstack.us-east-1"),
+        (
+            "",
+            "arn:aws:s3:us-east-1:123456789012:accesspoint/lab",
+            "lab-123456789012.s3-accesspoint.us-east-1",
+        ),
+    ],
+)
+def test_endpoints_of_aws_are_those_that_the_environment_asks_for(monkeypatch, name, bucket, host):
+    for variable in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"):
+        monkeypatch.delenv(variable, raising=False)
+    if name:
+        monkeypatch.setenv(name, "true")
+    address = Endpoint(bucket=bucket, region="us-east-1", **KEYS).connect().address
+    assert (address.url, address.base) == (f"https://{host}.amazonaws.com", "")
