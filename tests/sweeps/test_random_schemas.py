@@ -56,6 +56,7 @@ class Drawn:
         self.session = session
         self.dice = random.Random(f"{SEED} {seed}")
         self.used = itertools.count()
+        self.filled = []
         self.schema = f"{seed} {self.name()}"
         self.run("CREATE SCHEMA {}", sql.Identifier(self.schema))
 
@@ -120,7 +121,8 @@ class Drawn:
         labels = sql.SQL(", ").join(sql.Identifier(label) for label, _ in columns)
         values = sql.SQL(", ").join(sql.SQL(TYPES[kind][0].format(n="n")) for _, kind in columns)
         count = sql.Literal(self.dice.choice([0, 1, 30]))
-        with contextlib.suppress(psycopg.errors.NotNullViolation):  # of a column that is inherited
+        # A column that is inherited, and has no value, may have to have one.
+        with contextlib.suppress(psycopg.errors.NotNullViolation, psycopg.errors.CheckViolation):
             self.run(
                 "INSERT INTO {} ({}) SELECT {} FROM generate_series(1, {}) n", own, labels, values, count
             )
@@ -141,6 +143,8 @@ class Drawn:
             made = self.dice.choice(["CREATE VIEW", "CREATE MATERIALIZED VIEW"])
             query = sql.SQL(" {} AS SELECT {} AS one, count(*) FROM {} GROUP BY 1")
             self.session.execute(sql.SQL(made) + query.format(view, sql.Identifier(columns[0][0]), own))
+            if made == "CREATE MATERIALIZED VIEW":
+                self.filled.append(view)
 
     def foreign_key(self, own, other):
         """Let a new column of one table refer to the key of another."""
@@ -162,6 +166,9 @@ class Drawn:
             keyed = [one for one in tables if one[1]]
             if keyed and self.chance(0.5):
                 self.foreign_key(tables[-1], self.dice.choice(keyed))
+        # A copy fills them anew: those of the source are to hold what they would then.
+        for view in self.filled:
+            self.run("REFRESH MATERIALIZED VIEW {}", view)
 
 
 def dumped(url):
