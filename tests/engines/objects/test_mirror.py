@@ -417,7 +417,7 @@ def test_progress_is_told(stage):
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("changes", [{"jobs": 0}, {"part_size": 1000}])
+@pytest.mark.parametrize("changes", [{"jobs": -1}, {"part_size": 1000}])
 def test_a_wrong_option_is_named(changes):
     with pytest.raises(ConfigurationError, match=next(iter(changes))):
         Options(**changes)
