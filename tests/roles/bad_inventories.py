@@ -7,6 +7,7 @@ GOOD = {
     "platform_account_id": "123456789012",
     "platform_region": "eu-central-1",
     "platform_container_builder": "oci",
+    "provision_operator_cidr": "93.184.216.34/32",
     "platform_source_url": "https://old.example.org",
     "platform_source_database": f"postgresql://reader:{CANARY}@old.example.org/bio_bind_rank",
     "platform_source_store": {
