@@ -33,7 +33,7 @@ options:
   compared:
     description:
       - The evidence of comparisons made now, which is checked against that in the ledger. C(database) is that
-        of M(pg_compare), C(storage) a dictionary with that of M(s3_compare) for each bucket.
+        of C(pg_compare), C(storage) a dictionary with that of C(s3_compare) for each bucket.
     type: dict
     default: {}
 author: BMII Migrate contributors (@bmii-migrate)

@@ -112,7 +112,7 @@ situation:
   returned: success
   type: str
 identity:
-  description: What tells the target from any other database, as M(pg_replaced) returns it.
+  description: What tells the target from any other database, as C(pg_replaced) returns it.
   returned: not in check mode
   type: str
 set_aside:

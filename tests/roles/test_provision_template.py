@@ -225,18 +225,19 @@ def test_the_network_spans_two_zones_and_the_service_has_no_public_route(stack):
     ]
 
 
-def test_the_database_lets_only_the_service_in(stack):
+def test_the_database_lets_only_the_service_and_the_relay_in(stack):
     [instance] = client("rds").describe_db_instances(DBInstanceIdentifier=f"{NAME}-postgres")["DBInstances"]
     [group] = instance["VpcSecurityGroups"]
     [rules] = client("ec2").describe_security_groups(GroupIds=[group["VpcSecurityGroupId"]])["SecurityGroups"]
-    [rule] = rules["IpPermissions"]
+    found = rules["IpPermissions"]
+    admitted = {pair["GroupId"] for rule in found for pair in rule.get("UserIdGroupPairs", ())}
 
     assert not instance["PubliclyAccessible"]
     assert instance["StorageEncrypted"]
     assert instance["BackupRetentionPeriod"] == 7
-    assert (rule["FromPort"], rule["ToPort"]) == (5432, 5432)
-    assert [pair["GroupId"] for pair in rule["UserIdGroupPairs"]] == [stack["ServiceSecurityGroupId"]]
-    assert not rule.get("IpRanges")
+    assert {(rule["FromPort"], rule["ToPort"]) for rule in found} == {(5432, 5432)}
+    assert admitted == {stack["ServiceSecurityGroupId"], stack["RelaySecurityGroupId"]}
+    assert not any(rule.get("IpRanges") for rule in found)
 
 
 def test_the_database_encrypts_backs_up_watches_itself_and_grows(stack, template):
