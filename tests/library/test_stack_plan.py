@@ -35,11 +35,13 @@ GIVEN = {
     "DatabaseBackupRetentionDays": "7",
     "DatabaseMultiAz": "false",
     "DatabaseDeletionProtection": "false",
+    "DatabaseAccess": "relay",
+    "RelayImage": f"public.ecr.aws/docker/library/python@sha256:{'0' * 64}",
     "LogRetentionDays": "30",
 }
 VARIANTS = {
     "logs": {"LogRetentionDays": "60"},
-    "bucket": {"RawBucketName": f"{NAME}-other"},
+    "bucket": {"AccessLogsBucketName": f"{NAME}-other"},
     "network": {"VpcCidr": "10.30.0.0/16"},
     "class": {"DatabaseInstanceClass": "db.t4g.large"},
 }

@@ -8,18 +8,18 @@ from pathlib import Path
 import yaml
 
 from engines.aws import client
-from engines.stack import lifecycle
+from engines.stack import Bucket, lifecycle, merge, with_buckets
 from engines.stack.resource_import import adopt
-from engines.stack.template import merge
 from engines.teardown.model import Platform
 
 ROLE = Path(__file__).parents[3] / "roles" / "provision"
 BUCKETS = ("raw", "processed", "artifacts", "features")
 
 
-def template():
+def template(name):
     variables = yaml.safe_load((ROLE / "vars" / "main.yml").read_text(encoding="utf-8"))
-    return json.dumps(merge([ROLE / "files" / part for part in variables["_provision_template_parts"]]))
+    parts = merge([ROLE / "files" / part for part in variables["_provision_template_parts"]])
+    return json.dumps(with_buckets(parts, [Bucket(bucket, f"{name}-{bucket}") for bucket in BUCKETS]))
 
 
 class World:
@@ -131,11 +131,13 @@ class World:
             "LogRetentionDays": "30",
             "AccessLogsBucketName": self.buckets["AccessLogsBucket"],
             "AccessLogsDays": "90",
-            **{f"{bucket.title()}BucketName": f"{self.name}-{bucket}" for bucket in BUCKETS},
+            "DatabaseAccess": "relay",
+            "RelayImage": f"public.ecr.aws/docker/library/python@sha256:{'0' * 64}",
+            "RelayProgram": "pass",
         }
         return {
             "StackName": self.name,
-            "TemplateBody": template(),
+            "TemplateBody": template(self.name),
             "StackPolicyBody": (ROLE / "files" / "stack-policy.json").read_text(encoding="utf-8"),
             "Capabilities": ["CAPABILITY_NAMED_IAM"],
             "Parameters": [
