@@ -47,13 +47,13 @@ attributes:
 EXAMPLES = r"""
 - name: Open the way to the database
   database_access:
-    address: ssm:/bmii/production/DATABASE_URL
+    address: ssm:/shop/production/DATABASE_URL
     access:
       mode: relay
       ca: aws
       relay:
-        cluster: bmii
-        task_definition: bmii-relay
+        cluster: shop
+        task_definition: shop-relay
         subnets: [subnet-0a1b2c3d]
         security_groups: [sg-0a1b2c3d]
   register: way
@@ -61,12 +61,12 @@ EXAMPLES = r"""
 - name: Compare with the source
   pg_compare:
     source: env:SOURCE_DATABASE_URL
-    target: "ssm:/bmii/production/DATABASE_URL{{ way.via }}"
+    target: "ssm:/shop/production/DATABASE_URL{{ way.via }}"
 
 - name: Close it
   database_access:
-    address: ssm:/bmii/production/DATABASE_URL
-    access: {mode: relay, relay: {cluster: bmii}}
+    address: ssm:/shop/production/DATABASE_URL
+    access: {mode: relay, relay: {cluster: shop}}
     state: closed
 """
 

@@ -10,7 +10,7 @@ from engines.aws import AwsError, client, translated
 from engines.domain import zones
 from engines.domain.certificate import find
 from engines.domain.certificates import describe
-from engines.domain.errors import DomainError
+from engines.domain.errors import DomainError, NoZoneError
 from engines.waiting import wait
 
 
@@ -24,9 +24,17 @@ def leading(domain: str, zone: str, balancer: str) -> list[Mapping[str, Any]]:
     )
     return [
         one
-        for one in zones.records(zones.find(zone, domain), domain)
+        for one in _records(zone, domain, domain)
         if name.fullmatch(zones.plain(one.get("AliasTarget", {}).get("DNSName", "")))
     ]
+
+
+def _records(zone: str, domain: str, name: str) -> list[Mapping[str, Any]]:
+    """Return the records of ``name``: none where the zone is gone, and they with it."""
+    try:
+        return list(zones.records(zones.find(zone, domain), name))
+    except NoZoneError:
+        return []
 
 
 def requested(domain: str, tags: Mapping[str, str]) -> str:
@@ -48,10 +56,9 @@ def remove_certificate(arn: str, domain: str, zone: str, timeout: float) -> None
     """
     found = describe(arn)
     if found and zone:
-        zone_id = zones.find(zone, domain)
         wanted = {zones.plain(record.name): zones.plain(record.value) for record in found.records}
         for name, value in wanted.items():
-            there = [one for one in zones.records(zone_id, name) if one["Type"] == "CNAME"]
+            there = [one for one in _records(zone, domain, name) if one["Type"] == "CNAME"]
             proving = [one for one in there if zones.plain(one["ResourceRecords"][0]["Value"]) == value]
             _delete(zone, domain, proving)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from engines.aws import AwsError, client, translated
-from engines.domain.errors import DomainError
+from engines.domain.errors import DomainError, NoZoneError
 from engines.waiting import wait
 
 _WAIT = 120.0
@@ -72,7 +72,7 @@ def _by_name(zone: str, route53: Any) -> tuple[str, str]:
     public = [one for one in found if one["Name"] == wanted and not one["Config"].get("PrivateZone")]
     if len(public) != 1:
         what = "is not in this account, or private" if not public else f"is there {len(public)} times"
-        raise DomainError(
+        raise (DomainError if public else NoZoneError)(
             what,
             subject=f"hosted zone {zone}",
             remedy="Name another in platform_hosted_zone, if need be by its id, or leave it empty to set the"
@@ -88,7 +88,7 @@ def _by_id(zone: str, route53: Any) -> tuple[str, str]:
     except AwsError as error:
         if error.code != "NoSuchHostedZone":
             raise
-        raise DomainError(
+        raise NoZoneError(
             "does not exist in this account",
             subject=f"hosted zone {zone}",
             remedy="Correct platform_hosted_zone.",

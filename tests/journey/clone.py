@@ -173,7 +173,7 @@ class Clone:
         } | environment
         subprocess.run([".venv/bin/bmii", "ingest", file], cwd=self.folder, env=ours, check=True)
 
-    def ingest_new(self, file: Path) -> None:
+    def ingest_target(self, file: Path) -> None:
         self.ingest(
             file,
             DATABASE_URL=self._address("target_postgres", "postgres", "postgresql+psycopg2"),
@@ -181,7 +181,7 @@ class Clone:
             **self._aws,
         )
 
-    def ingest_old(self, file: Path) -> None:
+    def ingest_source(self, file: Path) -> None:
         self.ingest(
             file,
             DATABASE_URL=self._address("source_postgres", "postgres", "postgresql+psycopg2"),
@@ -191,7 +191,7 @@ class Clone:
             OBJECT_STORE_USE_SSL="false",
         )
 
-    def new_world(self) -> tuple[dict[str, str], dict[str, tuple[object, ...]]]:
+    def target_data(self) -> tuple[dict[str, str], dict[str, tuple[object, ...]]]:
         """Return a digest of each table's rows, and of each object what it holds and when it was written."""
         tables, objects = {}, {}
         with psycopg.connect(self._address("target_postgres", "postgres")) as session:

@@ -163,7 +163,7 @@ def test_what_was_planned_was_done(clone: Clone, planned: Planned, first_run: st
     assert done.service == (1, str(service["cpu"]), str(service["memory"]), service["tasks"])
 
 
-def test_the_new_world_answers_as_the_old_one(clone: Clone, first_run: str) -> None:
+def test_the_target_answers_as_the_source(clone: Clone, first_run: str) -> None:
     old_status, old = clone.rank(clone.source_url)
     new_status, new = clone.rank(clone.target_url, clone.api_key())
     assert (old_status, new_status) == (200, 200)
@@ -214,30 +214,14 @@ def test_what_users_write_after_going_live_is_left_alone(clone: Clone, first_run
     for _ in range(2):
         assert clone.rank(clone.target_url, clone.api_key(), record=True)[0] == 200
     assert clone.rank(clone.source_url, record=True)[0] >= 500, "the source was not closed for writing"
-    output = clone.make("migrate")
-    assert (recap(output)["changed"], recap(output)["failed"]) == (0, 0)
-    assert "The target database serves users, so its rows are not changed." in output
-    assert clone.rankings("target_postgres", "postgres") == 2
-    assert clone.rankings("source_postgres", "postgres") == 0
-
-
-def test_after_going_live_the_new_world_stays_byte_for_byte(
-    clone: Clone, first_run: str, tmp_path: Path
-) -> None:
-    """Both platforms go on: rows and objects come into either, and a re-run touches none of them."""
-    header, *rows = (clone.folder / "service/bmii/reference/interactions.csv").read_text("utf-8").splitlines()
-    clone.playbook("unfence", "-emigrate_unfence_consent=local")
-    for number, ingest in enumerate((clone.ingest_new, clone.ingest_old)):
-        file = tmp_path / f"written-{number}.csv"
-        file.write_text("\n".join([header, *rows[number : 20 + number]]) + "\n", encoding="utf-8")
-        ingest(file)
-    before = clone.new_world()
-    assert sum(len(part) for part in before) > 10
+    before = clone.target_data()
     output = clone.make("migrate")
     assert (recap(output)["changed"], recap(output)["failed"]) == (0, 0)
     assert "The target database serves users, so its rows are not changed." in output
     assert "so nothing is copied: the objects of users must not be overwritten." in " ".join(output.split())
-    assert clone.new_world() == before
+    assert clone.target_data() == before
+    assert clone.rankings("target_postgres", "postgres") == 2
+    assert clone.rankings("source_postgres", "postgres") == 0
 
 
 def test_a_second_run_changes_nothing(clone: Clone, planned: Planned, first_run: str) -> None:
@@ -336,6 +320,23 @@ def test_what_somebody_changes_by_hand_is_told(clone: Clone, planned: Planned, f
     assert "+ create service bmii" in output
     assert recap(output)["failed"] == 0
     assert planned.watch.aws.writes == []
+
+
+def test_users_who_are_moved_back_are_not_moved_again_and_lose_nothing(
+    clone: Clone, first_run: str, tmp_path: Path
+) -> None:
+    """Once the source is open both go on, rows and objects come into either, and no run touches them."""
+    header, *rows = (clone.folder / "service/bmii/reference/interactions.csv").read_text("utf-8").splitlines()
+    clone.playbook("unfence", "-emigrate_unfence_consent=local")
+    for number, ingest in enumerate((clone.ingest_target, clone.ingest_source)):
+        file = tmp_path / f"written-{number}.csv"
+        file.write_text("\n".join([header, *rows[number : 20 + number]]) + "\n", encoding="utf-8")
+        ingest(file)
+    before = clone.target_data()
+    assert sum(len(part) for part in before) > 10
+    output = " ".join(clone.failing("migrate", "-v").split())
+    assert "would serve users from a target that lacks what they wrote since" in output
+    assert clone.target_data() == before
 
 
 def test_a_killed_run_is_finished_by_the_same_command(clone: Clone, first_run: str) -> None:

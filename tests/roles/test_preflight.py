@@ -184,6 +184,7 @@ def test_the_inventory_as_it_is_shipped_names_what_must_be_set(shell: Shell) -> 
         "platform_source_store.access_key",
         "platform_source_store.secret_key",
         "platform_source_url",
+        "provision_operator_cidr",
     ]
     assert shell.reached == []
 

@@ -59,3 +59,12 @@ def test_a_record_that_leads_here_goes(zone, name):
     remove_record(zone, zone, "bmii")
     assert names(zone) == []
     remove_record(zone, zone, "bmii")
+
+
+def test_where_the_zone_is_gone_nothing_of_ours_is_left_in_it(zone):
+    gone = f"gone-{zone}"
+    assert leading(gone, gone, "bmii") == []
+    remove_record(gone, gone, "bmii")
+    arn = ensure_certificate(gone, tags=TAGS, timeout=0)["arn"]
+    remove_certificate(arn, gone, gone, 10)
+    assert requested(gone, TAGS) == ""

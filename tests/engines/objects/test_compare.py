@@ -190,7 +190,7 @@ def test_an_object_that_cannot_be_read_is_counted_apart(mirrored, monkeypatch):
 
     monkeypatch.setattr(MODULE, "_candidates", meanwhile)
     monkeypatch.setattr(
-        MODULE, "parallel_map", lambda function, items, jobs: [function(item) for item in list(items)]
+        MODULE, "parallel_map", lambda function, items, *_: [function(item) for item in list(items)]
     )
     comparison = compared(mirrored)
     assert counts(comparison) == {"equal": 8, "unverifiable": 1}

@@ -90,10 +90,12 @@ def test_the_old_schema_is_one_revision_behind(up, config):
 
 
 def test_the_new_database_is_owned_by_no_superuser(up, config):
-    with psycopg.connect(config.target.url(config.database, config.target_user)) as connection:
+    # As the superuser: the owner is let in from the VPC and over TLS alone.
+    with psycopg.connect(config.target.url(config.database)) as connection:
         row = connection.execute(
-            "SELECT rolsuper, pg_get_userbyid(datdba) = current_user FROM pg_roles, pg_database "
-            "WHERE rolname = current_user AND datname = current_database()"
+            "SELECT rolsuper, pg_get_userbyid(datdba) = rolname FROM pg_roles, pg_database "
+            "WHERE rolname = %s AND datname = current_database()",
+            [config.target_user],
         ).fetchone()
     assert row == (False, True)
 
