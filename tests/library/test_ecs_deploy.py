@@ -115,7 +115,8 @@ def test_settings_that_fail_are_undone_where_the_revision_stays(world):
     image = world.image("good")
     world.call(image=image)
     # Nothing can be reached in so little time: what is tested is the rollback.
-    failed = world.call(image=image, subnet_ids=["subnet-2"], desired_count=2, timeout=0)
+    changes = {"subnet_ids": ["subnet-2"], "desired_count": 2}
+    failed = world.call(image=image, **changes, timeout=0, steady_seconds=5)
     assert failed["details"]["reason"] == "timeout"
     network = world.service()["networkConfiguration"]["awsvpcConfiguration"]
     assert sorted(network["subnets"]) == ["subnet-1", "subnet-2"]
