@@ -1,7 +1,8 @@
 """The password of an address in a file for libpq (``passfile``), so that it is in no argument and no log.
 
-The file is in memory where the system offers that, in a folder that only the user can enter. An address has
-one file, whoever writes it: what a killed run left is written over, and removed, by the next.
+The file is in memory where the system offers that, in a folder that only the user can enter. An address and
+its password have one file, whoever writes it: what a killed run left is written over, and removed, by the
+next. Databases of two rehearsals may have one address, and differ by the password alone.
 """
 
 from __future__ import annotations
@@ -49,7 +50,8 @@ def remove(address: Address) -> bool:
 
 def _path(address: Address) -> Path:
     base = _MEMORY if os.access(_MEMORY, os.W_OK) else Path(tempfile.gettempdir())
-    name = hashlib.sha256(str(address).encode()).hexdigest()[:16]
+    told = f"{address}\0{address.parameters.get('password', '')}"
+    name = hashlib.sha256(told.encode()).hexdigest()[:16]
     return base / f"bmii-migrate-{os.geteuid()}" / f"{name}.pgpass"
 
 
