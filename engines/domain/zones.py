@@ -70,14 +70,13 @@ def _by_name(zone: str, route53: Any) -> tuple[str, str]:
     with translated(f"hosted zone {zone}"):
         found = route53.list_hosted_zones_by_name(DNSName=wanted)["HostedZones"]
     public = [one for one in found if one["Name"] == wanted and not one["Config"].get("PrivateZone")]
-    if len(public) != 1:
-        what = "is not in this account, or private" if not public else f"is there {len(public)} times"
-        raise (DomainError if public else NoZoneError)(
-            what,
-            subject=f"hosted zone {zone}",
-            remedy="Name another in platform_hosted_zone, if need be by its id, or leave it empty to set the"
-            " records yourself.",
-        )
+    remedy = (
+        "Name another in platform_hosted_zone, if need be by its id, or leave it empty to set the records."
+    )
+    if not public:
+        raise NoZoneError("is not in this account, or private", subject=f"hosted zone {zone}", remedy=remedy)
+    if len(public) > 1:
+        raise DomainError(f"is there {len(public)} times", subject=f"hosted zone {zone}", remedy=remedy)
     return str(public[0]["Id"]).rpartition("/")[2], wanted
 
 
