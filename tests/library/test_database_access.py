@@ -57,6 +57,6 @@ def test_a_stack_without_relays_is_told():
     assert "provision.yml" in run("postgresql://u@h/d", access=ACCESS)["msg"]
 
 
-def test_a_database_that_is_not_there_yet_is_no_fault_in_a_plan():
+def test_a_database_that_is_not_there_yet_is_no_fault_in_a_plan(aws):
     arguments = {"address": "ssm:/nowhere/DATABASE_URL", "access": {}}
     assert modules.call("database_access", arguments, check=True)[0]["opened"] is False
