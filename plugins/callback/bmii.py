@@ -55,7 +55,7 @@ try:
     from engines.runs import without_values
 except ImportError:
     # An environment without the project: the guard says so.
-    display = None  # type: ignore[assignment]
+    display = None  # type: ignore[assignment] # a module, where there is one
 
 _DEBUG = ("debug", "ansible.builtin.debug")
 _PAUSE = ("pause", "ansible.builtin.pause")
@@ -114,7 +114,7 @@ class CallbackModule(Default):
         if display is not None:
             try:
                 self._open(playbook)
-            except Exception as error:  # noqa: BLE001 - as above
+            except Exception as error:  # noqa: BLE001 - a display that cannot be opened must not end the run
                 self.give_up(error)
         if not self.shows:
             super().v2_playbook_on_start(playbook)

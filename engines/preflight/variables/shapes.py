@@ -9,6 +9,7 @@ from typing import Any
 Fault = tuple[str, str, str]
 
 _PORTS = 65535
+_FIRST_STATUS, _LAST_STATUS = 100, 599
 _PREFIX = 512  # half of what a key may have
 _ACCESS = ("write", "read", "none")
 _METHOD = re.compile(r"[A-Z]+(?:-[A-Z]+)*")
@@ -57,35 +58,45 @@ def _probe(value: Mapping[str, Any]) -> Iterator[Fault]:
         yield "", "names the image twice, by json and by header", "Keep one of them."
     if value.get("path") and not str(value["path"]).startswith("/"):
         yield "path", "does not begin with a slash", "Write one such as /health."
-    if any(not 100 <= (_whole(one) or 0) <= 599 for one in value.get("status") or ()):  # noqa: PLR2004 - HTTP's own limits
+    if value.get("status") is not None and not _are_statuses(value["status"]):
         yield "status", "is not a list of statuses", "Write one such as [200]."
+
+
+def _are_statuses(value: object) -> bool:
+    return isinstance(value, list) and all(
+        _FIRST_STATUS <= (_whole(one) or 0) <= _LAST_STATUS for one in value
+    )
+
+
+def _request(number: int, one: object, known: set[str], path: str) -> Iterator[Fault]:
+    """Yield what is wrong with an entry of a list of requests; ``path`` is an example."""
+    if not isinstance(one, Mapping):
+        yield "", f"entry {number} is no mapping", f"Write one such as {{path: {path}}}."
+        return
+    for key in sorted(map(str, set(one) - known)):
+        yield "", f"entry {number}: {key} is not known", f"There are {', '.join(sorted(known))}."
+    if not str(one.get("path") or "").startswith("/"):
+        yield "", f"entry {number}: its path does not begin with a slash", f"Write one such as {path}."
+    if not _METHOD.fullmatch(str(one.get("method", "GET"))):
+        yield "", f"entry {number}: its method is not one of HTTP", "Write one such as POST, in capitals."
 
 
 def _smoke_tests(value: Sequence[Any]) -> Iterator[Fault]:
     for number, test in enumerate(value, start=1):
-        for key in sorted(map(str, set(test) - _TEST_KEYS)):
-            yield "", f"entry {number}: {key} is not known", f"There are {', '.join(sorted(_TEST_KEYS))}."
-        if not str(test.get("path") or "").startswith("/"):
-            yield "", f"entry {number}: its path does not begin with a slash", "Write one such as /health."
-        if not _METHOD.fullmatch(str(test.get("method", "GET"))):
-            yield "", f"entry {number}: its method is not one of HTTP", "Write one such as POST, in capitals."
+        yield from _request(number, test, _TEST_KEYS, "/health")
+        if not isinstance(test, Mapping):
+            continue
         try:
             re.compile(str(test.get("matches") or ""))
         except re.error as error:
             yield "", f"entry {number}: matches is no regular expression: {error}", "Correct it."
-        status = test.get("status", [200])
-        if not isinstance(status, list) or any(not 100 <= (_whole(one) or 0) <= 599 for one in status):  # noqa: PLR2004 - HTTP's own limits
+        if not _are_statuses(test.get("status", [200])):
             yield "", f"entry {number}: status is not a list of statuses", "Write one such as [200]."
 
 
 def _reference_requests(value: Sequence[Any]) -> Iterator[Fault]:
     for number, one in enumerate(value, start=1):
-        for key in sorted(map(str, set(one) - _REQUEST_KEYS)):
-            yield "", f"entry {number}: {key} is not known", f"There are {', '.join(sorted(_REQUEST_KEYS))}."
-        if not str(one.get("path") or "").startswith("/"):
-            yield "", f"entry {number}: its path does not begin with a slash", "Write one such as /search."
-        if not _METHOD.fullmatch(str(one.get("method", "GET"))):
-            yield "", f"entry {number}: its method is not one of HTTP", "Write one such as POST, in capitals."
+        yield from _request(number, one, _REQUEST_KEYS, "/search")
 
 
 def _buckets(value: Sequence[Any]) -> Iterator[Fault]:
