@@ -6,9 +6,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from engines.contract import no_room
 from engines.display.lines import Line, labelled
 
 _MOST = 15
+_NO_ROOM = ("No space left on device", "Disk quota exceeded")
 HIDDEN = "what it returned is hidden, since the task handles secrets (no_log)"
 
 
@@ -30,6 +32,10 @@ class Failure:
         """Read what a module or action returned."""
         if "censored" in result:
             return cls(phase, task, place, HIDDEN)
+        if any(sign in str(result.get("module_stderr", "")) for sign in _NO_ROOM):
+            # Ansible itself could not unpack the module, and says that its result is no JSON.
+            full = no_room()
+            return cls(phase, task, place, f"{full.subject}: {full.what}", full.remedy)
         items = [one for one in result.get("results") or () if isinstance(one, Mapping) and one.get("failed")]
         said = items or [result]
         remedy = next((str(one["remedy"]) for one in said if one.get("remedy")), "")

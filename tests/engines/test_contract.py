@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -77,3 +78,30 @@ def test_what_ansible_knows_to_be_secret_is_not_in_a_kept_traceback() -> None:
     kept = Path(ended.value.values["msg"].rsplit(" ", 1)[1])
     assert "password=********" in kept.read_text(encoding="utf-8")
     kept.unlink()
+
+
+def test_a_full_disk_is_no_defect() -> None:
+    def call() -> NoReturn:
+        with Path("/dev/full").open("w", encoding="utf-8") as full:
+            full.write("x")
+        raise AssertionError
+
+    values = end(call)
+    assert "temporary folder" in values["subject"]
+    assert "no room left" in values["msg"]
+    assert "TMPDIR" in values["remedy"]
+
+
+def test_a_full_disk_is_named_by_the_file_that_does_not_fit() -> None:
+    def call() -> NoReturn:
+        raise OSError(errno.EDQUOT, "Disk quota exceeded", "/var/work/raw.jsonl.zst")
+
+    assert end(call)["subject"] == "/var/work/raw.jsonl.zst"
+
+
+def test_a_defect_is_told_though_its_traceback_cannot_be_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(**_: str) -> NoReturn:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("tempfile.mkstemp", full)
+    assert "could not be kept (No space left on device)" in end(lambda: {}["x"])["msg"]

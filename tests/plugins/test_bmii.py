@@ -201,3 +201,32 @@ def _on_a_terminal(folder: Path) -> str:
     os.close(terminal)
     os.waitpid(pid, 0)
     return screen(re.sub(r"\x1b\[\?\d+[hl]", "", text))
+
+
+# A temporary folder of 64 KiB, of which a page is free: Python takes it, and a module does not fit.
+FULL = """
+mount -t tmpfs -o size=64k tmpfs "$TMPDIR" || exit 77
+head -c 48k /dev/zero >"$TMPDIR/filled"
+exec "$@"
+"""
+
+
+def test_a_full_temporary_folder_is_told_as_such(tmp_path):
+    play(tmp_path, ("copy", "    - name: Write\n      ansible.builtin.tempfile:\n        state: file\n"))
+    (tmp_path / "small").mkdir()
+    full = ("unshare", "--user", "--map-root-user", "--mount", "sh", "-c", FULL, "sh")
+    done = subprocess.run(
+        [*full, *PROGRAM],
+        cwd=tmp_path,
+        env=environment(tmp_path, TMPDIR=str(tmp_path / "small")),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    if done.returncode in {1, 77} and "Failed" not in done.stdout:
+        pytest.skip("this machine lets nobody mount a folder of his own")
+    text = " ".join(done.stdout.split())
+    assert f"temporary folder {tmp_path / 'small'}" in text
+    assert "no room left" in text
+    assert "deserialization" not in text

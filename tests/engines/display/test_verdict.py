@@ -164,3 +164,15 @@ def test_what_asserts_or_refuses_is_a_refusal() -> None:
     assert Failure.of("x", "t", "", {"failed": True, "msg": "no", "assertion": "a == b"}).refused
     assert Failure.of("x", "t", "", {"failed": True, "msg": "no", "refused": True}).refused
     assert not Failure.of("x", "t", "", {"failed": True, "msg": "no"}).refused
+
+
+def test_a_full_temporary_folder_is_told_instead_of_what_ansible_makes_of_it() -> None:
+    result = {
+        "failed": True,
+        "msg": "Module result deserialization failed: No start of json char found",
+        "module_stderr": "Traceback (most recent call last):\nOSError: [Errno 28] No space left on device\n",
+    }
+    failure = Failure.of("database", "Copy", "", result)
+    assert "there is no room left on its disk" in failure.what
+    assert "TMPDIR" in failure.remedy
+    assert not failure.cause
