@@ -91,7 +91,7 @@ def _check_rows(world: World) -> None:
     assert max(acknowledged.values()) < closed, "the source acknowledged a row after it was closed for good"
     assert {state for moment, state in writer.refused if moment > closed} == {REFUSED}
     assert set(acknowledged) - world.rows("source_postgres", "postgres") == set()
-    assert set(acknowledged) - world.rows("target_postgres", "bmii_admin") == set()
+    assert set(acknowledged) - world.rows("target_postgres", "postgres") == set()
 
 
 def _check_objects(world: World, run: Run) -> None:
