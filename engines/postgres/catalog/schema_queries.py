@@ -62,10 +62,15 @@ FROM pg_class c {_JOIN} WHERE c.relkind IN ('v', 'm') AND {_RELATION}"""
 _OPTIONS = """nullif(ARRAY(SELECT o FROM unnest(a.attoptions) o
                           WHERE o !~ '^pg_attver=' ORDER BY o), '{}')::text"""
 
+# Since 17 a partition's column says so too: it is that of the table that is partitioned.
+_IDENTITY = """CASE WHEN a.attidentity <> ''
+               AND NOT (c.relispartition AND current_setting('server_version_num')::int >= 170000)
+               THEN 'identity ' || a.attidentity::text END"""
+
 _COLUMNS = f"""
 SELECT 'column', n.nspname, c.relname, {_PART.format("a.attname")},
        concat_ws(' ', format_type(a.atttypid, a.atttypmod), CASE WHEN a.attnotnull THEN 'not null' END,
-           CASE WHEN a.attidentity <> '' THEN 'identity ' || a.attidentity::text END,
+           {_IDENTITY},
            CASE WHEN a.attgenerated <> '' THEN 'generated ' || a.attgenerated::text END,
            {_OPTIONS}, {_SORTED.format("a.attfdwoptions")},
            CASE WHEN c.relkind IN ('r', 'p', 'm') THEN
