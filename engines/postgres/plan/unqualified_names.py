@@ -43,40 +43,45 @@ _TABLE = "format('%I.%I', n.nspname, c.relname)"
 _RELATION = "JOIN pg_class c ON c.oid = {} JOIN pg_namespace n ON n.oid = c.relnamespace"
 _VALUE = "SELECT num_nulls(%s) FROM %s LIMIT {rows}"
 
-# (the server computes it along a path of its own, query): catalog, object, and what shows whether it works.
+# A row for which no table is read. A plan that reads one looks at all of its indexes, and stops at names that
+# another one's functions do not find.
+_NO_ROW = "(SELECT (r).* FROM (SELECT NULL::{table} AS r OFFSET 0) AS one OFFSET 0) AS row"
+
+# (the server computes it along a path of its own, query): catalog, object, what shows whether it works, and
+# the table whose rows that reads.
 _PROBES = (
     (
         True,
         f"SELECT 'pg_class'::regclass::oid::bigint, i.indexrelid::bigint, format('{_VALUE}', "
         f"concat_ws(', ', pg_get_expr(i.indexprs, i.indrelid), pg_get_expr(i.indpred, i.indrelid)), "
-        f"{_TABLE}) "
+        f"{_TABLE}), {_TABLE} "
         f"FROM pg_index i {_RELATION.format('i.indrelid')} WHERE coalesce(i.indexprs, i.indpred) IS NOT NULL",
     ),
     (
         True,
         "SELECT 'pg_class'::regclass::oid::bigint, c.oid::bigint, "
         "format('SELECT num_nulls(probe) FROM (%s) AS probe LIMIT {rows}', "
-        "rtrim(pg_get_viewdef(c.oid), ';')) "
+        "rtrim(pg_get_viewdef(c.oid), ';')), '' "
         "FROM pg_class c WHERE c.relkind = 'm' AND c.relispopulated",
     ),
     (
         False,
         f"SELECT 'pg_attrdef'::regclass::oid::bigint, d.oid::bigint, "
-        f"format('{_VALUE}', pg_get_expr(d.adbin, d.adrelid), {_TABLE}) FROM pg_attrdef d "
+        f"format('{_VALUE}', pg_get_expr(d.adbin, d.adrelid), {_TABLE}), {_TABLE} FROM pg_attrdef d "
         f"JOIN pg_attribute a ON a.attrelid = d.adrelid AND a.attnum = d.adnum "
         f"{_RELATION.format('d.adrelid')} WHERE a.attgenerated = 's'",
     ),
     (
         False,
         f"SELECT 'pg_constraint'::regclass::oid::bigint, k.oid::bigint, "
-        f"format('{_VALUE}', pg_get_expr(k.conbin, k.conrelid), {_TABLE}) FROM pg_constraint k "
+        f"format('{_VALUE}', pg_get_expr(k.conbin, k.conrelid), {_TABLE}), {_TABLE} FROM pg_constraint k "
         f"{_RELATION.format('k.conrelid')} WHERE k.contype = 'c' AND k.convalidated",
     ),
     (
         False,
         f"SELECT 'pg_type'::regclass::oid::bigint, t.oid::bigint, format('{_VALUE}', "
         f"format('(%I::%s)::%s', a.attname, format_type(t.typbasetype, t.typtypmod), t.oid::regtype), "
-        f"{_TABLE}) "
+        f"{_TABLE}), {_TABLE} "
         f"FROM pg_attribute a {_RELATION.format('a.attrelid')} JOIN pg_type t ON t.oid = a.atttypid "
         f"WHERE t.typtype = 'd' AND c.relkind = 'r' AND NOT a.attisdropped",
     ),
@@ -84,7 +89,7 @@ _PROBES = (
 _STATISTICS = (
     True,
     f"SELECT 'pg_statistic_ext'::regclass::oid::bigint, s.oid::bigint, format('{_VALUE}', "
-    f"array_to_string(pg_get_statisticsobjdef_expressions(s.oid), ', '), {_TABLE}) "
+    f"array_to_string(pg_get_statisticsobjdef_expressions(s.oid), ', '), {_TABLE}), {_TABLE} "
     f"FROM pg_statistic_ext s {_RELATION.format('s.stxrelid')} WHERE s.stxexprs IS NOT NULL",
 )
 
@@ -93,7 +98,14 @@ _STATISTICS = (
 class _Probe:
     number: CatalogId
     statement: str
+    table: str
     path: str
+
+    @property
+    def without_rows(self) -> str:
+        """The same over a row of nothing, for which no table is read."""
+        head, _, tail = self.statement.rpartition(f" FROM {self.table} LIMIT ")
+        return f"{head} FROM {_NO_ROW.format(table=self.table)} LIMIT {tail}"
 
 
 def suspects(session: Session) -> tuple[CatalogId, ...]:
@@ -127,17 +139,26 @@ def _probes(session: Session, *, own_path: bool) -> Iterator[_Probe]:
     path = search_path.expected(session)
     known = session.info.server_version >= _KNOWS_EXPRESSIONS
     for by_server, query in (*_PROBES, *([_STATISTICS] if known else [])):
-        for catalog, number, statement in session.execute(query.replace("{rows}", str(_ROWS))).fetchall():
-            yield _Probe((catalog, number), statement, "" if by_server and own_path else path)
+        rows = session.execute(query.replace("{rows}", str(_ROWS))).fetchall()
+        for catalog, number, statement, table in rows:
+            yield _Probe((catalog, number), statement, table, "" if by_server and own_path else path)
 
 
 def _try(session: Session, probe: _Probe) -> str:
     """Return what the server does not find; other failures are not ours to foresee."""
+    said = _run(session, probe, probe.statement)
+    if said and probe.table and _run(session, probe, f"SELECT FROM {probe.table} LIMIT 1"):
+        # The table cannot be read at all: for an index that is perhaps another one.
+        said = _run(session, probe, probe.without_rows)
+    return said
+
+
+def _run(session: Session, probe: _Probe, statement: str) -> str:
     try:
         with session.transaction(force_rollback=True):
             session.execute(_PATIENCE)
             session.execute(search_path.setting(probe.path))
-            session.execute(probe.statement)
+            session.execute(statement)
     except search_path.NOT_FOUND as error:
         return primary(error)
     except psycopg.Error:

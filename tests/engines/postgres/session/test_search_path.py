@@ -120,6 +120,26 @@ def test_a_constraint_that_a_later_server_cannot_compute_is_refused_before_a_byt
     assert compare_databases(ends.source, ends.target).differences() == []
 
 
+def test_an_index_is_not_blamed_for_what_another_one_of_its_table_cannot_compute(databases, later_server):
+    ends = databases(hostile=False)
+    on(
+        ends.source_url,
+        *FUNCTIONS,
+        "CREATE TABLE place (id int PRIMARY KEY, name text, CHECK (by_plpgsql(id) <> ''))",
+        "INSERT INTO place SELECT n, 'name ' || n FROM generate_series(1, 9) n",
+        # A plan that reads the table looks into the function of this one, whatever it asks for.
+        "CREATE INDEX there ON place (by_sql(id))",
+        "CREATE DOMAIN known AS int CHECK (by_plpgsql(VALUE) <> '')",
+        "ALTER TABLE place ADD COLUMN k known DEFAULT 1",
+        "CREATE UNIQUE INDEX named ON place (name) WHERE name <> ''",
+        "CREATE INDEX folded ON place (lower(name))",
+    )
+    move_to(later_server, ends)
+    assert {(one.kind, one.name) for one in named(run(ends))} == {("index", "public.there")}
+    assert compare_databases(ends.source, ends.target).differences() == []
+    assert not run(ends).plan.changes
+
+
 def test_a_path_that_only_the_service_has_is_asked_for_before_a_byte_moves(databases):
     """The functions work in the service's sessions; those of the migration have another path."""
     ends = databases(hostile=False)
