@@ -186,7 +186,8 @@ def copied(url):
     found = {}
     with psycopg.connect(url) as session:
         names = session.execute(
-            "SELECT oid::regclass::text, relkind FROM pg_class WHERE relkind IN ('r', 'm') AND oid >= 16384"
+            "SELECT oid::regclass::text, relkind FROM pg_class "
+            "WHERE relkind IN ('r', 'm') AND relispopulated AND oid >= 16384"
         ).fetchall()
         for name, kind in names:
             query = f"COPY (SELECT * FROM {'ONLY ' if kind == 'r' else ''}{name}) TO STDOUT"  # noqa: S608 - quoted by the server
