@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -119,5 +120,9 @@ def server(folder: Path) -> Iterator[Emulator]:
     port, tls_port = free_ports(2)
     emulator = Emulator(port, folder / "data", tls_port=tls_port)
     emulator.initialise()
-    with running(emulator.program(), folder / "aws.log"):
-        yield emulator
+    try:
+        with running(emulator.program(), folder / "aws.log"):
+            yield emulator
+    finally:
+        for part in ("s3", "state", "fargate", "tmp"):
+            shutil.rmtree(emulator.folder / part, ignore_errors=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+import shutil
 import signal
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
@@ -17,6 +18,7 @@ from rehearsal.process import LOOPBACK, PYTHON, Program, free_ports, minimal_env
 KEY = "minioadmin"
 REGION = "us-east-1"
 _PROBE = "readiness-probe"
+_VOLUMES = 500
 
 
 @dataclass(frozen=True)
@@ -169,6 +171,8 @@ def _command(store: ObjectStore) -> tuple[str, ...]:
         "s3.port.grpc": ports.s3_grpc,
         "s3.port.iceberg": 0,
         "s3.port.lance": 0,
+        # Each bucket takes several. Left to itself it has as many as could all be full: few on a full disk.
+        "volume.max": _VOLUMES,
         "volume.port": ports.volume,
         "volume.port.grpc": ports.volume_grpc,
         "webdav": "false",
@@ -183,7 +187,7 @@ def _command(store: ObjectStore) -> tuple[str, ...]:
 
 @contextlib.contextmanager
 def server(folder: Path) -> Iterator[ObjectStore]:
-    """Run a new, empty store on free ports for the length of a ``with`` block (for tests)."""
+    """Run a new, empty store on free ports for the length of a ``with`` block (for tests). Its log stays."""
     store = ObjectStore(StorePorts(*free_ports(10)), folder / "data")
     store.initialise()
     try:
@@ -191,3 +195,4 @@ def server(folder: Path) -> Iterator[ObjectStore]:
             yield store
     finally:
         store.remove_sockets()
+        shutil.rmtree(store.folder, ignore_errors=True)

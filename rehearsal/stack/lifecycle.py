@@ -21,6 +21,7 @@ from rehearsal.errors import RehearsalError
 from rehearsal.process import KEPT, Program, Supervisor, end_marked, holder, in_use, marked
 from rehearsal.servers import service
 from rehearsal.stack.config import MARK, StackConfig, variable
+from rehearsal.stack.space import require_space
 from rehearsal.stack.startup import ContainerStartup, Startup
 
 _MARKER = ".rehearsal-stack"
@@ -53,6 +54,8 @@ def plan(config: StackConfig, state: str) -> Report:
         supervisor = _supervisor(config)
         complete = _is_complete(config, supervisor)
         # Without its supervisor, what holds the ports may be its own, which `up` ends first.
+        if not complete:
+            _require_space(config)
         if not complete and (supervisor.is_alive() or not marked(_mark(config))):
             _require_free_ports(config.programs(), supervisor)
         return replace(now, changed=not complete, programs=_running(config))
@@ -76,6 +79,7 @@ def up(config: StackConfig) -> Report:
             return _report(config, changed=False, programs=_running(config))
         if config.containers:
             client()  # without an engine nothing is begun
+        _require_space(config)
         began = monotonic()
         startup = _startup(config, supervisor)
         end_marked(config.step_mark)  # what an `up` that was killed had begun would be in our way
@@ -155,6 +159,11 @@ def _require_own_folder(config: StackConfig) -> None:
             subject="local_stack_dir",
             remedy="Name a folder that is empty or does not exist yet.",
         )
+
+
+def _require_space(config: StackConfig) -> None:
+    if not config.subnet:  # that of containers is their engine's
+        require_space(config.folder, filled=config.done("stack").exists())
 
 
 def _require_free_ports(programs: Mapping[str, Program], supervisor: Supervisor) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import sys
 import time
@@ -81,6 +82,7 @@ class World:
         self.supervisor.end()
         (self.config.runtime / "lock").unlink(missing_ok=True)
         self.config.runtime.rmdir()
+        shutil.rmtree(self.config.folder, ignore_errors=True)
 
     @property
     def rds(self):

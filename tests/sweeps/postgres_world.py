@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import random
+import shutil
 import signal
 import socket
 import struct
@@ -238,3 +239,4 @@ def world(folder: Path, statements: str, **settings: str):
             proxy.close()
         for one in pair:
             one.stop()
+            shutil.rmtree(one.at.folder, ignore_errors=True)

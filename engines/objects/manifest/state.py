@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
-import socket
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -14,7 +12,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from engines.objects.errors import LockedError, ManifestError
+from engines.objects.errors import ManifestError
+from engines.objects.manifest import locks
 from engines.objects.manifest import records as records_file
 from engines.objects.manifest.records import Manifest, Record, Summary
 from engines.objects.s3 import Sorted, merge_join
@@ -201,9 +200,9 @@ def open_state(
         if not readonly:
             folder.mkdir(parents=True, exist_ok=True)
             stack.enter_context(
-                _locked(_runtime_folder() / hashlib.sha256(target.encode()).hexdigest(), target)
+                locks.locked(locks.runtime_folder() / hashlib.sha256(target.encode()).hexdigest(), target)
             )
-            stack.enter_context(_locked(manifest_path, target))
+            stack.enter_context(locks.locked(manifest_path, target))
         state = MirrorState(manifest_path, source, target, readonly=readonly)
         stack.callback(state.close)
         yield state
@@ -211,37 +210,3 @@ def open_state(
 
 def _temporary_folder() -> tempfile.TemporaryDirectory[str]:
     return tempfile.TemporaryDirectory(prefix="objects-")
-
-
-def _runtime_folder() -> Path:
-    """Return a folder of this user's on this machine, for locks that need no other place."""
-    folder = Path(tempfile.gettempdir()) / f"bmii-objects-{os.getuid()}"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    if folder.stat().st_uid != os.getuid():
-        raise LockedError("belongs to somebody else", subject=str(folder), remedy="Remove it, or set TMPDIR.")
-    return folder
-
-
-@contextmanager
-def _locked(path: Path, target: str) -> Iterator[None]:
-    file = path.with_name(f"{path.name}.lock")
-    lock = os.open(file, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
-    try:
-        _take(lock, file, target)
-        yield
-    finally:
-        os.close(lock)  # which releases it; and so does the death of this process
-
-
-def _take(lock: int, file: Path, target: str) -> None:
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        holder = os.pread(lock, 200, 0).decode(errors="replace").strip()
-        raise LockedError(
-            f"another mirror is at work on it ({holder})",
-            subject=target,
-            remedy=f"Wait until it has ended; its lock, {file}, opens by itself then.",
-        ) from error
-    os.ftruncate(lock, 0)
-    os.pwrite(lock, f"process {os.getpid()} on {socket.gethostname()}".encode(), 0)

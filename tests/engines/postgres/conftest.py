@@ -68,8 +68,8 @@ def databases(postgres_server, hostile_template):
         source, target = f"source_{number}", f"target_{number}"
         with psycopg.connect(postgres_server.url(), autocommit=True) as session:
             template = template or (hostile_template if hostile else "template0")
-            session.execute(f"CREATE DATABASE {source} TEMPLATE {template}")
-            session.execute(f"CREATE DATABASE {target} OWNER master")
+            session.execute(f"CREATE DATABASE {source} TEMPLATE {template} STRATEGY file_copy")
+            session.execute(f"CREATE DATABASE {target} OWNER master STRATEGY file_copy")
         target_url = postgres_server.url(target, "master", "s3cr%3At%2F%40")
         return SimpleNamespace(
             source=connection.parse(postgres_server.url(source)),

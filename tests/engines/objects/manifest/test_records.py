@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-import subprocess
-import sys
 
 import pytest
 import zstandard
 
-from engines.objects.errors import LockedError, ManifestError
+from engines.objects.errors import ManifestError
 from engines.objects.manifest import records as manifest
 from engines.objects.manifest import state as journal
 from engines.objects.manifest.records import Manifest, Record
@@ -118,38 +116,6 @@ def test_a_plan_writes_nothing(tmp_path):
         state.forget("a")
         state.upload_begun("a", "u")
     assert list(tmp_path.iterdir()) == []
-
-
-HOLDER = """
-import sys
-from pathlib import Path
-from engines.objects.manifest import state as journal
-with journal.open_state(Path(sys.argv[1]), "http://old/raw", "s3://new"):
-    print("held", flush=True)
-    sys.stdin.read()
-"""
-
-
-def test_one_mirror_at_a_time_and_a_killed_one_leaves_no_lock(tmp_path):
-    path = tmp_path / "m"
-    command = [sys.executable, "-c", HOLDER, str(path)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
-        assert holder.stdout.readline() == "held\n"
-        with (
-            pytest.raises(LockedError, match=f"process {holder.pid} on") as caught,
-            journal.open_state(path, HERE, THERE),
-        ):
-            pass
-        assert caught.value.subject == THERE
-        # Nor with another manifest, or without one: it is the target that must not be filled twice at once.
-        for other in (tmp_path / "n", None):
-            with pytest.raises(LockedError), journal.open_state(other, HERE, THERE):
-                pass
-        with journal.open_state(path, HERE, THERE, readonly=True):
-            pass
-        holder.kill()
-    with journal.open_state(path, HERE, THERE) as state:
-        assert not state.has_pending
 
 
 def test_a_manifest_says_itself_what_its_digest_is_of(tmp_path):
