@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -74,9 +74,26 @@ def free_ports(count: int) -> list[int]:
             subject=f"ports {_CHOICE.start} to {_CHOICE.stop - 1} of {LOOPBACK}",
             remedy="End what listens there.",
         )
+    _forget_old_claims()
+    return chosen
+
+
+def claim_ports(ports: Sequence[int]) -> bool:
+    """Claim all of ``ports`` as `free_ports` does, or none; return whether they were free."""
+    claims = [_claim(port) for port in ports]
+    if any(claim is None for claim in claims):
+        for claim in claims:
+            if claim is not None:
+                os.close(claim)
+        return False
+    _claims.extend(claim for claim in claims if claim is not None)
+    _forget_old_claims()
+    return True
+
+
+def _forget_old_claims() -> None:
     while len(_claims) > _MOST_CLAIMS:
         os.close(_claims.popleft())
-    return chosen
 
 
 def _claim(port: int) -> int | None:

@@ -13,7 +13,7 @@ from typing import Any
 
 from engines.errors import ConfigurationError
 from rehearsal.docker import Containers
-from rehearsal.process import LOOPBACK, PROJECT, PYTHON, Program, in_use
+from rehearsal.process import LOOPBACK, PROJECT, PYTHON, Program, claim_ports
 from rehearsal.servers import (
     KEY,
     PASSWORD,
@@ -234,7 +234,7 @@ class StackConfig:
 def free_stack_ports() -> Ports:
     """Return ports for another stack on this machine (for tests), below those that the kernel gives out."""
     for base in random.sample(range(20_000, 22_700, 10), k=200):
-        if not any(in_use(port) for one in range(base, base + 10) for port in (one, grpc_port(one))):
+        if claim_ports([port for one in range(base, base + 10) for port in (one, grpc_port(one))]):
             return Ports(
                 source_postgres=base,
                 target_postgres=base + 1,

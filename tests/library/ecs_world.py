@@ -96,7 +96,7 @@ class World:
             "health_check_grace": 0,
             "url": self.url,
             "probe": {"path": "/health", "json": "image"},
-            "timeout": 30,
+            "timeout": 120,  # of a busy machine; what is never healthy is told earlier, by the breaker
         }
 
     def _balancer(self):

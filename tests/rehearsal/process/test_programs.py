@@ -11,7 +11,7 @@ import pytest
 
 from rehearsal.errors import RehearsalError
 from rehearsal.process import programs
-from rehearsal.process.programs import free_ports
+from rehearsal.process.programs import claim_ports, free_ports
 
 CHOOSE = """
 import sys
@@ -56,6 +56,14 @@ def test_a_port_that_is_taken_is_not_chosen(few):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", few))
         assert few not in free_ports(7)
+
+
+def test_ports_are_claimed_together_or_not_at_all():
+    (taken,) = free_ports(1)
+    (free,) = free_ports(1)
+    os.close(programs._claims.pop())  # as if it had never been chosen
+    assert not claim_ports([free, taken])
+    assert claim_ports([free]), "the claim that failed as a whole has kept a part"
 
 
 def test_claims_do_not_pile_up(monkeypatch):
