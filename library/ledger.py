@@ -243,8 +243,7 @@ def _run(options: dict[str, Any], *, check_mode: bool) -> dict[str, Any]:
         return {**_answer(_read(store, options), run_id), **report}
     owner = Owner.of_this_run()
     if options["state"] in _NOTED or options["state"] == "watched":
-        event = _NOTED.get(options["state"]) or _traffic(options["service"]).traffic
-        return _answer(ledger.note(store, run_id, owner=owner, event=event), run_id)
+        return _answer(_note(store, options, run_id, owner), run_id)
     if options["state"] == "recorded":
         changes = {"owner": owner, "evidence": options["evidence"]}
         return _answer(ledger.record(store, run_id, options["phase"], **changes), run_id)
@@ -257,6 +256,13 @@ def _run(options: dict[str, Any], *, check_mode: bool) -> dict[str, Any]:
         store, options["phase"], run_id, owner=owner, outcome=options["outcome"], result=result
     )
     return _answer(state, run_id)
+
+
+def _note(store: Store, options: dict[str, Any], run_id: str, owner: Owner) -> ledger.State:
+    event = _NOTED.get(options["state"])
+    if event is None and not options["service"]:
+        return ledger.read(store)
+    return ledger.note(store, run_id, owner=owner, event=event or _traffic(options["service"]).traffic)
 
 
 def _open(store: Store, options: dict[str, Any], run_id: str, *, check_mode: bool) -> dict[str, Any]:

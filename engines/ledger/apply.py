@@ -160,7 +160,10 @@ def end_run(store: Store, run_id: str, *, owner: Owner) -> bool:
     if held is None or not held.is_of(owner, run_id):
         return False
     now = stamp(time.time())
-    if any(each["run_id"] == run_id and each["outcome"] == RUNNING for each in read(store).phases.values()):
+    if any(
+        each.get("run_id") == run_id and each.get("outcome") == RUNNING
+        for each in read(store).phases.values()
+    ):
         _update(store, held, lambda state: state.interrupted(run_id, now))
     _record(store, run_id, lambda body: _run_ended(body, now))
     return lock.release(store, owner, run_id)

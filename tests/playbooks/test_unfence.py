@@ -98,6 +98,18 @@ def test_it_opens_by_consent_and_users_count_as_moved_back(moved: Moved) -> None
     assert (moved.write(), moved.standing()) == ("", "moved back")
 
 
+def test_a_rollback_of_the_source_opens_it_and_users_count_as_moved_back(moved: Moved) -> None:
+    live = State({"deploy": {"outcome": "succeeded"}}, live_since="2026-11-30T00:00:00Z")
+    moved.store.write("state.json", live.to_dict(), replacing=moved.store.read("state.json"))
+    refused = moved.playbook("rollback", "-erollback_of=source")
+    assert refused.returncode != 0
+    assert "rollback_consent=local" in " ".join(refused.stdout.split())
+    assert (moved.write(), moved.standing()) == ("25006", "live")
+    back = moved.playbook("rollback", "-erollback_of=source", "-erollback_consent=local")
+    assert back.returncode == 0, back.stdout
+    assert (moved.write(), moved.standing()) == ("", "moved back")
+
+
 def test_where_nobody_was_moved_it_opens_and_makes_no_ledger(moved: Moved) -> None:
     opened = moved.unfence()
     assert opened.returncode == 0, opened.stdout

@@ -69,6 +69,14 @@ def test_a_run_that_may_not_begin_leaves_the_lock_free(store: Store) -> None:
     open_(store, "run-2", ELSEWHERE)
 
 
+def test_a_run_ends_that_recorded_something_of_a_phase_it_never_began(store: Store) -> None:
+    open_(store, "run-1")
+    apply.record(store, "run-1", "deploy", owner=US, evidence={"released": "one"})
+    close(store, "run-1")
+    assert apply.end_run(store, "run-1", owner=US)
+    assert journal(store, "run-1")["outcome"] == "succeeded"
+
+
 def test_what_a_killed_run_had_begun_is_recorded_as_interrupted(store: Store, process) -> None:
     run = process()
     open_(store, "run-1", run.owner)

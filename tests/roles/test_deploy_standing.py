@@ -1,0 +1,114 @@
+"""What a failed release leaves in the ledger, and the verdict of one that has moved the users."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar
+
+from engines.ledger import State, Store
+from tests.roles import plays
+
+PLAY = """
+- hosts: localhost
+  connection: local
+  gather_facts: false
+  tasks:
+    - name: Run a phase whose release fails
+      ansible.builtin.include_role:
+        name: ledger
+        tasks_from: phase
+"""
+PHASE = """
+- name: Start a release
+  ansible.builtin.include_role:
+    name: ledger
+    tasks_from: note
+  vars:
+    ledger_event: releasing
+- name: Fail
+  ansible.builtin.set_fact:
+    __deploy_release: "{{ release }}"
+- name: Withdraw
+  ansible.builtin.include_role:
+    name: deploy
+    tasks_from: withdraw
+"""
+
+
+@pytest.fixture
+def failed(aws: Any, tmp_path: Path) -> Any:
+    """Return ``play(release)``: what is told, and the standing in the ledger."""
+    (tmp_path / "play.yml").write_text(PLAY, encoding="utf-8")
+    tasks = tmp_path / "roles" / "failing" / "tasks"
+    tasks.mkdir(parents=True)
+    (tasks / "main.yml").write_text(PHASE, encoding="utf-8")
+    store = Store(f"state-{uuid.uuid4().hex[:8]}")
+    roles = f"{tmp_path / 'roles'}:{plays.ROOT / 'roles'}"
+
+    def play(release: dict[str, Any], service: str = "nowhere") -> tuple[str, str]:
+        variables = {
+            "ledger_phase": "failing",
+            "ledger_bucket": store.bucket,
+            "ledger_environment": "local",
+            "ledger_service": {"cluster": service, "name": service} if service else {},
+            "go_live_fence": "none",
+            "go_live_stop": ["true"],
+            "release": release,
+        }
+        told, _, bad = plays.play(tmp_path, variables, (), {**os.environ, "ANSIBLE_ROLES_PATH": roles}).told
+        assert not bad, told
+        return told, State.from_body(store.read("state.json").body).standing
+
+    return play
+
+
+def test_a_release_that_took_traffic_before_it_failed_leaves_users_served(failed: Any) -> None:
+    told, standing = failed({"failed": True, "details": {"served": True}})
+    assert standing == "live"
+    assert "a source that was closed for writing stays so" in told
+    assert "is not started again" not in told
+
+
+def test_a_release_that_reached_nobody_leaves_nobody_served(failed: Any) -> None:
+    told, standing = failed({"failed": True, "details": {"served": False}})
+    assert standing == "not live"
+    assert "What migrate_source_stop has stopped is not started again" in told
+
+
+def test_where_no_service_can_be_asked_users_may_be_served(failed: Any) -> None:
+    told, standing = failed({"failed": True}, service="")
+    assert standing == "going live"
+    assert "Users may have got the release" in told
+
+
+WRITABLE = "live, source still writable"
+
+
+@pytest.mark.parametrize(
+    ("recorded", "noted", "fence", "verdict"),
+    [
+        ("", "", "read_only", "live"),
+        ("", "", "none", WRITABLE),
+        ("", "live, 3 late objects", "none", "live, 3 late objects"),
+        ("live, 2 differences accepted", "live", "none", "live, 2 differences accepted"),
+    ],
+)
+def test_a_verdict_is_that_of_the_run_that_moved_the_users(recorded, noted, fence, verdict) -> None:
+    loader = DataLoader()
+    inventory = loader.load_from_file(
+        str(plays.ROOT / "inventories/common/deploy.yml"), trusted_as_template=True
+    )
+    values = {
+        "ledger_outputs": {"verdict": recorded} if recorded else {},
+        "ledger_phases": {"deploy": {"evidence": {"go_live": {"verdict": noted} if noted else {}}}},
+        "platform_source_database": "postgresql://old/db",
+        "migrate_source_fence": fence,
+    }
+    templar = Templar(loader=loader, variables=values)
+    assert templar.template(inventory["deploy_verdict"]).strip() == verdict
