@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from engines.display.lines import count, joined, several, size
+from engines.display.lines import count, joined, seconds, several, size
 from engines.display.model import Bar, Phase
 
 Event = Mapping[str, Any]
@@ -119,5 +119,13 @@ _WORDS: Mapping[str, Callable[[Event], str]] = {
         f"{name} is {state}" for name, state in (event.get("instances") or {}).items()
     ),
     "teardown.step": lambda event: f"{event.get('step')} {event.get('subject')}",
+    "objects.silent": lambda event: (
+        f"{event.get('store')} has not answered for {seconds(event.get('seconds') or 0)}"
+    ),
+    "postgres.silent": lambda event: (
+        f"{event.get('server')} has not answered for {seconds(event.get('seconds') or 0)};"
+        f" given up after {seconds(event.get('limit') or 0)}"
+    ),
+    "postgres.answers": lambda event: f"{event.get('server')} answers again",
     "lock.waiting": lambda event: f"waiting for {event.get('owner')}",
 }

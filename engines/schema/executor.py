@@ -16,12 +16,12 @@ from engines.errors import EngineError
 from engines.events import Emit
 from engines.postgres.session import Address
 from engines.schema import invalid_indexes, offline_sql
-from engines.schema.errors import SchemaError, reason
+from engines.schema.errors import SchemaError
 from engines.schema.given_address import given
 from engines.schema.invalid_indexes import Index
 from engines.schema.model import Options
 from engines.schema.revisions import Pending
-from engines.schema.session import Watch, opened
+from engines.schema.session import Watch, opened, said
 from engines.schema.target_only import WAYS, OtherAddressError, target_only
 from engines.schema.version_table import OfflineOnlyError, VersionTable, required
 
@@ -127,7 +127,7 @@ class Executor:
         standing = self._standing()
         known = standing.revision is not None
         left_at = (standing.revision or "no revision") if known else "unknown"
-        parts = [f"revision {one.revision} ({one.title}) failed: {reason(error)}"]
+        parts = [f"revision {one.revision} ({one.title}) failed: {said(error, self.address)}"]
         parts.append(f"The database is left at {left_at}" if known else "Where it is left could not be asked")
         if half_done:
             parts[-1] += f"; {one.revision} commits on its way, so part of it may be done"

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.pool import NullPool
 
 from engines.errors import ConfigurationError
-from engines.postgres.session import Address, advisory_lock, connecting, pooled
+from engines.postgres.session import Address, advisory_lock, connecting, pooled, silence, silent
 from engines.schema.errors import SchemaError, reason
 from engines.schema.model import Options
 
@@ -33,12 +33,18 @@ def opened(address: Address, options: Options, *, read_only: bool) -> Iterator[s
     engine = sa.create_engine(
         "postgresql+psycopg2://", creator=lambda: _connect(address), poolclass=NullPool, hide_parameters=True
     )
-    with translated(address), engine.connect() as connection:
+    with translated(address), engine.connect() as connection, _watched(connection, address):
         _require_own_server(connection, address)
         wanted = _settings(connection, options, read_only=read_only)
         connection.execute(sa.select(*(sa.func.set_config(*one, False) for one in wanted.items())))
         connection.commit()
         yield connection
+
+
+def said(error: BaseException, address: Address) -> str:
+    """Return the reason of a failure, which is the server's silence where that ended the session."""
+    ended = silent(str(address))
+    return ended.what if ended else reason(error)
 
 
 @contextlib.contextmanager
@@ -48,8 +54,21 @@ def translated(address: Address) -> Iterator[None]:
         yield
     except sa.exc.SQLAlchemyError as error:
         raise SchemaError(
-            reason(error), subject=str(address), remedy="Put it right, then run the same command again."
+            said(error, address),
+            subject=str(address),
+            remedy="Put it right, then run the same command again.",
         ) from error
+
+
+@contextlib.contextmanager
+def _watched(connection: sa.Connection, address: Address) -> Iterator[None]:
+    """End the session when its server has stopped answering."""
+    raw: Any = connection.connection.dbapi_connection
+    line = silence.watch_descriptor(raw.fileno(), str(address), address.parameters)
+    try:
+        yield
+    finally:
+        line.close()
 
 
 def take_lock(connection: sa.Connection, address: Address, options: Options) -> None:

@@ -17,7 +17,7 @@ import uvloop
 from engines.postgres.copy import copy_protocol
 from engines.postgres.copy.copy_protocol import CopyConnection, OnBytes
 from engines.postgres.copy.copy_statements import CopyStatements
-from engines.postgres.session import connecting, refusal
+from engines.postgres.session import connecting, refusal, silence
 
 _LOST = "08006"
 # What asyncpg lets through of a connection that ends at the worst moment. Errors of TLS are OSErrors.
@@ -42,6 +42,7 @@ class CopyStream:
         self._names = names
         self._runner = asyncio.Runner(loop_factory=uvloop.new_event_loop)
         self._open: list[CopyConnection] = []
+        self._lines: list[silence.Line] = []
         self.stopped = False
         try:
             self._source = self._runner.run(self._connect(source, names[0], start_source))
@@ -75,6 +76,8 @@ class CopyStream:
         """End both sessions."""
         self._terminate()
         self._runner.close()
+        for line in self._lines:
+            line.close()
 
     def _terminate(self) -> None:
         for connection in self._open:
@@ -89,6 +92,8 @@ class CopyStream:
         except _HUNG_UP as error:
             raise connecting(_first_line(error) or "the server hung up", subject) from None
         self._open.append(connection)
+        descriptor = connection.transport.get_extra_info("socket").fileno()
+        self._lines.append(silence.join(subject, descriptor=descriptor))
         for statement in start:
             await _answer(connection.execute(statement), subject)
         return connection

@@ -15,7 +15,16 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from engines.postgres.catalog import FENCE, RECORD_SCHEMA
-from engines.postgres.session import LOCKED, Address, PostgresError, Programs, environment, refusal
+from engines.postgres.session import (
+    LOCKED,
+    Address,
+    PostgresError,
+    Programs,
+    environment,
+    refusal,
+    silence,
+    silent,
+)
 
 Section = Literal["pre-data", "post-data"]
 
@@ -247,23 +256,32 @@ def _pattern(name: str) -> str:
 def _run(command: list[str], *, env: dict[str, str] | None, given: bytes | None, subject: str) -> bytes:
     name = os.path.basename(command[0])  # noqa: PTH119 - a word for a message
     try:
-        done = subprocess.run(
+        with subprocess.Popen(
             command,
             env=env,
-            input=given,
-            stdin=subprocess.DEVNULL if given is None else None,
-            capture_output=True,
-            check=False,
-        )
+            stdin=subprocess.DEVNULL if given is None else subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        ) as program:
+            line = silence.join(subject, cut=program.kill)
+            try:
+                output, errors = program.communicate(given)
+            except BaseException:
+                program.kill()
+                raise
+            finally:
+                line.close()
     except OSError as error:
         raise PostgresError(
             f"{name} cannot be started: {error.strerror}",
             subject=subject,
             remedy="Install the PostgreSQL client programs, or run `make setup`.",
         ) from error
-    if done.returncode == 0:
-        return done.stdout
-    lines = [line for line in done.stderr.decode(errors="replace").splitlines() if line.strip()]
+    if program.returncode == 0:
+        return output
+    if ended := silent(subject):
+        raise ended
+    lines = [line for line in errors.decode(errors="replace").splitlines() if line.strip()]
     said = next((line for line in lines if "error:" in line), lines[-1] if lines else "no reason given")
     if "due to statement timeout" in said:  # its way to wait for locks
         raise refusal(LOCKED, said, subject)

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from engines.postgres.session import advisory_lock, asyncpg_params, client_tools, connection, search_path
+from engines.postgres.session import (
+    advisory_lock,
+    asyncpg_params,
+    client_tools,
+    connection,
+    search_path,
+    settings,
+    silence,
+)
 from engines.postgres.session.advisory_lock import exclusive
 from engines.postgres.session.client_tools import Programs, environment
 from engines.postgres.session.connection import Address, Session, parse, session
@@ -18,6 +26,7 @@ from engines.postgres.session.errors import (
     pooled,
     primary,
     refusal,
+    silent,
     translated,
 )
 from engines.postgres.session.pipeline import answers
@@ -54,6 +63,8 @@ __all__ = [
     "search_path",
     "session",
     "settings",
+    "silence",
+    "silent",
     "translated",
     "via",
 ]

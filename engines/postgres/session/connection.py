@@ -13,7 +13,7 @@ from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import TupleRow
 
 from engines.errors import ConfigurationError
-from engines.postgres.session import settings
+from engines.postgres.session import settings, silence
 from engines.postgres.session.errors import connecting, pooled, translated
 
 Session = psycopg.Connection[TupleRow]
@@ -63,6 +63,18 @@ def parse(address: str, *, name: str = "database") -> Address:
     return Address(parameters)
 
 
+class _Watched(psycopg.Connection[TupleRow]):
+    """A session that is ended when its server has stopped answering."""
+
+    line: silence.Line | None = None
+
+    def close(self) -> None:
+        """Close it, and watch over it no longer."""
+        super().close()
+        if self.line is not None:
+            self.line.close()
+
+
 def connect(address: Address, *, read_only: bool = False, purpose: str = "bmii-migrate") -> Session:
     """Open a session in autocommit mode. Raises ``UnreachableError``.
 
@@ -71,7 +83,7 @@ def connect(address: Address, *, read_only: bool = False, purpose: str = "bmii-m
     defaults = {"connect_timeout": "10", "keepalives_idle": "30", "tcp_user_timeout": "60000"}
     options = {**defaults, **address.parameters, "application_name": purpose, "client_encoding": "utf8"}
     try:
-        session: Session = psycopg.connect(autocommit=True, **options)  # type: ignore[arg-type] # the parameters are named by libpq, not here
+        session = _Watched.connect(autocommit=True, **options)  # type: ignore[arg-type] # the parameters are named by libpq, not here
     except psycopg.OperationalError as error:
         raise connecting(str(error), str(address)) from None
     except psycopg.ProgrammingError:
@@ -80,6 +92,7 @@ def connect(address: Address, *, read_only: bool = False, purpose: str = "bmii-m
             subject=str(address),
             remedy="Use the options that libpq has.",
         ) from None
+    session.line = silence.watch(session, str(address), address.parameters)
     try:
         with translated(str(address)):
             _set_up(session, address, read_only=read_only)

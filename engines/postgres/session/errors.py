@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import psycopg
 
 from engines.errors import ConfigurationError, EngineError
+from engines.postgres.session import silence
 
 
 class PostgresError(EngineError):
@@ -35,6 +36,7 @@ class NotEqualError(PostgresError):
 
 
 _AGAIN = "Run the same command again: it continues from there."
+_SILENT = f"See whether its process is stopped or its machine stuck. {_AGAIN}"
 
 # What libpq says (in English, whatever the server's language) → what happened, and what to do.
 _CONNECTING: tuple[tuple[tuple[str, ...], str, str], ...] = (
@@ -128,7 +130,7 @@ def refusal(state: str, text: str, subject: str, remedy: str = "") -> PostgresEr
     if state in _STOPPED:
         return UnreachableError(f"the server ended the work: {text}", subject=subject, remedy=_AGAIN)
     if state.startswith(_LOST) or not state:
-        return UnreachableError("the connection was lost", subject=subject, remedy=_AGAIN)
+        return silent(subject) or UnreachableError("the connection was lost", subject=subject, remedy=_AGAIN)
     if state == LOCKED:
         return BusyError(
             "another session waits to change a table that is read here, or changes it",
@@ -143,6 +145,16 @@ def refusal(state: str, text: str, subject: str, remedy: str = "") -> PostgresEr
     if state == _FORBIDDEN:
         remedy = remedy or "Grant it to the user in the address."
     return PostgresError(text, subject=subject, remedy=remedy)
+
+
+def silent(subject: str) -> UnreachableError | None:
+    """Return the error for a server whose sessions were ended for its silence; ``None`` if they were not."""
+    if not (found := silence.ended(subject)):
+        return None
+    name, seconds = found
+    return UnreachableError(
+        f"the server has not answered for {seconds} s, new sessions neither", subject=name, remedy=_SILENT
+    )
 
 
 @contextmanager
