@@ -58,7 +58,7 @@ def clone_database(
         emit("clone.planned", tables=len(plan.tables), moving=len(plan.moving))
         copied: tuple[CopiedTable, ...] = ()
         if plan.changes and not check:
-            copied = execute(sessions, inputs, plan, options, emit)
+            copied = execute(sessions, inputs, plan, options, emit, began=started)
     return _result(plan, copied, started, inputs.inspection.source)
 
 

@@ -12,7 +12,7 @@ from engines.postgres.catalog import Name, Table, checkpoint
 from engines.postgres.copy import batches, dump_archive, schema_restore, task_graph, worker, worker_pool
 from engines.postgres.copy.dump_archive import Archive, Entry
 from engines.postgres.copy.prepare import CloneInputs, CloneSessions
-from engines.postgres.copy.progress import Progress
+from engines.postgres.copy.progress import Estimate, Progress
 from engines.postgres.copy.scheduler import Scheduler
 from engines.postgres.plan import CloneOptions, Plan, inspection
 from engines.postgres.session import client_tools, translated
@@ -31,10 +31,19 @@ class CopiedTable:
 
 
 def execute(
-    sessions: CloneSessions, inputs: CloneInputs, plan: Plan, options: CloneOptions, emit: Emit
+    sessions: CloneSessions,
+    inputs: CloneInputs,
+    plan: Plan,
+    options: CloneOptions,
+    emit: Emit,
+    *,
+    began: float,
 ) -> tuple[CopiedTable, ...]:
-    """Carry out ``plan``. Each step is one transaction, and a step that is done is not planned again."""
-    return _Execution(sessions, inputs, plan, options, emit).run()
+    """Carry out ``plan``. Each step is one transaction, and a step that is done is not planned again.
+
+    The inspection ``began`` at that moment of the monotonic clock.
+    """
+    return _Execution(sessions, inputs, plan, options, emit, began).run()
 
 
 @dataclass(frozen=True)
@@ -44,6 +53,7 @@ class _Execution:
     plan: Plan
     options: CloneOptions
     emit: Emit
+    began: float
 
     def run(self) -> tuple[CopiedTable, ...]:
         stored = self._dump() if self.plan.finish_schema else None
@@ -87,12 +97,14 @@ class _Execution:
         """Run what can be done in parallel; return what is left of the archive."""
         context = self._context()
         tasks, rest = task_graph.build(self._graph(stored, early_keys=context.replica))
-        scheduler = Scheduler(batches.join(tasks, jobs=self.options.jobs))
+        steps = batches.join(tasks, jobs=self.options.jobs)
+        scheduler = Scheduler(steps)
         checked = time.monotonic()
+        progress.expect(Estimate.of(steps, self.options.jobs, checked - self.began))
 
         def beat() -> None:
             nonlocal checked
-            progress.steps(scheduler.done, len(scheduler), scheduler.cost_done / (scheduler.cost or 1))
+            progress.steps(scheduler.done, len(scheduler))
             if time.monotonic() - checked >= _CHECK_SESSIONS:
                 checked = time.monotonic()
                 self._require_alive()
@@ -100,7 +112,7 @@ class _Execution:
         def factory() -> worker.CopyWorker:
             return worker.CopyWorker(context, progress, self.emit)
 
-        worker_pool.run(scheduler, factory, jobs=self.options.jobs, beat=beat)
+        worker_pool.run(scheduler, factory, jobs=self.options.jobs, beat=beat, told=progress.step)
         return rest
 
     def _context(self) -> worker.WorkerContext:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from engines.events import Emit
 from engines.postgres.catalog import Chunk, Name, Table
+from engines.postgres.copy.progress.estimate import Estimate
 from engines.postgres.plan import TablePlan
 
 # An event at least so often, in seconds or in bytes.
@@ -16,8 +17,8 @@ EVERY_SECONDS = 1.0
 EVERY_BYTES = 16 * 1024 * 1024
 # Bytes of a stream per byte of a table, until finished tables give a measured ratio.
 _FIRST_RATIO = 0.9
-# Before so many seconds a rate says little.
-_TOO_EARLY = 0.2
+# Before so many seconds a rate says little, and the time left nothing.
+_TOO_EARLY, _TOO_EARLY_TO_TELL = 0.2, 1.0
 
 
 @dataclass
@@ -53,8 +54,10 @@ class Progress:
         self._started = clock()
         self._said = self._started
         self._said_bytes = 0
-        self._steps = (0, 0, 0.0)
+        self._steps = (0, 0)
         self._streamed = 0
+        self._estimate: Estimate | None = None
+        self._share = 0.0
 
     def started(self, table: Table) -> None:
         """Say that rows of ``table`` begin to come; heard once."""
@@ -91,9 +94,19 @@ class Progress:
             seconds = round(self._clock() - one.started, 3)
             self._emit("table.copied", table=str(table), rows=one.rows, bytes=one.streamed, seconds=seconds)
 
-    def steps(self, done: int, of: int, share: float) -> None:
-        """Set how many steps of all kinds are done, and their share of the whole cost."""
-        self._steps = (done, of, share)
+    def expect(self, estimate: Estimate) -> None:
+        """Take what the time that is left is estimated with."""
+        self._estimate = estimate
+
+    def step(self, key: str, over: bool) -> None:
+        """Take that a step starts, or that it is over."""
+        with self._lock:
+            if self._estimate is not None:
+                (self._estimate.ended if over else self._estimate.started)(key, self._clock())
+
+    def steps(self, done: int, of: int) -> None:
+        """Set how many steps of all kinds are done."""
+        self._steps = (done, of)
         self.beat()
 
     def counts(self, name: Name) -> tuple[int, int]:
@@ -110,19 +123,29 @@ class Progress:
                 return
             self._said, self._said_bytes = now, size
             passed = now - self._started
-            done, of, share = self._steps
+            done, of = self._steps
+            left = self._left(now)
         rate = size / passed if passed > _TOO_EARLY else None
         self._emit(
             "clone.progress",
             rows=sum(one.rows for one in self._tables.values()),
             bytes=size,
             of=self._total,
-            share=round(share, 4) if share else None,
+            share=round(self._share, 4) or None,
             rate=rate and round(rate),
-            seconds_left=round(passed / share - passed, 1) if share and rate else None,
+            seconds_left=None if left is None else round(left, 1),
             steps=done,
             of_steps=of,
         )
+
+    def _left(self, now: float) -> float | None:
+        """Return the seconds left, and set the share of the time that has passed, which never falls."""
+        passed = now - self._started
+        if self._estimate is None or passed < _TOO_EARLY_TO_TELL:
+            return None
+        left = self._estimate.left(now, self._streamed)
+        self._share = max(self._share, passed / (passed + left))
+        return left
 
     def _is_due(self, seconds: float, size: int) -> bool:
         return seconds >= EVERY_SECONDS or size >= EVERY_BYTES

@@ -54,8 +54,6 @@ class Scheduler(Generic[Work]):
         self._running: dict[str, Task[Work]] = {}
         self._ready: list[str] = []
         self.done = 0
-        self.cost_done = 0.0
-        self.cost = sum(step.cost for step in self._steps.values())
         for key in [key for key, before in self._waits.items() if not before]:
             self._release(key)
 
@@ -90,7 +88,6 @@ class Scheduler(Generic[Work]):
 
     def _mark(self, key: str) -> None:
         self.done += 1
-        self.cost_done += self._steps[key].cost
         for other in self._next[key]:
             self._waits[other].discard(key)
             if not self._waits[other]:

@@ -35,9 +35,11 @@ def run(
     *,
     jobs: int,
     beat: Callable[[], None],
+    told: Callable[[str, bool], None] = lambda _key, _over: None,
 ) -> None:
     """Run all steps, ``jobs`` at a time. ``beat`` is called after each step and every second.
 
+    ``told`` hears of each step when it starts, and when it is over.
     The first failure (of a worker, or of ``beat``) stops the others and is raised.
     """
     pool = WorkerPool(factory, jobs)
@@ -45,12 +47,14 @@ def run(
     try:
         while not schedule.finished:
             while free and (step := schedule.take()) is not None:
+                told(step.key, False)
                 pool.submit(step)
                 free -= 1
             done = pool.wait(_BEAT)
             if done is not None:
                 free += 1
                 schedule.finish(done)
+                told(done.key, True)
             beat()
     except BaseException:
         pool.stop()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 from engines.postgres.catalog.chunks import Chunk
 from engines.postgres.catalog.relations import Table
-from engines.postgres.copy.progress import EVERY_BYTES, Progress
+from engines.postgres.copy.progress.counts import EVERY_BYTES, Progress
 from engines.postgres.plan.clone_plan import TablePlan
 
 TABLE = Table("s", "t", (), rows=4, bytes=4 * EVERY_BYTES)
@@ -49,12 +51,16 @@ def test_an_event_after_a_second_or_sixteen_megabytes_and_not_before():
     assert 2 < table["seconds_left"] < 3
 
 
-def test_the_time_left_counts_every_kind_of_step():
+def test_the_time_left_is_that_of_the_estimate_and_the_share_never_falls():
     stage = Stage()
+    left = iter([30.0, 6.0, 90.0])
+    stage.progress.expect(SimpleNamespace(left=lambda now, streamed: next(left)))
     stage.progress.started(TABLE)
-    stage.now += 2
-    stage.progress.streamed(TABLE, 10)
-    stage.now += 2
-    stage.progress.steps(3, 8, 0.25)
+    shares = []
+    for _ in range(3):
+        stage.now += 2
+        stage.progress.steps(3, 8)
+        shares.append(stage.last("clone.progress")["share"])
     whole = stage.last("clone.progress")
-    assert (whole["steps"], whole["of_steps"], whole["seconds_left"]) == (3, 8, 12.0)
+    assert (whole["steps"], whole["of_steps"], whole["seconds_left"]) == (3, 8, 90.0)
+    assert shares == [round(2 / 32, 4), 0.4, 0.4]
