@@ -59,13 +59,14 @@ def _objects(event: Event) -> Bar:
 
 
 def _compared(event: Event) -> Bar:
-    words = f"comparing both sides, {size(event.get('bytes') or 0)} of {size(event.get('of') or 0)}"
+    words = f"comparing {size(event.get('bytes') or 0)} of {size(event.get('of') or 0)}"
     return Bar(_within(event.get("share")), words, _number(event.get("seconds_left")))
 
 
 def _blobs(event: Event) -> Bar:
     done, of = float(event.get("bytes") or 0), float(event.get("of") or 0)
-    return Bar(_within(done / of if of else None), f"pushing {size(done)}{f' of {size(of)}' if of else ''}")
+    words = joined([f"pushing {size(done)}{f' of {size(of)}' if of else ''}", _rate(event)])
+    return Bar(_within(done / of if of else None), words, _number(event.get("seconds_left")))
 
 
 def _rate(event: Event) -> str:

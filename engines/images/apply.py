@@ -16,6 +16,7 @@ from engines.images.cache import Cache, ImageFolder
 from engines.images.ecr import Repository
 from engines.images.errors import RegistryError, RepositoryMissingError
 from engines.images.model import SOURCE_LABEL, Descriptor, Manifest
+from engines.images.progress import PushProgress
 from engines.images.recipe import Recipe
 from engines.images.registry import Registry
 from engines.images.results import Published, PushedLayer
@@ -131,9 +132,12 @@ def push(
     """
     manifest = Manifest.read(content)
     sent: set[str] = set()
+    progress = PushProgress()
     if image is not None:
         with ThreadPoolExecutor(_PARALLEL) as pool:
-            work = {pool.submit(_push_blob, registry, image, blob): blob for blob in _blobs(manifest)}
+            work = {
+                pool.submit(_push_blob, registry, image, blob, progress): blob for blob in _blobs(manifest)
+            }
             try:
                 sent = {blob.digest for done, blob in work.items() if done.result()}
             except BaseException:
@@ -154,10 +158,11 @@ def _blobs(manifest: Manifest) -> list[Descriptor]:
     return sorted(unique.values(), key=lambda blob: blob.size, reverse=True)
 
 
-def _push_blob(registry: Registry, image: ImageFolder, blob: Descriptor) -> bool:
+def _push_blob(registry: Registry, image: ImageFolder, blob: Descriptor, progress: PushProgress) -> bool:
     if registry.has(blob):
         return False
-    registry.upload(blob, image.blob(blob.digest))
+    progress.begin(blob.size)
+    registry.upload(blob, image.blob(blob.digest), progress.add)
     emit("image.blob", digest=blob.digest, bytes=blob.size)
     return True
 

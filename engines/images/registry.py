@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 from urllib.parse import urlencode, urljoin, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
@@ -21,6 +21,7 @@ from urllib3 import BaseHTTPResponse, Retry, Timeout
 
 from engines.images.errors import RegistryError, expect, expect_digest, parse, wants_new_token
 from engines.images.model import MANIFEST_TYPE, Descriptor, digest_of
+from engines.images.progress import CountedFile
 
 _MANIFEST_TYPES = f"{MANIFEST_TYPE}, application/vnd.docker.distribution.manifest.v2+json"
 _PIECE = 1 << 20
@@ -100,11 +101,14 @@ class Registry:
             partial.unlink(missing_ok=True)
             answer.release_conn()
 
-    def upload(self, blob: Descriptor, source: Path) -> None:
-        """Send the file ``source`` as ``blob``. A broken upload is begun anew, a few times at most."""
+    def upload(self, blob: Descriptor, source: Path, seen: Callable[[int], None] = lambda _: None) -> None:
+        """Send the file ``source`` as ``blob``. A broken upload is begun anew, a few times at most.
+
+        ``seen`` is called with the bytes of each piece that is sent.
+        """
         for attempt in range(1, _UPLOADS + 1):
             try:
-                answer = self._send(blob, source)
+                answer = self._send(blob, source, seen)
             except RegistryError:
                 if attempt == _UPLOADS:
                     raise
@@ -120,14 +124,14 @@ class Registry:
             if self.has(blob):  # only the answer was lost
                 return
 
-    def _send(self, blob: Descriptor, source: Path) -> BaseHTTPResponse:
+    def _send(self, blob: Descriptor, source: Path, seen: Callable[[int], None]) -> BaseHTTPResponse:
         opened = self._call("POST", "blobs/uploads/", headers={"Content-Length": "0"})
         if opened.status != _ACCEPTED:
             return opened
         location = urljoin(self._base, opened.headers["Location"])
         location += ("&" if urlsplit(location).query else "?") + urlencode({"digest": blob.digest})
         headers = {"Content-Type": "application/octet-stream", "Content-Length": str(blob.size)}
-        with source.open("rb") as body:
+        with CountedFile(source, seen) as body:
             return self._call("PUT", location, headers=headers, body=body, retries=False)
 
     def put_manifest(self, reference: str, content: bytes, media_type: str = MANIFEST_TYPE) -> None:
@@ -147,7 +151,7 @@ class Registry:
         path: str,
         *,
         headers: Mapping[str, str] | None = None,
-        body: bytes | BinaryIO | None = None,
+        body: bytes | CountedFile | None = None,
         **options: Any,
     ) -> BaseHTTPResponse:
         """Send a request; with a new token, once, if the registry does not take the one at hand."""

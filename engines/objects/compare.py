@@ -105,7 +105,7 @@ def compare(
         both_listed(source_store, target_store, progress, missing_is_empty=planning) as (sources, targets),
     ):
         result.capabilities = probed(source_store, target_store, (sources, targets))
-        progress.begin("comparing")
+        progress.begin("comparing", max(len(sources), len(targets)))
         candidates = _candidates(sources, targets, records, with_source=source is not None)
         if mode == "content":
             findings: Iterable[Finding] = parallel_map(

@@ -178,7 +178,7 @@ def test_nothing_is_drawn_while_somebody_else_writes() -> None:
         ),
         (
             {"kind": "compare.progress", "bytes": 1024, "of": 4096, "share": 0.25},
-            "comparing both sides, 1.0 KiB",
+            "comparing 1.0 KiB of 4.0 KiB",
         ),
         (
             {"kind": "objects.progress", "target": "http://h/bmii-raw", "phase": "copying", "objects": 10}
