@@ -59,6 +59,17 @@ def cut(text: str, width: int) -> str:
     return flat if len(flat) <= width else f"{flat[: max(0, width - 1)]}…"
 
 
+def fitting(parts: Iterable[str], width: int) -> str:
+    """Return those of ``parts`` that fit, separated by commas: the first ones matter most."""
+    said = ""
+    for part in (one for one in parts if one):
+        longer = f"{said}, {part}" if said else part
+        if len(longer) > width:
+            return said or cut(part, width)
+        said = longer
+    return said
+
+
 def labelled(label: str, text: str, width: int, style: Style = "", indent: int = 2) -> list[Line]:
     """Return ``text`` beside a label, broken at ``width``; line breaks in it are kept."""
     left = indent + _LABEL

@@ -92,7 +92,7 @@ class Presenter:
             if self.terminal.live:
                 self.terminal.draw(running_lines(self.screen, now, self.terminal.width))
             elif now - self._said >= HEARTBEAT:
-                self._say([heartbeat(self.screen, now)])
+                self._say(heartbeat(self.screen, now))
 
     def conclude(self) -> None:
         """Write the verdict."""

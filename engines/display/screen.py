@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from engines.display.failures import Failure, failure_lines
-from engines.display.lines import WIDEST, Line, cut, plain, seconds
+from engines.display.lines import WIDEST, Line, cut, fitting, seconds
 from engines.display.model import Phase, Screen
 from engines.display.progress import take_progress
 from engines.display.results import merged
@@ -19,6 +19,8 @@ _NAME = 11
 _TIME = 9
 _BAR = 20
 _HALF = 0.5
+# Columns where there is no terminal, and those of a task's name that always stay.
+_FILE, _LEAST = 80, 16
 _SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 # Beyond so many seconds a task is a wait, of which it is said since when.
 _LONG = 5.0
@@ -168,8 +170,9 @@ def running_lines(screen: Screen, now: float, width: int) -> list[Line]:
         )
     ]
     blank = " " * (_NAME + 2)
-    if (doing := _doing(phase, now)) != phase.task or phase.bar is not None:
-        lines.append((("dim", blank + cut(doing, width - _NAME - 2)),))
+    doing = _doing(phase, now, width - _NAME - 2)
+    if doing != [phase.task] or phase.bar is not None:
+        lines += [(("dim", blank + text),) for text in doing]
     rest = [one.name for one in screen.phases if one.outcome == "waiting"]
     if rest:
         lines.append((("dim", blank + cut(f"then {', '.join(dict.fromkeys(rest))}", width - _NAME - 2)),))
@@ -184,7 +187,7 @@ def _progress(phase: Phase, now: float, room: int) -> Line:
         return (("", cut(bar.words, room).ljust(room)),)
     left = _left(phase, now)
     percent = f" {bar.share:4.0%}  "
-    words = percent + cut(f"{left + ', ' if left else ''}{bar.words}", room - _BAR - len(percent))
+    words = percent + fitting([left, *bar.words.split(", ")], room - _BAR - len(percent))
     full = bar.share * _BAR
     whole = int(full)
     half = "╸" if full - whole >= _HALF else ""
@@ -201,34 +204,29 @@ def _left(phase: Phase, now: float) -> str:
     return "" if silent > _STALE else f"{seconds(max(1.0, bar.seconds_left - silent))} left"
 
 
-def _doing(phase: Phase, now: float) -> str:
-    """Return what the phase is at, and if that is a wait, since when and how long it usually takes."""
-    words = (
-        phase.detail if phase.bar is None else f"{phase.task}: {phase.detail}" if phase.detail else phase.task
-    )
+def _doing(phase: Phase, now: float, room: int) -> list[str]:
+    """Return what the phase is at; of a wait since when, how long it usually takes, and the last news."""
     since = now - phase.task_began
     if since < _LONG:
-        return words or phase.task
+        both = f"{phase.task}: {phase.detail}" if phase.bar is not None and phase.detail else ""
+        return [cut(both or phase.detail or phase.task, room)]
     usual = typical(phase.task)
-    waited = f"{seconds(since)} so far{f', usually {usual}' if usual else ''}"
-    return f"{phase.task} ({waited}){f': {phase.detail}' if phase.detail else ''}"
+    waited = f" ({seconds(since)} so far{f', usually {usual}' if usual else ''})"
+    # The name of the task gives way: the numbers are what is new.
+    said = [cut(f"{cut(phase.task, max(_LEAST, room - len(waited)))}{waited}", room)]
+    return [*said, cut(phase.detail, room)] if phase.detail else said
 
 
-def heartbeat(screen: Screen, now: float) -> Line:
-    """Return one line that says where a run is, for where nothing can be drawn anew."""
+def heartbeat(screen: Screen, now: float) -> list[Line]:
+    """Return the lines that say where a run is, for where nothing can be drawn anew."""
     phase = screen.phase
     if phase is None:
-        return (("", f"  {screen.playbook} is at work"),)
-    said = [_doing(phase, now)]
-    if bar := phase.bar:
-        left = _left(phase, now)
-        said.insert(0, f"{f'{bar.share:.0%}, ' if bar.share is not None else ''}{bar.words}")
-        said.insert(1, left)
-    text = "; ".join(one for one in said if one)
-    line: Line = (("", f"  {phase.name}, {seconds(now - phase.began)}: {text}"),)
-    return (("", cut_indented(plain(line))),)
-
-
-def cut_indented(text: str) -> str:
-    """Return an indented line in 80 columns."""
-    return "  " + cut(text, 78)
+        return [(("", f"  {screen.playbook} is at work"),)]
+    place = f"  {phase.name}, {seconds(now - phase.began)}: "
+    room = _FILE - len(place)
+    if (bar := phase.bar) is None:
+        first, *rest = _doing(phase, now, room)
+        return [(("", place + first),), *((("", f"    {cut(text, _FILE - 4)}"),) for text in rest)]
+    share = f"{bar.share:.0%}" if bar.share is not None else ""
+    told = [share, _left(phase, now), *bar.words.split(", "), phase.detail or phase.task]
+    return [(("", place + fitting(told, room)),)]
