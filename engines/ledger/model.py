@@ -24,6 +24,8 @@ _NEEDS = {
     "container": ("provision",),
     "deploy": ("provision", "database", "storage", "container"),
 }
+# Outputs in words. The others tell whether a phase has done something.
+_SENTENCES = {"domain", "verdict"}
 
 
 @dataclass(frozen=True)
@@ -126,8 +128,8 @@ class State:
     def _proofs(self, phase: str, record: Mapping[str, Any]) -> Mapping[str, str]:
         """Return ``proofs`` once ``phase`` has ended; a run that had nothing to do leaves them."""
         copy = (record.get("evidence") or {}).get("copy")
-        before = self.phases.get(phase, {}).get("outputs")
-        done = before != record.get("outputs") if copy is None else copy.get("changed")
+        before, after = (_facts(one.get("outputs")) for one in (self.phases.get(phase, {}), record))
+        done = before != after if copy is None else copy.get("changed")
         if record["outcome"] != SUCCEEDED or (phase in self.proofs and not done):
             return self.proofs
         return {**self.proofs, phase: str(record.get("run_id", ""))}
@@ -171,6 +173,11 @@ class State:
 
     def _with(self, phase: str, record: Mapping[str, Any]) -> State:
         return replace(self, phases={**self.phases, phase: record})
+
+
+def _facts(outputs: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return outputs without sentences, which a run that has nothing to do may word otherwise."""
+    return {name: value for name, value in (outputs or {}).items() if name not in _SENTENCES}
 
 
 def outcome_of(phases: Mapping[str, Mapping[str, Any]]) -> str:

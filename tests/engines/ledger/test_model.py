@@ -121,7 +121,8 @@ def test_a_run_that_had_nothing_to_do_leaves_the_proof_of_the_one_that_copied() 
 
 def test_what_has_other_outputs_has_another_proof() -> None:
     def built(state: State, run_id: str, image: str) -> State:
-        now, result = "2026-01-01T00:00:00Z", {"outputs": {"image": image}, "evidence": {}}
+        outputs = {"image": image, "domain": f"as {run_id} words it"}
+        now, result = "2026-01-01T00:00:00Z", {"outputs": outputs, "evidence": {}}
         return state.started("container", run_id, now).ended("container", "succeeded", now, result)
 
     first = built(State(), "run-1", "a")
