@@ -20,13 +20,14 @@ from engines.ledger.apply import (
 from engines.ledger.errors import FencedError, LedgerError, LockedError, OrderError
 from engines.ledger.guards import check_account, check_owner, known_event, make_bucket
 from engines.ledger.lock import LOCK_KEY, Lock, renew
-from engines.ledger.model import State
+from engines.ledger.model import State, stamp
 from engines.ledger.results import report
 from engines.ledger.standing import Event
-from engines.ledger.store import Store
+from engines.ledger.store import Document, Store
 
 __all__ = [
     "LOCK_KEY",
+    "Document",
     "Event",
     "FencedError",
     "LedgerError",
@@ -51,4 +52,5 @@ __all__ = [
     "record",
     "renew",
     "report",
+    "stamp",
 ]

@@ -37,6 +37,18 @@ _SHAPES: Mapping[str, Mapping[str, Kinds]] = {
         "proofs?": (dict,),
         "back_since?": (str,),
     },
+    "verifications/": {
+        "schema": (str,),
+        "at": (str,),
+        "by": (str,),
+        "equal": (bool,),
+        "tables": (int,),
+        "rows": (int,),
+        "objects": (int,),
+        "checksums": (dict,),
+        "fingerprints": (dict,),
+        "recheck": (list,),
+    },
     "runs/": {
         "phases?": (dict,),
         "owner?": (dict,),

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from engines.report import findings
+
 # The version of what ``collect`` returns, which is the report's JSON.
 SCHEMA = "bmii-report/1"
 _PHASES = ("provision", "database", "storage", "container", "deploy")
@@ -14,8 +16,12 @@ _KINDS = ("equal", "differs", "missing", "extra", "unverifiable")
 Body = Mapping[str, Any]
 
 
-def collect(state: Body, journals: Sequence[Body], environment: str = "") -> dict[str, Any]:
+def collect(
+    state: Body, journals: Sequence[Body], environment: str = "", *, verifications: Sequence[Body] = ()
+) -> dict[str, Any]:
     """Return the report of an environment; ``journals`` are those of all runs, in any order.
+
+    ``verifications`` are what `verify.yml` has found since, in their order.
 
     Of each phase the evidence of the run that ``proofs`` of the state names is reported: a later one which
     had nothing to do proves less.
@@ -27,17 +33,22 @@ def collect(state: Body, journals: Sequence[Body], environment: str = "") -> dic
         for record in state.get("phases", {}).values()
         for name, value in (record.get("outputs") or {}).items()
     }
-    return {
+    database, storage = _database(proofs.get("database")), _storage(proofs.get("storage"))
+    release = _release(proofs.get("deploy"), outputs)
+    report = {
         "schema": SCHEMA,
         "environment": environment,
         "verdict": _verdict(state, outputs, runs),
+        "plan": findings.against_plan(database, storage, release),
         "timeline": [_timed(phase, record) for phase, record in proofs.items()],
-        "database": _database(proofs.get("database")),
-        "storage": _storage(proofs.get("storage")),
+        "database": database,
+        "storage": storage,
         "image": _image(proofs.get("container")),
-        "release": _release(proofs.get("deploy"), outputs),
+        "release": release,
         "stack": _stack(proofs.get("provision")),
         "not_copied": _not_copied(proofs),
+        "costs": findings.costs(state, storage),
+        "verifications": list(verifications),
         "runs": [_run(one) for one in runs],
         "commands": {
             "verify again": "ansible-playbook playbooks/verify.yml",
@@ -46,6 +57,7 @@ def collect(state: Body, journals: Sequence[Body], environment: str = "") -> dic
             "evidence for an auditor": "make evidence",
         },
     }
+    return {**report, "warnings": findings.warnings(report, state)}
 
 
 def _evidence(record: Body | None) -> Body:

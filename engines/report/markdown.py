@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from engines.report.sections import Table, figures, headline, sections
+from engines.report.model import Table
+from engines.report.sections import figures, headline, sections
 
 
 def markdown(report: Mapping[str, Any]) -> str:

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from html import escape
 from typing import Any
 
-from engines.report.sections import Section, Table, figures, headline, sections
+from engines.report.model import Section, Table
+from engines.report.sections import figures, headline, sections
 
 # No request leaves the page, whatever stands in it.
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
@@ -32,7 +33,7 @@ dd { margin: 0; font-size: 1.35rem; font-variant-numeric: tabular-nums; }
 caption { text-align: left; color: var(--soft); padding: .25rem 0; }
 th, td { text-align: left; padding: .3rem .6rem; border-bottom: 1px solid var(--line); vertical-align: top;
   overflow-wrap: break-word; }
-thead th { background: var(--head); white-space: nowrap; } tbody th { font-weight: 600; }
+thead th, thead td { background: var(--head); white-space: nowrap; } tbody th { font-weight: 600; }
 .number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 .bars { width: 7rem; } .bars svg { display: block; width: 7rem; height: .8rem; margin-top: .3rem; }
 rect { fill: var(--bar); } .ok { color: var(--good); } .no { color: var(--bad); font-weight: 700; }

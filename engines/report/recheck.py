@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 Data = Mapping[str, Any]
+# The version of what is kept of a verification.
+SCHEMA = "bmii-verification/1"
 
 
 def recheck(report: Data, database: Data, storage: Data) -> list[str]:
@@ -15,6 +17,25 @@ def recheck(report: Data, database: Data, storage: Data) -> list[str]:
     What differs may be what users wrote since: whether it should is for who reads it.
     """
     return [*_tables(report["database"], database), *_buckets(report["storage"], storage)]
+
+
+def verification(at: str, by: str, report: Data, database: Data, storage: Data) -> dict[str, Any]:
+    """Return what the ledger keeps of a comparison that was made ``at`` a moment ``by`` somebody."""
+    tables: Data = database.get("tables") or {}
+    other = ("differs", "missing", "extra", "unverifiable")
+    same = all(not one.get(kind) for one in storage.values() for kind in other)
+    return {
+        "schema": SCHEMA,
+        "at": at,
+        "by": by,
+        "equal": bool(database.get("equal", True)) and same,
+        "tables": len(tables),
+        "rows": sum(one.get("target_rows", one.get("rows")) or 0 for one in tables.values()),
+        "objects": sum(one.get("equal") or 0 for one in storage.values()),
+        "checksums": {name: _target(one) for name, one in tables.items()},
+        "fingerprints": {name: one.get("fingerprint") for name, one in storage.items()},
+        "recheck": recheck(report, database, storage),
+    }
 
 
 def _tables(proven: Data | None, now: Data) -> Iterator[str]:

@@ -3,30 +3,53 @@
 from __future__ import annotations
 
 import json
+import secrets
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from engines.ledger import Store
+from engines.ledger import Document, Store, stamp
 from engines.report.collect import collect
 from engines.report.markdown import markdown
 from engines.report.pack import pack
 from engines.report.page import html
+from engines.report.recheck import verification
+from engines.runs import Owner
 
-_STATE, _RUNS = "state.json", "runs/"
+_STATE, _RUNS, _VERIFIED = "state.json", "runs/", "verifications/"
 # So many of the latest runs are listed; those whose evidence counts are read whenever they were.
 _LISTED = 50
 
 
 def write(
-    store: Store, folder: Path, environment: str, *, archive: Path | None = None, check: bool
+    store: Store,
+    folder: Path,
+    environment: str,
+    *,
+    archive: Path | None = None,
+    compared: Mapping[str, Any] | None = None,
+    check: bool,
 ) -> dict[str, Any]:
     """Write the report as HTML, Markdown and JSON into ``folder``, and the evidence to ``archive``.
 
-    Files that are as they should be stay untouched. With ``check`` nothing is written.
+    What was ``compared`` just now is added to the ledger, beside what was proven before. Files that are as
+    they should be stay untouched. With ``check`` nothing is written.
     """
     state = store.read(_STATE).body
-    report = collect(state, _journals(store, state), environment)
+    journals, verifications = _journals(store, state), _verifications(store)
+    report = collect(state, journals, environment, verifications=verifications)
+    said: list[str] = []
+    if compared and state:
+        found_now = verification(
+            *_who(), report, compared.get("database") or {}, compared.get("storage") or {}
+        )
+        said = found_now["recheck"]
+        if not check:
+            store.write(
+                f"{_VERIFIED}{found_now['at']}-{secrets.token_hex(3)}.json", found_now, replacing=Document({})
+            )
+            report = collect(state, journals, environment, verifications=[*verifications, found_now])
     texts = {
         "report.html": html(report),
         "report.md": markdown(report),
@@ -45,6 +68,7 @@ def write(
         "changed": changed,
         "page": str(folder / "report.html"),
         "report": report,
+        "recheck": said,
         "archive": "",
         "sha256": "",
     }
@@ -53,6 +77,14 @@ def write(
         documents |= {name: text.encode() for name, text in texts.items()}
         found |= {"archive": str(archive), "sha256": pack(documents, archive)}
     return found
+
+
+def _verifications(store: Store) -> list[dict[str, Any]]:
+    return [store.read(key).body for key in sorted(store.keys(_VERIFIED))[-_LISTED:]]
+
+
+def _who() -> tuple[str, str]:
+    return stamp(time.time()), Owner.of_this_run().name
 
 
 def _journals(store: Store, state: Mapping[str, Any]) -> list[dict[str, Any]]:

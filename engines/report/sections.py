@@ -2,40 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Iterator
 
-Data = Mapping[str, Any]
-_STEP = 1024
+from engines.report.findings import cost_section, found_sections, verification_section
+from engines.report.model import Data, Section, Table, seconds, size
+
 _SHORT = 16
-
-
-@dataclass(frozen=True)
-class Table:
-    """Rows under a ``head``. ``numbers`` are aligned right; ``bar`` is the column of bars, or -1."""
-
-    caption: str
-    head: Sequence[str]
-    rows: Sequence[Sequence[str]]
-    numbers: frozenset[int] = frozenset()
-    bar: int = -1
-    weights: Sequence[float] = ()
-
-
-@dataclass(frozen=True)
-class Section:
-    """A title, sentences and tables."""
-
-    title: str
-    words: list[str] = field(default_factory=list)
-    tables: list[Table] = field(default_factory=list)
 
 
 def sections(report: Data) -> list[Section]:
     """Return a report's parts, without those of which there is nothing."""
-    parts = (_timeline, _database, _storage, _image, _release, _not_copied, _runs, _commands)
-    return [found for part in parts if (found := part(report))]
+    parts = (_timeline, _database, _storage, _image, _release, _not_copied)
+    last = (verification_section, cost_section, _runs, _commands)
+    return [*found_sections(report), *(found for part in (*parts, *last) if (found := part(report)))]
 
 
 def headline(report: Data) -> tuple[str, bool]:
@@ -71,19 +50,6 @@ def figures(report: Data) -> list[tuple[str, str]]:
     return found
 
 
-def size(number: float) -> str:
-    """Return bytes in a readable unit."""
-    for unit in ("B", "KiB", "MiB", "GiB"):
-        if number < _STEP:
-            return f"{number:.0f} B" if unit == "B" else f"{number:.1f} {unit}"
-        number /= _STEP
-    return f"{number:.1f} TiB"
-
-
-def _seconds(number: Any) -> str:
-    return "" if number is None else f"{float(number):,.1f} s"
-
-
 def _timeline(report: Data) -> Section | None:
     rows = report["timeline"]
     if not rows:
@@ -92,7 +58,7 @@ def _timeline(report: Data) -> Section | None:
         "Phases, by the run whose evidence counts",
         ("phase", "outcome", "started (UTC)", "took", "", "run"),
         [
-            (one["phase"], one["outcome"], one["started"], _seconds(one["seconds"]), "", one["run_id"])
+            (one["phase"], one["outcome"], one["started"], seconds(one["seconds"]), "", one["run_id"])
             for one in rows
         ],
         frozenset({3}),
@@ -116,10 +82,10 @@ def _database(report: Data) -> Section | None:
         f"{len(tables) - len(differ)} of {len(tables)} tables are equal in source and target, by row count"
         f" and checksum ({found['algorithm']}).",
         f"{found['sequences']} sequences and {found['objects']} objects of the schema were compared, in"
-        f" {_seconds(found['seconds'])}.",
+        f" {seconds(found['seconds'])}.",
         f"Compared: {'; '.join(ends)}.",
         f"Schema revision {', '.join(found['source_revision']) or 'none'} on the source,"
-        f" {found['revision'] or 'none'} on the target after {len(found['applied'])} upgrade(s).",
+        f" {found['revision'] or 'none'} on the target after upgrading {_revisions(len(found['applied']))}.",
         *found["differences"],
     ]
     table = Table(
@@ -141,6 +107,10 @@ def _database(report: Data) -> Section | None:
         [float(one["rows"] or 0) for one in tables],
     )
     return Section("Database", words, [table])
+
+
+def _revisions(number: int) -> str:
+    return f"{number} revision{'' if number == 1 else 's'}"
 
 
 def _is_equal(bucket: Data) -> bool:
@@ -196,7 +166,7 @@ def _release(report: Data) -> Section | None:
     if not found:
         return None
     smoke = found["smoke"]
-    words = [f"{found['answer']}, after {_seconds(found['seconds'])}."]
+    words = [f"{found['answer']}, after {seconds(found['seconds'])}."]
     results = smoke.get("results") or ()
     table = Table(
         "Requests to the target, and the same to the source",
@@ -232,7 +202,7 @@ def _runs(report: Data) -> Section | None:
             one["run_id"],
             one["outcome"],
             one["started"],
-            _seconds(one["seconds"]),
+            seconds(one["seconds"]),
             one["owner"],
             one["command"],
         )

@@ -53,7 +53,22 @@ def test_evidence_is_checked_and_packed(ledger: Store, tmp_path: Path) -> None:
     with tarfile.open(archive) as packed:
         names = packed.getnames()
     assert "evidence/state.json" in names
+    assert len([name for name in names if name.startswith("evidence/verifications/")]) == 1
     assert len([name for name in names if name.startswith("evidence/runs/")]) == len(JOURNALS)
+
+
+def test_a_verification_is_added_and_replaces_nothing(ledger: Store, tmp_path: Path) -> None:
+    before = {key: ledger.content(key) for key in ledger.keys("")}
+    now = {"database": {"equal": True, "tables": {"public.t": table(5, "11")}}}
+    options = {"bucket": ledger.bucket, "dest": str(tmp_path), "compared": now}
+    assert report(**options, check=True)["recheck"]
+    assert {key: ledger.content(key) for key in ledger.keys("")} == before
+    for number in (1, 2):
+        found = report(**options)["report"]
+        assert [one["equal"] for one in found["verifications"]] == [True] * number
+    after = {key: ledger.content(key) for key in ledger.keys("")}
+    assert {key: after[key] for key in before} == before
+    assert len(after) == len(before) + 2
 
 
 def test_a_manifest_is_kept_once_and_never_replaced(ledger: Store, tmp_path: Path) -> None:

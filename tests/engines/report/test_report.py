@@ -14,7 +14,21 @@ from typing import Any
 import pytest
 
 from engines.report import collect, html, markdown, pack, recheck
-from tests.engines.report.ledgers import FIRST, JOURNALS, SECOND, STATE, bucket, database, run, storage, table
+from engines.report.recheck import verification
+from tests.engines.report.ledgers import (
+    FIRST,
+    JOURNALS,
+    SECOND,
+    SMOKE,
+    STATE,
+    THIRD,
+    bucket,
+    database,
+    record,
+    run,
+    storage,
+    table,
+)
 
 REPORT = collect(STATE, JOURNALS, "local")
 
@@ -60,7 +74,8 @@ def test_what_differs_is_told() -> None:
     ]
     for write in (html, markdown):
         text = write(collect(STATE, journals))
-        assert text.count("DIFFERS") == 2
+        # The table, the bucket; and of the plan: tables, rows, objects.
+        assert text.count("DIFFERS") == 5
         assert "not everything was proven" in text
 
 
@@ -158,3 +173,61 @@ def test_what_is_as_it_was_proven_is_told_and_what_is_not() -> None:
     ]
     assert other[2].startswith("0 of 1 buckets")
     assert recheck(collect({}, []), grown, {}) == []
+
+
+def test_plan_and_done_are_compared_in_a_table() -> None:
+    assert [(one["what"], one["planned"], one["done"]) for one in REPORT["plan"]] == [
+        ("tables", 1, 1),
+        ("rows", 5, 5),
+        ("objects", 2, 2),
+        ("objects that the source has not", 0, 0),
+        ("requests to the service", 2, 2),
+    ]
+    assert "0 differences." in html(REPORT)
+
+
+def test_what_weakens_the_proof_is_a_warning() -> None:
+    assert REPORT["warnings"] == [f"Run {THIRD} failed."]
+    smoke = {**SMOKE, "skipped": 1}
+    evidence = {"answer": "", "seconds": 1, "smoke": smoke, "go_live": {"accepted_count": 2}}
+    weak = bucket(2, "f1", unverifiable=3, mode="listing")
+    journals = [
+        run(FIRST, storage=storage(FIRST, copied=True, raw=weak), deploy=record(FIRST, evidence=evidence))
+    ]
+    found = "\n".join(collect({**STATE, "back_since": "2026-01-05T00:00:00Z"}, journals)["warnings"])
+    for part in (
+        "3 objects could not",
+        "by listing",
+        "1 requests",
+        "2 differences were accepted",
+        "moved back",
+    ):
+        assert part in found
+
+
+def test_the_cost_is_that_of_the_sizes_in_the_ledger() -> None:
+    assert REPORT["costs"] is None
+    assert "USD" not in html(REPORT)
+    sizes = [{"type": "AWS::ElasticLoadBalancingV2::LoadBalancer", "logical_id": "Alb", "Scheme": "internal"}]
+    stack = {"evidence": {"stack": {"region": "us-east-1", "sizes": sizes}}}
+    tasks = {
+        "evidence": {"tasks": {"tasks": "2", "cpu": "1024", "memory": "2048", "platform": "linux/amd64"}}
+    }
+    report = collect({**STATE, "phases": {"provision": stack, "deploy": tasks}}, JOURNALS)
+    assert [one["what"] for one in report["costs"]["items"]][:2] == [
+        "Fargate, 2 task(s) of 1 vCPU and 2 GB",
+        "load balancer",
+    ]
+    assert report["costs"]["monthly_usd"] > 50
+    assert f"{report['costs']['monthly_usd']:,.2f} USD a month" in html(report)
+
+
+def test_a_verification_is_told_with_what_still_holds() -> None:
+    now = {"equal": True, "tables": {"public.t": table(5, "11")}}
+    kept = verification("2026-02-01T00:00:00Z", "ada@desk", REPORT, now, {"raw": bucket(2, "f9", extra=1)})
+    assert (kept["equal"], kept["rows"], kept["objects"]) == (False, 5, 2)
+    assert kept["fingerprints"] == {"raw": "f9"}
+    report = collect(STATE, JOURNALS, verifications=[kept])
+    assert report["warnings"][-1].startswith("The last verification, at 2026-02-01T00:00:00Z, found")
+    for write in (html, markdown):
+        assert "1 of 1 tables of the target have the checksum" in write(report)
