@@ -37,9 +37,13 @@ thead th, thead td { background: var(--head); white-space: nowrap; } tbody th { 
 .number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 .bars { width: 7rem; } .bars svg { display: block; width: 7rem; height: .8rem; margin-top: .3rem; }
 rect { fill: var(--bar); } .ok { color: var(--good); } .no { color: var(--bad); font-weight: 700; }
-@media print { th, td { overflow-wrap: anywhere; }
+@media print { @page { margin: 14mm; }
   body { font-size: 10pt; } main { max-width: none; padding: 0; } .wide { overflow: visible; }
-  h2 { break-after: avoid; } tr { break-inside: avoid; } thead { display: table-header-group; } }
+  h2 { font-size: 12pt; margin-top: 1.5rem; break-after: avoid; } section { break-inside: avoid; }
+  table { font-size: 8pt; } th, td { padding: .2rem .4rem; }
+  tbody th { overflow-wrap: anywhere; min-width: 7rem; } .bars, .bars svg { width: 3rem; }
+  dl { gap: .4rem; } dl div { padding: .3rem .7rem; min-width: 0; } dd { font-size: 1.1rem; }
+  tr { break-inside: avoid; } thead { display: table-header-group; } }
 """
 _GOOD, _BAD = {"equal", "ok", "succeeded"}, {"DIFFERS", "FAILED", "failed", "interrupted"}
 
