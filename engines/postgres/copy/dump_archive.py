@@ -10,8 +10,9 @@ import os
 import re
 import subprocess
 import tempfile
-from collections.abc import Callable, Container, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Literal
 
 from engines.postgres.catalog import FENCE, RECORD_SCHEMA
@@ -87,9 +88,8 @@ class Archive:
 
     def entries(self, section: Section) -> list[Entry]:
         """Return the steps of ``section`` in the order in which they work."""
-        needs = self._needs()
         return [
-            replace(entry, needs=needs.get(entry.number, ()))
+            replace(entry, needs=self._needs.get(entry.number, ()))
             for entry in _entries(self._restore(f"--section={section}", "--list"))
         ]
 
@@ -102,7 +102,7 @@ class Archive:
         gone: dict[str, str] = {}
         shells: dict[str, str] = {}
         last: tuple[str, str, bool] | None = None
-        for line in self._restore("--list", "--verbose").decode().splitlines():
+        for line in self._verbose_list:
             entry, needs = _ENTRY.match(line), _NEEDS.match(line)
             if entry:
                 number = (int(entry[2]), int(entry[3]))
@@ -118,15 +118,20 @@ class Archive:
                 gone[last[0]] = last[1]
         return frozenset(gone.values())
 
+    @cached_property
+    def _verbose_list(self) -> Sequence[str]:
+        return self._restore("--list", "--verbose").decode().splitlines()
+
     def tables(self) -> dict[int, int]:
         """Return the numbers of the entries that make tables, each with the table's oid on the source."""
         found = _entries(self._restore("--section=pre-data", "--list"))
         return {entry.number: entry.oid for entry in found if entry.kind == "TABLE"}
 
-    def _needs(self) -> dict[int, tuple[int, ...]]:
+    @cached_property
+    def _needs(self) -> Mapping[int, tuple[int, ...]]:
         found: dict[int, tuple[int, ...]] = {}
         number = 0
-        for line in self._restore("--list", "--verbose").decode().splitlines():
+        for line in self._verbose_list:
             if match := _ENTRY.match(line):
                 number = int(match[1])
             elif match := _NEEDS.match(line):

@@ -128,8 +128,9 @@ class _Builder:
             for key, chunk in zip(_keys(one), one.chunks, strict=True):
                 work = CopyRows((TableChunk(one.table, chunk, one.triggers),))
                 self._add(Task(key, work, chunk.bytes + 1, after, {name: "write"}))
+        building = self._scripts_of()
         for name in sorted(self._inputs.analyze):
-            self._statistics(name)
+            self._statistics(name, building)
         return list(self._steps.values()), rest
 
     def _entry(self, entry: Entry, script: str) -> bool:
@@ -228,14 +229,19 @@ class _Builder:
                 waiting += before.get(self._marks.get(key, ("", "")), ())
         return False
 
-    def _statistics(self, name: Name) -> None:
+    def _scripts_of(self) -> dict[Name, set[str]]:
+        """Return the steps that run scripts on each table."""
+        found: dict[Name, set[str]] = {}
+        for step in self._steps.values():
+            if isinstance(step.work, RunScripts):
+                for name in step.locks:
+                    found.setdefault(name, set()).add(step.key)
+        return found
+
+    def _statistics(self, name: Name, building: Mapping[Name, set[str]]) -> None:
         tables = (name, *self._inputs.dependencies.rows_of(name))
         after = {_loaded(one) for one in tables if one in self._bytes}
-        after |= {
-            step.key
-            for step in self._steps.values()
-            if isinstance(step.work, RunScripts) and any(one in step.locks for one in tables)
-        }
+        after = after.union(*(building.get(one, ()) for one in tables))
         cost = min(self._sum(tables), _SAMPLE) * _READ_COST
         self._add(
             Task(
