@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import re
+import time
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 from engines.display import Channel, Presenter, Terminal
+from engines.display.presenter import PICTURE
 from engines.events import emit
 from tests.engines.display.replay import STREAMS, Replay, recorded
 
@@ -48,6 +50,20 @@ def test_lines_of_a_terminal_fit_into_it(name: str) -> None:
 def test_a_terminal_is_drawn_at_least_every_second_while_something_runs() -> None:
     moments = [at for at, _ in Replay(tty=True).play(recorded("first")).written]
     assert max(after - before for before, after in pairwise(moments)) <= 1.1
+
+
+def test_showing_a_run_takes_little_of_its_time() -> None:
+    """Of the processor, at the pace of a terminal: a hundredth; 0.1 % was measured."""
+    stream = recorded("first")
+    replay, turn = Replay(tty=True), stream[0]["at"]
+    began = time.process_time()
+    for event in stream:
+        while turn < event["at"]:
+            replay.now = turn
+            replay.presenter.tick()
+            turn += PICTURE
+        replay.presenter.take(event)
+    assert time.process_time() - began <= (stream[-1]["at"] - stream[0]["at"]) / 100
 
 
 def test_a_run_that_changes_nothing_takes_at_most_forty_lines() -> None:
