@@ -100,6 +100,20 @@ FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
 WHERE a.atttypid IN (SELECT oid FROM kinds) AND a.attnum > 0 AND NOT a.attisdropped
   AND c.relkind IN ('r', 'p') AND c.oid >= {first}"""
 
+# Since these versions a partition's identity is that of the whole, and a dump says what may be null.
+_IDENTITY_OF_THE_WHOLE, _NULLS_KEPT = 17, 18
+# Tables that are made otherwise than they are: as partitions, or from those that they inherit from.
+_OWN_IDENTITY = """
+SELECT 'pg_class'::regclass::oid::bigint, c.oid::bigint, a.attname
+FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
+WHERE c.relispartition AND a.attidentity <> '' AND NOT a.attisdropped"""
+# pg_dump leaves out what a column has inherited, and so that it does not keep it.
+_NULL_UNLIKE_PARENT = """
+SELECT DISTINCT 'pg_class'::regclass::oid::bigint, c.oid::bigint, a.attname
+FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_inherits i ON i.inhrelid = c.oid
+JOIN pg_attribute p ON p.attrelid = i.inhparent AND p.attname = a.attname
+WHERE c.relkind = 'r' AND NOT a.attnotnull AND p.attnotnull AND NOT a.attisdropped AND a.attnum > 0"""
+
 
 def find(
     session: Session,
@@ -117,6 +131,7 @@ def find(
         _extensions(session, installed if scope.schemas else frozenset(offered.extensions)),
         _collations(session, offered),
         _settings(session, offered),
+        _made_otherwise(session, offered),
         _unwanted(session, scope),
     ]
     if not offered.is_superuser:
@@ -195,6 +210,25 @@ def _settings(session: Session, offered: Capabilities) -> Found:
     for catalog, row, setting in session.execute(_FUNCTION_SETTINGS.format(first=FIRST_OWN)):
         if setting in offered.guarded_settings:
             yield (catalog, row), f"the target's user may not set {setting}"
+
+
+def _made_otherwise(session: Session, offered: Capabilities) -> Found:
+    since, major = _IDENTITY_OF_THE_WHOLE, session.info.server_version // 10000
+    if offered.major >= since > major:
+        for catalog, row, column in session.execute(_OWN_IDENTITY):
+            yield (
+                (catalog, row),
+                f"its column {column} is an identity column of the partition alone, which PostgreSQL {since} "
+                "and later refuse: ALTER TABLE … ALTER … DROP IDENTITY on the source",
+            )
+    if major >= _NULLS_KEPT:
+        return
+    for catalog, row, column in session.execute(_NULL_UNLIKE_PARENT):
+        yield (
+            (catalog, row),
+            f"its column {column} may be null, unlike in the table it inherits from, which no dump keeps: "
+            "ALTER TABLE … ALTER … SET NOT NULL on the source, or DROP NOT NULL of the other",
+        )
 
 
 def _xml(session: Session) -> Found:
