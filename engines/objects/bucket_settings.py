@@ -1,7 +1,8 @@
 """How the source's bucket is configured: what of it the target will not have, and what to do about it.
 
 The mirror writes no configuration: the target's buckets are the stack's, private, encrypted and versioned.
-So nothing becomes public that was not; what the source has beyond that is named.
+So nothing becomes public that was not; what the source has beyond that is named, and what the inventory can
+give to the target in the form in which it is written there.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from xml.etree import ElementTree
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from engines.objects.bucket_rules import cors_rules, lifecycle_rules
 from engines.objects.errors import code_of
 from engines.objects.s3 import Store
 
@@ -25,14 +27,16 @@ _CLOUDFRONT = "the target stays private, so serve them through CloudFront or by 
 class Setting(NamedTuple):
     """One part of a bucket's configuration: how to ask for it, and what to say of an answer.
 
-    ``told`` returns nothing where the target needs no more than it has.
+    ``told`` returns nothing where the target needs no more than it has. ``rules`` are those that an entry of
+    ``platform_buckets`` can give to the target, in its form: those that the target lacks are told so.
     """
 
     name: str
     operation: str
     query: str
     root: str
-    told: Callable[[ElementTree.Element], str]
+    told: Callable[[ElementTree.Element], str] = lambda _: ""
+    rules: Callable[[ElementTree.Element], list[dict[str, Any]]] | None = None
 
 
 def _parts(root: ElementTree.Element, name: str) -> list[ElementTree.Element]:
@@ -81,7 +85,7 @@ _SETTINGS = (
         "GetBucketCors",
         "cors",
         "CORSConfiguration",
-        _counted("CORSRule", "CORS rules", "browsers need them where they use the bucket by itself"),
+        rules=cors_rules,
     ),
     Setting(
         "default encryption",
@@ -95,7 +99,7 @@ _SETTINGS = (
         "GetBucketLifecycleConfiguration",
         "lifecycle",
         "LifecycleConfiguration",
-        _counted("Rule", "lifecycle rules", "the target removes abandoned uploads alone, and keeps the rest"),
+        rules=lifecycle_rules,
     ),
     Setting(
         "logging",
@@ -136,15 +140,15 @@ _SETTINGS = (
 )
 
 
-def settings_not_copied(store: Store) -> Iterator[str]:
+def settings_not_copied(store: Store, target: Store) -> Iterator[str]:
     """Yield what the target will not have of a bucket's configuration, and what to do, one sentence each.
 
     What a store does not know, it does not have. What may not be read is named in one sentence.
     """
     # What is not answered holds nothing up.
-    store = replace(store.hurried(), most_tries=2)
+    store, target = (replace(one.hurried(), most_tries=2) for one in (store, target))
     denied = []
-    for name, ask in (("policy", _policy), *((one.name, _asker(one)) for one in _SETTINGS)):
+    for name, ask in (("policy", _policy), *((one.name, _asker(one, target)) for one in _SETTINGS)):
         try:
             if told := ask(store):
                 yield f"bucket: {told}"
@@ -157,13 +161,35 @@ def settings_not_copied(store: Store) -> Iterator[str]:
         yield f"bucket: configuration that may not be read ({', '.join(denied)})"
 
 
-def _asker(setting: Setting) -> Callable[[Store], str]:
+def _asker(setting: Setting, target: Store) -> Callable[[Store], str]:
     def ask(store: Store) -> str:
-        root = ElementTree.fromstring(store.read(setting.operation, query=[(setting.query, "")]))  # noqa: S314 - expat expands no external entities
-        # A store that does not know the question may answer another one.
-        return setting.told(root) if _bare(root) == setting.root else ""
+        root = _answer(setting, store)
+        if root is None:
+            return ""
+        return setting.told(root) if setting.rules is None else _lacking(setting, setting.rules(root), target)
 
     return ask
+
+
+def _answer(setting: Setting, store: Store) -> ElementTree.Element | None:
+    root = ElementTree.fromstring(store.read(setting.operation, query=[(setting.query, "")]))  # noqa: S314 - expat expands no external entities
+    # A store that does not know the question may answer another one.
+    return root if _bare(root) == setting.root else None
+
+
+def _lacking(setting: Setting, rules: list[dict[str, Any]], target: Store) -> str:
+    """Return which of the source's rules the target lacks, as the inventory gives them to it."""
+    try:
+        root = _answer(setting, target)
+        held = [] if root is None or setting.rules is None else setting.rules(root)
+    except (BotoCoreError, ClientError, ElementTree.ParseError):
+        held = []
+    lacking = [one for one in rules if one not in held]
+    if not lacking:
+        return ""
+    name, written = setting.query, json.dumps(lacking, ensure_ascii=False)
+    what = f"{len(lacking)} {setting.name} rules that the target lacks"
+    return f"{what}: give it those that are needed, in its entry of platform_buckets: {name}: {written}"
 
 
 def _policy(store: Store) -> str:

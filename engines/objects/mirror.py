@@ -86,7 +86,7 @@ def mirror(
             only_new=options.rules.only_new,
         ) as plan:
             _note_versions(source_store, plan)
-            _note_settings(source_store, plan)
+            _note_settings(source_store, target_store, plan)
             result = MirrorResult(
                 plan.tally,
                 plan.not_copied,
@@ -151,8 +151,8 @@ def _note_versions(source: Store, plan: CopyPlan) -> None:
     plan.not_copied.add_all("delete markers", older.delete_markers, 0)
 
 
-def _note_settings(source: Store, plan: CopyPlan) -> None:
-    for sentence in settings_not_copied(source):
+def _note_settings(source: Store, target: Store, plan: CopyPlan) -> None:
+    for sentence in settings_not_copied(source, target):
         plan.not_copied.name(sentence)
 
 

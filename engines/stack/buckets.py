@@ -44,8 +44,8 @@ _UNVERSIONED = {"id": "CKV_AWS_21", "comment": "The inventory has said that vers
 class Bucket:
     """One entry of the inventory: what is kept under ``prefix`` (empty: all) of the bucket ``target``.
 
-    ``lifecycle`` has rules as CloudFormation writes them. ``access`` is what the service may do: ``write``
-    (read, write and delete objects), ``read`` or ``none``.
+    ``lifecycle`` and ``cors`` have rules as CloudFormation writes them. ``access`` is what the service may
+    do: ``write`` (read, write and delete objects), ``read`` or ``none``.
     """
 
     name: str
@@ -53,6 +53,7 @@ class Bucket:
     prefix: str = ""
     versioning: bool = True
     lifecycle: tuple[Mapping[str, Any], ...] = field(default=())
+    cors: tuple[Mapping[str, Any], ...] = field(default=())
     access: str = "write"
 
     @classmethod
@@ -71,6 +72,7 @@ class Bucket:
             prefix=given.get("target_prefix") or "",
             versioning=bool(given.get("versioning", True)),
             lifecycle=tuple(given.get("lifecycle") or ()),
+            cors=tuple(given.get("cors") or ()),
             access=access,
         )
 
@@ -123,6 +125,7 @@ def _bucket(name: str, entries: Sequence[Bucket]) -> dict[str, Any]:
     if not versioned:
         metadata["checkov"]["skip"].append(dict(_UNVERSIONED))
     rules = [_UPLOADS, *(rule for one in entries for rule in one.lifecycle)]
+    origins = [dict(rule) for one in entries for rule in one.cors]
     encryption = {"ServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}
     return {
         "Type": "AWS::S3::Bucket",
@@ -136,6 +139,7 @@ def _bucket(name: str, entries: Sequence[Bucket]) -> dict[str, Any]:
             "PublicAccessBlockConfiguration": dict(_PRIVATE),
             **({"VersioningConfiguration": {"Status": "Enabled"}} if versioned else {}),
             "LifecycleConfiguration": {"Rules": [dict(rule) for rule in rules]},
+            **({"CorsConfiguration": {"CorsRules": origins}} if origins else {}),
         },
     }
 

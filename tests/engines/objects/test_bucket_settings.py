@@ -24,14 +24,20 @@ CASES = {
         "</AccessControlPolicy>",
         "an ACL that opens it to everybody: the target stays private",
     ),
-    "cors": (f"<CORSConfiguration {NAMESPACE}><CORSRule/><CORSRule/></CORSConfiguration>", "2 CORS rules: "),
+    "cors": (
+        f"<CORSConfiguration {NAMESPACE}><CORSRule/><CORSRule/></CORSConfiguration>",
+        "2 CORS rules that the target lacks: ",
+    ),
     "encryption": (
         "<ServerSideEncryptionConfiguration><Rule><ApplyServerSideEncryptionByDefault>"
         "<SSEAlgorithm>aws:kms</SSEAlgorithm></ApplyServerSideEncryptionByDefault></Rule>"
         "</ServerSideEncryptionConfiguration>",
         "default encryption aws:kms",
     ),
-    "lifecycle": ("<LifecycleConfiguration><Rule/></LifecycleConfiguration>", "1 lifecycle rules: "),
+    "lifecycle": (
+        "<LifecycleConfiguration><Rule/></LifecycleConfiguration>",
+        "1 lifecycle rules that the target lacks: ",
+    ),
     "logging": ("<BucketLoggingStatus><LoggingEnabled/></BucketLoggingStatus>", "1 access log: "),
     "notification": (
         "<NotificationConfiguration><QueueConfiguration/></NotificationConfiguration>",
@@ -71,11 +77,11 @@ class Configured(MemoryStore):
         return found if callable(found) else answer(200, found.encode())
 
 
-def named(serve, settings):
-    source = serve(Configured())
-    source.settings = settings
-    with source.endpoint.connect() as store:
-        return list(settings_not_copied(store))
+def named(serve, settings, held=None):
+    source, target = serve(Configured()), serve(Configured())
+    source.settings, target.settings = settings, held or {}
+    with source.endpoint.connect() as store, target.endpoint.connect() as other:
+        return list(settings_not_copied(store, other))
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -99,7 +105,7 @@ def test_what_the_target_has_as_well_is_not_named(serve, settings):
 def test_a_store_that_answers_something_else_has_no_such_configuration(serve):
     source = serve(MemoryStore())
     with source.endpoint.connect() as store:
-        assert list(settings_not_copied(store)) == []
+        assert list(settings_not_copied(store, store)) == []
 
 
 def test_what_may_not_be_read_is_named_in_one_sentence(serve):
@@ -109,12 +115,33 @@ def test_what_may_not_be_read_is_named_in_one_sentence(serve):
     ]
 
 
+CORS = (
+    f"<CORSConfiguration {NAMESPACE}><CORSRule><AllowedMethod>GET</AllowedMethod>"
+    "<AllowedOrigin>https://lab.example</AllowedOrigin></CORSRule>{}</CORSConfiguration>"
+)
+
+
+def test_rules_are_named_as_the_inventory_gives_them(serve):
+    [sentence] = named(serve, {"cors": CORS.format("")})
+    _, _, written = sentence.partition("platform_buckets: ")
+    assert written == 'cors: [{"AllowedMethods": ["GET"], "AllowedOrigins": ["https://lab.example"]}]'
+
+
+def test_a_rule_that_the_target_has_is_not_named(serve):
+    assert named(serve, {"cors": CORS.format("")}, {"cors": CORS.format("")}) == []
+    other = "<CORSRule><AllowedMethod>PUT</AllowedMethod><AllowedOrigin>*</AllowedOrigin></CORSRule>"
+    [sentence] = named(serve, {"cors": CORS.format(other)}, {"cors": CORS.format("")})
+    assert sentence.startswith("bucket: 1 CORS rules")
+    assert "PUT" in sentence
+    assert "GET" not in sentence
+
+
 def test_a_run_reports_it_with_what_is_not_copied(serve, target):
     source = serve(Configured())
     source.settings = {"cors": CASES["cors"][0]}
     source.put("a", b"1")
     done = mirrored(source, target)
     [one] = [one for one in done["not_copied"] if one["what"].startswith("bucket: ")]
-    assert (one["objects"], one["what"].split(":")[1]) == (0, " 2 CORS rules")
+    assert (one["objects"], one["what"].split(":")[1]) == (0, " 2 CORS rules that the target lacks")
     # Nothing of a bucket's configuration is written.
     assert {asked.method for asked in target.asked if not asked.key} <= {"GET", "HEAD"}

@@ -77,3 +77,12 @@ def test_names_that_the_template_cannot_tell_apart_are_refused(names: tuple[str,
 def test_an_unknown_access_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="no access"):
         Bucket.from_options({"name": "a", "target": "s-a", "access": "own"})
+
+
+def test_pages_that_may_use_a_bucket_are_the_inventorys() -> None:
+    rule = {"AllowedMethods": ["GET"], "AllowedOrigins": ["https://lab.example"]}
+    given = Bucket.from_options({"name": "a", "target": "s", "cors": [rule]})
+    made = with_buckets(TEMPLATE, [given, Bucket("b", "t")])["Resources"]
+
+    assert made["ABucket"]["Properties"]["CorsConfiguration"] == {"CorsRules": [rule]}
+    assert "CorsConfiguration" not in made["BBucket"]["Properties"]
