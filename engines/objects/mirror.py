@@ -18,7 +18,13 @@ from engines.objects.plan import CopyPlan, CopyTask, Rules, Verdict, make_plan, 
 from engines.objects.progress import Progress
 from engines.objects.results import MirrorResult, incomplete
 from engines.objects.s3 import Endpoint, Entry, Store, listed, merge_join, older_versions
-from engines.objects.transfer import Copied, Executor, abort_upload, unfinished_uploads
+from engines.objects.transfer import (
+    Copied,
+    Executor,
+    abort_upload,
+    found_as_written,
+    unfinished_uploads,
+)
 
 _SMALLEST_PART = 5 << 20
 
@@ -222,12 +228,13 @@ def _confirm(executor: Executor, options: Options, result: MirrorResult) -> Summ
         executor.progress.begin("listing")
         with listed(executor.target, seen=executor.progress.add) as entries:
             only_new = options.rules.only_new
-            state.write_manifest(_confirmed(state, result, entries, only_new=only_new))
+            confirmed = _confirmed(executor.target, state, result, entries, only_new=only_new)
+            state.write_manifest(confirmed)
     return state.summary if options.manifest else None
 
 
 def _confirmed(
-    state: MirrorState, result: MirrorResult, entries: Iterable[Entry], *, only_new: bool
+    target: Store, state: MirrorState, result: MirrorResult, entries: Iterable[Entry], *, only_new: bool
 ) -> Iterator[Record]:
     nothing: tuple[Record, ...] = ()
     # One that could not be copied is reported already, with why.
@@ -240,5 +247,8 @@ def _confirmed(
         elif only_new and record.target_modified:
             yield record  # of an earlier run: users have changed or deleted it since
         elif record.key not in failed:
+            if entry and (same := found_as_written(target, record, entry)):
+                yield same
+                continue
             shown = "does not list it" if entry is None else "lists it with another size or ETag"
             result.failures.append(Failure(record.key, f"the target {shown} after it was written"))

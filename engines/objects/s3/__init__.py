@@ -7,7 +7,7 @@ from engines.objects.s3.client import Address, Store, element, refusal
 from engines.objects.s3.endpoint import Endpoint
 from engines.objects.s3.external_sort import Sorted, Spool, merge_join
 from engines.objects.s3.listing import Entry, entry, listed, strong
-from engines.objects.s3.object_reader import Body, Found, open_object, read, tags, tags_now
+from engines.objects.s3.object_reader import Body, Found, open_object, read, tags, tags_again, tags_now
 from engines.objects.s3.object_times import finer_time, outlast_second, same_time
 from engines.objects.s3.versions import OlderVersions, older_versions
 
@@ -38,6 +38,7 @@ __all__ = [
     "same_time",
     "strong",
     "tags",
+    "tags_again",
     "tags_as_xml",
     "tags_now",
     "why_archived",

@@ -86,16 +86,21 @@ def not_copied(response: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(what for name, what in _NOT_COPIED.items() if response.get(name, "OFF") != "OFF")
 
 
-def tags_of(text: str) -> dict[str, str]:
+def tags_of(text: str | bytes) -> dict[str, str]:
     """Return the tags of a response to GetObjectTagging. Raises ``IntegrityError`` if it was cut short."""
     try:
         root = ElementTree.fromstring(text)  # noqa: S314 - expat expands no external entities; our own store
     except ElementTree.ParseError as error:
         raise IntegrityError("its tags could not be read whole") from error
+    if _bare(root.tag) != "Tagging":
+        raise IntegrityError("its tags could not be read whole")
     parts = (
         {_bare(one.tag): one.text or "" for one in tag} for tag in root.iter() if _bare(tag.tag) == "Tag"
     )
-    return {part["Key"]: part.get("Value", "") for part in parts}
+    try:
+        return {part["Key"]: part.get("Value", "") for part in parts}
+    except KeyError as error:
+        raise IntegrityError("one of its tags has no name") from error
 
 
 def _bare(name: str) -> str:

@@ -152,6 +152,11 @@ class Store:
         raise AssertionError  # the last try returns or raises
 
     @property
+    def is_plain(self) -> bool:
+        """Return whether it is reached by plain HTTP, over which what arrives may have been changed."""
+        return self.address.url.startswith("http:")
+
+    @property
     def silence(self) -> float:
         """Return for how many seconds nothing was heard of the store, 0 if it was asked nothing."""
         return self.connections.silence

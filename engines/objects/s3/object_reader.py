@@ -7,24 +7,36 @@ import random
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from http import HTTPStatus
 from typing import Any, NamedTuple
 
 from botocore.exceptions import ClientError
 
 from engines.objects.errors import AlteredError, ChangedError, IntegrityError, UnverifiedError, code_of
+from engines.objects.http import Response
 from engines.objects.s3.attributes import Attributes, not_copied, tags_of
-from engines.objects.s3.client import TRIES, Store
+from engines.objects.s3.client import TRIES, Store, client_error
 from engines.objects.s3.listing import Entry, http_seconds, strong
 
 # Bytes that are read and hashed at a time, where the body is not kept.
 _READ = 256 << 10
 _PARTIAL = 206
+# Ten tags, which is what an object may have, are much shorter.
+_LONGEST_TAGS = 1 << 20
 # The store knows no tags, or has none of this object.
 NO_TAGGING = frozenset({"NotImplemented", "501", "MethodNotAllowed", "405"})
 NO_TAGS = frozenset({"NoSuchTagSet", "NoSuchTagSetError"})
 DENIED = frozenset({"AccessDenied", "403", "Forbidden"})
 # A range request fails for an empty object.
+# A store that knows no tags says so as often.
+_ASKED_AGAIN = 2
 _EMPTY = frozenset({"InvalidRange", "416"})
+
+
+def _begins_at(response: Response, start: int) -> bool:
+    """Return whether an answer is the part that was asked for; not every store gives it the status of one."""
+    said = response.headers.get("content-range", "")
+    return said.startswith(f"bytes {start}-") if said else response.status == _PARTIAL
 
 
 class Body:
@@ -45,14 +57,14 @@ class Body:
         if self._at or self._stop is not None:
             headers["range"] = f"bytes={self._at}-" + ("" if self._stop is None else str(self._stop - 1))
         response = self._store.call("GetObject", "GET", self._key, headers=headers)
-        if response.status != _PARTIAL and self._at:
+        if self._at and not _begins_at(response, self._at):
             response.close()
             raise IntegrityError("its body ended early, and the store does not send the rest alone")
         return response
 
     def _whole_size(self) -> int:
         said = self.response.headers.get("content-range", "").rpartition("/")[2]
-        if self.response.status == _PARTIAL and said.isdigit():
+        if said.isdigit():
             return int(said)
         return self._asked_size() if self.response.length is None else int(self.response.length)
 
@@ -168,7 +180,27 @@ def _check_size(size: int, listed: int) -> None:
 
 def tags(store: Store, key: str) -> dict[str, str]:
     """Return an object's tags. Raises botocore's errors."""
-    return tags_of(store.read("GetObjectTagging", key=key, query=[("tagging", "")]).decode())
+    query = [("tagging", "")]
+    response = store.call("GetObjectTagging", "GET", key, query=query)
+    is_object = "etag" in response.headers
+    if is_object and (response.length or 0) > _LONGEST_TAGS:
+        response.close()
+        raise _no_tagging()
+    try:
+        text = response.read()
+    except OSError:
+        text = store.read("GetObjectTagging", key=key, query=query)
+    try:
+        return tags_of(text)
+    except IntegrityError as error:
+        if is_object:
+            raise _no_tagging() from error
+        raise
+
+
+def _no_tagging() -> ClientError:
+    message = "the store does not know the question, and answers with the object"
+    return client_error("GetObjectTagging", HTTPStatus.NOT_IMPLEMENTED, "NotImplemented", message)
 
 
 def _tags_seen(store: Store, key: str, headers: Mapping[str, str]) -> dict[str, str] | None:
@@ -179,12 +211,35 @@ def _tags_seen(store: Store, key: str, headers: Mapping[str, str]) -> dict[str, 
     try:
         found = tags(store, key)
     except ClientError as error:
-        if code_of(error) in NO_TAGGING and "x-amz-tagging-count" not in headers:
-            counts.unknown()
-            return {}
+        if code_of(error) in NO_TAGGING:
+            if (known := _tags_after_all(store, key)) is not None:
+                return known
+            if "x-amz-tagging-count" not in headers:
+                counts.unknown()
+                return {}
         return _without_tags(store, error)
     counts.answered(headers, found)
     return found
+
+
+def _tags_after_all(store: Store, key: str) -> dict[str, str] | None:
+    """Ask again for tags where the store was said not to know any: something else may have said so."""
+    for _ in range(_ASKED_AGAIN):
+        try:
+            return tags(store, key)
+        except ClientError as error:
+            if code_of(error) not in NO_TAGGING:
+                raise
+    return None
+
+
+def tags_again(
+    store: Store, key: str, headers: Mapping[str, str], known: Mapping[str, str]
+) -> Mapping[str, str]:
+    """Return the tags of an object that has these ``headers`` by now and was ``known`` to have some."""
+    if not known and not store.tag_counts.must_ask(headers):
+        return {}
+    return _tags_seen(store, key, headers) or {}
 
 
 def tags_now(store: Store, key: str) -> dict[str, str] | None:

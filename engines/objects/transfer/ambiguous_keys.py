@@ -13,9 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from engines.objects.errors import Failure, reason_of
 from engines.objects.manifest import Record
-from engines.objects.plan import differing, flat
-from engines.objects.s3 import Store, entry, read
-from engines.objects.transfer.object_copy import Copied
+from engines.objects.s3 import Store, entry
 
 # A part of a path that is empty, one dot or two (a slash at the end is nothing special); a backslash.
 _ODD = re.compile(r"(?:^|/)\.{0,2}/|(?:^|/)\.{1,2}$|\\")
@@ -69,23 +67,6 @@ def misplaced(target: Store, record: Record) -> Failure | None:
     except (BotoCoreError, ClientError) as error:
         return Failure(record.key, f"it is unknown whether the target keeps this key: {reason_of(error)}")
     return Failure(record.key, f"the target takes it for {other!r}: what was written there was deleted again")
-
-
-def without_lost_attributes(target: Store, done: Copied) -> Copied:
-    """Return what has arrived of the marker of a folder: some stores keep folders by their names alone.
-
-    Raises botocore's errors.
-    """
-    record = done.record
-    if not record.key.endswith("/"):
-        return done
-    found, _ = read(target, record.key)
-    kept, sent = found.attributes.to_data(), record.attributes
-    lost = differing(flat(sent), flat(kept))
-    if not lost:
-        return done
-    what = f"{', '.join(lost)} of folders, which the target does not keep"
-    return Copied(record._replace(attributes=kept), (*done.not_copied, what))
 
 
 def _other(target: Store, key: str) -> str:

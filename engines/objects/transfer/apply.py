@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 
 from engines import events
@@ -27,6 +27,8 @@ from engines.objects.progress import Progress
 from engines.objects.s3 import Entry, Spool, Store, entry
 from engines.objects.transfer import ambiguous_keys
 from engines.objects.transfer.buffers import Buffers
+from engines.objects.transfer.confirmation import Confirmation
+from engines.objects.transfer.kept_attributes import KeptAttributes
 from engines.objects.transfer.multipart import Checksums, CopyContext
 from engines.objects.transfer.object_copy import Copied, ObjectCopier
 
@@ -46,6 +48,8 @@ class _Copiers:
     hurried: ObjectCopier | None
     patient: ObjectCopier
     part_size: int
+    confirmation: Confirmation
+    kept_attributes: KeptAttributes
 
     def for_task(self, task: CopyTask) -> tuple[ObjectCopier, bool]:
         """Return who copies an object, and whether in a hurry. A large one would have to begin again."""
@@ -81,8 +85,9 @@ class Executor:
         ):
             patient = self._context(parts)
             hurried = replace(patient, source=self.source.hurried(), target=self.target.hurried())
-            first = _Copiers(ObjectCopier(hurried), ObjectCopier(patient), self.part_size)
-            last = _Copiers(None, ObjectCopier(patient), self.part_size)
+            looks = Confirmation(self.source, self.target), KeptAttributes(self.target)
+            first = _Copiers(ObjectCopier(hurried), ObjectCopier(patient), self.part_size, *looks)
+            last = _Copiers(None, ObjectCopier(patient), self.part_size, *looks)
             with _levels(_unambiguous(folders, ambiguous)) as levels:
                 for level, is_deep in levels:
                     yield from self._finish(level, last, 1 if is_deep else self.jobs)
@@ -152,7 +157,7 @@ class Executor:
     def _copy_patiently(self, copiers: _Copiers, task: CopyTask) -> Copied | Failure | CopyTask:
         """Copy one object, trying again what may pass."""
         copier, is_hurried = copiers.for_task(task)
-        is_listed = True
+        is_listed, written = True, ""
         for attempt in range(1, _TRIES + 1):
             try:
                 if not is_listed:
@@ -160,24 +165,47 @@ class Executor:
                     if listed is None:
                         return Failure(task.key, "vanished after it was listed")
                     task, is_listed = task.of_version(listed), True
-                return ambiguous_keys.without_lost_attributes(self.target, copier.copy(task))
+                done = copier.copy(task)
+                # Whatever comes now, a further try replaces what was written.
+                written = done.record.target_etag
+                task = task._replace(replaces=written or ANYTHING)
+                copiers.confirmation.confirm(done)
+                return copiers.kept_attributes.without_lost(done)
             except OBJECT_ERRORS as error:
-                if affects_every_object(error):
-                    with translated(f"copying {self.source.name} to {self.target.name}"):
-                        raise
-                if target_changed(error):
-                    if self._is_implied(task):
-                        task = task._replace(replaces=ANYTHING)
-                        continue
-                    return self._look_again(task, error)
-                if is_transient(error) and status_of(error):
-                    # The client has tried it often enough.
-                    return task if is_hurried else Failure(task.key, reason_of(error))
+                if target_changed(error) and self._is_implied(task):
+                    task = task._replace(replaces=ANYTHING)
+                    continue
+                outcome = self._after(error, task, is_last=attempt == _TRIES, is_hurried=is_hurried)
+                if isinstance(outcome, Failure) and written:
+                    self._take_back(task.key, written)
+                if outcome is not None:
+                    return outcome
                 is_listed = not source_changed(error)
-                if attempt == _TRIES or (is_listed and not is_transient(error)):
-                    return Failure(task.key, reason_of(error))
                 time.sleep(_PAUSE * 2 ** (attempt - 1))
         raise AssertionError  # the last try returns
+
+    def _after(
+        self, error: Exception, task: CopyTask, *, is_last: bool, is_hurried: bool
+    ) -> Copied | Failure | CopyTask | None:
+        """Return what an error of one object leads to, None for another try. Raises one of every object."""
+        if affects_every_object(error):
+            with translated(f"copying {self.source.name} to {self.target.name}"):
+                raise error
+        if target_changed(error):
+            return self._look_again(task, error)
+        if is_transient(error) and status_of(error):
+            # The client has tried it often enough.
+            return task if is_hurried else Failure(task.key, reason_of(error))
+        if is_last or not (source_changed(error) or is_transient(error)):
+            return Failure(task.key, reason_of(error))
+        return None
+
+    def _take_back(self, key: str, etag: str) -> None:
+        """Delete what was written and could not be confirmed, so that a later run begins anew."""
+        with suppress(*OBJECT_ERRORS):
+            found = entry(self.target, key)
+            if found is not None and found.etag == etag:
+                self.target.read("DeleteObject", "DELETE", key)
 
     def _is_implied(self, task: CopyTask) -> bool:
         """Return whether the target has a folder only because of what is in it: it lists no such object."""

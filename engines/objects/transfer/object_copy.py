@@ -28,6 +28,8 @@ class Copied(NamedTuple):
 
     record: Record
     not_copied: tuple[str, ...]
+    # Whether the body was seen to be the one that the source has a digest of.
+    is_proven: bool = False
 
 
 class ObjectCopier:
@@ -94,7 +96,8 @@ class ObjectCopier:
             abort_upload(self._context.target, key, upload.identity)
             raise
         self._make_sure_of_tags(key, attributes)
-        return _copied(task, found, attributes, upload.digest.hexdigest(), etag)
+        done = _copied(task, found, attributes, upload.digest.hexdigest(), etag)
+        return done._replace(is_proven=upload.is_proven)
 
     def _make_sure_of_tags(self, key: str, attributes: Attributes) -> None:
         """Set the tags again where a store has ignored those of a multipart upload, as MiniStack does."""
@@ -104,5 +107,6 @@ class ObjectCopier:
 
 
 def _copied(task: CopyTask, found: Found, attributes: Attributes, digest: str, etag: str) -> Copied:
-    state = (found.size, digest, found.etag, finer_time(task.modified, found.modified), strong(etag))
+    etag_read = found.etag or task.etag  # a proxy may leave it out
+    state = (found.size, digest, etag_read, finer_time(task.modified, found.modified), strong(etag))
     return Copied(Record(task.key, *state, "", attributes.to_data()), found.not_copied)

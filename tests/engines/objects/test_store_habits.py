@@ -11,6 +11,7 @@ import pytest
 
 from engines.objects import Options, Rules, as_result, compare, mirror
 from engines.objects.errors import IncompleteError, ObjectsError
+from engines.objects.s3 import Store
 from tests.engines.objects.memory_store import MemoryStore, serving
 from tests.engines.objects.scripted import answer, refuse
 
@@ -120,7 +121,10 @@ def test_tags_arrive_whether_they_are_counted_or_not(serve, target, counts_tags)
     assert compared(source, target) == (False, {"equal": 19, "differs": 1})
 
 
-def test_a_store_that_is_known_to_count_tags_is_not_asked_for_those_of_every_object(serve, target):
+def test_a_store_that_is_known_to_count_tags_is_not_asked_for_those_of_every_object(
+    serve, target, monkeypatch
+):
+    monkeypatch.setattr(Store, "is_plain", False)  # over plain HTTP they are asked for twice
     source = serve(MemoryStore(server="AmazonS3"))
     for number in range(50):
         source.put(f"{number}")
@@ -164,7 +168,8 @@ def test_a_store_that_knows_no_tags_has_none(serve, target):
     source.put("a")
     source.put("b")
     assert mirrored(source, target, jobs=1)["copied"] == 2
-    assert source.tags_asked() == 2
+    # Once to find out what it can do, and of the first object until it is believed.
+    assert source.tags_asked() == 4
 
 
 class Inflating(MemoryStore):
@@ -360,3 +365,51 @@ def test_what_a_proxy_takes_from_an_answer_is_as_it_was_listed(serve, tmp_path):
     assert mirrored(*sides, manifest=tmp_path / "m")["plan"]["equal"] == 1
     # The second run lists, and reads nothing.
     assert sides[0].count("GET") - asked < asked
+
+
+class Simple(MemoryStore):
+    """As ``rclone serve s3``: it answers a question for tags with the object, and a part with status 200."""
+
+    def _get(self, asked):
+        if asked.key and "tagging" in asked.query:
+            return self._object(asked, self.objects[asked.key])
+        return super()._get(asked)
+
+    def _object(self, asked, stored):
+        step = super()._object(asked, stored)
+
+        def with_status_200(handler):
+            send = handler.send_response_only
+            handler.send_response_only = lambda status: send(200 if status == 206 else status)
+            step(handler)
+            del handler.send_response_only
+
+        return with_status_200
+
+
+def test_a_store_that_answers_any_question_with_the_object_has_no_tags(serve, target):
+    source = serve(Simple(server="AmazonS3"))
+    source.put("a", b"1")
+    source.put("tags.xml", b"<Tags><Tag><Key>a</Key><Value>b</Value></Tag></Tags>")
+    source.put("large", bytes(range(256)) * (6 << 12))
+    assert mirrored(source, target, part_size=5 << 20)["copied"] == 3
+    assert bodies(target) == bodies(source)
+    assert not any(stored.tags for stored in target.objects.values())
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_tags_are_not_given_up_for_an_answer_that_something_else_has_given(serve, target, times):
+    class Passing(MemoryStore):
+        left = times
+
+        def first(self, asked):
+            if asked.key and "tagging" in asked.query and self.left:
+                self.left -= 1
+                return refuse("NotImplemented", 501)
+            return None
+
+    source = serve(Passing())
+    for key in ("a", "b"):
+        source.put(key, b"1", tags={"stage": "raw"})
+    assert mirrored(source, target, jobs=1)["copied"] == 2
+    assert [stored.tags for stored in target.objects.values()] == 2 * [{"stage": "raw"}]
