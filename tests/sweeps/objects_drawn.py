@@ -89,7 +89,7 @@ def _text(chance: random.Random, letters: str, most: int) -> str:
 
 
 def _key(chance: random.Random, known: list[str]) -> str:
-    """Return a key; some are near to one that is ``known``: in it as in a folder, or beside it."""
+    """Return a key; some are near to one that is ``known``: in it as in a folder, or with more at its end."""
     kind = chance.random()
     if known and kind < 0.15:
         key = chance.choice(known).rstrip("/") + "/" + _plain(chance)

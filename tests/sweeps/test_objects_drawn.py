@@ -71,7 +71,7 @@ def is_held(bucket, sample):
 
 
 def collides(key, keys):
-    """Return whether a store whose names are paths cannot hold ``key`` beside the others."""
+    """Return whether a store whose names are paths cannot hold ``key`` together with the others."""
     path = as_path(key).rstrip("/")
     others = {as_path(one).rstrip("/") for one in keys if one != key}
     return any(path == one or one.startswith(f"{path}/") or path.startswith(f"{one}/") for one in others)

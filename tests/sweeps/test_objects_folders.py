@@ -1,4 +1,4 @@
-"""Markers of folders beside what is in them arrive on a store with real folders, every time."""
+"""Markers of folders and what is in them arrive on a store with real folders, every time."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ RUNS = size(sample=3, full=20)
 
 
 def fill(bucket, chance):
-    """Put markers, keys in their folders and beside them, some levels deep, some folders without a marker."""
+    """Put markers, keys in their folders and near those, some levels deep, some folders without a marker."""
     folders = ["a/", "a/b/", "a/b/c/", "a-b/", "a.b/", "deep/" * 9, "empty/", "a b/", "日本/"]
     keys = [f"{folder}{number}" for folder in folders[:-3] for number in range(chance.randrange(1, 5))]
     markers = chance.sample(folders, chance.randrange(4, len(folders)))
