@@ -14,6 +14,9 @@ from tests import no_servers, stress
 
 # What takes longest is begun first, so that no worker is left with it at the end.
 _ROOMS = ("sweeps", "rehearsal", "library", "roles")
+# Their tests run engines in processes of their own, which coverage does not see, or the service. To count
+# them would cost a fifth of their time, and adds nothing.
+_UNCOUNTED = {"sweeps", "library", "roles", "service", "playbooks", "plugins", "docs", "bench"}
 
 
 def pytest_addoption(parser):
@@ -36,6 +39,8 @@ def pytest_collection_modifyitems(config, items):
     for item in items:
         if _room(item) == _ROOMS.index("sweeps"):
             item.add_marker("sweep")
+        if item.path.relative_to(item.config.rootpath / "tests").parts[0] in _UNCOUNTED:
+            item.add_marker("no_cover")
     if config.getoption("--pure"):
         _deselect(config, items)
     items.sort(key=_room)  # stable: tests of a room stay in their order

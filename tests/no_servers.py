@@ -27,6 +27,14 @@ class _Program(ctypes.Structure):
     _fields_ = (("length", ctypes.c_uint16), ("instructions", ctypes.POINTER(_Instruction)))
 
 
+_forbidden: list[bool] = []
+
+
+def are_forbidden() -> bool:
+    """Return whether no server may be started."""
+    return bool(_forbidden)
+
+
 def forbid() -> None:
     """Let every ``listen`` of this process and its children fail with "Operation not permitted"."""
     number = _LISTEN.get(os.uname().machine)
@@ -46,3 +54,4 @@ def forbid() -> None:
     ):
         if libc.prctl(*options) != 0:
             raise OSError(ctypes.get_errno(), "the kernel does not let us forbid servers")
+    _forbidden.append(True)

@@ -8,11 +8,14 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
+
+from tests import module_process, no_servers
 
 LIBRARY = Path(__file__).parents[2] / "library"
 
@@ -20,6 +23,9 @@ LIBRARY = Path(__file__).parents[2] / "library"
 _COMMON = {"changed", "diff", "invocation", "warnings", "deprecations"}
 # How `engines.contract.finish` fails, whichever the module.
 _FAILURE = {"failed", "msg", "subject", "remedy", "details", "refused", "exception"}
+# These run as programs: a run is known by its process and those that it comes from, and a release or rollback
+# is killed as a program, too.
+_PROGRAMS = {"ledger", "ecs_deploy", "ecs_rollback", "rds_rollback"}
 _TYPES: Mapping[str, type | tuple[type, ...]] = {
     "str": str,
     "int": int,
@@ -43,19 +49,35 @@ def call(
     ``environment`` is added to that of this process. Fails when the answer is not as documented.
     """
     given = {"_ansible_check_mode": check, "_ansible_diff": True, **arguments}
+    # Even the process from which others are forked listens, if only to us.
+    run = _run if no_servers.are_forbidden() or module in _PROGRAMS else _fork
+    printed, complained = run(module, given, {**os.environ, **(environment or {})})
+    assert printed, complained
+    answer = json.loads(printed)
+    wrong = list(undocumented(module, answer))
+    assert not wrong, wrong
+    return answer, printed + complained
+
+
+def _run(module: str, arguments: Mapping[str, Any], environment: Mapping[str, str]) -> tuple[str, str]:
     done = subprocess.run(
         [sys.executable, str(LIBRARY / f"{module}.py")],
-        input=json.dumps({"ANSIBLE_MODULE_ARGS": given}),
+        input=json.dumps({"ANSIBLE_MODULE_ARGS": arguments}),
         capture_output=True,
         text=True,
         check=False,
-        env={**os.environ, **(environment or {})},
+        env=environment,
     )
-    assert done.stdout, done.stderr
-    answer = json.loads(done.stdout)
-    wrong = list(undocumented(module, answer))
-    assert not wrong, wrong
-    return answer, done.stdout + done.stderr
+    return done.stdout, done.stderr
+
+
+def _fork(module: str, arguments: Mapping[str, Any], environment: Mapping[str, str]) -> tuple[str, str]:
+    with tempfile.TemporaryDirectory() as folder:
+        output, errors = Path(folder) / "output", Path(folder) / "errors"
+        process = module_process.start(module, arguments, environment, output, errors)
+        process.join()
+        process.close()
+        return output.read_text(encoding="utf-8"), errors.read_text(encoding="utf-8")
 
 
 def undocumented(module: str, answer: Mapping[str, Any]) -> Iterator[str]:

@@ -29,7 +29,7 @@ class World:
 
     def __init__(self, folder):
         free = free_stack_ports()
-        ports = Ports(target_postgres=free.target_postgres, aws=free.aws)
+        ports = Ports(target_postgres=free.target_postgres, aws=free.aws, aws_tls=free.aws_tls)
         self.config = StackConfig(folder / "stack", ports, database="way", target_user=OWNER)
         mark = (MARK, str(self.config.folder))
         self.supervisor = Supervisor(self.config.folder, self.config.runtime, mark)

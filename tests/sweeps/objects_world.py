@@ -6,7 +6,6 @@ import contextlib
 import hashlib
 import itertools
 import json
-import multiprocessing
 import os
 import random
 import signal
@@ -25,13 +24,10 @@ from botocore.config import Config
 
 from rehearsal.process import free_ports, wait_until_ready
 from rehearsal.servers import ObjectStore, StorePorts
-from tests.sweeps import objects_module
+from tests import module_process
 
 PART = 5 << 20
 PATIENCE = 120  # a run of these small buckets that takes longer hangs
-# Loading Ansible and boto3 takes longer than most runs here.
-_FORKED = multiprocessing.get_context("forkserver")
-_FORKED.set_forkserver_preload(["tests.sweeps.objects_module"])
 _NUMBERS = itertools.count(1)
 _KEPT = ("ContentType", "ContentEncoding", "ContentDisposition", "ContentLanguage", "CacheControl")
 
@@ -148,9 +144,7 @@ class BucketPair:
         given = {name: value for name, value in (given | options).items() if value is not None}
         output = self.folder / f"output-{next(_NUMBERS)}"
         whole = {**os.environ, **(environment or {})}
-        process = _FORKED.Process(target=objects_module.run, args=(module, given, whole, output))
-        process.start()
-        return Run(process, output)
+        return Run(module_process.start(module, given, whole, output), output)
 
     def run(self, module: str = "s3_mirror", **options: Any) -> dict[str, Any]:
         return self.start(module, **options).answer()
