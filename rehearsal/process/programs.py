@@ -21,8 +21,9 @@ LOOPBACK = "127.0.0.1"
 PROJECT = Path(__file__).resolve().parents[2]  # the checkout
 PYTHON = str(Path(sys.prefix) / "bin" / "python")  # sys.executable has several names for the same program
 _LAST_LINES = 15
-# Below what any system takes for outgoing connections, above the ports of the inventories.
-_CHOICE = range(26000, 32000)
+# Below what any system takes for outgoing connections, above the ports of inventories and of Molecule, whose
+# stores' gRPC ports begin at 29000.
+_CHOICE = range(26000, 29000)
 # Linux alone has names that one process binds, and that are free again however it ends.
 _ABSTRACT = sys.platform == "linux"
 # File descriptors. The oldest go when there are more than these: servers listen by then.
