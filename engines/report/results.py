@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from engines.errors import EngineError
 from engines.ledger import Document, Store, stamp
 from engines.report.collect import collect
 from engines.report.markdown import markdown
@@ -41,15 +42,10 @@ def write(
     report = collect(state, journals, environment, verifications=verifications)
     said: list[str] = []
     if compared and state:
-        found_now = verification(
-            *_who(), report, compared.get("database") or {}, compared.get("storage") or {}
-        )
-        said = found_now["recheck"]
+        now = _verified(report, compared)
+        said = [*now["recheck"]] if check else [*now["recheck"], *_keep(store, now)]
         if not check:
-            store.write(
-                f"{_VERIFIED}{found_now['at']}-{secrets.token_hex(3)}.json", found_now, replacing=Document({})
-            )
-            report = collect(state, journals, environment, verifications=[*verifications, found_now])
+            report = collect(state, journals, environment, verifications=[*verifications, now])
     texts = {
         "report.html": html(report),
         "report.md": markdown(report),
@@ -83,8 +79,18 @@ def _verifications(store: Store) -> list[dict[str, Any]]:
     return [store.read(key).body for key in sorted(store.keys(_VERIFIED))[-_LISTED:]]
 
 
-def _who() -> tuple[str, str]:
-    return stamp(time.time()), Owner.of_this_run().name
+def _verified(report: Mapping[str, Any], compared: Mapping[str, Any]) -> dict[str, Any]:
+    at, by = stamp(time.time()), Owner.of_this_run().name
+    return verification(at, by, report, compared.get("database") or {}, compared.get("storage") or {})
+
+
+def _keep(store: Store, now: Mapping[str, Any]) -> list[str]:
+    """Add a verification to the ledger; who may only read it verifies all the same, and is told."""
+    try:
+        store.write(f"{_VERIFIED}{now['at']}-{secrets.token_hex(3)}.json", dict(now), replacing=Document({}))
+    except EngineError as error:
+        return [f"The ledger does not keep this verification: {error}"]
+    return []
 
 
 def _journals(store: Store, state: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from engines.aws import AwsError
 from engines.ledger import Store, keep
+from engines.report import write
 from tests.engines.report.ledgers import JOURNALS, STATE, bucket, table
 from tests.library import modules
 
@@ -69,6 +71,20 @@ def test_a_verification_is_added_and_replaces_nothing(ledger: Store, tmp_path: P
     after = {key: ledger.content(key) for key in ledger.keys("")}
     assert {key: after[key] for key in before} == before
     assert len(after) == len(before) + 2
+
+
+def test_who_may_only_read_the_ledger_verifies_all_the_same(
+    ledger: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def denied(*_: object, **__: object) -> None:
+        raise AwsError("is denied", subject="s3", code="AccessDenied")
+
+    monkeypatch.setattr(Store, "write", denied)
+    now = {"database": {"equal": True, "tables": {"public.t": table(5, "11")}}}
+    found = write(ledger, tmp_path, "local", compared=now, check=False)
+    assert found["recheck"][0].startswith("1 of 1 tables")
+    assert "The ledger does not keep this verification" in found["recheck"][-1]
+    assert len(found["report"]["verifications"]) == 1
 
 
 def test_a_manifest_is_kept_once_and_never_replaced(ledger: Store, tmp_path: Path) -> None:
