@@ -10,7 +10,7 @@ from engines.ecs import inspection, plan
 from engines.ecs.inspection import Clients, Target
 
 Traffic = Literal["serving", "starting", "absent"]
-"""``serving``: a deployment took traffic. ``starting``: one is in progress. ``absent``: neither."""
+"""``serving``: a deployment took traffic. ``starting``: one may yet. ``absent``: neither."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ def seen(clients: Clients, cluster: str, name: str) -> Seen:
     """Ask the service and its target group. Only reads; a service that is not there is absent."""
     found = inspection.describe(clients, cluster, name)
     group = _target_group(found) if found else ""
-    targets = inspection.targets(clients, group) if found and group and _running(found) else ()
+    targets = inspection.targets(clients, group) if found and group and _count(found, "runningCount") else ()
     return Seen(judge(found, targets), plan.tags_carried(found or {}))
 
 
@@ -41,13 +41,17 @@ def judge(found: Mapping[str, Any] | None, targets: Sequence[Target]) -> Traffic
     if "COMPLETED" in states:
         return "serving"
     behind_a_balancer = bool(_target_group(found))
-    if _running(found) and (not behind_a_balancer or any(one.state == "healthy" for one in targets)):
+    if _count(found, "runningCount") and (
+        not behind_a_balancer or any(one.state == "healthy" for one in targets)
+    ):
         return "serving"
-    return "starting" if "IN_PROGRESS" in states and found["status"] == "ACTIVE" else "absent"
+    # A task of a rollout that failed may still get healthy, and is then sent requests like any other.
+    may_serve = "IN_PROGRESS" in states or _count(found, "runningCount") or _count(found, "pendingCount")
+    return "starting" if may_serve and found["status"] == "ACTIVE" else "absent"
 
 
-def _running(found: Mapping[str, Any]) -> int:
-    return sum(int(one.get("runningCount") or 0) for one in found.get("deployments", []))
+def _count(found: Mapping[str, Any], what: str) -> int:
+    return sum(int(one.get(what) or 0) for one in found.get("deployments", []))
 
 
 def _target_group(found: Mapping[str, Any]) -> str:

@@ -57,7 +57,10 @@ def known_event(
     nothing of this migration's data, so that it is refused (``RefusedError``) unless ``adopt`` names the
     environment: then one that ``carried`` our tag has served users, and any other counts as absent.
     """
-    if event == "absent" or GOING_LIVE in state.phases or state.standing != "not live":
+    if event == "absent" or state.standing != "not live":
+        return event
+    # That the phase began says nothing: its trial may have failed before the service was touched.
+    if GOING_LIVE in state.phases and not objection(carried, wanted):
         return event
     require_ours(subject, carried, wanted, adopt)
     if adopt and adopt == wanted.get(TAG):

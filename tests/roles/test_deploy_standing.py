@@ -112,3 +112,39 @@ def test_a_verdict_is_that_of_the_run_that_moved_the_users(recorded, noted, fenc
     }
     templar = Templar(loader=loader, variables=values)
     assert templar.template(inventory["deploy_verdict"]).strip() == verdict
+
+
+@pytest.mark.parametrize(
+    ("standing", "went_live", "asked"),
+    [
+        ("not live", {}, False),
+        ("going live", {}, True),
+        # A first release failed, its fence was lifted, and a task of it got healthy afterwards.
+        ("live", {}, True),
+        ("live", {"verdict": "live"}, False),
+    ],
+)
+def test_a_release_that_no_run_has_seen_succeed_needs_a_closed_source(standing, went_live, asked) -> None:
+    loader = DataLoader()
+    role = loader.load_from_file(str(plays.ROOT / "roles/deploy/vars/main.yml"), trusted_as_template=True)
+    templar = Templar(loader=loader, variables={"deploy_standing": standing, "deploy_went_live": went_live})
+    assert templar.template(role["_deploy_needs_closed_source"]) is asked
+    first, *_ = loader.load_from_file(str(plays.ROOT / "roles/deploy/tasks/main.yml"))[1]["block"]
+    assert first["ansible.builtin.include_role"]["tasks_from"] == "closed"
+    assert first["when"] == "_deploy_needs_closed_source and not ansible_check_mode"
+
+
+@pytest.mark.parametrize("frozen", [True, False])
+def test_a_frozen_database_keeps_what_the_last_comparison_needs(frozen: bool) -> None:
+    """Emptied, a row that a user wrote on the target since was set aside without consent."""
+    loader = DataLoader()
+    role = loader.load_from_file(str(plays.ROOT / "roles/database/vars/main.yml"), trusted_as_template=True)
+    outputs = loader.load_from_file(
+        str(plays.ROOT / "roles/database/tasks/outputs.yml"), trusted_as_template=True
+    )
+    recorded = {"of": "copied", "source": {"a": 1}, "target": {"a": 1}}
+    values = {**role, "database_frozen": frozen, "database_baselines": recorded}
+    values |= {"__database_clone": {"identity": "new"}, "__database_compare": {"skipped": True}}
+    evidence = outputs[0]["ansible.builtin.set_fact"]["database_evidence"]
+    found = Templar(loader=loader, variables=values).template(evidence["baselines"])
+    assert found == (recorded if frozen else {"of": "new", "source": {}, "target": {}})

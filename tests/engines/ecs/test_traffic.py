@@ -24,7 +24,9 @@ def deployment(state: str, running: int = 0, status: str = "PRIMARY") -> dict:
         # Scaled to nothing by hand: its rows are users' rows.
         ([deployment("COMPLETED", 0)], (), "serving"),
         ([deployment("FAILED", 0)], (), "absent"),
-        ([deployment("FAILED", 1)], (UNHEALTHY,), "absent"),
+        # It may get healthy after the run has ended.
+        ([deployment("FAILED", 1)], (UNHEALTHY,), "starting"),
+        ([{**deployment("FAILED"), "pendingCount": 1}], (), "starting"),
         ([deployment("FAILED", 1)], (HEALTHY,), "serving"),
         ([deployment("IN_PROGRESS"), deployment("COMPLETED", 1, "ACTIVE")], (HEALTHY,), "serving"),
     ],

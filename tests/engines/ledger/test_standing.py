@@ -132,8 +132,8 @@ RELEASED = State({"deploy": {"outcome": "failed"}})
         (State(), OURS, "staging", "serving"),
         (RELEASED, OURS, "", "serving"),
         (State(asked_since="t1"), OURS, "", "serving"),
-        # Replaced by hand after a release: what users wrote before is still theirs.
-        (RELEASED, {}, "", "serving"),
+        # Adopted, and its trial failed before the service was touched: it is still another's release.
+        (RELEASED, {}, "staging", "absent"),
     ],
 )
 def test_a_service_counts_as_live_if_a_release_of_it_is_known(
@@ -142,6 +142,11 @@ def test_a_service_counts_as_live_if_a_release_of_it_is_known(
     assert (
         ledger.known_event(state, "serving", carried, OURS, adopt=adopt, subject="service bmii") == expected
     )
+
+
+def test_a_service_without_our_tag_is_not_the_release_of_a_phase_that_failed() -> None:
+    with pytest.raises(RefusedError, match="carries no tag Environment"):
+        ledger.known_event(RELEASED, "serving", {}, OURS, adopt="", subject="service bmii")
 
 
 @pytest.mark.parametrize("event", ["serving", "starting"])
