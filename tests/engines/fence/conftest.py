@@ -15,6 +15,7 @@ from engines.fence import Terms
 from engines.postgres.session import parse
 from engines.runs import Owner
 
+REFUSED = "25006"
 _NUMBERS = itertools.count()
 TABLES = '''
 CREATE TABLE plain (id serial PRIMARY KEY, v text);

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import unicodedata
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,13 @@ from engines.objects.plan.decisions import Rules
 from engines.objects.s3 import object_times
 from engines.objects.s3.endpoint import Endpoint
 
+# What SeaweedFS takes; it refuses keys with a part "." or "..", and stores "//" as "/".
+NAMES = [
+    "plain", "with space", "a+b", "a%b", "a%2Fb", "a&b=c;d", "q?x=1#y", "<&>\"'", "a:b|c*d", "tab\tkey",
+    "line\nkey", "bell\x07key", "~tilde", "Case", "case", "日本/語", "😀", "\uffee",
+    unicodedata.normalize("NFC", "é"), unicodedata.normalize("NFD", "é"), "a/b", "a-b/c", "a.b", "marker/",
+    "marker/in/it", "k/" * 120 + "deep",
+]  # fmt: skip
 _NUMBERS = itertools.count(1)
 
 
@@ -66,6 +74,11 @@ class Stage:
 
     def mirror(self, **changes: Any) -> Any:
         return mirror(self.source.endpoint, self.target.endpoint, self.options(**changes))
+
+
+def filled(side, names=("one", "two", "three")):
+    for name in names:
+        side.put(name, b"" if name.endswith("/") else name.encode() * 3)
 
 
 def _client(endpoint: str, access_key: str, secret_key: str) -> Any:

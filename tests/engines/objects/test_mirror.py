@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import unicodedata
 from dataclasses import replace
 from datetime import UTC, datetime
 from types import SimpleNamespace
@@ -22,19 +21,11 @@ from engines.objects.s3 import client, same_time
 from engines.objects.s3.attributes import Attributes
 from engines.objects.s3.endpoint import Endpoint
 from engines.objects.transfer import apply, multipart
+from tests.engines.objects.conftest import NAMES, filled
 
 # The face has the function by this name.
 MODULE = importlib.import_module("engines.objects.mirror")
 MIB = 1 << 20
-# What SeaweedFS takes; it refuses keys with a part "." or "..", and stores "//" as "/".
-NAMES = [
-    "plain", "with space", "a+b", "a%b", "a%2Fb", "a&b=c;d", "q?x=1#y", "<&>\"'", "a:b|c*d", "tab\tkey",
-    "line\nkey", "bell\x07key", "~tilde", "Case", "case", "日本/語", "😀", "\uffee",
-    unicodedata.normalize("NFC", "é"), unicodedata.normalize("NFD", "é"), "a/b", "a-b/c", "a.b", "marker/",
-    "marker/in/it", "k/" * 120 + "deep",
-]  # fmt: skip
-# What only the target takes: seen when it is the source.
-HOSTILE = [*NAMES, "a//b", "/lead", "./a", "../b", "x/../y", "x/./y", ".", "..", "//", "end/", "k" * 1024]
 
 
 def test_an_object_that_failed_is_not_reported_again_for_its_record():
@@ -45,11 +36,6 @@ def test_an_object_that_failed_is_not_reported_again_for_its_record():
     assert list(MODULE._confirmed(state, result, [], only_new=False)) == []
 
     assert [failure.key for failure in result.failures] == ["one", "two"]
-
-
-def filled(side, names=("one", "two", "three")):
-    for name in names:
-        side.put(name, b"" if name.endswith("/") else name.encode() * 3)
 
 
 def test_an_object_keeps_everything_it_has(stage):
@@ -79,39 +65,6 @@ def test_an_object_keeps_everything_it_has(stage):
     assert stage.target.get("large")["ETag"].endswith('-3"')
     answer = stage.target.get("empty")
     assert (answer["ContentType"], answer["Metadata"], answer["Body"].read()) == ("application/json", {}, b"")
-
-
-def test_every_name_arrives_and_the_source_is_as_it_was(stage):
-    filled(stage.source, NAMES)
-    before = stage.source.listing()
-    assert sorted(before) == sorted(NAMES)
-    outcome = stage.mirror()
-    assert outcome.copied == len(NAMES)
-    assert stage.source.listing() == before
-    assert sorted(stage.target.listing()) == sorted(NAMES)
-    assert {name: stage.target.body(name) for name in NAMES} == {
-        name: stage.source.body(name) for name in NAMES
-    }
-
-
-def test_names_that_a_target_cannot_carry_are_told_and_never_lost_in_silence(stage, clients, tmp_path):
-    """The other way round, since MiniStack takes names that SeaweedFS refuses, renames or empties."""
-    bucket = stage.source.endpoint.bucket
-    names = [name for name in HOSTILE if name != "end/"]
-    filled(stage.target, names)
-    stage.target.put("end/", b"a folder marker with a body")
-    assert sorted(stage.target.listing()) == sorted(HOSTILE)
-    with pytest.raises(IncompleteError) as caught:
-        mirror(stage.target.endpoint, stage.source.endpoint, Options(manifest=tmp_path / "m"))
-    failed = {failure["key"] for failure in caught.value.details["failed_objects"]}
-    arrived = stage.source.listing()
-    for name in set(HOSTILE) - failed:
-        assert name in arrived
-        assert stage.source.body(name) == stage.target.body(name)
-    assert {"./a", "../b", "x/../y", "x/./y", ".", "..", "/lead", "k" * 1024, "end/"} <= failed
-    # SeaweedFS keeps `a//b` as `a/b`.
-    assert failed & set(NAMES) <= {"a/b"}
-    assert bucket in str(caught.value)
 
 
 def test_a_second_run_copies_and_changes_nothing(stage):
@@ -418,41 +371,6 @@ def test_progress_is_told(stage):
 def test_a_wrong_option_is_named(changes):
     with pytest.raises(ConfigurationError, match=next(iter(changes))):
         Options(**changes)
-
-
-def test_markers_of_folders_arrive_whatever_is_in_them(stage):
-    """The other way round, since SeaweedFS makes a folder for what is in it, and then refuses its marker."""
-    folders = [f"dir{number}/{'sub/' * (number % 4)}" for number in range(12)]
-    for folder in folders:
-        stage.target.put(folder, b"", ContentType="text/x-folder", Metadata={"origin": "lab"})
-        stage.target.put(f"{folder}inner", b"x")
-    for run in range(10):
-        target = replace(stage.source.endpoint, prefix=f"run{run}/")
-        assert mirror(stage.target.endpoint, target, Options(jobs=16)).copied == 24
-    assert len(stage.source.listing()) == 240
-
-
-def test_a_marker_that_follows_what_is_in_its_folder_arrives(stage):
-    stage.target.put("dir/inner", b"x")
-    mirror(stage.target.endpoint, stage.source.endpoint, stage.options())
-    stage.target.put("dir/", b"", ContentType="text/x-folder")
-    assert mirror(stage.target.endpoint, stage.source.endpoint, stage.options()).copied == 1
-    assert sorted(stage.source.listing()) == ["dir/", "dir/inner"]
-    assert mirror(stage.target.endpoint, stage.source.endpoint, stage.options()).copied == 0
-    # One that somebody else has put there is not written over.
-    stage.target.put("own/", b"", ContentType="text/x-folder")
-    stage.source.put("own/", b"", ContentType="text/x-other")
-    with pytest.raises((TargetRefusedError, IncompleteError)):
-        mirror(stage.target.endpoint, stage.source.endpoint, stage.options())
-    assert stage.source.get("own/")["ContentType"] == "text/x-other"
-
-
-def test_the_bucket_itself_is_never_written_for_a_key_that_stands_for_it(stage):
-    stage.target.put("/", b"")
-    stage.target.put("a/inner", b"x")
-    with pytest.raises(IncompleteError, match="'/'"):
-        mirror(stage.target.endpoint, stage.source.endpoint, stage.options())
-    assert sorted(stage.source.listing()) == ["a/inner"]
 
 
 def test_what_came_late_is_copied_over_nothing_of_the_users(stage):

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import socket
-import threading
 import zlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from http.server import ThreadingHTTPServer
 
 import pytest
 from botocore.exceptions import BotoCoreError, ClientError
@@ -24,7 +21,6 @@ from engines.objects.errors import (
     reason_of,
     target_changed,
 )
-from engines.objects.http.connections import ConnectError, ConnectionPool
 from engines.objects.plan import CopyTask
 from engines.objects.s3 import client as module
 from engines.objects.s3.endpoint import Endpoint
@@ -35,7 +31,6 @@ from engines.objects.transfer.object_copy import ObjectCopier
 from tests.engines.objects.scripted import (
     BODY,
     ETAG,
-    Handler,
     answer,
     bad_chunk,
     bad_length,
@@ -50,28 +45,6 @@ from tests.engines.objects.scripted import (
 )
 
 MIB = 1 << 20
-
-
-@pytest.fixture
-def server(servers, monkeypatch):
-    """Return a server: ``script`` is what it does next, ``otherwise`` what then, ``seen`` what it got."""
-    monkeypatch.setattr(module, "FIRST_PAUSE", 0.001)
-    monkeypatch.setattr(module, "LONGEST_PAUSE", 0.01)
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as made:
-        made.script, made.seen, made.otherwise, made.lock = [], [], answer(), threading.Lock()
-        made.daemon_threads = True
-        thread = threading.Thread(target=made.serve_forever, args=(0.05,))
-        thread.start()
-        yield made
-        made.shutdown()
-        thread.join()
-
-
-@pytest.fixture
-def store(server):
-    url = f"http://127.0.0.1:{server.server_port}"
-    with Endpoint(bucket="raw", endpoint=url, access_key="a", secret_key="b").connect() as connected:
-        yield connected
 
 
 @pytest.mark.parametrize("way", [answer(200, b"abcdefg"), chunked, until_the_end, continuing])
@@ -401,56 +374,3 @@ def test_a_store_that_is_not_there_is_told(monkeypatch):
         pytest.raises(BotoCoreError, match=r"Could not connect to the endpoint URL.*127\.0\.0\.1:1"),
     ):
         gone.read("GetObject", key="k")
-
-
-def test_a_proxy_that_does_not_speak_http_is_told(servers, monkeypatch):
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        port = listening.getsockname()[1]
-
-        def talk():
-            taken, _ = listening.accept()
-            with taken:
-                taken.recv(4096)
-                taken.sendall(b"220 mail.example ESMTP\r\n")
-
-        thread = threading.Thread(target=talk)
-        thread.start()
-        monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{port}")
-        monkeypatch.setenv("no_proxy", "")
-        with pytest.raises(ConnectError):
-            ConnectionPool("https://store.example").request("GET", "/", {})
-        thread.join()
-
-
-@pytest.mark.parametrize("password", ["right", "wrong"])
-def test_a_proxy_gets_its_password_and_says_if_it_wants_another(server, monkeypatch, password):
-    def proxy(handler):
-        right = base64.b64encode(b"user:right").decode()
-        if handler.headers.get("proxy-authorization") != f"Basic {right}":
-            return answer(407, **{"Proxy-Authenticate": "Basic"})(handler)
-        return answer(200, b"x")(handler)
-
-    server.otherwise = proxy
-    monkeypatch.setenv("http_proxy", f"http://user:{password}@127.0.0.1:{server.server_port}")
-    monkeypatch.setenv("no_proxy", "")
-    endpoint = Endpoint(bucket="raw", endpoint="http://store.example", access_key="a", secret_key="b")
-    with endpoint.connect() as store:
-        if password == "right":
-            assert store.read("GetObject", key="k") == b"x"
-            assert server.seen[0].path == "http://store.example/raw/k"
-            return
-        with pytest.raises(AwsError, match="asks for a user and a password") as caught, translated("reading"):
-            store.read("GetObject", key="k")
-    assert len(server.seen) == 1
-    assert password not in str(caught.value)
-
-
-def test_a_tunnel_gets_the_password_too(server, monkeypatch):
-    server.otherwise = answer(407)
-    monkeypatch.setenv("https_proxy", f"http://user:right@127.0.0.1:{server.server_port}")
-    monkeypatch.setenv("no_proxy", "")
-    endpoint = Endpoint(bucket="raw", endpoint="https://store.example", access_key="a", secret_key="b")
-    with endpoint.connect() as store, pytest.raises(BotoCoreError, match=r"\(407\)"):
-        store.read("GetObject", key="k")
-    assert [asked.command for asked in server.seen] == ["CONNECT"]
-    assert server.seen[0].headers["proxy-authorization"].startswith("Basic ")
