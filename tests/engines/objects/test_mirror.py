@@ -33,7 +33,7 @@ def test_an_object_that_failed_is_not_reported_again_for_its_record():
     result = MirrorResult(Tally(), Tally(), failures=[Failure("one", "was refused")])
     state = SimpleNamespace(records=lambda: iter([before, before._replace(key="two")]))
 
-    assert list(MODULE._confirmed(state, result, [], only_new=False)) == []
+    assert list(MODULE._confirmed(SimpleNamespace(), state, result, [], only_new=False)) == []
 
     assert [failure.key for failure in result.failures] == ["one", "two"]
 
