@@ -15,10 +15,7 @@ from engines.objects.errors import SilentStoreError, affects_every_object
 from engines.objects.progress import Progress
 from engines.objects.s3 import client as module
 from engines.objects.s3.endpoint import Endpoint
-from tests.engines.objects.s3.test_client import server, store
 from tests.engines.objects.scripted import answer, refuse
-
-__all__ = ["server", "store"]
 
 
 def test_a_time_to_wait_may_be_a_date(server, store, monkeypatch):
