@@ -6,7 +6,7 @@ CANARY = "canary-e17b"
 GOOD = {
     "platform_account_id": "123456789012",
     "platform_region": "eu-central-1",
-    "platform_container_builder": "oci",
+    "platform_container_builder": "docker",
     "provision_operator_cidr": "93.184.216.34/32",
     "platform_source_url": "https://old.example.org",
     "platform_source_database": f"postgresql://reader:{CANARY}@old.example.org/bio_bind_rank",
@@ -119,6 +119,8 @@ FAULTS = [
     ({"platform_desired_count": -1}, "platform_desired_count"),
     ({"platform_desired_count": "two"}, "platform_desired_count"),
     ({"platform_container_builder": "podman"}, "platform_container_builder"),
+    ({"platform_container_builder": "oci"}, "platform_container_builder"),
+    ({"vault_api_key": "short"}, "provision_secrets.API_KEY"),
     ({"provision_log_retention_days": 31}, "provision_log_retention_days"),
     ({"provision_alarm_email": "ops"}, "provision_alarm_email"),
     ({"provision_access_logs_days": "long"}, "provision_access_logs_days"),

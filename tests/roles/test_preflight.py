@@ -235,6 +235,8 @@ def test_missing_prerequisites_are_reported_at_once(shell: Shell, tmp_path: Path
         "preflight_minimum_free_mib": 1 << 30,
     }
     shell.environment |= {"BMII_SOURCE": f"postgresql://u:{CANARY}@{nothing}/db", "BMII_KEY": CANARY}
+    # Also where an engine runs.
+    shell.environment |= {"DOCKER_HOST": f"tcp://{nothing}"}
     inventory = _inventory(tmp_path, values)
 
     code, output = shell.run("-vvvv", "-i", inventory, "playbooks/preflight.yml")
@@ -243,6 +245,7 @@ def test_missing_prerequisites_are_reported_at_once(shell: Shell, tmp_path: Path
     assert "Prerequisites are missing. Nothing has been touched." in output
     assert sorted(_named(output)) == [
         "AWS credentials",
+        "platform_container_builder",
         "platform_source_database",
         "platform_source_store",
         "platform_source_url",

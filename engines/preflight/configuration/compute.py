@@ -111,7 +111,14 @@ def _builder(settings: Settings) -> Iterator[Finding]:
         yield Finding(
             "platform_container_builder",
             f"{settings.container_builder!r} is not known",
-            "Set docker or, on a machine without an engine, oci.",
+            "Set docker or, for a rehearsal without an engine, oci.",
+        )
+    # Its image holds no interpreter: Fargate could not start it, and would say so only once data are copied.
+    elif settings.container_builder == "oci" and settings.real_account:
+        yield Finding(
+            "platform_container_builder",
+            "is oci, whose image holds no Python and starts in the rehearsal alone",
+            "Set docker, and run this on a machine with a Docker engine.",
         )
 
 

@@ -63,5 +63,7 @@ def builder(settings: Settings) -> Iterator[Finding]:
         yield Finding(
             "platform_container_builder",
             "no Docker engine answers on this machine",
-            "Start one, or set oci, which needs none.",
+            "Install and start one: only its image runs on AWS."
+            if settings.real_account
+            else "Start one, or set oci, which needs none.",
         )

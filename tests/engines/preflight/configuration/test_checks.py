@@ -211,8 +211,6 @@ BAD_ANYWHERE = [
     (_secret("app_db_password", generate={"length": 200}), "provision_secrets.app_db_password"),
     (_secret("API_KEY", value="env:KEY", generate={"length": 40}), "provision_secrets.API_KEY"),
     (_secret("API_KEY", type="String", value="env:KEY"), "provision_secrets.API_KEY"),
-    ({"entrypoint": (), "container_builder": "oci"}, "container_entrypoint"),
-    ({"entrypoint": ["node", "shop.js"], "container_builder": "oci"}, "container_entrypoint"),
     ({"application_role": "app"}, "database_application_address"),
     (
         {"service_secrets": {"TOKEN": "/bmii/production/TOKEN"}, "parameter_path": "/bmii/production"},
@@ -221,7 +219,14 @@ BAD_ANYWHERE = [
     ({"minimum_free_mib": -1}, "preflight_minimum_free_mib"),
 ]
 
+BAD_IN_A_REHEARSAL = [
+    ({"entrypoint": ()}, "container_entrypoint"),
+    ({"entrypoint": ["node", "shop.js"]}, "container_entrypoint"),
+]
+
 BAD_IN_PRODUCTION = [
+    # Its image holds no interpreter.
+    ({"container_builder": "oci"}, "platform_container_builder"),
     ({"account_id": ""}, "platform_account_id"),
     (
         {"certificate_arn": "arn:aws:acm:us-east-1:123456789012:certificate/0a"},
@@ -243,6 +248,7 @@ BAD_IN_PRODUCTION = [
     ("settings", "environment", "fault", "variable"),
     [
         *((LOCAL, EMULATED, *case) for case in BAD_ANYWHERE),
+        *((LOCAL, EMULATED, *case) for case in BAD_IN_A_REHEARSAL),
         *((PRODUCTION, KEYS, *case) for case in BAD_ANYWHERE),
         *((PRODUCTION, KEYS, *case) for case in BAD_IN_PRODUCTION),
     ],
