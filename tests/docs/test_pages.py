@@ -173,3 +173,16 @@ def test_files_that_engines_read_are_installed_with_them() -> None:
     assert '"*" = ["*.json", "*.yml"]' in settings
     others = {name for name in data if name.endswith(".sh")}
     assert all(name.startswith("rehearsal/docker/images/") for name in others)
+
+
+def test_the_changelog_has_each_heading_and_each_line_once_in_a_version() -> None:
+    """A merge that keeps both sides of what was one line leaves it there twice."""
+    for version in re.split(r"^## ", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), flags=re.M)[1:]:
+        name, _, body = version.partition("\n")
+        lines = [line for line in body.splitlines() if line.strip()]
+        twice = {line for line in lines if lines.count(line) > 1}
+        assert not twice, f"{name}: {sorted(twice)}"
+        # One that is empty between two lines of a list shows where something was put together.
+        assert not re.search(r"^(?:- |  ).*\n\n- ", body, re.MULTILINE), (
+            f"{name}: an empty line inside a list"
+        )
