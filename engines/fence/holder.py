@@ -67,7 +67,8 @@ def keep(run_id: str) -> None:
             subject=f"run {run_id}",
             remedy=(
                 "No user was moved. Run the same command again. If it was held for as long as it may be, "
-                "raise go_live_fence_limit; if tables are made or triggers switched off meanwhile, stop that."
+                "raise migrate_source_fence_limit; if tables are made or triggers switched off meanwhile, "
+                "stop that."
             ),
         )
 

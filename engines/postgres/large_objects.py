@@ -177,7 +177,7 @@ def refusal(found: SchemaDifference, database: str) -> RefusedError:
         subject=database,
         remedy=(
             "Nothing was changed. To replace it with the source's: "
-            f"on_target_rows=replace, consent={database}."
+            f"database_on_target_rows=replace, database_consent={database}."
         ),
         details=names,
     )

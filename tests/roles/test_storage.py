@@ -40,3 +40,16 @@ def test_what_the_source_has_written_since_is_late(tmp_path: Path, found: dict[s
     (tmp_path / "play.yml").write_text(PLAY)
     done = play(tmp_path, {"__storage_listed": {"buckets": {"raw": found}}}, [], dict(os.environ))
     assert told in done.told[0], done.output
+
+
+@pytest.mark.usefixtures("servers")
+def test_a_consent_that_is_a_text_is_refused_with_the_list_to_write(tmp_path: Path) -> None:
+    tasks = f"{ROOT}/roles/storage/tasks/assert.yml"
+    (tmp_path / "play.yml").write_text(
+        "- hosts: localhost\n  connection: local\n  gather_facts: false\n"
+        f"  tasks:\n    - ansible.builtin.include_tasks: {tasks}\n"
+    )
+    variables = {"storage_consent": "bmii-raw", "_storage_targets": ["bmii-raw"]}
+    said, changed, failed = play(tmp_path, variables, [], dict(os.environ)).told
+    assert (changed, failed) == (0, 1)
+    assert "storage_consent is a text, bmii-raw, and a list is wanted" in said

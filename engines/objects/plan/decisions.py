@@ -123,17 +123,19 @@ def refusals(tally: Tally, rules: Rules, bucket: str) -> list[str]:
     ):
         sentences.append(
             f"{_named(tally, Verdict.DIFFERS)} differ from the source and were not put there by the"
-            f" migration; on_target_difference=replace with consent={bucket} overwrites them"
+            f" migration; storage_on_target_difference: replace with storage_consent: [{bucket}]"
+            " overwrites them"
         )
     if tally.count(Verdict.EXTRA):
         if rules.delete_extraneous and not rules.consents(bucket):
             sentences.append(
-                f"{_named(tally, Verdict.EXTRA)} are only on the target; deleting them needs consent={bucket}"
+                f"{_named(tally, Verdict.EXTRA)} are only on the target; deleting them needs"
+                f" storage_consent: [{bucket}]"
             )
         elif not rules.delete_extraneous and rules.on_target_extra == "refuse":
             sentences.append(
-                f"{_named(tally, Verdict.EXTRA)} are only on the target; on_target_extra=keep leaves them,"
-                f" delete_extraneous with consent={bucket} removes them"
+                f"{_named(tally, Verdict.EXTRA)} are only on the target; storage_on_target_extra: keep leaves"
+                f" them, storage_delete_extraneous: true with storage_consent: [{bucket}] removes them"
             )
     return sentences
 

@@ -82,7 +82,7 @@ def rows(foreign: Iterable[Table], ahead: Iterable[Sequence], database: str, *, 
         subject=database,
         remedy=(
             "Nothing was changed. To replace it with the source's: "
-            f"on_target_rows=replace, consent={database}."
+            f"database_on_target_rows=replace, database_consent={database}."
         ),
         details=names,
     )

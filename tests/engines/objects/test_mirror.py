@@ -160,7 +160,7 @@ def test_the_same_body_with_other_metadata_differs(stage):
 def test_what_only_the_target_has_is_refused_kept_or_deleted_with_consent(stage):
     filled(stage.source)
     stage.target.put("users/own", b"precious")
-    with pytest.raises(TargetRefusedError, match=r"'users/own'.*on_target_extra=keep"):
+    with pytest.raises(TargetRefusedError, match=r"'users/own'.*storage_on_target_extra: keep"):
         stage.mirror()
     assert list(stage.target.listing()) == ["users/own"]
     assert stage.mirror(on_target_extra="keep").copied == 3
