@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -154,3 +155,10 @@ def test_the_example_of_the_vault_names_what_the_inventory_takes_from_it() -> No
         for name in re.findall(r"\bvault_[a-z_]+", line.partition("  # ")[0])
     }
     assert used == set(load(folder / "vault.example.yml"))
+
+
+def test_the_vault_of_an_inventory_is_never_committed() -> None:
+    """It holds the source's passwords in plain text until somebody encrypts it."""
+    for path in ("production/group_vars/all/vault.yml", "staging/group_vars/platform/deep/vault.yml"):
+        ignored = subprocess.run(["git", "check-ignore", "-q", f"inventories/{path}"], cwd=ROOT, check=False)
+        assert ignored.returncode == 0, path
