@@ -155,7 +155,7 @@ def settings_not_copied(store: Store, target: Store) -> Iterator[str]:
         except ClientError as error:
             if code_of(error) in _DENIED:
                 denied.append(name)
-        except (BotoCoreError, ElementTree.ParseError, ValueError):
+        except (BotoCoreError, ElementTree.ParseError, LookupError, ValueError):
             denied.append(name)
     if denied:
         yield f"bucket: configuration that may not be read ({', '.join(denied)})"
@@ -182,7 +182,7 @@ def _lacking(setting: Setting, rules: list[dict[str, Any]], target: Store) -> st
     try:
         root = _answer(setting, target)
         held = [] if root is None or setting.rules is None else setting.rules(root)
-    except (BotoCoreError, ClientError, ElementTree.ParseError):
+    except (BotoCoreError, ClientError, ElementTree.ParseError, LookupError):
         held = []
     lacking = [one for one in rules if one not in held]
     if not lacking:

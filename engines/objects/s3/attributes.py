@@ -90,7 +90,7 @@ def tags_of(text: str | bytes) -> dict[str, str]:
     """Return the tags of a response to GetObjectTagging. Raises ``IntegrityError`` if it was cut short."""
     try:
         root = ElementTree.fromstring(text)  # noqa: S314 - expat expands no external entities; our own store
-    except ElementTree.ParseError as error:
+    except (ElementTree.ParseError, LookupError, ValueError) as error:
         raise IntegrityError("its tags could not be read whole") from error
     if _bare(root.tag) != "Tagging":
         raise IntegrityError("its tags could not be read whole")

@@ -52,7 +52,7 @@ class PageReader:
             return self._fast(text) or _page(ElementTree.fromstring(text), None)  # noqa: S314 - expat expands no external entities
         except PageError:
             raise
-        except (ElementTree.ParseError, ValueError) as error:
+        except (ElementTree.ParseError, LookupError, ValueError) as error:
             raise PageError("it is not well-formed XML") from error
 
     def _fast(self, text: str) -> Page | None:

@@ -35,7 +35,7 @@ def older_versions(store: Store) -> OlderVersions | None:
         return _count(store) if has_versions else OlderVersions()
     except ClientError as error:
         return OlderVersions() if code_of(error) in _UNKNOWN_OPERATION else None
-    except (ElementTree.ParseError, ValueError):
+    except (ElementTree.ParseError, LookupError, ValueError):
         return None
 
 

@@ -18,7 +18,7 @@ def unfinished_uploads(target: Store, key: str) -> list[str]:
     # A bucket's lifecycle rule removes what a store does not list.
     try:
         root = ElementTree.fromstring(target.read("ListMultipartUploads", query=query))  # noqa: S314 - our own store
-    except (BotoCoreError, ClientError, ElementTree.ParseError):
+    except (BotoCoreError, ClientError, ElementTree.ParseError, LookupError):
         return []
     encoded = any(one.tag.endswith("EncodingType") and one.text == "url" for one in root)
     found = []

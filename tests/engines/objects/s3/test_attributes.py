@@ -73,3 +73,8 @@ def test_an_empty_tag_is_read_however_it_is_written_and_half_an_answer_never_pas
     assert tags_of(whole.replace("<Value></Value>", "<Value/>")) == tags
     with pytest.raises(IntegrityError, match="could not be read whole"):
         tags_of(whole[: len(whole) // 2])
+
+
+def test_tags_in_an_encoding_that_nobody_knows_could_not_be_read():
+    with pytest.raises(IntegrityError, match="could not be read whole"):
+        tags_of(b'<?xml version="1.0" encoding="UTFm8"?><Tagging/>')
