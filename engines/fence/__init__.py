@@ -18,6 +18,7 @@ from engines.fence.errors import (
 )
 from engines.fence.holder import is_held, keep, let_go, put_up
 from engines.fence.model import SCHEMA, TRIGGER, Found, Terms
+from engines.fence.plan import missing_rights
 from engines.fence.results import as_result
 
 __all__ = [
@@ -36,5 +37,6 @@ __all__ = [
     "keep",
     "let_go",
     "lift",
+    "missing_rights",
     "put_up",
 ]

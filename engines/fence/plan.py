@@ -37,10 +37,16 @@ def obstacles(found: Found) -> list[str]:
         f"subscription {name} brings rows that no trigger sees: ALTER SUBSCRIPTION … DISABLE it"
         for name in found.subscriptions
     ]
+    return [*told, *(f"{what}: {remedy}" for what, remedy in missing_rights(found))]
+
+
+def missing_rights(found: Found) -> list[tuple[str, str]]:
+    """Return what the user may not do and a fence needs, each with its remedy. It does not pass by itself."""
+    told = []
     if found.foreign:
-        told.append(f"the user does not own {shorten(found.foreign)}: name the owner in the address")
+        told.append((f"the user does not own {shorten(found.foreign)}", "name the owner in the address"))
     if not found.may_create:
-        told.append(f"the user may not create a schema: GRANT CREATE ON DATABASE {found.database}")
+        told.append(("the user may not create a schema", f"GRANT CREATE ON DATABASE {found.database}"))
     return told
 
 

@@ -35,6 +35,9 @@ class Settings:
     parameter_path: str = ""
     source_database: str = field(default="", repr=False)
     source_store: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    source_fence: str = ""
+    database_schemas: Sequence[str] = ()
+    database_exclude_tables: Sequence[str] = ()
     source_buckets: Sequence[str] = ()
     target_buckets: Sequence[str] = ()
     prefixes: Sequence[tuple[str, str]] = ()
@@ -158,6 +161,9 @@ _VARIABLES: Mapping[str, str] = {
     "service_secrets": "deploy_secrets",
     "request_headers": "deploy_request_headers",
     "entrypoint": "container_entrypoint",
+    "source_fence": "migrate_source_fence",
+    "database_schemas": "database_schemas",
+    "database_exclude_tables": "database_exclude_tables",
     "application_role": "database_application_role",
     "application_address": "database_application_address",
     "target_database": "provision_rds_endpoint_override",

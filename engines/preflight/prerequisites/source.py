@@ -8,6 +8,7 @@ from typing import Any
 
 from botocore.config import Config
 
+from engines import fence
 from engines.aws import AwsError, client, translated
 from engines.errors import EngineError
 from engines.postgres.session import Address, client_tools, parse, session
@@ -20,6 +21,8 @@ SOURCE_POSTGRES = 12  # the oldest whose rows can be compared
 TARGET_POSTGRES = 15
 
 _HTTP = 80
+# The values of migrate_source_fence with which triggers are put on the source's tables.
+_CLOSING = frozenset({"ask", "read_only"})
 _NOT_THERE = frozenset({"404", "NoSuchBucket"})
 _START = {
     "emulator": "Start the rehearsal: `make stack-up`.",
@@ -73,6 +76,29 @@ def database(settings: Settings, facts: dict[str, Any]) -> Iterator[Finding]:
         facts["pg_dump"] = client_tools.find(major, target).major
     except EngineError as error:
         yield Finding("pg_dump", error.what, error.remedy)
+    yield from _fence(settings, patient)
+
+
+def _fence(settings: Settings, address: Address) -> Iterator[Finding]:
+    """Whether the user may close the source for writing: else a run ends right before users are moved."""
+    if settings.source_fence not in _CLOSING:
+        return
+    terms = fence.Terms(
+        "preflight",
+        schemas=tuple(settings.database_schemas),
+        exclude_tables=tuple(settings.database_exclude_tables),
+    )
+    try:
+        found = fence.inspect(address, terms)
+    except EngineError as error:
+        yield Finding("platform_source_database", _sentence(error), error.remedy)
+        return
+    for what, remedy in fence.missing_rights(found):
+        yield Finding(
+            "platform_source_database",
+            f"its user may not close the source for writing: {what}",
+            f"To close it, {remedy}. Or set migrate_source_fence: none, and stop yourself what writes to it.",
+        )
 
 
 def store(settings: Settings) -> Iterator[Finding]:

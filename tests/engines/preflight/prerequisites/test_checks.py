@@ -4,11 +4,12 @@ import dataclasses
 import os
 
 import boto3
+import psycopg
 import pytest
 
 from engines.preflight.errors import PrerequisitesError
 from engines.preflight.model import Settings
-from engines.preflight.prerequisites import checks, source
+from engines.preflight.prerequisites import checks, machine, source
 
 CANARY = "canary-3c9d"
 
@@ -127,12 +128,54 @@ def test_client_programs_that_cannot_read_the_source_are_reported(ready, monkeyp
     assert "postgresql-client-" in finding.remedy
 
 
-def test_a_docker_engine_must_answer_when_it_is_the_builder(ready, monkeypatch, tmp_path):
+@pytest.mark.parametrize(("target", "offered"), [("emulator", True), ("aws", False)])
+def test_a_docker_engine_must_answer_when_it_is_the_builder(monkeypatch, tmp_path, target, offered):
     monkeypatch.setenv("PATH", str(tmp_path))
 
-    findings = _find(dataclasses.replace(ready, container_builder="docker"))
+    (finding,) = machine.builder(Settings(target=target, container_builder="docker"))
 
-    assert "platform_container_builder" in [finding.variable for finding in findings]
+    assert finding.variable == "platform_container_builder"
+    # An image of the other builder could not start on a real account.
+    assert ("oci" in finding.remedy) is offered
+
+
+@pytest.fixture
+def read_by(postgres_server):
+    """Return the address of a database with a table that its user does not own, and that user's name."""
+    postgres_server.create_database("preflight_fenced")
+    with psycopg.connect(postgres_server.url("preflight_fenced"), autocommit=True) as session:
+        session.execute("CREATE ROLE preflight_reader LOGIN PASSWORD 'reader'")
+        session.execute("CREATE TABLE kept (id int)")
+        yield postgres_server.url("preflight_fenced", "preflight_reader", "reader"), session
+        session.execute("DROP OWNED BY preflight_reader")
+        session.execute("DROP TABLE kept")
+        session.execute("DROP ROLE preflight_reader")
+
+
+def test_who_may_not_close_the_source_is_told_before_anything_is_moved(ready, read_by):
+    address, owner = read_by
+    reader = dataclasses.replace(ready, source_database=address, source_fence="ask")
+
+    owned, created = _find(reader)
+
+    assert {owned.variable, created.variable} == {"platform_source_database"}
+    assert "does not own public.kept" in owned.what
+    assert "GRANT CREATE ON DATABASE preflight_fenced" in created.remedy
+    assert all("migrate_source_fence: none" in one.remedy for one in (owned, created))
+    # Nobody closes it, or that table is not copied.
+    assert _find(dataclasses.replace(reader, source_fence="none")) == []
+    left_out = dataclasses.replace(reader, database_exclude_tables=["public.kept"])
+    assert [one.what for one in _find(left_out)] == [created.what]
+
+    owner.execute("GRANT CREATE ON DATABASE preflight_fenced TO preflight_reader")
+    owner.execute("CREATE ROLE preflight_owner")
+    owner.execute("ALTER TABLE kept OWNER TO preflight_owner")
+    owner.execute("GRANT preflight_owner TO preflight_reader")
+    try:
+        assert _find(reader) == []
+    finally:
+        owner.execute("ALTER TABLE kept OWNER TO CURRENT_USER")
+        owner.execute("DROP ROLE preflight_owner")
 
 
 def test_credentials_that_do_not_work_are_told(ready, monkeypatch):
