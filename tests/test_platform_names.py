@@ -14,7 +14,8 @@ ROOT = Path(__file__).parents[1]
 TOOL = ("roles", "engines", "library", "playbooks", "plugins")
 # What the tool calls itself, and names its own files, labels, environment variables and schemas after.
 OWN = re.compile(
-    r"bmii[-_. ]migrate|bmii-(?:objects|evidence|report|screen|display)|bmii_scratch|(?-i:\bBMII_[A-Z_]+)"
+    r"bmii[-_. ]migrate|bmii-(?:objects|evidence|report|verification|screen|display)|bmii_scratch"
+    r"|(?-i:\bBMII_[A-Z_]+)"
     # The callback that shows a run is called so.
     r'|(?:name: |NAME = "|callback_)bmii\b',
     re.IGNORECASE,
