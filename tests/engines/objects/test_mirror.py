@@ -129,7 +129,7 @@ def test_what_changes_in_the_source_follows_and_only_that(stage):
 def test_a_target_object_that_differs_is_refused_by_name_and_nothing_moves(stage, body):
     filled(stage.source)
     stage.target.put("two", body)
-    with pytest.raises(TargetRefusedError, match=r"1 object.*'two'.*on_target_difference=replace"):
+    with pytest.raises(TargetRefusedError, match=r"1 object.*'two'.*storage_on_target_difference: replace"):
         stage.mirror()
     assert stage.target.body("two") == body
     assert list(stage.target.listing()) == ["two"]
@@ -165,7 +165,7 @@ def test_what_only_the_target_has_is_refused_kept_or_deleted_with_consent(stage)
     assert list(stage.target.listing()) == ["users/own"]
     assert stage.mirror(on_target_extra="keep").copied == 3
     assert stage.target.body("users/own") == b"precious"
-    with pytest.raises(TargetRefusedError, match="consent="):
+    with pytest.raises(TargetRefusedError, match="storage_consent: "):
         stage.mirror(delete_extraneous=True)
     outcome = stage.mirror(delete_extraneous=True, consent=stage.target.endpoint.bucket)
     assert (outcome.copied, outcome.deleted) == (0, 1)
