@@ -30,6 +30,7 @@ _FRESH, _ASIDE = "_migrate_fresh", "_replaced_"
 _LONGEST_NAME = 63
 # Seconds until others have gone: a task of the service that was stopped may take 30 to end.
 _PATIENCE = 45.0
+_TRIES = 5  # a pool may connect again between the end of its sessions and the rename
 
 _LIKE = """
 SELECT pg_encoding_to_char(encoding), datcollate, datctype, pg_get_userbyid(datdba),
@@ -63,19 +64,25 @@ _KEPT = "SELECT datname FROM pg_database WHERE datname ~ %s ORDER BY datname"
 def set_aside(target: Address) -> str:
     """Put a fresh database in the place of ``target``; return the name under which the former one is kept.
 
-    Both are renamed in one transaction. Raises ``BusyError`` while somebody is connected to it.
+    Both are renamed in one transaction. Who is still connected after a patience is disconnected; raises
+    ``BusyError`` while somebody is whom our role may not disconnect.
     """
     name = target.database
     aside = f"{name[: _LONGEST_NAME - 24]}{_ASIDE}{time.strftime('%Y%m%d%H%M%S', time.gmtime())}"
     with beside(target) as session:
         fresh = _make_fresh(session, name)
-        _end_sessions(session, name, target)
-        try:
-            with session.transaction():
-                session.execute(_rename(name, aside))
-                session.execute(_rename(fresh, name))
-        except ObjectInUse as error:
-            raise _busy(session, name, target) from error
+        if not _are_gone(session, name):
+            _end_all(session, name)
+        for more in reversed(range(_TRIES)):
+            try:
+                with session.transaction():
+                    session.execute(_rename(name, aside))
+                    session.execute(_rename(fresh, name))
+                break
+            except ObjectInUse as error:
+                if not more:
+                    raise _busy(session, name, target) from error
+                _end_all(session, name)
     return aside
 
 
@@ -117,7 +124,8 @@ def drop(target: Address, names: list[str]) -> None:
     with beside(target) as session:
         for name in names:
             known.pop(name)
-            _end_sessions(session, name, target)
+            if not _are_gone(session, name):
+                raise _busy(session, name, target)
             session.execute(sql.SQL("DROP DATABASE {}").format(sql.Identifier(name)))
 
 
@@ -152,13 +160,26 @@ def _rename(name: str, to: str) -> sql.Composed:
     return sql.SQL("ALTER DATABASE {} RENAME TO {}").format(sql.Identifier(name), sql.Identifier(to))
 
 
-def _end_sessions(session: Session, name: str, target: Address) -> None:
+def _are_gone(session: Session, name: str) -> bool:
+    """End our own sessions, and return whether the others have gone within the patience."""
     session.execute(_END_OURS, [name])
     deadline = time.monotonic() + _PATIENCE
     while session.execute(_SESSIONS, [name]).fetchone():
         if time.monotonic() > deadline:
-            raise _busy(session, name, target)
+            return False
         time.sleep(0.1)
+    return True
+
+
+def _end_all(session: Session, name: str) -> None:
+    """End every session that our role may end: they are of a trial or a release that served nobody.
+
+    One of those that a killed run has left runs on, and its pool connects again; to rename the database keeps
+    it out, so that the rename has to follow at once.
+    """
+    for pid, *_ in session.execute(_SESSIONS, [name]).fetchall():
+        with suppress(InsufficientPrivilege):
+            session.execute("SELECT pg_terminate_backend(%s)", [pid])
 
 
 def _busy(session: Session, name: str, target: Address) -> BusyError:

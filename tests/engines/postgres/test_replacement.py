@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
+import threading
+import time
 
 import psycopg
 import pytest
@@ -128,6 +131,32 @@ def test_who_is_connected_is_reported_and_the_target_stays(pair: Pair, monkeypat
         pair.clone(replaces=True)
     assert pair.names[1] in pair.databases
     assert pair.clone(replaces=True).set_aside
+
+
+def test_a_pool_that_connects_again_and_again_does_not_keep_the_target(pair: Pair, monkeypatch) -> None:
+    """The trial task of a run that was killed runs on, and nobody is there to stop it."""
+    monkeypatch.setattr(replacement, "_PATIENCE", 0.5)
+    pair.on(0, LATE[0])
+    url = pair.server.url(pair.names[1], "mover", "canary-42f0")
+    stop, seen = threading.Event(), []
+
+    def pool() -> None:
+        while not stop.is_set():
+            with contextlib.suppress(psycopg.Error), psycopg.connect(url) as held:
+                seen.append(held.execute("SELECT oid FROM pg_database WHERE datname = current_database()"))
+                while not stop.wait(0.05):
+                    held.execute("SELECT 1")
+
+    thread = threading.Thread(target=pool)
+    thread.start()
+    try:
+        while not seen:
+            time.sleep(0.01)
+        aside = replacement.set_aside(pair.target)
+    finally:
+        stop.set()
+        thread.join()
+    assert pair.databases == [pair.names[1], aside]
 
 
 def test_a_fresh_database_sorts_as_the_former_one(pair: Pair) -> None:
