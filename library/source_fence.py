@@ -43,6 +43,11 @@ options:
     description: The environment that the source is moved to; the error that writers get names it.
     type: str
     default: ""
+  ledger:
+    description:
+      - The state bucket of the migration, which tells environments of the same name in two accounts apart.
+    type: str
+    default: ""
   lease:
     description: Seconds for which the fence stands without a sign of life.
     type: float
@@ -103,6 +108,10 @@ environment:
   description: What the source is moved to.
   returned: success
   type: str
+ours:
+  description: Whether the migration of O(environment) and O(ledger) has put it up.
+  returned: success
+  type: bool
 since:
   description: Since when it stands as it does.
   returned: success
@@ -152,6 +161,7 @@ def main() -> None:
             "state": {"type": "str", "choices": ["read", "held", "kept", "lifted"], "default": "read"},
             "run_id": {"type": "str", "required": True},
             "environment": {"type": "str", "default": ""},
+            "ledger": {"type": "str", "default": ""},
             "lease": {"type": "float", "default": 60},
             "limit": {"type": "float", "default": 3600},
             "patience": {"type": "float", "default": 30},
@@ -167,7 +177,8 @@ def main() -> None:
 def _run(given: dict[str, Any], *, check: bool) -> dict[str, Any]:
     lists = {name: tuple(given[name]) for name in ("schemas", "exclude_tables")}
     times = {name: given[name] for name in ("lease", "limit", "patience")}
-    terms = Terms(given["run_id"], given["environment"], end_idle=given["end_idle"], **times, **lists)
+    whose = {name: given[name] for name in ("run_id", "environment", "ledger")}
+    terms = Terms(**whose, end_idle=given["end_idle"], **times, **lists)
     address = parse(resolve(given["source"]), name="source")
     before = fence.inspect(address, terms)
     state = given["state"]

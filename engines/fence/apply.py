@@ -43,6 +43,7 @@ def read(opened: Session, terms: Terms) -> Found:
         mode=note.get("mode", "open" if noted else "absent"),
         run_id=note.get("run_id", ""),
         environment=note.get("environment", ""),
+        ledger=note.get("ledger", ""),
         since=note.get("since", ""),
         tables=tuple((row[0], row[1]) for row in rows),
         bare=tuple((row[0], row[1]) for row in rows if not row[2]),

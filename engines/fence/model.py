@@ -27,7 +27,8 @@ class Terms:
 
     ``lease`` is how long it outlives a holder that shows no sign of life, ``limit`` how long it is held at
     most, ``patience`` how long writers are waited for. ``end_idle``: sessions that are idle in a transaction
-    may be ended after that. ``schemas`` and ``exclude_tables`` are those of the copy.
+    may be ended after that. ``schemas`` and ``exclude_tables`` are those of the copy. ``ledger`` is the state
+    bucket of the migration: two accounts may both have an environment of this name.
     """
 
     run_id: str
@@ -38,6 +39,7 @@ class Terms:
     end_idle: bool = False
     schemas: tuple[str, ...] = ()
     exclude_tables: tuple[str, ...] = ()
+    ledger: str = ""
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Terms:
@@ -71,15 +73,17 @@ class Writer:
 class Found:
     """The state of a fence in a database.
 
-    ``run_id``, ``environment`` and ``since`` are those of who put it up. ``tables`` are those that it has to
-    cover, ``bare`` those of them without its trigger, ``covered`` all with it. ``holder`` is the server's
-    process that holds its lock; 0 for none. ``prepared`` are prepared transactions, ``subscriptions`` active
-    subscriptions of logical replication, ``foreign`` tables that the user does not own.
+    ``run_id``, ``environment``, ``ledger`` and ``since`` are those of who put it up. ``tables`` are those
+    that it has to cover, ``bare`` those of them without its trigger, ``covered`` all with it. ``holder``
+    is the server's process that holds its lock; 0 for none. ``prepared`` are prepared transactions,
+    ``subscriptions`` active subscriptions of logical replication, ``foreign`` tables that the user does
+    not own.
     """
 
     mode: Mode = "absent"
     run_id: str = ""
     environment: str = ""
+    ledger: str = ""
     since: str = ""
     tables: tuple[Name, ...] = ()
     bare: tuple[Name, ...] = ()
@@ -95,3 +99,14 @@ class Found:
     def refuses(self) -> bool:
         """Whether writers are refused now."""
         return self.mode == "lasting" or (self.mode == "held" and bool(self.holder))
+
+    def is_of(self, terms: Terms) -> bool:
+        """Whether the migration of ``terms`` put it up."""
+        same_ledger = not self.ledger or not terms.ledger or self.ledger == terms.ledger
+        return self.environment == terms.environment and same_ledger
+
+    @property
+    def place(self) -> str:
+        """Where the database was moved to, for a message."""
+        at = f" (state bucket {self.ledger})" if self.ledger else ""
+        return f"{self.environment or 'another place'}{at}"

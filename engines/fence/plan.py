@@ -58,9 +58,9 @@ def require_possible(found: Found, terms: Terms) -> None:
             subject=found.database,
             remedy="Wait until that run has ended: its fence opens then.",
         )
-    if found.mode == "lasting" and found.environment != terms.environment:
+    if found.mode == "lasting" and not found.is_of(terms):
         raise FenceForeignError(
-            f"it was moved to {found.environment or 'another place'} by run {found.run_id}, and is closed",
+            f"it was moved to {found.place} by run {found.run_id}, and is closed",
             subject=found.database,
             remedy="If it is to be moved again, open it first: playbooks/unfence.yml of that environment.",
         )
@@ -76,12 +76,12 @@ def require_possible(found: Found, terms: Terms) -> None:
 
 def require_own(found: Found, terms: Terms) -> None:
     """Raise ``FenceForeignError`` if another environment has closed the database for good."""
-    others = found.environment and terms.environment and found.environment != terms.environment
-    if found.mode == "lasting" and others:
+    known = found.environment and terms.environment
+    if found.mode == "lasting" and known and not found.is_of(terms):
         raise FenceForeignError(
-            f"it was moved to {found.environment} by run {found.run_id}, whose users would write to it again",
+            f"it was moved to {found.place} by run {found.run_id}, whose users would write to it again",
             subject=found.database,
-            remedy=f"It stays closed. playbooks/unfence.yml of {found.environment} opens it.",
+            remedy=f"It stays closed. playbooks/unfence.yml of {found.place} opens it.",
         )
 
 

@@ -15,6 +15,7 @@ def as_result(found: Found, terms: Terms) -> dict[str, Any]:
         "refuses": found.refuses,
         "run_id": found.run_id,
         "environment": found.environment,
+        "ours": found.is_of(terms),
         "since": found.since,
         "tables": len(found.tables),
         "bare": [".".join(name) for name in found.bare],

@@ -105,10 +105,9 @@ def function(mode: Mode, terms: Terms, *, database: str, deadline: str = "") -> 
 
 
 def note(mode: Mode, terms: Terms, since: str) -> sql.Composed:
-    """Return the statement that records run, environment and mode of the fence as a comment."""
-    text = json.dumps(
-        {"mode": mode, "run_id": terms.run_id, "environment": terms.environment, "since": since}
-    )
+    """Return the statement that records whose it is and its mode of the fence as a comment."""
+    whose = {"run_id": terms.run_id, "environment": terms.environment, "ledger": terms.ledger}
+    text = json.dumps({"mode": mode, **whose, "since": since})
     return sql.SQL("COMMENT ON FUNCTION {}() IS {}").format(_FUNCTION, sql.Literal(text))
 
 

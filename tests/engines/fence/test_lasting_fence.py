@@ -49,15 +49,19 @@ def test_a_lasting_one_is_taken_over_without_a_gap_by_its_own_environment(source
     assert source.write(WRITES[0]) == ""
 
 
-def test_a_lasting_one_is_not_opened_by_another_environment(source: Source) -> None:
-    first = source.terms()
+@pytest.mark.parametrize("other", [{"environment": "production"}, {"ledger": "state-of-another-account"}])
+def test_a_lasting_one_is_not_opened_by_another_environment(source: Source, other: dict[str, str]) -> None:
+    first = source.terms(ledger="state")
     fence.put_up(source.address, first, source.owner)
     fence.keep(first.run_id)
-    other = source.terms(environment="production")
-    with pytest.raises(FenceForeignError, match=r"moved to staging.*unfence.yml of staging"):
-        fence.lift(source.address, other)
+    terms = source.terms(**other)
+    assert not fence.inspect(source.address, terms).is_of(terms)
+    with pytest.raises(
+        FenceForeignError, match=r"moved to staging \(state bucket state\).*unfence.yml of staging"
+    ):
+        fence.lift(source.address, terms)
     with pytest.raises(FenceForeignError):
-        fence.put_up(source.address, other, source.owner)
+        fence.put_up(source.address, terms, source.owner)
     assert source.write(WRITES[0]) == REFUSED
     assert fence.lift(source.address, source.terms()) == []
 
