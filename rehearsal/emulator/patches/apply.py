@@ -16,7 +16,11 @@ from rehearsal.emulator.patches import (
     tasks,
     tokens,
 )
-from rehearsal.emulator.patches.load_balancer import listen_with_tls, measure_target_health
+from rehearsal.emulator.patches.load_balancer import (
+    listen_with_tls,
+    measure_target_health,
+    pass_health_checks_on,
+)
 from rehearsal.emulator.patches.rollouts import answer_while_tasks_start, complete_rollouts_on_health
 from rehearsal.emulator.services import Databases, Traffic
 from rehearsal.stack import Ports, StackConfig
@@ -41,6 +45,7 @@ def apply() -> None:
     traffic = Traffic()
     stopper = tasks.stop_gently(traffic)
     prober = measure_target_health(traffic)
+    pass_health_checks_on()
     answer_while_tasks_start()
     complete_rollouts_on_health(prober, stopper)
     tokens.heed()

@@ -101,6 +101,29 @@ def test_tasks_are_reported_but_not_run(unpatched, dead_service):
     assert task["lastStatus"] == "RUNNING", f"run_tasks: {GO}"
 
 
+def health_of_a_balancer(endpoint: str) -> tuple[int, bytes]:
+    request = urllib.request.Request(
+        f"{endpoint}/health", headers={"Host": "one-1a2b3c4d.us-east-1.elb.amazonaws.com"}
+    )
+    try:
+        with urllib.request.urlopen(request) as answer:
+            return answer.status, answer.read()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.read()
+
+
+def test_the_health_of_a_service_behind_a_load_balancer_is_the_emulators(unpatched):
+    status, text = health_of_a_balancer(unpatched("elbv2").meta.endpoint_url)
+    assert (status, b'"edition"' in text) == (200, True), f"pass_health_checks_on: {GO}"
+
+
+def test_what_asks_for_the_health_of_a_service_reaches_its_load_balancer(aws):
+    """Without a domain, a release was compared with what the emulator says of itself until time ran out."""
+    _, text = health_of_a_balancer(aws.endpoint)
+    assert b'"edition"' not in text
+
+
 def test_dead_targets_are_healthy(unpatched, dead_service):
     answer = unpatched("elbv2").describe_target_health(TargetGroupArn=dead_service)
     states = {one["TargetHealth"]["State"] for one in answer["TargetHealthDescriptions"]}
