@@ -26,12 +26,13 @@ KILLED = """
 import os, signal, sys
 from engines.postgres.catalog import chunks
 from engines.postgres import clone_database
-from engines.postgres.copy import progress, task_graph
+from engines.postgres.copy import task_graph
+from engines.postgres.copy.progress import counts
 from engines.postgres.plan import CloneOptions
 from engines.postgres.session import connection
 
 kind, count = sys.argv[1], int(sys.argv[2])
-chunks.COPY_BYTES, progress.EVERY_BYTES, task_graph.SMALL = 100_000, 1, 100_000
+chunks.COPY_BYTES, counts.EVERY_BYTES, task_graph.SMALL = 100_000, 1, 100_000
 seen = 0
 
 def emit(found, **fields):
