@@ -18,6 +18,8 @@ _SCHEDULED = frozenset(
     {"Deployment completed", "Task definition updated", "Service scaling down", "Deployment capacity limit"}
 )
 
+_YET_TO_START = frozenset({"PROVISIONING", "PENDING", "ACTIVATING"})
+
 Drain = Callable[[list[str], set[Place]], None]  # target group ARNs, targets
 
 
@@ -37,10 +39,11 @@ class Stopper:
         )
         if not task:
             return self._at_once(data)
-        if task.get("desiredStatus") != "STOPPED":
+        # One that has ended by itself keeps its own reason and exit code, also where the scheduler is late.
+        if "STOPPED" not in {task.get("desiredStatus"), task.get("lastStatus")}:
             reason, code = self._why(task, data.get("reason") or "Task stopped by user")
-            if not self.stop(task, reason, code):
-                return self._at_once(data)  # it has yet to start
+            if not self.stop(task, reason, code) and task.get("lastStatus") in _YET_TO_START:
+                return self._at_once({**data, "reason": reason})
         return ecs.json_response({"task": ecs._sanitize(task)})
 
     def stop(self, task: dict[str, Any], reason: str, code: str) -> bool:
