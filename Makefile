@@ -94,7 +94,7 @@ journey-docker: setup ## The journey in containers; BMII_INSTALL_DOCKER=1 instal
 
 .PHONY: test
 test: setup ## Everything that CI runs, and what each stage has cost
-	@scripts/stages lint unit then journey "journey-docker molecule"
+	@scripts/stages lint unit then "journey journey-docker molecule"
 
 .PHONY: stress
 stress: setup ## Every sweep in full, with a seed of its own; STRESS_SEED=20 repeats one (hours)
