@@ -54,7 +54,7 @@ def no_room(path: str = "") -> EngineError:
     """Return the error for a disk that is full, that of the temporary folder unless ``path`` is known."""
     return EngineError(
         "there is no room left on its disk, so that the task could not write what it needs",
-        subject=path or f"temporary folder {os.environ.get('TMPDIR', '/tmp')}",  # noqa: S108 - the usual one
+        subject=path or f"temporary folder {os.environ.get('TMPDIR', '/tmp')}",  # noqa: S108 - named, not used: tempfile finds none when it is full
         remedy="Make room there, or set TMPDIR to a folder with room; then run the same command again.",
     )
 

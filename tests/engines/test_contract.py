@@ -94,9 +94,9 @@ def test_a_full_disk_is_no_defect() -> None:
 
 def test_a_full_disk_is_named_by_the_file_that_does_not_fit() -> None:
     def call() -> NoReturn:
-        raise OSError(errno.EDQUOT, "Disk quota exceeded", "/var/work/raw.jsonl.zst")
+        raise OSError(errno.EDQUOT, "Disk quota exceeded", "/var/lib/bmii/raw.jsonl.zst")
 
-    assert end(call)["subject"] == "/var/work/raw.jsonl.zst"
+    assert end(call)["subject"] == "/var/lib/bmii/raw.jsonl.zst"
 
 
 def test_a_defect_is_told_though_its_traceback_cannot_be_kept(monkeypatch: pytest.MonkeyPatch) -> None:

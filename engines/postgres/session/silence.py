@@ -167,7 +167,7 @@ class _Server(threading.Thread):
         """Ask for one more session: granted, refused or hung up on, somebody is there."""
         options = {**self._parameters, "connect_timeout": CONNECT, "application_name": "bmii-migrate watch"}
         try:
-            psycopg.connect(**options).close()  # type: ignore[arg-type] # the parameters are named by libpq
+            psycopg.connect(**options).close()  # type: ignore[arg-type] # the parameters are named by libpq, not here
         except psycopg.errors.ConnectionTimeout:
             return False
         except (psycopg.Error, OSError):
@@ -189,7 +189,7 @@ def _copy(descriptor: int) -> socket.socket:
 
 def _forget() -> None:
     """Begin anew in a child process: it has none of the threads, and no session of its own."""
-    global _lock  # noqa: PLW0603 - it may have been held while the process was copied
+    global _lock  # noqa: PLW0603 - a lock that was held at the fork stays so: another takes its name
     _lock = threading.Lock()
     _servers.clear()
     _ended.clear()

@@ -10,7 +10,7 @@ NAMESPACE = 'xmlns="http://s3.amazonaws.com/doc/2006-03-01/"'
 
 
 def test_cors_rules() -> None:
-    root = ElementTree.fromstring(  # noqa: S314 - written here
+    root = ElementTree.fromstring(  # noqa: S314 - a text of this test
         f"<CORSConfiguration {NAMESPACE}><CORSRule><ID>pages</ID><AllowedMethod>GET</AllowedMethod>"
         "<AllowedMethod>PUT</AllowedMethod><AllowedOrigin>*</AllowedOrigin><AllowedHeader>x-a</AllowedHeader>"
         "<ExposeHeader>ETag</ExposeHeader><MaxAgeSeconds>300</MaxAgeSeconds></CORSRule></CORSConfiguration>"
@@ -28,7 +28,7 @@ def test_cors_rules() -> None:
 
 
 def test_lifecycle_rules() -> None:
-    root = ElementTree.fromstring(  # noqa: S314 - written here
+    root = ElementTree.fromstring(  # noqa: S314 - a text of this test
         f"<LifecycleConfiguration {NAMESPACE}>"
         "<Rule><ID>a</ID><Status>Enabled</Status><Filter><And><Prefix>tmp/</Prefix>"
         "<Tag><Key>k</Key><Value>v</Value></Tag><ObjectSizeGreaterThan>9</ObjectSizeGreaterThan></And></Filter>"
