@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
-from xml.etree import ElementTree
+
+from engines.objects.xml_answer import Element, bare
 
 Rule = dict[str, Any]
 _CORS = {"ID": "Id", "MaxAgeSeconds": "MaxAge"}
@@ -37,7 +38,7 @@ _AS_THEY_ARE = ("NoncurrentVersionExpiration", "AbortIncompleteMultipartUpload")
 _TEXTS = frozenset({"ID", "Prefix", "ObjectSizeGreaterThan", "ObjectSizeLessThan"})
 
 
-def cors_rules(root: ElementTree.Element) -> list[Rule]:
+def cors_rules(root: Element) -> list[Rule]:
     """Return the rules of a ``CORSConfiguration`` as ``CorsRules`` has them."""
     return [
         {new: found for old, new in _CORS_LISTS.items() if (found := _texts(rule, old))} | _named(rule, _CORS)
@@ -45,12 +46,12 @@ def cors_rules(root: ElementTree.Element) -> list[Rule]:
     ]
 
 
-def lifecycle_rules(root: ElementTree.Element) -> list[Rule]:
+def lifecycle_rules(root: Element) -> list[Rule]:
     """Return the rules of a ``LifecycleConfiguration`` as ``Rules`` has them."""
     return [_lifecycle_rule(rule) for rule in _children(root, "Rule")]
 
 
-def _lifecycle_rule(rule: ElementTree.Element) -> Rule:
+def _lifecycle_rule(rule: Element) -> Rule:
     made = _named(rule, {"ID": "Id", "Status": "Status"}) | _filter(rule)
     for part in _children(rule, "Expiration"):
         made |= _named(part, _EXPIRATION)
@@ -59,11 +60,11 @@ def _lifecycle_rule(rule: ElementTree.Element) -> Rule:
             made[new] = [_named(part, _TRANSITION) for part in parts]
     for name in _AS_THEY_ARE:
         for part in _children(rule, name):
-            made[name] = {_bare(one): _value(one) for one in part}
+            made[name] = {bare(one): _value(one) for one in part}
     return made
 
 
-def _filter(rule: ElementTree.Element) -> Rule:
+def _filter(rule: Element) -> Rule:
     """Return what of a bucket a rule is about: parts of ``Filter``, or of ``And`` in it."""
     places = [rule, *_children(rule, "Filter")]
     places += [one for place in places for one in _children(place, "And")]
@@ -71,31 +72,27 @@ def _filter(rule: ElementTree.Element) -> Rule:
     tags = []
     for place in places:
         made |= _named(place, _FILTER)
-        tags += [{_bare(part): part.text or "" for part in tag} for tag in _children(place, "Tag")]
+        tags += [{bare(part): part.text or "" for part in tag} for tag in _children(place, "Tag")]
     return made | ({"TagFilters": tags} if tags else {})
 
 
-def _named(element: ElementTree.Element, names: Mapping[str, str]) -> Rule:
+def _named(element: Element, names: Mapping[str, str]) -> Rule:
     """Return the values of the children with these names, by their new names."""
     return {
-        names[_bare(one)]: _value(one) for one in element if _bare(one) in names and (one.text or "").strip()
+        names[bare(one)]: _value(one) for one in element if bare(one) in names and (one.text or "").strip()
     }
 
 
-def _value(element: ElementTree.Element) -> int | bool | str:
+def _value(element: Element) -> int | bool | str:
     text = (element.text or "").strip()
     if text in {"true", "false"}:
         return text == "true"
-    return int(text) if text.isdecimal() and _bare(element) not in _TEXTS else text
+    return int(text) if text.isdecimal() and bare(element) not in _TEXTS else text
 
 
-def _texts(element: ElementTree.Element, name: str) -> list[str]:
+def _texts(element: Element, name: str) -> list[str]:
     return [(one.text or "").strip() for one in _children(element, name)]
 
 
-def _children(element: ElementTree.Element, name: str) -> list[ElementTree.Element]:
-    return [one for one in element if _bare(one) == name]
-
-
-def _bare(element: ElementTree.Element) -> str:
-    return element.tag.rpartition("}")[2]
+def _children(element: Element, name: str) -> list[Element]:
+    return [one for one in element if bare(one) == name]

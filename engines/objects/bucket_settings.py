@@ -11,13 +11,13 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any, NamedTuple
-from xml.etree import ElementTree
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from engines.objects.bucket_rules import cors_rules, lifecycle_rules
 from engines.objects.errors import code_of
 from engines.objects.s3 import Store
+from engines.objects.xml_answer import Element, ParseError, bare, parse
 
 _DENIED = frozenset({"AccessDenied", "403", "Forbidden"})
 _EVERYBODY = ("/global/AllUsers", "/global/AuthenticatedUsers")
@@ -35,46 +35,42 @@ class Setting(NamedTuple):
     operation: str
     query: str
     root: str
-    told: Callable[[ElementTree.Element], str] = lambda _: ""
-    rules: Callable[[ElementTree.Element], list[dict[str, Any]]] | None = None
+    told: Callable[[Element], str] = lambda _: ""
+    rules: Callable[[Element], list[dict[str, Any]]] | None = None
 
 
-def _parts(root: ElementTree.Element, name: str) -> list[ElementTree.Element]:
-    return [one for one in root.iter() if _bare(one) == name]
+def _parts(root: Element, name: str) -> list[Element]:
+    return [one for one in root.iter() if bare(one) == name]
 
 
-def _bare(element: ElementTree.Element) -> str:
-    return element.tag.rpartition("}")[2]
-
-
-def _counted(name: str, what: str, remedy: str) -> Callable[[ElementTree.Element], str]:
-    def told(root: ElementTree.Element) -> str:
+def _counted(name: str, what: str, remedy: str) -> Callable[[Element], str]:
+    def told(root: Element) -> str:
         count = len(_parts(root, name))
         return f"{count} {what}: {remedy}" if count else ""
 
     return told
 
 
-def _acl(root: ElementTree.Element) -> str:
+def _acl(root: Element) -> str:
     public = [one for one in _parts(root, "URI") if (one.text or "").endswith(_EVERYBODY)]
     return f"an ACL that opens it to everybody: {_CLOUDFRONT}" if public else ""
 
 
-def _encryption(root: ElementTree.Element) -> str:
+def _encryption(root: Element) -> str:
     kinds = {(one.text or "").strip() for one in _parts(root, "SSEAlgorithm")} - {"", "AES256"}
     if not kinds:
         return ""
     return f"default encryption {', '.join(sorted(kinds))}: the target encrypts with AES256"
 
 
-def _lock(root: ElementTree.Element) -> str:
+def _lock(root: Element) -> str:
     if not any(one.text == "Enabled" for one in _parts(root, "ObjectLockEnabled")):
         return ""
     return "object lock: it can be given to a new bucket alone, and retention is not copied"
 
 
-def _notifications(root: ElementTree.Element) -> str:
-    count = sum(1 for one in root if _bare(one).endswith("Configuration"))
+def _notifications(root: Element) -> str:
+    count = sum(1 for one in root if bare(one).endswith("Configuration"))
     return f"{count} notifications: name their receivers in the target's account" if count else ""
 
 
@@ -155,7 +151,7 @@ def settings_not_copied(store: Store, target: Store) -> Iterator[str]:
         except ClientError as error:
             if code_of(error) in _DENIED:
                 denied.append(name)
-        except (BotoCoreError, ElementTree.ParseError, LookupError, ValueError):
+        except (BotoCoreError, ParseError, LookupError, ValueError):
             denied.append(name)
     if denied:
         yield f"bucket: configuration that may not be read ({', '.join(denied)})"
@@ -171,10 +167,10 @@ def _asker(setting: Setting, target: Store) -> Callable[[Store], str]:
     return ask
 
 
-def _answer(setting: Setting, store: Store) -> ElementTree.Element | None:
-    root = ElementTree.fromstring(store.read(setting.operation, query=[(setting.query, "")]))  # noqa: S314 - expat expands no external entities
+def _answer(setting: Setting, store: Store) -> Element | None:
+    root = parse(store.read(setting.operation, query=[(setting.query, "")]))
     # A store that does not know the question may answer another one.
-    return root if _bare(root) == setting.root else None
+    return root if bare(root) == setting.root else None
 
 
 def _lacking(setting: Setting, rules: list[dict[str, Any]], target: Store) -> str:
@@ -182,7 +178,7 @@ def _lacking(setting: Setting, rules: list[dict[str, Any]], target: Store) -> st
     try:
         root = _answer(setting, target)
         held = [] if root is None or setting.rules is None else setting.rules(root)
-    except (BotoCoreError, ClientError, ElementTree.ParseError, LookupError):
+    except (BotoCoreError, ClientError, ParseError, LookupError):
         held = []
     lacking = [one for one in rules if one not in held]
     if not lacking:

@@ -11,9 +11,9 @@ from email.header import decode_header, make_header
 from email.utils import format_datetime, parsedate_to_datetime
 from types import MappingProxyType
 from urllib.parse import urlencode
-from xml.etree import ElementTree
 
 from engines.objects.errors import IntegrityError
+from engines.objects.xml_answer import ParseError, bare, parse
 
 # What travels: the name that boto3 gives it, by the header's name.
 HEADERS = MappingProxyType(
@@ -89,22 +89,16 @@ def not_copied(response: Mapping[str, str]) -> tuple[str, ...]:
 def tags_of(text: str | bytes) -> dict[str, str]:
     """Return the tags of a response to GetObjectTagging. Raises ``IntegrityError`` if it was cut short."""
     try:
-        root = ElementTree.fromstring(text)  # noqa: S314 - expat expands no external entities; our own store
-    except (ElementTree.ParseError, LookupError, ValueError) as error:
+        root = parse(text)
+    except (ParseError, LookupError, ValueError) as error:
         raise IntegrityError("its tags could not be read whole") from error
-    if _bare(root.tag) != "Tagging":
+    if bare(root) != "Tagging":
         raise IntegrityError("its tags could not be read whole")
-    parts = (
-        {_bare(one.tag): one.text or "" for one in tag} for tag in root.iter() if _bare(tag.tag) == "Tag"
-    )
+    parts = ({bare(one): one.text or "" for one in tag} for tag in root.iter() if bare(tag) == "Tag")
     try:
         return {part["Key"]: part.get("Value", "") for part in parts}
     except KeyError as error:
         raise IntegrityError("one of its tags has no name") from error
-
-
-def _bare(name: str) -> str:
-    return name.rpartition("}")[2]
 
 
 def tags_as_xml(tags: Mapping[str, str]) -> str:

@@ -10,7 +10,8 @@ import re
 from collections.abc import Callable, Iterator
 from operator import itemgetter
 from typing import Any, NamedTuple
-from xml.etree import ElementTree
+
+from engines.objects.xml_answer import Element, ParseError, bare, parse
 
 _FIELDS = ("Key", "Size", "ETag", "LastModified", "StorageClass")
 _REQUIRED = frozenset({"Key", "Size", "LastModified"})
@@ -49,10 +50,10 @@ class PageReader:
     def read(self, text: str) -> Page:
         """Return what a page says. Raises ``PageError`` if it is none, or contradicts itself."""
         try:
-            return self._fast(text) or _page(ElementTree.fromstring(text), None)  # noqa: S314 - expat expands no external entities
+            return self._fast(text) or _page(parse(text), None)
         except PageError:
             raise
-        except (ElementTree.ParseError, LookupError, ValueError) as error:
+        except (ParseError, LookupError, ValueError) as error:
             raise PageError("it is not well-formed XML") from error
 
     def _fast(self, text: str) -> Page | None:
@@ -64,8 +65,8 @@ class PageReader:
         rows = self._rows(text, start, stop)
         if rows is None:
             return None
-        frame = ElementTree.fromstring(text[:start] + text[stop:])  # noqa: S314 - expat expands no external entities
-        return None if any(_bare(one) == "Contents" for one in frame) else _page(frame, rows)
+        frame = parse(text[:start] + text[stop:])
+        return None if any(bare(one) == "Contents" for one in frame) else _page(frame, rows)
 
     def _rows(self, text: str, start: int, stop: int) -> list[Row] | None:
         markup = text.count("<", start, stop)
@@ -104,11 +105,11 @@ def unescape(text: str) -> str:
     return _ENTITY.sub(character, text)
 
 
-def _page(root: ElementTree.Element, rows: list[Row] | None) -> Page:
+def _page(root: Element, rows: list[Row] | None) -> Page:
     """Return a page whose ``rows`` were read already, or are children of ``root``."""
-    if _bare(root) != "ListBucketResult":
-        raise PageError(f"it is a {_bare(root)}")
-    said = {_bare(one): (one.text or "").strip() for one in root if not len(one)}
+    if bare(root) != "ListBucketResult":
+        raise PageError(f"it is a {bare(root)}")
+    said = {bare(one): (one.text or "").strip() for one in root if not len(one)}
     if rows is None:
         rows = list(_parsed(root))
         keys = [row[0] for row in rows]
@@ -116,7 +117,7 @@ def _page(root: ElementTree.Element, rows: list[Row] | None) -> Page:
         keys = [unescape(row[0]) if "&" in row[0] else row[0] for row in rows]
     if not all(keys):
         raise PageError("an object has no Key")
-    folders = sum(1 for one in root if _bare(one) == "CommonPrefixes")
+    folders = sum(1 for one in root if bare(one) == "CommonPrefixes")
     _check(said, len(rows) + folders)
     return Page(
         keys,
@@ -140,15 +141,11 @@ def _check(said: dict[str, str], found: int) -> None:
         raise PageError("it says that it is the last one, and names a next one")
 
 
-def _parsed(root: ElementTree.Element) -> Iterator[Row]:
+def _parsed(root: Element) -> Iterator[Row]:
     for content in root:
-        if _bare(content) == "Contents":
-            found = {_bare(part): part.text or "" for part in content}
+        if bare(content) == "Contents":
+            found = {bare(part): part.text or "" for part in content}
             if lacking := sorted(name for name in _REQUIRED if not found.get(name)):
                 raise PageError(f"an object has no {' and no '.join(lacking)}")
             key, size, etag, modified, storage = (found.get(name, "") for name in _FIELDS)
             yield key, size.strip(), etag.strip(), modified.strip(), storage.strip()
-
-
-def _bare(element: ElementTree.Element) -> str:
-    return element.tag.rpartition("}")[2]

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import NamedTuple
 from urllib.parse import unquote_plus
-from xml.etree import ElementTree
 
 from botocore.exceptions import ClientError
 
 from engines.objects.errors import code_of
 from engines.objects.s3.client import Store
+from engines.objects.xml_answer import Element, ParseError, bare, parse
 
 _UNKNOWN_OPERATION = frozenset({"NotImplemented", "MethodNotAllowed", "501", "405"})
 
@@ -28,14 +28,12 @@ def older_versions(store: Store) -> OlderVersions | None:
     does not know versions has none.
     """
     try:
-        configuration = ElementTree.fromstring(  # noqa: S314 - expat expands no external entities
-            store.read("GetBucketVersioning", query=[("versioning", "")])
-        )
-        has_versions = any(_bare(one) == "Status" and one.text for one in configuration)
+        configuration = parse(store.read("GetBucketVersioning", query=[("versioning", "")]))
+        has_versions = any(bare(one) == "Status" and one.text for one in configuration)
         return _count(store) if has_versions else OlderVersions()
     except ClientError as error:
         return OlderVersions() if code_of(error) in _UNKNOWN_OPERATION else None
-    except (ElementTree.ParseError, LookupError, ValueError):
+    except (ParseError, LookupError, ValueError):
         return None
 
 
@@ -45,11 +43,11 @@ def _count(store: Store) -> OlderVersions:
     following: tuple[tuple[str, str], ...] = ()
     asked = {following}
     while True:
-        root = ElementTree.fromstring(store.read("ListObjectVersions", query=[*first, *following]))  # noqa: S314 - expat expands no external entities
-        said = {_bare(one): one.text or "" for one in root if not len(one)}
-        versions += sum(1 for one in root if _bare(one) == "Version" and not _is_latest(one))
-        markers += sum(1 for one in root if _bare(one) == "DeleteMarker")
-        if _bare(root) != "ListVersionsResult" or said.get("IsTruncated") not in {"true", "false"}:
+        root = parse(store.read("ListObjectVersions", query=[*first, *following]))
+        said = {bare(one): one.text or "" for one in root if not len(one)}
+        versions += sum(1 for one in root if bare(one) == "Version" and not _is_latest(one))
+        markers += sum(1 for one in root if bare(one) == "DeleteMarker")
+        if bare(root) != "ListVersionsResult" or said.get("IsTruncated") not in {"true", "false"}:
             raise ValueError("it is no listing of versions")
         if said["IsTruncated"] == "false":
             return OlderVersions(versions, markers)
@@ -63,9 +61,5 @@ def _count(store: Store) -> OlderVersions:
         asked.add(following)
 
 
-def _is_latest(version: ElementTree.Element) -> bool:
-    return any(_bare(one) == "IsLatest" and (one.text or "").strip() == "true" for one in version)
-
-
-def _bare(element: ElementTree.Element) -> str:
-    return element.tag.rpartition("}")[2]
+def _is_latest(version: Element) -> bool:
+    return any(bare(one) == "IsLatest" and (one.text or "").strip() == "true" for one in version)

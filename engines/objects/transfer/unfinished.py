@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from contextlib import suppress
 from urllib.parse import unquote_plus
-from xml.etree import ElementTree
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from engines.objects.s3 import Store
+from engines.objects.xml_answer import ParseError, parse
 
 
 def unfinished_uploads(target: Store, key: str) -> list[str]:
@@ -17,8 +17,8 @@ def unfinished_uploads(target: Store, key: str) -> list[str]:
     query = [("encoding-type", "url"), ("prefix", whole), ("uploads", "")]
     # A bucket's lifecycle rule removes what a store does not list.
     try:
-        root = ElementTree.fromstring(target.read("ListMultipartUploads", query=query))  # noqa: S314 - our own store
-    except (BotoCoreError, ClientError, ElementTree.ParseError, LookupError):
+        root = parse(target.read("ListMultipartUploads", query=query))
+    except (BotoCoreError, ClientError, ParseError, LookupError):
         return []
     encoded = any(one.tag.endswith("EncodingType") and one.text == "url" for one in root)
     found = []
