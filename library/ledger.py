@@ -186,11 +186,11 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from engines import lease_keeper, ledger
+from engines import ledger
 from engines.contract import finish
 from engines.ecs import Clients, traffic
 from engines.errors import RefusedError
-from engines.ledger import Event, State, Store
+from engines.ledger import Event, State, Store, lease_keeper
 from engines.runs import Owner
 
 # The event that each of these states records.

@@ -49,9 +49,9 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from engines import stack_events
 from engines.contract import finish
 from engines.runs import Owner
+from engines.stack import events
 
 
 def main() -> None:
@@ -66,7 +66,7 @@ def main() -> None:
 
 
 def _run(given: dict[str, Any], *, check: bool) -> dict[str, Any]:
-    watched = not check and stack_events.start(given["stack_name"], given["region"], Owner.of_this_run())
+    watched = not check and events.start(given["stack_name"], given["region"], Owner.of_this_run())
     return {"changed": False, "watched": watched}
 
 

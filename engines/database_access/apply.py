@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from engines.database_access import relay
+from engines.database_access import relay_task
 from engines.database_access.errors import AccessError
 from engines.database_access.model import FORWARDED, LOOPBACK, PORT, Access, writes
 from engines.database_access.proof import prove
@@ -47,7 +47,7 @@ def enter(access: Access, address: Address) -> Address:
 def closed(given: Mapping[str, Any]) -> list[str]:
     """Close what this run, and those that were killed, have opened; return where relays led."""
     cluster = str((given.get("relay") or {}).get("cluster") or "")
-    return relay.end(cluster) if writes(given) and cluster else []
+    return relay_task.end(cluster) if writes(given) and cluster else []
 
 
 def _parameters(access: Access, address: Address) -> dict[str, str]:
@@ -55,7 +55,7 @@ def _parameters(access: Access, address: Address) -> dict[str, str]:
     given = address.parameters
     host, port = given.get("hostaddr") or given.get("host", ""), given.get("port") or "5432"
     if access.relay:
-        return {"hostaddr": relay.lease(access.relay, f"{host}:{port}"), "port": str(PORT), **found}
+        return {"hostaddr": relay_task.lease(access.relay, f"{host}:{port}"), "port": str(PORT), **found}
     if access.mode in FORWARDED:
         return {"hostaddr": LOOPBACK, "port": str(access.port), **found}
     return found

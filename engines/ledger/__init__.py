@@ -5,7 +5,7 @@ record of each phase), ``runs/<run id>.json`` (the journal of one run, never wri
 ``manifests/<SHA-256>.jsonl.zst`` (the proof of each object of a bucket).
 """
 
-from engines.ledger import history
+from engines.ledger import history, lease_keeper
 from engines.ledger.apply import (
     Opening,
     close_phase,
@@ -44,6 +44,7 @@ __all__ = [
     "history",
     "keep",
     "known_event",
+    "lease_keeper",
     "make_bucket",
     "new_run_id",
     "note",

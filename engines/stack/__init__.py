@@ -1,8 +1,6 @@
 """The CloudFormation stack: its template, plan, drift, import and deletion."""
 
-from engines.stack import lifecycle
-from engines.stack.buckets import Bucket, with_buckets
-from engines.stack.buckets import logical_ids as bucket_ids
+from engines.stack import events, lifecycle
 from engines.stack.drift import detect
 from engines.stack.errors import DriftError, StackError
 from engines.stack.inspection import read
@@ -11,7 +9,8 @@ from engines.stack.plan import Plan, Wanted, make
 from engines.stack.recovery import explain, recover
 from engines.stack.resource_import import adopt
 from engines.stack.results import as_result
-from engines.stack.template import merge
+from engines.stack.template import Bucket, merge, with_buckets
+from engines.stack.template import logical_ids as bucket_ids
 
 __all__ = [
     "DATA",
@@ -26,6 +25,7 @@ __all__ = [
     "as_result",
     "bucket_ids",
     "detect",
+    "events",
     "explain",
     "lifecycle",
     "make",

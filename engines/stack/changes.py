@@ -8,8 +8,8 @@ from functools import cache
 from importlib import resources as files
 from typing import Any
 
-from engines.stack.evaluate import Resource
 from engines.stack.model import Change
+from engines.stack.template import Resource
 
 # What the policies of a template leave behind of a resource that goes.
 _LEFT = {"Retain": "kept", "RetainExceptOnCreate": "kept", "Snapshot": "a snapshot is kept"}

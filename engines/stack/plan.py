@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from engines.ownership import TAG, require_ours
-from engines.stack import changes, evaluate
-from engines.stack.evaluate import Resource
+from engines.stack import changes
 from engines.stack.model import Change, Deployed
 from engines.stack.recovery import condition
+from engines.stack.template import Resource, evaluate
 
 _SHELL = "REVIEW_IN_PROGRESS"
 

@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from engines.stack.evaluate import Resource
 from engines.stack.plan import Plan
+from engines.stack.template import Resource
 
 # What the monthly cost of a resource depends on.
 _SIZES = {

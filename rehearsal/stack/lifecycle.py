@@ -14,7 +14,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from time import monotonic
 
-from engines import lease_keeper
 from engines.runs import processes
 from rehearsal.docker import SERVICES, Containers, client
 from rehearsal.errors import RehearsalError
@@ -121,8 +120,10 @@ def down(config: StackConfig) -> Report:
 
 def _end_keepers(config: StackConfig) -> None:
     """End what would give the lock of a run back that has just ended: the account that holds it is gone."""
+    from engines.ledger import lease_keeper  # noqa: PLC0415 - with boto3, which nothing else here needs
+
     for process in marked(("AWS_ENDPOINT_URL", config.aws.endpoint)):
-        if lease_keeper.__name__ in processes.command(process):
+        if lease_keeper.__file__ in processes.command(process):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(process, signal.SIGKILL)
 

@@ -11,9 +11,9 @@ from dataclasses import asdict
 from pathlib import Path
 
 import pytest
-
-from engines.database_access import relay
 from tests.engines.database_access.test_relay import made, running
+
+from engines.database_access import relay_task
 from tests.stress import SEED, size
 
 KILLS = size(sample=10, full=60)
@@ -21,7 +21,7 @@ CALLS = 9  # of a run: find, start, ask for state, address, find again, end
 RUN = """
 import json, os, signal, sys
 from botocore.client import BaseClient
-from engines.database_access import relay
+from engines.database_access import relay_task
 from engines.database_access.model import Relay
 given, kill_at, after = json.loads(sys.argv[1]), int(sys.argv[2]), sys.argv[3] == "after"
 call, made = BaseClient._make_api_call, []
@@ -37,8 +37,8 @@ def counted(self, operation, options):
 
 BaseClient._make_api_call = counted
 one = Relay(**given)
-relay.lease(one, "127.0.0.1:1")
-relay.end(one.cluster)
+relay_task.lease(one, "127.0.0.1:1")
+relay_task.end(one.cluster)
 """
 
 
@@ -51,7 +51,7 @@ def _run(one, *words):
 def relays(aws):
     one = made()
     yield one
-    relay.end(one.cluster)
+    relay_task.end(one.cluster)
 
 
 def test_one_more_run_leaves_no_relay(relays):

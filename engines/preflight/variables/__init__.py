@@ -1,6 +1,6 @@
 """One description of every variable, and the check of a configuration against it."""
 
-from engines.preflight.variables.apply import Configuration, find, missing
+from engines.preflight.variables.check import Configuration, find, missing
 from engines.preflight.variables.description import Description, described, secrets
 from engines.preflight.variables.forms import FORMS
 from engines.preflight.variables.shapes import SHAPES

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from engines.stack.changes import compare
-from engines.stack.evaluate import Resource
+from engines.stack.template import Resource
 
 ROOT = Path(__file__).parents[3]
 BUCKET, QUEUE = "AWS::S3::Bucket", "AWS::Unheard::Of"

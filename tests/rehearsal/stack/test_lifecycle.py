@@ -16,6 +16,7 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 
 from engines.errors import ConfigurationError
+from engines.ledger import lease_keeper
 from engines.runs import processes
 from rehearsal import stack
 from rehearsal.errors import RehearsalError
@@ -233,7 +234,7 @@ def test_what_would_give_a_lock_back_goes_with_the_account_that_holds_it(tmp_pat
     run = (str(os.getpid()), str(processes.start_time(os.getpid())), "300")
     keepers = []
     for endpoint in (config.aws.endpoint, "http://127.0.0.1:9"):
-        command = [PYTHON, "-P", "-m", "engines.lease_keeper", "bucket", endpoint, *run]
+        command = [PYTHON, "-P", lease_keeper.__file__, "bucket", endpoint, *run]
         keepers.append(subprocess.Popen(command, env={**os.environ, "AWS_ENDPOINT_URL": endpoint}))
     try:
         stack.down(config)

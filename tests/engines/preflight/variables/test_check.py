@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from engines.preflight.variables.apply import Configuration, find
+from engines.preflight.variables.check import Configuration, find
 from engines.preflight.variables.description import Description, described
 
 ROLES = Path(__file__).parents[4] / "roles"

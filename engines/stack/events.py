@@ -34,7 +34,8 @@ def start(name: str, region: str, owner: Owner) -> bool:
     # What there is by now is no news. It is asked here: the process takes a moment, and the stack may not.
     latest = next((str(one["EventId"]) for one in _read(name, region)), "")
     files = [(os.POSIX_SPAWN_OPEN, number, os.devnull, os.O_RDWR, 0) for number in range(3)]
-    command = [sys.executable, "-P", "-m", __name__, name, region, latest, json.dumps(owner.to_dict())]
+    # Not by the module's name: that would load all that knows of stacks.
+    command = [sys.executable, "-P", __file__, name, region, latest, json.dumps(owner.to_dict())]
     # What only tells must not end what is told of.
     with suppress(OSError):
         os.posix_spawn(sys.executable, command, environment, file_actions=files, setsid=True)

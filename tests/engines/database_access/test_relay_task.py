@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from engines.aws import client
-from engines.database_access import relay
+from engines.database_access import relay_task
 from engines.database_access.apply import closed, opened
 from engines.database_access.errors import AccessError
 from engines.database_access.model import PORT, Access, Relay, read
@@ -49,11 +49,11 @@ def made(image=IMAGE, *, public=True):
 def relays(aws):
     one = made()
     yield one
-    relay.end(one.cluster)
+    relay_task.end(one.cluster)
 
 
 def running(one):
-    return list(relay._tasks(one.cluster))
+    return list(relay_task._tasks(one.cluster))
 
 
 def answers(address):
@@ -62,10 +62,10 @@ def answers(address):
 
 
 def test_a_run_has_one_relay_to_a_database_and_ends_it(relays):
-    first = relay.lease(relays, "127.0.0.1:1")
+    first = relay_task.lease(relays, "127.0.0.1:1")
     until(lambda: _answers(first))
-    assert relay.lease(relays, "127.0.0.1:1") == first
-    second = relay.lease(relays, "127.0.0.1:2")
+    assert relay_task.lease(relays, "127.0.0.1:1") == first
+    second = relay_task.lease(relays, "127.0.0.1:2")
     assert second != first
     assert sorted(closed({"mode": "relay", "relay": {"cluster": relays.cluster}})) == [
         "127.0.0.1:1",
@@ -93,33 +93,33 @@ def test_what_a_killed_run_left_is_ended_and_what_another_uses_is_not(relays, pr
     for one in (killed, other):
         with monkeypatch.context() as patch:
             patch.setattr(Owner, "of_this_run", classmethod(lambda _, one=one: one.owner))
-            relay.lease(relays, "127.0.0.1:1")
+            relay_task.lease(relays, "127.0.0.1:1")
     killed.kill()
-    relay.lease(relays, "127.0.0.1:1")
-    owners = [json.loads(relay._setting(task, "RELAY_OWNER"))["pid"] for task in running(relays)]
+    relay_task.lease(relays, "127.0.0.1:1")
+    owners = [json.loads(relay_task._setting(task, "RELAY_OWNER"))["pid"] for task in running(relays)]
     assert sorted(owners) == sorted([other.owner.pid, Owner.of_this_run().pid])
-    assert relay.end(relays.cluster) == ["127.0.0.1:1"]
+    assert relay_task.end(relays.cluster) == ["127.0.0.1:1"]
     other.kill()
-    assert relay.end(relays.cluster) == ["127.0.0.1:1"]
+    assert relay_task.end(relays.cluster) == ["127.0.0.1:1"]
     assert running(relays) == []
 
 
 def test_the_account_sees_nothing_of_what_was_typed(relays):
-    relay.lease(relays, "127.0.0.1:1")
+    relay_task.lease(relays, "127.0.0.1:1")
     [task] = running(relays)
-    assert "command" not in json.loads(relay._setting(task, "RELAY_OWNER"))
+    assert "command" not in json.loads(relay_task._setting(task, "RELAY_OWNER"))
 
 
 def test_why_it_could_not_start_is_told(aws):
     with pytest.raises(AccessError, match=r"relay to the database: ended before it served: .*pull"):
-        relay.lease(made("docker.io/library/python:3"), "127.0.0.1:1")
+        relay_task.lease(made("docker.io/library/python:3"), "127.0.0.1:1")
 
 
 def test_a_relay_in_a_private_subnet_is_of_no_use(aws):
     one = made(public=False)
     with pytest.raises(AccessError, match="was given no public address"):
-        relay.lease(one, "127.0.0.1:1")
-    relay.end(one.cluster)
+        relay_task.lease(one, "127.0.0.1:1")
+    relay_task.end(one.cluster)
 
 
 def test_a_stack_without_what_relays_need_is_told_apart():

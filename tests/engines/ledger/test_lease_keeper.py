@@ -5,8 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from pathlib import Path
 
-from engines import lease_keeper
-from engines.ledger import apply, lock
+from engines.ledger import apply, lease_keeper, lock
 from engines.ledger.apply import Opening
 from engines.ledger.store import Store
 from engines.runs import processes
@@ -25,7 +24,7 @@ def keepers_of(run_id: str) -> list[int]:
     found = []
     for path in Path("/proc").glob("[0-9]*"):
         words = processes.command(int(path.name))
-        if "engines.lease_keeper" in words and run_id in words:
+        if lease_keeper.__file__ in words and run_id in words:
             found.append(int(path.name))
     return found
 
@@ -92,7 +91,7 @@ def test_it_has_no_secret_on_its_command_line_and_nothing_of_the_run_open(
     wait_until(lambda: keepers_of(run_id))
     [pid] = keepers_of(run_id)
     words = [store.bucket, run_id, str(run.owner.pid), str(run.owner.started), "600"]
-    assert processes.command(pid)[4:] == words
+    assert processes.command(pid)[3:] == words
     assert processes.workers_of(run_id) == [], "it would wait for itself"
     wait_until(lambda: str(Path(f"/proc/{pid}/cwd").readlink()) == "/")
     opened = set()

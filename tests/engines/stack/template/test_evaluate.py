@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from engines.stack.evaluate import parameters, references, resources
+from engines.stack.template.evaluate import parameters, references, resources
 
 KNOWN = {"AWS::Region": "eu-central-1"}
 

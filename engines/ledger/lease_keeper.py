@@ -40,8 +40,7 @@ def ensure(bucket: str, run_id: str, owner: Owner, lease: float) -> None:
     command = [
         sys.executable,
         "-P",
-        "-m",
-        __name__,
+        __file__,  # not by the module's name: that would load the whole ledger, and boto3 with it
         bucket,
         run_id,
         str(owner.pid),
@@ -93,7 +92,8 @@ def _ended(owner: Owner, seconds: float) -> bool:
 def _renewed(bucket: str, run_id: str, owner: Owner) -> bool:
     """Renew the lease; False when the lock is another run's. What cannot be reached now may be soon."""
     from engines.aws import AwsError  # noqa: PLC0415 - a short run ends before boto3 is needed
-    from engines.ledger import Store, renew  # noqa: PLC0415 - boto3, too
+    from engines.ledger.lock import renew  # noqa: PLC0415 - boto3, too
+    from engines.ledger.store import Store  # noqa: PLC0415 - boto3, too
 
     try:
         return renew(Store(bucket), owner, run_id)
@@ -102,7 +102,8 @@ def _renewed(bucket: str, run_id: str, owner: Owner) -> bool:
 
 
 def _give_back(bucket: str, run_id: str, owner: Owner) -> None:
-    from engines.ledger import Store, end_run  # noqa: PLC0415 - a short run ends before boto3 is needed
+    from engines.ledger.apply import end_run  # noqa: PLC0415 - a short run ends before boto3 is needed
+    from engines.ledger.store import Store  # noqa: PLC0415 - likewise
 
     for attempt in range(_LAST_ATTEMPTS):
         with suppress(EngineError):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from engines.stack_events import follow
+from engines.stack.events import follow
 
 STACK = "AWS::CloudFormation::Stack"
 
