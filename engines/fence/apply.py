@@ -70,8 +70,10 @@ class Fence:
     def put_up(self) -> None:
         """Create the trigger on every table and take the lock, once open write transactions have ended.
 
-        Raises ``FenceImpossibleError``, ``FenceForeignError`` and ``FenceBusyError``; nothing refuses then.
+        Raises ``FenceImpossibleError``, ``FenceForeignError`` and ``FenceBusyError``; nothing of ours refuses
+        then.
         """
+        claim(self.opened, self.terms)
         found = read(self.opened, self.terms)
         plan.require_possible(found, self.terms)
         self.database = found.database
@@ -187,6 +189,27 @@ class Fence:
             time.sleep(_PAUSE)
 
 
+def claim(opened: Session, terms: Terms) -> None:
+    """Let nobody else put a fence up or remove one while this session lives.
+
+    Who does either is waited for as long as writers are. Raises ``FenceForeignError``, at once if another
+    session holds a fence.
+    """
+    until = time.monotonic() + terms.patience
+    while not _first(opened, statements.CLAIM):
+        holder = _first(opened, statements.HOLDER)
+        if holder or time.monotonic() >= until:
+            found = read(opened, terms)
+            pid = holder or _first(opened, statements.CLAIMANT)
+            does = "holds its fence" if holder else "puts up or removes its fence"
+            raise FenceForeignError(
+                f"run {found.run_id or 'without a name'} {does} (process {pid} of the server)",
+                subject=found.database,
+                remedy="End that run, or wait until it has ended: its fence opens then.",
+            )
+        time.sleep(_PAUSE)
+
+
 def lift(address: Address, terms: Terms) -> list[str]:
     """Take the fence away, unless a run that lives holds it, or another environment has made it lasting.
 
@@ -194,19 +217,29 @@ def lift(address: Address, terms: Terms) -> list[str]:
     in at once. Raises ``FenceForeignError``.
     """
     with session(address, purpose=PURPOSE) as opened:
-        found = read(opened, terms)
-        if found.holder:
-            raise FenceForeignError(
-                f"run {found.run_id} holds its fence (process {found.holder} of the server)",
-                subject=found.database,
-                remedy="End that run, or wait until it has ended: its fence opens then.",
-            )
-        plan.require_own(found, terms)
+        claim(opened, terms)
+        plan.require_own(read(opened, terms), terms)
         return remove(opened, terms)
 
 
+def clear(address: Address, terms: Terms) -> None:
+    """Remove what is left of a fence whose session has ended, unless it is another run's, or lasting.
+
+    Another run may have moved the users since.
+    """
+    with session(address, purpose=PURPOSE) as opened:
+        claim(opened, terms)
+        found = read(opened, terms)
+        if found.run_id == terms.run_id and found.mode == "held":
+            remove(opened, terms)
+
+
 def remove(opened: Session, terms: Terms) -> list[str]:
-    """Allow writes, then drop the triggers; return the tables where one is left, which refuses nothing."""
+    """Allow writes, then drop the triggers; return the tables where one is left, which refuses nothing.
+
+    Raises ``FenceForeignError`` if another session holds it, puts it up or removes it.
+    """
+    claim(opened, terms)
     everything = Terms(terms.run_id)
     found = read(opened, everything)
     if found.mode == "absent":
@@ -256,6 +289,11 @@ def _sessions(opened: Session, query: str, parameters: list[str]) -> list[Writer
         return [Writer(*row) for row in opened.execute(query, parameters)]
     except psycopg.Error:
         return []
+
+
+def _first(opened: Session, query: str) -> int:
+    row = opened.execute(query).fetchone()
+    return int(row[0]) if row else 0
 
 
 def _names(opened: Session, query: str) -> tuple[str, ...]:

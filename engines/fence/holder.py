@@ -140,7 +140,7 @@ def main() -> None:
         except EngineError as error:
             # The session is gone, and with it the lock: what is left refuses nobody.
             with suppress(EngineError):
-                apply.lift(address, terms)
+                apply.clear(address, terms)
             # Nobody reads it any more if the fence stood.
             _report({"error": _told(error)})
 

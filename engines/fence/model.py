@@ -13,6 +13,8 @@ FUNCTION = "refuse"
 TRIGGER = FENCE
 # Two numbers of this tool's own. While a session holds this lock, the triggers refuse.
 KEY = (0x626D6969, 0x66656E63)
+# Who puts the fence up, holds or removes it has this one, so that nobody does so at the same time.
+CLAIM_KEY = (0x626D6969, 0x636C6169)
 # What PostgreSQL answers to a write in a read-only transaction: clients know what to make of it.
 SQLSTATE = "25006"
 

@@ -6,7 +6,7 @@ import json
 
 from psycopg import sql
 
-from engines.fence.model import FUNCTION, KEY, SCHEMA, SQLSTATE, TRIGGER, Mode, Name, Terms
+from engines.fence.model import CLAIM_KEY, FUNCTION, KEY, SCHEMA, SQLSTATE, TRIGGER, Mode, Name, Terms
 from engines.postgres.catalog import OWN
 
 _FUNCTION = sql.Identifier(SCHEMA, FUNCTION)
@@ -15,9 +15,14 @@ _TRIGGER = sql.Identifier(TRIGGER)
 LOCK = f"SELECT pg_advisory_lock({KEY[0]}, {KEY[1]})"
 UNLOCK = f"SELECT pg_advisory_unlock({KEY[0]}, {KEY[1]})"
 
-_ITS_LOCK = f"""l.locktype = 'advisory' AND l.classid = {KEY[0]} AND l.objid = {KEY[1]} AND l.objsubid = 2
-      AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())"""  # noqa: S608 - constants only
-HOLDER = f"SELECT l.pid FROM pg_locks l WHERE l.granted AND l.mode = 'ExclusiveLock' AND {_ITS_LOCK}"  # noqa: S608 - constants only
+CLAIM = f"SELECT pg_try_advisory_lock({CLAIM_KEY[0]}, {CLAIM_KEY[1]})"
+
+_ADVISORY = """l.locktype = 'advisory' AND l.classid = {key[0]} AND l.objid = {key[1]} AND l.objsubid = 2
+      AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())"""
+_ITS_LOCK = _ADVISORY.format(key=KEY)
+_HOLDS = "SELECT l.pid FROM pg_locks l WHERE l.granted AND l.mode = 'ExclusiveLock' AND "
+HOLDER = _HOLDS + _ITS_LOCK
+CLAIMANT = _HOLDS + _ADVISORY.format(key=CLAIM_KEY)
 
 # Every relation that a statement can write to, on its own or as part of another: the root of a partitioned
 # table, its leaves, and the children of an inheritance, since a trigger on the parent does not see a write

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import textwrap
 import uuid
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,11 @@ PHASE = """
     tasks_from: note
   vars:
     ledger_event: releasing
+  when: begins
+- name: Take over
+  ansible.builtin.command:
+    argv: ["{{ ansible_playbook_python }}", "-c", "{{ takes_over }}"]
+  when: takes_over | length > 0
 - name: Fail
   ansible.builtin.set_fact:
     __deploy_release: "{{ release }}"
@@ -51,7 +57,9 @@ def failed(aws: Any, tmp_path: Path) -> Any:
     store = Store(f"state-{uuid.uuid4().hex[:8]}")
     roles = f"{tmp_path / 'roles'}:{plays.ROOT / 'roles'}"
 
-    def play(release: dict[str, Any], service: str = "nowhere") -> tuple[str, str]:
+    def play(
+        release: dict[str, Any], service: str = "nowhere", *, begins: bool = True, takes_over: str = ""
+    ) -> tuple[str, str]:
         variables = {
             "ledger_phase": "failing",
             "ledger_bucket": store.bucket,
@@ -60,9 +68,12 @@ def failed(aws: Any, tmp_path: Path) -> Any:
             "go_live_fence": "none",
             "go_live_stop": ["true"],
             "release": release,
+            "begins": begins,
+            "takes_over": takes_over,
         }
         told, _, bad = plays.play(tmp_path, variables, (), {**os.environ, "ANSIBLE_ROLES_PATH": roles}).told
-        assert not bad, told
+        # A run that has lost the lock cannot record how it went.
+        assert bool(bad) == bool(takes_over), told
         return told, State.from_body(store.read("state.json").body).standing
 
     return play
@@ -79,6 +90,20 @@ def test_a_release_that_reached_nobody_leaves_nobody_served(failed: Any) -> None
     told, standing = failed({"failed": True, "details": {"served": False}})
     assert standing == "not live"
     assert "What migrate_source_stop has stopped is not started again" in told
+
+
+def test_a_run_that_another_has_taken_over_from_leaves_the_source_closed(failed: Any) -> None:
+    """It has not started a release, so that nothing else tells it what the other has done."""
+    take_over = """
+    import json
+    from engines.ledger import LOCK_KEY, Store
+    store = Store("{{ ledger_bucket }}")
+    found = store.read(LOCK_KEY)
+    store.write(LOCK_KEY, {**found.body, "run_id": "another"}, replacing=found)
+    """
+    told, standing = failed({"failed": True}, begins=False, takes_over=textwrap.dedent(take_over))
+    assert standing == "not live"
+    assert "is not started again" not in told
 
 
 def test_where_no_service_can_be_asked_users_may_be_served(failed: Any) -> None:

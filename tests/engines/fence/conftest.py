@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import subprocess
 import sys
 import time
 import uuid
+from pathlib import Path
 
 import psycopg
 import pytest
 
 from engines.fence import Terms
 from engines.postgres.session import parse
-from engines.runs import Owner
+from engines.runs import Owner, processes
 
 REFUSED = "25006"
 _NUMBERS = itertools.count()
@@ -124,6 +126,26 @@ def holders(source: Source) -> list[int]:
             " WHERE datname = %s AND application_name LIKE 'bmii-migrate fence%%'"
         )
         return [row[0] for row in session.execute(query, [source.name])]
+
+
+def holder_of(source: Source) -> int:
+    """Return the process of this machine that holds the fence around a source."""
+    with source.session() as session:
+        query = "SELECT client_port FROM pg_stat_activity WHERE pid = ANY (%s)"
+        ports = {row[0] for row in session.execute(query, [holders(source)])}
+    for path in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(FileNotFoundError):  # the holder of another run, which ends
+            if "engines.fence.holder" in processes.command(int(path.name)) and ports & local_ports(path):
+                return int(path.name)
+    raise AssertionError("nobody holds it")
+
+
+def local_ports(process: Path) -> set[int]:
+    """Return the ports from which a process is connected."""
+    inodes = {str(file.readlink()) for file in (process / "fd").iterdir()}
+    lines = Path("/proc/net/tcp").read_text(encoding="utf-8").splitlines()[1:]
+    fields = [line.split() for line in lines]
+    return {int(field[1].partition(":")[2], 16) for field in fields if f"socket:[{field[9]}]" in inodes}
 
 
 def wait_until(condition, seconds: float = 60) -> None:

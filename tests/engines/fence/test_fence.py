@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 import threading
 import time
-from pathlib import Path
 
 import psycopg
 import pytest
@@ -20,32 +18,13 @@ from engines.fence import (
     FenceImpossibleError,
     FenceLapsedError,
     Found,
+    apply,
     holder,
     plan,
 )
-from engines.postgres.session import parse
+from engines.postgres.session import parse, session
 from engines.runs import processes
-from tests.engines.fence.conftest import REFUSED, WRITES, Source, holders, wait_until
-
-
-def holder_of(source: Source) -> int:
-    """Return the process of this machine that holds the fence around a source."""
-    with source.session() as session:
-        query = "SELECT client_port FROM pg_stat_activity WHERE pid = ANY (%s)"
-        ports = {row[0] for row in session.execute(query, [holders(source)])}
-    for path in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(FileNotFoundError):  # the holder of another run, which ends
-            if "engines.fence.holder" in processes.command(int(path.name)) and ports & local_ports(path):
-                return int(path.name)
-    raise AssertionError("nobody holds it")
-
-
-def local_ports(process: Path) -> set[int]:
-    """Return the ports from which a process is connected."""
-    inodes = {str(file.readlink()) for file in (process / "fd").iterdir()}
-    lines = Path("/proc/net/tcp").read_text(encoding="utf-8").splitlines()[1:]
-    fields = [line.split() for line in lines]
-    return {int(field[1].partition(":")[2], 16) for field in fields if f"socket:[{field[9]}]" in inodes}
+from tests.engines.fence.conftest import REFUSED, WRITES, Source, holder_of, holders, wait_until
 
 
 def test_every_write_is_refused_and_nothing_else(source: Source) -> None:
@@ -104,6 +83,39 @@ def test_it_is_put_up_once_in_a_run(source: Source) -> None:
         fence.put_up(source.address, source.terms(), source.owner)
     with pytest.raises(FenceForeignError, match="End that run"):
         fence.lift(source.address, source.terms())
+
+
+def test_who_does_not_hold_it_cannot_remove_it(source: Source) -> None:
+    fence.put_up(source.address, source.terms(), source.owner)
+    with (
+        session(source.address) as another,
+        pytest.raises(FenceForeignError, match="holds its fence"),
+    ):
+        apply.remove(another, source.terms())
+    assert source.write(WRITES[0]) == REFUSED
+
+
+def test_of_two_runs_that_put_it_up_at_once_one_does(source: Source) -> None:
+    """The other has changed nothing: removing its own, it would have opened the one that stands."""
+    first, second, outcome = source.terms(patience=60), source.terms(patience=0.5), []
+    with source.session() as writer:
+        writer.execute("BEGIN")
+        writer.execute("INSERT INTO plain (v) VALUES ('in time')")
+
+        def put_up() -> None:
+            outcome.append(fence.put_up(source.address, first, source.owner))
+
+        waiting = threading.Thread(target=put_up)
+        waiting.start()
+        wait_until(lambda: fence.inspect(source.address, first).run_id == first.run_id)
+        with pytest.raises(FenceForeignError, match=f"run {first.run_id} puts up or removes its fence"):
+            fence.put_up(source.address, second, source.owner)
+        with pytest.raises(FenceForeignError, match="puts up or removes"):
+            fence.lift(source.address, second)
+        writer.execute("COMMIT")
+        waiting.join()
+    assert [found.run_id for found in outcome] == [first.run_id]
+    assert (source.write(WRITES[0]), fence.is_held(first.run_id)) == (REFUSED, True)
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])

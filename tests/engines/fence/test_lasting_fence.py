@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import signal
+
 import psycopg
 import pytest
 
@@ -11,7 +14,8 @@ from engines.fence import (
     FenceForeignError,
     FenceLapsedError,
 )
-from tests.engines.fence.conftest import REFUSED, WRITES, Source, holders, wait_until
+from engines.runs import processes
+from tests.engines.fence.conftest import REFUSED, WRITES, Source, holder_of, holders, wait_until
 
 
 def test_lasting_it_needs_no_session_and_is_lifted_by_name(source: Source) -> None:
@@ -97,3 +101,21 @@ def test_what_took_writes_unseen_keeps_it_from_lasting(source: Source, statement
     with pytest.raises(FenceLapsedError, match="has opened"):
         fence.keep(terms.run_id)
     assert fence.let_go(terms.run_id) == []
+
+
+def test_a_run_that_was_cut_off_leaves_the_lasting_one_of_the_next_run_alone(source: Source) -> None:
+    """A machine that slept comes back after another has moved the users: its holder removes only its own."""
+    asleep = source.terms(lease=2)
+    fence.put_up(source.address, asleep, source.owner)
+    pid = holder_of(source)
+    os.kill(pid, signal.SIGSTOP)
+    with source.session() as session:
+        session.execute("SELECT pg_terminate_backend(pid) FROM unnest(%s::int[]) pid", [holders(source)])
+    wait_until(lambda: not holders(source))
+    moved = source.terms()
+    fence.put_up(source.address, moved, source.owner)
+    fence.keep(moved.run_id)
+    os.kill(pid, signal.SIGCONT)
+    wait_until(lambda: not processes.start_time(pid))
+    found = fence.inspect(source.address, moved)
+    assert (found.mode, found.run_id, source.write(WRITES[0])) == ("lasting", moved.run_id, REFUSED)
