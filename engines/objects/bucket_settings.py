@@ -17,7 +17,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from engines.objects.bucket_rules import cors_rules, lifecycle_rules
 from engines.objects.errors import code_of
 from engines.objects.s3 import Store
-from engines.objects.xml_answer import Element, ParseError, bare, parse
+from engines.objects.xml_answer import Element, ParseError, bare
 
 _DENIED = frozenset({"AccessDenied", "403", "Forbidden"})
 _EVERYBODY = ("/global/AllUsers", "/global/AuthenticatedUsers")
@@ -168,7 +168,7 @@ def _asker(setting: Setting, target: Store) -> Callable[[Store], str]:
 
 
 def _answer(setting: Setting, store: Store) -> Element | None:
-    root = parse(store.read(setting.operation, query=[(setting.query, "")]))
+    root = store.read_xml(setting.operation, [(setting.query, "")])
     # A store that does not know the question may answer another one.
     return root if bare(root) == setting.root else None
 

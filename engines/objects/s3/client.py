@@ -7,7 +7,7 @@ import random
 import re
 import ssl
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from email.utils import parsedate_to_datetime
 from html import unescape
@@ -40,6 +40,7 @@ from engines.objects.http import (
 )
 from engines.objects.s3.key_encoding import KeyEncoding
 from engines.objects.s3.tagging import TagCounts
+from engines.objects.xml_answer import Element, ParseError, parse, until_whole
 from engines.permissions import ATTACHED, Request
 
 # With the pauses between them, a store may be away for half a minute before an object is given up.
@@ -181,6 +182,13 @@ class Store:
                     raise lost from error
                 self._back_off(lost, attempt, key or "")
         raise AssertionError  # the last try returns or raises
+
+    def read_xml(self, operation: str, query: Sequence[tuple[str, str]]) -> Element:
+        """Ask the bucket something and return the root of the answer.
+
+        Raises botocore's errors, and what ``parse`` raises for an answer that is no XML.
+        """
+        return until_whole(lambda: parse(self.read(operation, query=query)), ParseError)
 
     def _back_off(self, error: Exception, attempt: int, key: str, at_once: int = 0) -> None:
         """Wait before the next try, or raise ``error`` if that is better made later."""

@@ -27,6 +27,10 @@ class PageError(ValueError):
     """The page is not what it has to be; the message says in what."""
 
 
+class CutPageError(PageError):
+    """It is no whole XML: cut off on the way, or something else than a page."""
+
+
 class Page(NamedTuple):
     """What one page says, in its order. ``rows`` are as they are written, ``keys`` without entities."""
 
@@ -54,7 +58,7 @@ class PageReader:
         except PageError:
             raise
         except (ParseError, LookupError, ValueError) as error:
-            raise PageError("it is not well-formed XML") from error
+            raise CutPageError("it is not well-formed XML") from error
 
     def _fast(self, text: str) -> Page | None:
         """Return the page if all its objects have one shape, and nothing stands between them."""

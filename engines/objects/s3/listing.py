@@ -13,7 +13,8 @@ from engines.aws import translated
 from engines.objects.errors import ObjectsError, code_of
 from engines.objects.s3.client import Store
 from engines.objects.s3.external_sort import Sorted
-from engines.objects.s3.list_page import Page, PageError, PageReader
+from engines.objects.s3.list_page import CutPageError, Page, PageError, PageReader
+from engines.objects.xml_answer import until_whole
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _STANDARD = "STANDARD"
@@ -70,23 +71,25 @@ def listed(
     entries = Sorted(Entry._make, twice=twice)
     try:
         with translated(f"listing of {store.name}"):
-            is_empty = True
-            for page in _Pages(store, missing_is_empty):
-                is_empty = is_empty and not page
-                entries.extend(page)
-                seen(len(page))
-            if is_empty:
-                _confirm_empty(store, missing_is_empty)
+            # Twice at most: somebody may fill an empty bucket while we ask whether it is.
+            for _ in range(2):
+                count = 0
+                for page in _Pages(store, missing_is_empty):
+                    count += len(page)
+                    entries.extend(page)
+                    seen(len(page))
+                if count or _is_confirmed_empty(store, missing_is_empty):
+                    return entries
+            raise _odd(store, "by ListObjectsV2 the bucket is empty, by ListObjects it is not")
     except BaseException:
         entries.close()
         raise
-    return entries
 
 
 def entry(store: Store, key: str) -> Entry | None:
     """Return how the store lists ``key``, None if it does not. Raises botocore's errors."""
     query = [*_PLAIN, ("list-type", "2"), ("prefix", store.address.prefix + key)]
-    page = _page(store, PageReader(), store.read("ListObjectsV2", query=query), 1)
+    page = _page(store, PageReader(), "ListObjectsV2", query, 1)
     return next((one for one in _entries(store, page, 1) if one.key == key), None)
 
 
@@ -108,13 +111,13 @@ class _Pages:
         reader = PageReader()
         while True:
             self._number += 1
+            query = sorted(self._base + self._next)
             try:
-                body = self._store.read("ListObjectsV2", query=sorted(self._base + self._next))
+                page = _page(self._store, reader, "ListObjectsV2", query, self._number)
             except ClientError as error:
                 if self._missing_is_empty and code_of(error) == "NoSuchBucket":
                     return
                 raise
-            page = _page(self._store, reader, body, self._number)
             entries = _entries(self._store, page, self._number)
             self._check_progress(entries)
             yield entries
@@ -143,11 +146,13 @@ class _Pages:
         return [("marker", self._store.address.prefix + entries[-1].key)]
 
 
-def _page(store: Store, reader: PageReader, body: bytes, number: int) -> Page:
-    text = body.decode("utf-8", "surrogateescape")
+def _page(store: Store, reader: PageReader, operation: str, query: Query, number: int) -> Page:
+    def ask() -> Page:
+        return reader.read(store.read(operation, query=query).decode("utf-8", "surrogateescape"))
+
     try:
         # A page that was cut short, or is none at all, must never pass for the end of a bucket.
-        return reader.read(text)
+        return until_whole(ask, CutPageError)
     except PageError as error:
         raise _odd(store, f"page {number}: {error}") from error
 
@@ -195,20 +200,19 @@ def _exists(store: Store, key: str) -> bool | None:
     return True
 
 
-def _confirm_empty(store: Store, missing_is_empty: bool) -> None:
+def _is_confirmed_empty(store: Store, missing_is_empty: bool) -> bool:
     """Ask for one object by the first version of the operation; where that has no answer, for the bucket."""
     query = [*_PLAIN, ("max-keys", "1"), ("prefix", store.address.prefix)]
     try:
-        page = _page(store, PageReader(), store.read("ListObjects", query=query), 1)
+        page = _page(store, PageReader(), "ListObjects", query, 1)
     except ClientError as error:
         if missing_is_empty and code_of(error) == "NoSuchBucket":
-            return
+            return True
         if code_of(error) not in _NO_ANSWER:
             raise
         store.call("HeadBucket", "HEAD").close()
-        return
-    if page.rows:
-        raise _odd(store, "by ListObjectsV2 the bucket is empty, by ListObjects it is not")
+        return True
+    return not page.rows
 
 
 def _odd(store: Store, what: str) -> ObjectsError:

@@ -17,6 +17,7 @@ from engines.objects.http import Response
 from engines.objects.s3.attributes import Attributes, not_copied, tags_of
 from engines.objects.s3.client import TRIES, Store, client_error
 from engines.objects.s3.listing import Entry, http_seconds, strong
+from engines.objects.xml_answer import until_whole
 
 # Bytes that are read and hashed at a time, where the body is not kept.
 _READ = 256 << 10
@@ -179,7 +180,11 @@ def _check_size(size: int, listed: int) -> None:
 
 
 def tags(store: Store, key: str) -> dict[str, str]:
-    """Return an object's tags. Raises botocore's errors."""
+    """Return an object's tags. Raises botocore's errors, and ``IntegrityError`` if they come only in part."""
+    return until_whole(lambda: _tags(store, key), IntegrityError)
+
+
+def _tags(store: Store, key: str) -> dict[str, str]:
     query = [("tagging", "")]
     response = store.call("GetObjectTagging", "GET", key, query=query)
     is_object = "etag" in response.headers

@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 
 from engines.objects.errors import code_of
 from engines.objects.s3.client import Store
-from engines.objects.xml_answer import Element, ParseError, bare, parse
+from engines.objects.xml_answer import Element, ParseError, bare
 
 _UNKNOWN_OPERATION = frozenset({"NotImplemented", "MethodNotAllowed", "501", "405"})
 
@@ -28,7 +28,7 @@ def older_versions(store: Store) -> OlderVersions | None:
     does not know versions has none.
     """
     try:
-        configuration = parse(store.read("GetBucketVersioning", query=[("versioning", "")]))
+        configuration = store.read_xml("GetBucketVersioning", [("versioning", "")])
         has_versions = any(bare(one) == "Status" and one.text for one in configuration)
         return _count(store) if has_versions else OlderVersions()
     except ClientError as error:
@@ -43,7 +43,7 @@ def _count(store: Store) -> OlderVersions:
     following: tuple[tuple[str, str], ...] = ()
     asked = {following}
     while True:
-        root = parse(store.read("ListObjectVersions", query=[*first, *following]))
+        root = store.read_xml("ListObjectVersions", [*first, *following])
         said = {bare(one): one.text or "" for one in root if not len(one)}
         versions += sum(1 for one in root if bare(one) == "Version" and not _is_latest(one))
         markers += sum(1 for one in root if bare(one) == "DeleteMarker")

@@ -8,7 +8,7 @@ from urllib.parse import unquote_plus
 from botocore.exceptions import BotoCoreError, ClientError
 
 from engines.objects.s3 import Store
-from engines.objects.xml_answer import ParseError, parse
+from engines.objects.xml_answer import ParseError
 
 
 def unfinished_uploads(target: Store, key: str) -> list[str]:
@@ -17,7 +17,7 @@ def unfinished_uploads(target: Store, key: str) -> list[str]:
     query = [("encoding-type", "url"), ("prefix", whole), ("uploads", "")]
     # A bucket's lifecycle rule removes what a store does not list.
     try:
-        root = parse(target.read("ListMultipartUploads", query=query))
+        root = target.read_xml("ListMultipartUploads", query)
     except (BotoCoreError, ClientError, ParseError, LookupError):
         return []
     encoded = any(one.tag.endswith("EncodingType") and one.text == "url" for one in root)

@@ -9,6 +9,7 @@ from botocore.exceptions import ClientError
 
 from engines.aws import AwsError
 from engines.objects.errors import ObjectsError
+from engines.objects.s3.client import Store
 from engines.objects.s3.key_encoding import KeyEncoding
 from engines.objects.s3.listing import Entry, http_seconds, listed
 
@@ -40,7 +41,12 @@ def page(*contents, token="", more=URL):
 
 
 class Pages:
-    """A store that gives these answers, one after the other, and is asked whether it has ``objects``."""
+    """A store that gives these answers, one after the other, and is asked whether it has ``objects``.
+
+    The last answer is what it says to everything after it.
+    """
+
+    read_xml = Store.read_xml
 
     name = "http://old/raw"
 
@@ -57,7 +63,7 @@ class Pages:
 
     def read(self, operation, method="GET", key=None, *, query=()):
         self.asked.append(dict(query))
-        answer = self.answers.pop(0)
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         if isinstance(answer, Exception):
             raise answer
         return answer
@@ -219,8 +225,9 @@ def test_a_store_that_knows_only_the_first_version_is_listed_whole():
 
 def test_an_empty_bucket_is_asked_for_in_another_way():
     assert entries(page(), page()) == []
+    some = page(AWS.format(key="a"))
     with pytest.raises(ObjectsError, match="by ListObjectsV2 the bucket is empty"):
-        entries(page(), page(AWS.format(key="a")))
+        entries(page(), some, page(), some)
     store = Pages(page(), refused("NotImplemented", 501))
     with listed(store) as found:
         assert list(found) == []
@@ -230,6 +237,18 @@ def test_an_empty_bucket_is_asked_for_in_another_way():
     gone = [refused("NoSuchBucket", 404)] * 2
     with listed(Pages(*gone), missing_is_empty=True) as none:
         assert list(none) == []
+
+
+def test_a_bucket_that_is_filled_while_it_is_asked_whether_it_is_empty_is_listed_again():
+    some = page(AWS.format(key="a"))
+    assert [entry.key for entry in entries(page(), some, some)] == ["a"]
+
+
+def test_a_page_that_was_cut_short_is_asked_for_again():
+    first, last = page(AWS.format(key="a"), token="t"), page(AWS.format(key="b"))
+    assert [entry.key for entry in entries(first, last[:-9], b"", last)] == ["a", "b"]
+    with pytest.raises(ObjectsError, match="page 2: it is not well-formed XML"):
+        entries(first, last[:-9], b"", last[:-1], last)
 
 
 def test_times_of_headers_are_those_of_listings():

@@ -11,10 +11,12 @@ from botocore.exceptions import ClientError
 
 from engines.aws import AwsError, translated
 from engines.objects.concurrency import parallel_map
-from engines.objects.errors import SilentStoreError, affects_every_object
+from engines.objects.errors import IntegrityError, SilentStoreError, affects_every_object
 from engines.objects.progress import Progress
 from engines.objects.s3 import client as module
+from engines.objects.s3.attributes import tags_as_xml
 from engines.objects.s3.endpoint import Endpoint
+from engines.objects.s3.object_reader import tags
 from tests.engines.objects.scripted import answer, refuse
 
 
@@ -81,6 +83,16 @@ def test_a_store_that_answers_nothing_is_reported_and_given_up(server, store, mo
         gate.set()
     assert affects_every_object(caught.value)
     assert [fields["store"] for event, fields in seen if event == "objects.silent"][:1] == [store.name]
+
+
+def test_tags_that_were_cut_short_are_asked_for_again(server, store):
+    whole = tags_as_xml({"a": "b"}).encode()
+    server.script = [answer(200, whole[:-20]), answer(200, b""), answer(200, whole)]
+    assert tags(store, "k") == {"a": "b"}
+    server.otherwise = answer(200, whole[:-20])
+    with pytest.raises(IntegrityError, match="could not be read whole"):
+        tags(store, "k")
+    assert len(server.seen) == 6
 
 
 def test_a_store_is_not_silent_while_it_takes_a_body_slowly(server, store, monkeypatch):

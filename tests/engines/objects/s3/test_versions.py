@@ -32,6 +32,7 @@ MARKER = "<DeleteMarker><IsLatest>true</IsLatest></DeleteMarker>"
         ([ENABLED, refused("AccessDenied", 403)], None),
         ([ENABLED, b"<html/>"], None),
         ([ENABLED, versions(OLDER)[:-5]], None),
+        ([ENABLED[:-5], ENABLED, b"", versions(OLDER)], OlderVersions(1, 0)),
         ([ENABLED, versions(OLDER, following="b"), versions(OLDER, following="b")], None),
     ],
 )
