@@ -31,7 +31,7 @@ from engines.postgres.catalog.relations import (
     Table,
 )
 from engines.postgres.catalog.schema_objects import CatalogId, ObjectKey, Objects, SchemaDifference
-from engines.postgres.catalog.schema_queries import DISABLED, FIRST_OWN, FORCED
+from engines.postgres.catalog.schema_queries import DISABLED, FIRST_OWN, FORCED, PUBLIC
 from engines.postgres.catalog.sequences import raised
 from engines.postgres.catalog.table_locks import locked_snapshot
 
@@ -41,6 +41,7 @@ __all__ = [
     "FIRST_OWN",
     "FORCED",
     "OWN",
+    "PUBLIC",
     "RECORD_SCHEMA",
     "WHOLE",
     "Capabilities",

@@ -13,6 +13,8 @@ _TYPE = OWN.format(catalog="pg_type", oid="t.oid")
 _ROUTINE = OWN.format(catalog="pg_proc", oid="p.oid")
 # Objects from this number on are not the system's own.
 FIRST_OWN = 16384
+# The number of the schema that every database begins with, whatever its name is by now; it may be dropped.
+PUBLIC = 2200
 FORCED = "forced row security"
 DISABLED = "disabled constraint"
 _JOIN = "JOIN pg_namespace n ON n.oid = c.relnamespace"
@@ -345,9 +347,9 @@ LEFT JOIN pg_class c ON c.oid = coalesce(
     (SELECT g.tgrelid FROM pg_trigger g WHERE o.classoid = 'pg_trigger'::regclass AND g.oid = o.objoid),
     (SELECT y.polrelid FROM pg_policy y WHERE o.classoid = 'pg_policy'::regclass AND y.oid = o.objoid),
     (SELECT r.ev_class FROM pg_rewrite r WHERE o.classoid = 'pg_rewrite'::regclass AND r.oid = o.objoid))
-WHERE (o.objoid >= {FIRST_OWN}
-       OR o.classoid = 'pg_namespace'::regclass AND o.objoid = 'public'::regnamespace
-          AND o.description <> 'standard public schema')
+WHERE (o.objoid >= {FIRST_OWN} OR o.classoid = 'pg_namespace'::regclass AND o.objoid = {PUBLIC})
+  AND NOT (o.classoid = 'pg_namespace'::regclass AND d.identity = 'public'
+           AND o.description = 'standard public schema')
   AND o.classoid NOT IN ('pg_extension'::regclass, 'pg_largeobject'::regclass, 'pg_event_trigger'::regclass,
                          'pg_publication'::regclass, 'pg_subscription'::regclass)
   AND NOT EXISTS (SELECT FROM pg_depend e

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from engines.postgres.catalog import Scope
+from engines.postgres.catalog import FIRST_OWN, PUBLIC, Scope
 from engines.postgres.session import Session, answers
 
 # (catalog, how its columns begin, which default privileges, condition): everything that belongs to somebody.
@@ -19,14 +19,13 @@ _OWNED = (
     ("pg_namespace", "nsp", "'n'", "nspname !~ '^pg_'"),
     ("pg_foreign_server", "srv", "'S'", "true"),
 )
-_FIRST_OWN = 16384
 
 # ruff: noqa: S608 - the parts of these queries are constants
 
 _OBJECTS = " UNION ALL ".join(
     f"SELECT '{catalog}'::regclass::oid, oid, 0, {own}owner, "
     f'coalesce({own}acl, acldefault(({kind})::"char", {own}owner)) FROM {catalog} '
-    f"WHERE (oid >= {_FIRST_OWN} OR oid = 'public'::regnamespace AND '{catalog}' = 'pg_namespace') "
+    f"WHERE (oid >= {FIRST_OWN} OR oid = {PUBLIC} AND '{catalog}' = 'pg_namespace') "
     f"AND ({which})"
     for catalog, own, kind, which in _OWNED
 )
@@ -47,7 +46,7 @@ SELECT 'privileges', concat(i.type, ' ', i.identity, ' for ', CASE a.grantee WHE
 FROM ({_OBJECTS} UNION ALL
       SELECT 'pg_class'::regclass::oid, a.attrelid, a.attnum, c.relowner, a.attacl
       FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
-      WHERE a.attacl IS NOT NULL AND NOT a.attisdropped AND c.oid >= {_FIRST_OWN}
+      WHERE a.attacl IS NOT NULL AND NOT a.attisdropped AND c.oid >= {FIRST_OWN}
      ) o (class, oid, part, owner, acl), pg_identify_object(o.class, o.oid, o.part) i, aclexplode(o.acl) a
 WHERE a.grantee <> o.owner AND {_EXTENSIONS_OWN}
 GROUP BY i.type, i.identity, i.schema, i.name, a.grantee"""

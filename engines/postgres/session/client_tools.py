@@ -13,6 +13,7 @@ from functools import cache
 from pathlib import Path
 
 from engines.errors import ConfigurationError
+from engines.postgres.session import settings
 from engines.postgres.session.connection import Address
 
 SYSTEM = Path("/usr/lib/postgresql")
@@ -23,6 +24,10 @@ _VARIABLES = {
     "application_name": "PGAPPNAME",
     "connect_timeout": "PGCONNECT_TIMEOUT",
 }
+
+# pg_dump sets what it relies on, but not these: how the server writes names and constants. What it has
+# written is read with the same values.
+_WRITING = ("quote_all_identifiers", "standard_conforming_strings", "bytea_output", "lc_monetary", "timezone")
 
 
 @dataclass(frozen=True)
@@ -66,9 +71,8 @@ def environment(address: Address) -> dict[str, str]:
         _VARIABLES.get(name, f"PG{name.replace('_', '').upper()}"): value
         for name, value in address.parameters.items()
     }
-    # pg_dump sets what it relies on, but not how the server writes names.
     options = own.get("PGOPTIONS", os.environ.get("PGOPTIONS", ""))
-    own["PGOPTIONS"] = f"{options} -c quote_all_identifiers=off".strip()
+    own["PGOPTIONS"] = " ".join([options, *(f"-c {name}={settings.ALL[name]}" for name in _WRITING)]).strip()
     # English messages, because ours are made from them.
     return {**os.environ, "LC_ALL": "C.UTF-8", "PGCLIENTENCODING": "UTF8", **own}
 

@@ -75,6 +75,27 @@ def test_source_without_tables_needs_nothing(databases):
     assert not run(ends).plan.changes
 
 
+@pytest.mark.parametrize(
+    "script",
+    [
+        "DROP SCHEMA public CASCADE; CREATE SCHEMA app; CREATE EXTENSION pg_trgm SCHEMA app;",
+        "ALTER SCHEMA public RENAME TO app; GRANT USAGE ON SCHEMA app TO master;",
+        "ALTER SCHEMA public RENAME TO app; CREATE SCHEMA public; CREATE EXTENSION citext SCHEMA app;",
+    ],
+)
+def test_a_source_whose_schema_public_is_gone_or_renamed(databases, script):
+    ends = databases(hostile=False)
+    on(
+        ends.source_url,
+        script,
+        "CREATE TABLE app.a (id serial PRIMARY KEY); INSERT INTO app.a DEFAULT VALUES",
+    )
+    run(ends)
+    assert compare_databases(ends.source, ends.target).differences() == []
+    assert on(ends.target_url, "SELECT id FROM app.a") == [(1,)]
+    assert not run(ends).plan.changes
+
+
 def test_rows_of_others_are_refused_by_name_before_anything_changes(ends):
     run(ends)
     on(ends.target_url, "INSERT INTO tree VALUES (9, 1)", "DELETE FROM guarded")

@@ -53,6 +53,25 @@ def test_a_database_that_quotes_every_name_is_cloned(databases, side):
     assert found == (told if side == "target_name" else [])
 
 
+@pytest.mark.parametrize("side", ["source_name", "target_name"])
+def test_constants_arrive_from_a_database_that_writes_them_in_its_own_way(databases, side):
+    ends = databases(hostile=False)
+    on(
+        ends.source_url,
+        r"""CREATE TABLE own (id int PRIMARY KEY, t text DEFAULT E'a\\b''c', m money DEFAULT 1.5::money,
+                z timetz DEFAULT '12:00+02', b bytea DEFAULT '\x005c27ff', CHECK (b <> '\x005c'));
+            CREATE VIEW seen AS SELECT id FROM own WHERE b <> '\x005c27' AND t <> E'\\' AND z > '11:00+01';
+            COMMENT ON TABLE own IS E'a\\b''c'; INSERT INTO own VALUES (1)""",
+        f"ALTER DATABASE {getattr(ends, side)} SET standard_conforming_strings = off",
+        f"ALTER DATABASE {getattr(ends, side)} SET bytea_output = escape",
+        f"ALTER DATABASE {getattr(ends, side)} SET timezone = 'Asia/Kathmandu'",
+    )
+    clone_database(ends.source, ends.target, CloneOptions(), check=False, emit=emit)
+    found = compare_databases(ends.source, ends.target).differences()
+    assert all(one.startswith("setting of the database") for one in found)
+    assert bool(found) == (side == "target_name")
+
+
 def test_a_transaction_may_last_longer_than_the_role_may_else(databases, later_server):
     ends = databases(hostile=False)
     on(ends.source_url, "CREATE TABLE big AS SELECT i, md5(i::text) AS t FROM generate_series(1, 60000) i")
