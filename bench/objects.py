@@ -43,7 +43,7 @@ class Goal:
     figure: str
     most: float
 
-    def told(self, samples: Sequence[Sample]) -> str:
+    def reported(self, samples: Sequence[Sample]) -> str:
         """Return one line: what was asked, and whether it holds."""
         medians = {one.contender: one for one in summarise(samples, ())}
         name = MIRROR if MIRROR in medians else COMPARE
@@ -218,9 +218,9 @@ def memory(stage: Stage, sets: Sequence[DataSet]) -> list[Contender]:
     return found
 
 
-def told(name: str, samples: Sequence[Sample]) -> tuple[str, ...]:
+def reported(name: str, samples: Sequence[Sample]) -> tuple[str, ...]:
     """Return what was asked of s3_mirror and whether it holds, a line each."""
-    lines = [line for goal in GOALS.get(name, ()) if (line := goal.told(samples))]
+    lines = [line for goal in GOALS.get(name, ()) if (line := goal.reported(samples))]
     if name in {"rerun", "memory", "million"}:
         peak = max((one.usage.peak for one in samples if _is_own(one.contender)), default=0)
         holds = "holds" if peak <= _MOST_MEMORY else "DOES NOT HOLD"
@@ -276,7 +276,7 @@ def main() -> None:
             count = 1 if name == "memory" else options.rounds
             samples = rounds(taking_part, count, servers=(source.pid, target.pid), say=say)
             setting = {"rounds": count, "scale": options.scale}
-            report = Report(f"objects-{name}", setting, samples, told(name, samples))
+            report = Report(f"objects-{name}", setting, samples, reported(name, samples))
             publish(report, (TUNED, CHECKED, DEFAULTS))
 
 

@@ -126,7 +126,7 @@ def test_a_sample_keeps_the_order_and_stays_the_same(monkeypatch: pytest.MonkeyP
     assert stress.size(sample=1, full=9) == 9
 
 
-def test_stages_go_on_after_a_failure_and_tell_what_each_has_cost(tmp_path: Path) -> None:
+def test_stages_go_on_after_a_failure_and_report_what_each_has_cost(tmp_path: Path) -> None:
     (tmp_path / "Makefile").write_text("good:\n\t@echo fine\nbad:\n\t@echo what is wrong; false\n", "utf-8")
     command = [sys.executable, ROOT / "scripts/stages", "bad good"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)

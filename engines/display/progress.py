@@ -15,8 +15,8 @@ def take_progress(phase: Phase, event: Event) -> None:
     """Change what is shown of the running phase by an event of an engine."""
     kind = str(event.get("kind", ""))
     at = float(event.get("at", 0.0))
-    if told := _BARS.get(kind):
-        phase.bar = told(event)
+    if reported := _BARS.get(kind):
+        phase.bar = reported(event)
         phase.bar.at = at
     elif words := _WORDS.get(kind):
         phase.detail = words(event)

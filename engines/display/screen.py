@@ -228,5 +228,5 @@ def heartbeat(screen: Screen, now: float) -> list[Line]:
         first, *rest = _doing(phase, now, room)
         return [(("", place + first),), *((("", f"    {cut(text, _FILE - 4)}"),) for text in rest)]
     share = f"{bar.share:.0%}" if bar.share is not None else ""
-    told = [share, _left(phase, now), *bar.words.split(", "), phase.detail or phase.task]
-    return [(("", place + fitting(told, room)),)]
+    reported = [share, _left(phase, now), *bar.words.split(", "), phase.detail or phase.task]
+    return [(("", place + fitting(reported, room)),)]

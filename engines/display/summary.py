@@ -59,14 +59,14 @@ def _copied(found: Facts | None, noun: str, *, check: bool) -> str:
 
 
 def _rows(copied: Facts | None, found: Facts | None, *, check: bool) -> str:
-    told = _copied(copied, "row", check=check)
+    reported = _copied(copied, "row", check=check)
     if found is None:
-        return told
+        return reported
     if found["tables"] != found["tables_equal"]:
-        return joined([told, f"{found['tables_equal']} of {several(found['tables'], 'table')} equal"])
-    if told and copied and copied["rows"] == found["rows"]:
-        return f"{told} and equal"
-    return joined([told, f"{several(found['rows'], 'row')} in {several(found['tables'], 'table')} equal"])
+        return joined([reported, f"{found['tables_equal']} of {several(found['tables'], 'table')} equal"])
+    if reported and copied and copied["rows"] == found["rows"]:
+        return f"{reported} and equal"
+    return joined([reported, f"{several(found['rows'], 'row')} in {several(found['tables'], 'table')} equal"])
 
 
 def _revisions(found: Facts | None, *, check: bool) -> str:
@@ -76,13 +76,13 @@ def _revisions(found: Facts | None, *, check: bool) -> str:
 
 
 def _objects(copied: Facts | None, found: Facts | None, *, check: bool) -> str:
-    told = _copied(copied, "object", check=check)
+    reported = _copied(copied, "object", check=check)
     if found is None:
-        return told
+        return reported
     other = f"{count(found['other'])} otherwise" if found["other"] else ""
-    if told and copied and copied["objects"] == found["equal"]:
-        return joined([f"{told} and equal", other])
-    return joined([told, f"{several(found['equal'], 'object')} ({size(found['bytes'])}) equal", other])
+    if reported and copied and copied["objects"] == found["equal"]:
+        return joined([f"{reported} and equal", other])
+    return joined([reported, f"{several(found['equal'], 'object')} ({size(found['bytes'])}) equal", other])
 
 
 def _image(found: Facts | None, *, check: bool) -> str:

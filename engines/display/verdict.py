@@ -23,14 +23,14 @@ class Verdict:
 def verdict(screen: Screen) -> Verdict | None:
     """Return how the run ended; None for one that only reports and has succeeded."""
     if not screen.ended:
-        return _told(screen, "INTERRUPTED", "warn", _again(screen))
+        return _reported(screen, "INTERRUPTED", "warn", _again(screen))
     if screen.failures or screen.totals.get("failures") or screen.totals.get("unreachable"):
         return _failed(screen)
     if screen.only_reports:
         return None
     if screen.check:
         word = "PLANNED: nothing to do" if not _changed(screen) else "PLANNED: nothing was changed"
-        return _told(screen, word, "good", screen.command.replace(" --check", "").replace(" --diff", ""))
+        return _reported(screen, word, "good", screen.command.replace(" --check", "").replace(" --diff", ""))
     return _succeeded(screen)
 
 
@@ -38,14 +38,14 @@ def _succeeded(screen: Screen) -> Verdict:
     if screen.playbook == "verify":
         equal = _is_equal(screen)
         word = "VERIFIED: source and target are equal" if equal else "DIFFERENT: see the lines above"
-        return _told(screen, word, "good" if equal else "warn", "")
+        return _reported(screen, word, "good" if equal else "warn", "")
     if screen.playbook == "rollback":
-        return _told(screen, "ROLLED BACK", "good", "ansible-playbook playbooks/status.yml")
+        return _reported(screen, "ROLLED BACK", "good", "ansible-playbook playbooks/status.yml")
     if not _changed(screen):
-        return _told(screen, "NOTHING TO DO", "good", _VERIFY if screen.playbook == "migrate" else "")
+        return _reported(screen, "NOTHING TO DO", "good", _VERIFY if screen.playbook == "migrate" else "")
     if screen.playbook == "migrate":
-        return _told(screen, "MIGRATED", "good", _VERIFY)
-    return _told(screen, "DONE", "good", "" if screen.playbook in _STARTS else _VERIFY)
+        return _reported(screen, "MIGRATED", "good", _VERIFY)
+    return _reported(screen, "DONE", "good", "" if screen.playbook in _STARTS else _VERIFY)
 
 
 def _failed(screen: Screen) -> Verdict:
@@ -54,14 +54,14 @@ def _failed(screen: Screen) -> Verdict:
     word = "REFUSED: nothing was changed" if refused else "FAILED"
     if back:
         word = "FAILED, AND ROLLED BACK"
-    return _told(screen, word, "bad", f"correct what is named above, then: {screen.command}")
+    return _reported(screen, word, "bad", f"correct what is named above, then: {screen.command}")
 
 
 def _again(screen: Screen) -> str:
     return f"{screen.command} (it goes on where this run was cut off)"
 
 
-def _told(screen: Screen, word: str, style: Style, then: str) -> Verdict:
+def _reported(screen: Screen, word: str, style: Style, then: str) -> Verdict:
     facts = screen.facts.get("ledger", {})
     rows = [
         ("moved", "" if screen.check else _moved(screen)),

@@ -27,7 +27,7 @@ def ensure_certificate(
     tags: Mapping[str, str] | None = None,
     timeout: float = 0,
     check: bool = False,
-    tell: Emit = emit,
+    report: Emit = emit,
 ) -> dict[str, Any]:
     """Return ``{changed, arn, status, records}`` of the certificate for ``domain``.
 
@@ -41,12 +41,12 @@ def ensure_certificate(
     if check:
         return _result(found or Certificate("", "to be requested", (domain,)), changed=found is None)
     changed = found is None
-    certificate = found or _request(domain, tags or {}, tell)
+    certificate = found or _request(domain, tags or {}, report)
     if certificate.status == PENDING:
         certificate = _with_records(certificate)
-        changed |= _prove(certificate, domain, zone, tell)
+        changed |= _prove(certificate, domain, zone, report)
         if timeout:
-            certificate = _wait(certificate, domain, zone, timeout, tell)
+            certificate = _wait(certificate, domain, zone, timeout, report)
     return _result(certificate, changed=changed)
 
 
@@ -80,7 +80,7 @@ def _carries(acm: Any, arn: str, tags: Mapping[str, str]) -> bool:
     return all(there.get(key) == value for key, value in tags.items())
 
 
-def _request(domain: str, tags: Mapping[str, str], tell: Emit) -> Certificate:
+def _request(domain: str, tags: Mapping[str, str], report: Emit) -> Certificate:
     with translated(f"certificate for {domain}"):
         made = client("acm").request_certificate(
             DomainName=domain,
@@ -89,7 +89,7 @@ def _request(domain: str, tags: Mapping[str, str], tell: Emit) -> Certificate:
             IdempotencyToken=uuid.uuid4().hex,
             Tags=[{"Key": key, "Value": value} for key, value in tags.items()],
         )
-    tell("certificate.requested", domain=domain, arn=made["CertificateArn"])
+    report("certificate.requested", domain=domain, arn=made["CertificateArn"])
     return Certificate(str(made["CertificateArn"]), PENDING, (domain,))
 
 
@@ -110,10 +110,10 @@ def _with_records(certificate: Certificate) -> Certificate:
     return now
 
 
-def _prove(certificate: Certificate, domain: str, zone: str, tell: Emit) -> bool:
+def _prove(certificate: Certificate, domain: str, zone: str, report: Emit) -> bool:
     """Write the records into the zone, where there is one; return whether anything was written."""
     for record in certificate.records:
-        tell("certificate.record", domain=domain, text=record.line())
+        report("certificate.record", domain=domain, text=record.line())
     if not zone:
         return False
     zone_id, changes = zones.find(zone, domain), []
@@ -129,25 +129,25 @@ def _prove(certificate: Certificate, domain: str, zone: str, tell: Emit) -> bool
     return bool(changes)
 
 
-def _wait(certificate: Certificate, domain: str, zone: str, timeout: float, tell: Emit) -> Certificate:
+def _wait(certificate: Certificate, domain: str, zone: str, timeout: float, report: Emit) -> Certificate:
     """Wait until ACM has issued it, and say all the while what it is waiting for."""
-    begun, told, pause = time.monotonic(), 0.0, _PAUSE
+    begun, reported, pause = time.monotonic(), 0.0, _PAUSE
     now: Certificate | None = certificate
     while now and now.status == PENDING:
         waited = time.monotonic() - begun
         if waited > timeout:
             raise _unproven(now, zone, timeout)
-        if not told or time.monotonic() - told > _HEARTBEAT:
-            told = time.monotonic()
+        if not reported or time.monotonic() - reported > _HEARTBEAT:
+            reported = time.monotonic()
             records = "; ".join(record.line() for record in now.records)
             missing = "ACM to see its record in DNS" if zone else f"DNS to have {records}"
             text = f"the certificate waits for {missing} ({waited:.0f} of {timeout:.0f} s)"
-            tell("certificate.waiting", domain=domain, text=text)
+            report("certificate.waiting", domain=domain, text=text)
         time.sleep(pause)
         pause = min(2 * pause, _LONGEST_PAUSE)
         now = describe(certificate.arn)
     if now and now.status == ISSUED:
-        tell("certificate.issued", domain=domain, arn=now.arn)
+        report("certificate.issued", domain=domain, arn=now.arn)
         return now
     status = now.status if now else "deleted"
     raise DomainError(

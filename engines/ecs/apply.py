@@ -56,7 +56,7 @@ def planned(steps: Plan, current: Current) -> Outcome:
     )
 
 
-def deploy(request: DeployRequest, clients: Clients, tell: Emit = emit) -> Outcome:
+def deploy(request: DeployRequest, clients: Clients, report: Emit = emit) -> Outcome:
     """Make the release and wait until users have it.
 
     Raises ``RolloutError`` when they do not get it; the service is then back on its last good revision, or
@@ -67,13 +67,13 @@ def deploy(request: DeployRequest, clients: Clients, tell: Emit = emit) -> Outco
         clients, request.service.cluster, request.service.name, request.release.family
     )
     request = _scaled(request, current)
-    outcome = execute(request, plan.make(request.release, request.service, current), current, clients, tell)
+    outcome = execute(request, plan.make(request.release, request.service, current), current, clients, report)
     steps = scaling.look(clients, request.scaling, request.service)
     scaling.apply(clients, steps)
     return replace(outcome, scaling=steps)
 
 
-def try_out(request: DeployRequest, clients: Clients, tell: Emit = emit) -> Outcome:
+def try_out(request: DeployRequest, clients: Clients, report: Emit = emit) -> Outcome:
     """Register the revision and run one task of it apart from the service, which stays as it is.
 
     Nothing is tried where the service runs this very revision. Raises ``RolloutError`` when the task does not
@@ -87,25 +87,25 @@ def try_out(request: DeployRequest, clients: Clients, tell: Emit = emit) -> Outc
     )
     steps = plan.make(request.release, request.service, current)
     registering = replace(steps, actions=tuple(one for one in steps.actions if one.kind == "register"))
-    arn, _ = _apply(request, registering, current, clients, tell)
+    arn, _ = _apply(request, registering, current, clients, report)
     if not plan.runs(current.service, arn):
-        _try(request, arn, clients, tell)
+        _try(request, arn, clients, report)
     found = planned(registering, current)
     seconds = round(time.monotonic() - start, 1)
     return replace(found, definition_arn=arn, seconds=seconds, text="one task stood its trial")
 
 
-def execute(request: DeployRequest, steps: Plan, current: Current, clients: Clients, tell: Emit) -> Outcome:
+def execute(request: DeployRequest, steps: Plan, current: Current, clients: Clients, report: Emit) -> Outcome:
     """Do ``steps`` and wait until users have what ``request`` describes. Raises as ``deploy`` does."""
     require_certificate(request)
     start, began = time.monotonic(), datetime.now(UTC) - _SKEW
-    arn, now = _apply(request, steps, current, clients, tell)
+    arn, now = _apply(request, steps, current, clients, report)
     goal = _goal(request, arn, plan.primary(now).get("id", ""))
     # A rollout that an earlier run has begun and not seen the end of has yet to prove itself, too.
     is_settled = not steps.actions and plan.primary(now).get("rolloutState") == "COMPLETED"
     wait = replace(request.wait, steady=0) if is_settled else request.wait
     with Http(request.url, request.route, window=0, timeout=_LOOK_TIMEOUT) as http:
-        observer = Observer(clients, http, wait, tell)
+        observer = Observer(clients, http, wait, report)
         try:
             verdict = observer.until(goal)
         except AwsError as error:
@@ -164,15 +164,15 @@ def _require_complete(request: DeployRequest) -> None:
 
 
 def _apply(
-    request: DeployRequest, steps: Plan, current: Current, clients: Clients, tell: Emit
+    request: DeployRequest, steps: Plan, current: Current, clients: Clients, report: Emit
 ) -> tuple[str, Mapping[str, Any]]:
     """Carry the actions out, in order. Return the ARN of the revision and the service as it is then."""
     arn, now = steps.definition_arn, current.service or {}
     before = str((current.latest or {}).get("taskDefinitionArn", ""))
     for action in steps.actions:
         if action.kind == "update" and request.trial and arn != now["taskDefinition"]:
-            _try(request, arn, clients, tell)
-        tell(f"ecs.{action.kind}", text=action.text)
+            _try(request, arn, clients, report)
+        report(f"ecs.{action.kind}", text=action.text)
         arguments = dict(action.request)
         with translated(action.text):
             if action.kind == "register":
@@ -190,7 +190,7 @@ def _apply(
     return arn, now
 
 
-def _try(request: DeployRequest, arn: str, clients: Clients, tell: Emit) -> None:
+def _try(request: DeployRequest, arn: str, clients: Clients, report: Emit) -> None:
     trial.run(
         clients,
         request.release,
@@ -198,7 +198,7 @@ def _try(request: DeployRequest, arn: str, clients: Clients, tell: Emit) -> None
         arn=arn,
         seconds=request.trial,
         wait=request.wait,
-        tell=tell,
+        report=report,
     )
 
 

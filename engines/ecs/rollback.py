@@ -39,7 +39,7 @@ class RollbackRequest:
     route: Route = DIRECT
 
 
-def roll_back(request: RollbackRequest, clients: Clients, *, check: bool, tell: Emit = emit) -> Outcome:
+def roll_back(request: RollbackRequest, clients: Clients, *, check: bool, report: Emit = emit) -> Outcome:
     """Go back and wait until users have it; with ``check`` only say what would be done.
 
     Raises ``ReleaseConfigurationError`` when there is no such revision, and ``RolloutError`` when it did not
@@ -59,7 +59,7 @@ def roll_back(request: RollbackRequest, clients: Clients, *, check: bool, tell: 
         request.probe,
         route=request.route,
     )
-    return apply.execute(wanted, steps, current, clients, tell)
+    return apply.execute(wanted, steps, current, clients, report)
 
 
 def choose(to: str, good: Sequence[str], running: str) -> str:

@@ -301,14 +301,14 @@ def _names(opened: Session, query: str) -> tuple[str, ...]:
 
 
 def _busy(found: list[Writer], what: str, terms: Terms) -> FenceBusyError:
-    told = [str(one) for one in found]
+    reported = [str(one) for one in found]
     return FenceBusyError(
-        f"writers have not let go of it in {terms.patience:g} s: {'; '.join(told) or 'just ended'}",
+        f"writers have not let go of it in {terms.patience:g} s: {'; '.join(reported) or 'just ended'}",
         subject=what,
         remedy=(
             "The fence was taken away again, and no user was moved. End these sessions, or let their "
             "transactions end, and run the same command again. Those that are idle in a transaction are "
             "ended after migrate_source_fence_patience with -e migrate_source_fence_end_idle=ENVIRONMENT."
         ),
-        details=told,
+        details=reported,
     )

@@ -121,7 +121,7 @@ def main() -> None:
     if listening is None:
         _report(
             {
-                "error": _told(
+                "error": _reported(
                     FenceForeignError(
                         "this run holds a fence already",
                         subject=terms.run_id,
@@ -142,7 +142,7 @@ def main() -> None:
             with suppress(EngineError):
                 apply.clear(address, terms)
             # Nobody reads it any more if the fence stood.
-            _report({"error": _told(error)})
+            _report({"error": _reported(error)})
 
 
 def _stands(fence: Fence) -> bool:
@@ -154,7 +154,7 @@ def _stands(fence: Fence) -> bool:
         with suppress(EngineError), translated(name):
             if not isinstance(error, FenceForeignError | FenceImpossibleError):
                 apply.remove(fence.opened, fence.terms)
-        _report({"error": _told(error)})
+        _report({"error": _reported(error)})
         return False
     _report({"ready": True})
     return True
@@ -223,10 +223,10 @@ def _ask(run_id: str, question: str) -> dict[str, Any] | None:
             if _other_end(asking) != os.geteuid():
                 return None
             asking.sendall(question.encode())
-            told = asking.makefile("rb").read()
+            reported = asking.makefile("rb").read()
         except OSError:
             return None
-    return dict(json.loads(told)) if told else None
+    return dict(json.loads(reported)) if reported else None
 
 
 def _listen(run_id: str) -> socket.socket | None:
@@ -247,19 +247,19 @@ def _name(run_id: str) -> str:
 
 def _other_end(connected: socket.socket) -> int:
     """Return the user at the other end: any user of the machine can connect to an abstract socket."""
-    told = connected.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
-    return int(struct.unpack("3i", told)[1])
+    reported = connected.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+    return int(struct.unpack("3i", reported)[1])
 
 
-def _told(error: EngineError) -> dict[str, Any]:
+def _reported(error: EngineError) -> dict[str, Any]:
     parts = {"what": error.what, "subject": error.subject, "remedy": error.remedy, "details": error.details}
     return {"kind": type(error).__name__, **parts}
 
 
-def _raised(told: Mapping[str, Any]) -> EngineError:
-    kind = getattr(errors, str(told["kind"]), FenceError)
-    parts = {name: told[name] for name in ("subject", "remedy", "details")}
-    error: EngineError = kind(told["what"], **parts)
+def _raised(reported: Mapping[str, Any]) -> EngineError:
+    kind = getattr(errors, str(reported["kind"]), FenceError)
+    parts = {name: reported[name] for name in ("subject", "remedy", "details")}
+    error: EngineError = kind(reported["what"], **parts)
     return error
 
 

@@ -16,38 +16,38 @@ ALTERNATIVE = (
 
 def lines(found: Found, terms: Terms) -> list[str]:
     """Return the steps of putting the fence up, and what stands in its way, without raising."""
-    told = [
+    reported = [
         f"make schema bmii_migrate_fence and its triggers on {len(found.bare)} tables of {found.database}, "
         f"which refuse every write for at most {terms.limit:g} s while users are moved"
     ]
     if found.mode == "lasting":
-        told = [f"hold the fence that run {found.run_id} has left around {found.database}"]
+        reported = [f"hold the fence that run {found.run_id} has left around {found.database}"]
     if terms.end_idle:
-        told.append(f"end sessions that are idle in a transaction for longer than {terms.patience:g} s")
-    return [*told, *obstacles(found)]
+        reported.append(f"end sessions that are idle in a transaction for longer than {terms.patience:g} s")
+    return [*reported, *obstacles(found)]
 
 
 def obstacles(found: Found) -> list[str]:
     """Return what keeps a fence from being put up, or from seeing every write."""
-    told = [
+    reported = [
         f"prepared transaction {gid} is open: COMMIT PREPARED or ROLLBACK PREPARED it"
         for gid in found.prepared
     ]
-    told += [
+    reported += [
         f"subscription {name} brings rows that no trigger sees: ALTER SUBSCRIPTION … DISABLE it"
         for name in found.subscriptions
     ]
-    return [*told, *(f"{what}: {remedy}" for what, remedy in missing_rights(found))]
+    return [*reported, *(f"{what}: {remedy}" for what, remedy in missing_rights(found))]
 
 
 def missing_rights(found: Found) -> list[tuple[str, str]]:
     """Return what the user may not do and a fence needs, each with its remedy. It does not pass by itself."""
-    told = []
+    reported = []
     if found.foreign:
-        told.append((f"the user does not own {shorten(found.foreign)}", "name the owner in the address"))
+        reported.append((f"the user does not own {shorten(found.foreign)}", "name the owner in the address"))
     if not found.may_create:
-        told.append(("the user may not create a schema", f"GRANT CREATE ON DATABASE {found.database}"))
-    return told
+        reported.append(("the user may not create a schema", f"GRANT CREATE ON DATABASE {found.database}"))
+    return reported
 
 
 def require_possible(found: Found, terms: Terms) -> None:
@@ -64,13 +64,13 @@ def require_possible(found: Found, terms: Terms) -> None:
             subject=found.database,
             remedy="If it is to be moved again, open it first: playbooks/unfence.yml of that environment.",
         )
-    told = obstacles(found)
-    if told:
+    reported = obstacles(found)
+    if reported:
         raise FenceImpossibleError(
-            f"no fence can be put around it: {'; '.join(told)}",
+            f"no fence can be put around it: {'; '.join(reported)}",
             subject=found.database,
             remedy=ALTERNATIVE,
-            details=told,
+            details=reported,
         )
 
 

@@ -20,8 +20,8 @@ class PushProgress:
     ``seconds_left``. What the registry has already is not counted.
     """
 
-    def __init__(self, tell: Emit = emit, *, clock: Callable[[], float] = time.monotonic) -> None:
-        self._emit, self._clock = tell, clock
+    def __init__(self, report: Emit = emit, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._emit, self._clock = report, clock
         self._lock = threading.Lock()
         self._began = self._said = clock()
         self._sent = self._of = 0

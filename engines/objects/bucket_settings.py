@@ -35,7 +35,7 @@ class Setting(NamedTuple):
     operation: str
     query: str
     root: str
-    told: Callable[[Element], str] = lambda _: ""
+    reported: Callable[[Element], str] = lambda _: ""
     rules: Callable[[Element], list[dict[str, Any]]] | None = None
 
 
@@ -44,11 +44,11 @@ def _parts(root: Element, name: str) -> list[Element]:
 
 
 def _counted(name: str, what: str, remedy: str) -> Callable[[Element], str]:
-    def told(root: Element) -> str:
+    def reported(root: Element) -> str:
         count = len(_parts(root, name))
         return f"{count} {what}: {remedy}" if count else ""
 
-    return told
+    return reported
 
 
 def _acl(root: Element) -> str:
@@ -146,8 +146,8 @@ def settings_not_copied(store: Store, target: Store) -> Iterator[str]:
     denied = []
     for name, ask in (("policy", _policy), *((one.name, _asker(one, target)) for one in _SETTINGS)):
         try:
-            if told := ask(store):
-                yield f"bucket: {told}"
+            if reported := ask(store):
+                yield f"bucket: {reported}"
         except ClientError as error:
             if code_of(error) in _DENIED:
                 denied.append(name)
@@ -162,7 +162,11 @@ def _asker(setting: Setting, target: Store) -> Callable[[Store], str]:
         root = _answer(setting, store)
         if root is None:
             return ""
-        return setting.told(root) if setting.rules is None else _lacking(setting, setting.rules(root), target)
+        return (
+            setting.reported(root)
+            if setting.rules is None
+            else _lacking(setting, setting.rules(root), target)
+        )
 
     return ask
 

@@ -50,8 +50,8 @@ def remove(address: Address) -> bool:
 
 def _path(address: Address) -> Path:
     base = _MEMORY if os.access(_MEMORY, os.W_OK) else Path(tempfile.gettempdir())
-    told = f"{address}\0{address.parameters.get('password', '')}"
-    name = hashlib.sha256(told.encode()).hexdigest()[:16]
+    reported = f"{address}\0{address.parameters.get('password', '')}"
+    name = hashlib.sha256(reported.encode()).hexdigest()[:16]
     return base / f"bmii-migrate-{os.geteuid()}" / f"{name}.pgpass"
 
 

@@ -128,13 +128,13 @@ def _tables(before: Mapping[str, Fingerprint], now: Mapping[str, Fingerprint]) -
 
 
 def _others(
-    kind: str, before: Mapping[str, tuple[Any, Any]], now: Mapping[str, tuple[Any, Any]], told: Any
+    kind: str, before: Mapping[str, tuple[Any, Any]], now: Mapping[str, tuple[Any, Any]], reported: Any
 ) -> Iterator[Change]:
     for name in sorted({*before, *now}):
         one, other = before.get(name), now.get(name)
         if one != other:
-            then = told(one) if one else "none"
-            after = told(other) if other else "none"
+            then = reported(one) if one else "none"
+            after = reported(other) if other else "none"
             what = f"{then}, now {after}" if then != after else f"{then}, defined otherwise now"
             yield Change(f"{kind} {name}", what)
 

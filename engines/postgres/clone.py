@@ -71,13 +71,13 @@ def clone_or_replace(
     """
     planned = False
 
-    def told(kind: str, **fields: object) -> None:
+    def reported(kind: str, **fields: object) -> None:
         nonlocal planned
         planned = planned or kind == "clone.planned"
         emit(kind, **fields)
 
     try:
-        return clone_database(source, target, options, check=check, emit=told)
+        return clone_database(source, target, options, check=check, emit=reported)
     except (RefusedError, SchemaDiffersError) as error:
         if planned:
             raise  # what is wrong came with the copy, and would come with another one

@@ -29,11 +29,11 @@ MASK = "********"
 class Runner:
     """Runs tests against ``base_url``; with ``only_safe`` (a dry run) nothing is sent that could write."""
 
-    def __init__(self, base_url: str, http: Http, *, only_safe: bool = False, tell: Emit = emit) -> None:
+    def __init__(self, base_url: str, http: Http, *, only_safe: bool = False, report: Emit = emit) -> None:
         self._base = base_url.rstrip("/")
         self._http = http
         self._only_safe = only_safe
-        self._tell = tell
+        self._report = report
         self._resolved: dict[str, str] = {}
         self.secrets: set[str] = set()
 
@@ -44,11 +44,11 @@ class Runner:
             results.append(
                 self._test(test) if self._base else skipped(test.name, _expectation(test), "no address yet")
             )
-            self._tell("smoke.test", name=test.name, ok=results[-1].ok)
+            self._report("smoke.test", name=test.name, ok=results[-1].ok)
         if equality and self._base:
             for number, asked in enumerate(equality.requests, 1):
                 results.append(self._equal(equality, asked, number))
-                self._tell("smoke.equality", name=results[-1].name, ok=results[-1].ok)
+                self._report("smoke.equality", name=results[-1].name, ok=results[-1].ok)
         return results
 
     def _test(self, test: SmokeTest) -> Result:

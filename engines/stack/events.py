@@ -47,7 +47,7 @@ def follow(
     events: Callable[[], Iterator[Event]],
     latest: str,
     lives: Callable[[], bool],
-    tell: Emit = emit,
+    report: Emit = emit,
     pause: Callable[[float], None] = time.sleep,
 ) -> None:
     """Emit ``stack.event`` for what is new in ``events`` (the latest first), until the stack has ended.
@@ -61,7 +61,7 @@ def follow(
         waited += _EVERY
         for one in reversed(_until(latest, events())):
             latest = str(one["EventId"])
-            _tell(one, tell)
+            _report(one, report)
             if one["ResourceType"] == _TYPE:
                 begun = str(one["ResourceStatus"]).endswith("_IN_PROGRESS")
                 if not begun:
@@ -72,8 +72,8 @@ def _until(latest: str, events: Iterator[Event]) -> list[Event]:
     return list(takewhile(lambda one: str(one["EventId"]) != latest, events))
 
 
-def _tell(event: Event, tell: Emit) -> None:
-    tell(
+def _report(event: Event, report: Emit) -> None:
+    report(
         "stack.event",
         status=event["ResourceStatus"],
         resource=event["LogicalResourceId"],

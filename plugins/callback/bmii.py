@@ -131,7 +131,7 @@ class CallbackModule(Default):
             silent=silent,
             trouble=self.give_up,
         )
-        self._tell("run.started", **_run(playbook))
+        self._report("run.started", **_run(playbook))
         atexit.register(self._left)
         if not silent:
             self._step_aside()
@@ -160,7 +160,7 @@ class CallbackModule(Default):
         if not presenter.screen.ended and any(phase.tasks for phase in presenter.screen.phases):
             presenter.conclude()
 
-    def _tell(self, kind: str, **fields: Any) -> None:
+    def _report(self, kind: str, **fields: Any) -> None:
         event = {"at": time.time(), "kind": kind, **fields}
         events.record(event)
         if self._log is not None:
@@ -173,7 +173,7 @@ class CallbackModule(Default):
         """A phase begins."""
         self._play = play
         name = _phase(play, self.presenter.screen.playbook if self.presenter else "")
-        self._tell("phase.started", name=name, title=play.get_name().strip())
+        self._report("phase.started", name=name, title=play.get_name().strip())
 
     @_hook
     def v2_playbook_on_task_start(self, task: Task, is_conditional: bool) -> None:  # noqa: ARG002 - Ansible's
@@ -186,7 +186,7 @@ class CallbackModule(Default):
         self._begin(task)
 
     def _begin(self, task: Task) -> None:
-        self._tell("task.started", task=str(task.name or task.action))
+        self._report("task.started", task=str(task.name or task.action))
         if task.action in _PAUSE and self.presenter is not None:
             self.presenter.pause(on=True)
 
@@ -197,7 +197,7 @@ class CallbackModule(Default):
         found = result.result
         self._handle_warnings(found)
         facts = None if result.task.loop else display.facts(result.task.action, found)
-        self._tell(
+        self._report(
             "task.ended", action=_short(result.task.action), changed=bool(found.get("changed")), facts=facts
         )
         if result.task.action in _DEBUG and not result.task.loop:
@@ -208,7 +208,7 @@ class CallbackModule(Default):
         """One item of a loop has ended well."""
         facts = display.facts(result.task.action, result.result)
         if facts is not None:
-            self._tell("task.ended", action=_short(result.task.action), changed=False, facts=facts)
+            self._report("task.ended", action=_short(result.task.action), changed=False, facts=facts)
         if result.task.action in _DEBUG:
             self._note(result.result.get("msg", ""))
 
@@ -219,12 +219,12 @@ class CallbackModule(Default):
             return
         screen, lines = presenter.screen, list(_lines(said))
         if not screen.is_long:
-            self._tell("noted", lines=lines)
+            self._report("noted", lines=lines)
         elif not isinstance(said, str):
-            self._tell("table", lines=lines)
+            self._report("table", lines=lines)
         else:
             plan = screen.phase is not None and screen.phase.name == "outputs"
-            self._tell("noted", lines=lines, short=not plan)
+            self._report("noted", lines=lines, short=not plan)
 
     def _resume(self, task: Task) -> None:
         if task.action in _PAUSE and self.presenter is not None:
@@ -250,7 +250,7 @@ class CallbackModule(Default):
         name = str(task.name or task.action)
         failure = display.Failure.of(phase.name if phase else "", name, place, result.result)
         kind = "rescued" if _is_rescued(task) else "failed"
-        self._tell(kind, failure=vars(failure))
+        self._report(kind, failure=vars(failure))
 
     @_hook
     def v2_runner_on_skipped(self, result: Any) -> None:
@@ -290,7 +290,7 @@ class CallbackModule(Default):
         """A task is tried again."""
         found = result.result
         said = str(found.get("msg") or "")
-        self._tell("task.retried", attempt=found.get("attempts", 0), of=found.get("retries", 0), said=said)
+        self._report("task.retried", attempt=found.get("attempts", 0), of=found.get("retries", 0), said=said)
 
     @_hook
     def v2_on_file_diff(self, result: Any) -> None:
@@ -298,7 +298,7 @@ class CallbackModule(Default):
         found = result.result
         diff = found.get("diff")
         if diff and found.get("changed") and "censored" not in found and self.presenter is not None:
-            self._tell(
+            self._report(
                 "table" if self.presenter.screen.is_long else "noted", lines=self._get_diff(diff).splitlines()
             )
 
@@ -313,7 +313,7 @@ class CallbackModule(Default):
         hosts = {host: {name: each[name] for name in names} for host, each in found.items()}
         totals = {name: sum(each[name] for each in hosts.values()) for name in names}
         presenter.stop()
-        self._tell("run.ended", totals=totals, hosts=hosts)
+        self._report("run.ended", totals=totals, hosts=hosts)
         if presenter.silent:
             super().v2_playbook_on_stats(stats)
         elif not presenter.screen.only_reports:

@@ -118,8 +118,8 @@ def refused(folder: Path) -> Iterator[str]:
     for file in sorted(folder.glob("tasks/**/*.yml")):
         for text in _refusals(_load(file)):
             only = re.fullmatch(r"\{\{ (\w+) \}\}", text.strip())
-            told = str(values.get(only.group(1), text)) if only else text
-            yield re.sub(r"\{\{.*?\}\}", "…", told, flags=re.DOTALL)
+            reported = str(values.get(only.group(1), text)) if only else text
+            yield re.sub(r"\{\{.*?\}\}", "…", reported, flags=re.DOTALL)
 
 
 def _refusals(node: Any) -> Iterator[str]:

@@ -41,8 +41,8 @@ def _module(name: str, document: dict[str, Any]) -> str:
     parts = [f"## `{name}`\n", f"**{prose(doc['short_description'])}.**\n"]
     parts += [f"{prose(one)}\n" for one in doc["description"]]
     for attribute in ("check_mode", "diff_mode"):
-        if told := doc.get("attributes", {}).get(attribute):
-            parts.append(f"*{attribute.replace('_', ' ').capitalize()}:* {prose(told['description'])}\n")
+        if reported := doc.get("attributes", {}).get(attribute):
+            parts.append(f"*{attribute.replace('_', ' ').capitalize()}:* {prose(reported['description'])}\n")
     parts.append(table(["option", "type", "default", "what it is"], _options(doc["options"])))
     if returned:
         parts.append(table(["returned", "type", "what it is", "when"], _returned(returned)))

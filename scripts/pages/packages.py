@@ -9,8 +9,8 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def _first_line(file: Path) -> str:
-    told = ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))) or ""
-    return cell(told.partition("\n")[0])
+    reported = ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))) or ""
+    return cell(reported.partition("\n")[0])
 
 
 def _rows(top: str) -> list[tuple[str, str]]:

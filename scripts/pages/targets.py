@@ -12,4 +12,6 @@ def listed() -> str:
     """Return a table of all targets."""
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     targets = re.findall(r"^([a-z][a-z-]*):.*?## (.*)$", makefile, re.MULTILINE)
-    return table(["command", "what it does"], [(f"`make {name}`", cell(told)) for name, told in targets])
+    return table(
+        ["command", "what it does"], [(f"`make {name}`", cell(reported)) for name, reported in targets]
+    )

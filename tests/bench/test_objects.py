@@ -8,7 +8,7 @@ import pytest
 
 from bench.harness import Sample
 from bench.measure import Usage
-from bench.objects import COMPARE, GOALS, MIRROR, TUNED, Goal, told
+from bench.objects import COMPARE, GOALS, MIRROR, TUNED, Goal, reported
 from bench.objects_data import KIB, MIB, data_sets
 
 
@@ -41,15 +41,15 @@ def test_the_sets_are_what_they_are_called():
 )
 def test_a_goal_says_whether_it_holds(goal, line):
     samples = [Sample(MIRROR, Usage(1, 3, 0, 0)), Sample(TUNED, Usage(2, 4, 0, 0))]
-    assert goal.told(samples) == line
+    assert goal.reported(samples) == line
 
 
 def test_a_comparison_has_a_goal_of_its_own():
     samples = [Sample(COMPARE, Usage(1, 1, 0, 0)), Sample("rclone check --download", Usage(2, 2, 0, 0))]
-    assert told("check", samples)[0].startswith("2.00 times the speed of rclone check --download")
+    assert reported("check", samples)[0].startswith("2.00 times the speed of rclone check --download")
 
 
 def test_memory_is_that_of_s3_mirror_alone():
     samples = [Sample(MIRROR, Usage(1, 1, 0, 100_000_000)), Sample(TUNED, Usage(1, 1, 0, 900_000_000))]
-    assert told("rerun", samples)[-1] == "100 MB at the most (at most 256): holds"
+    assert reported("rerun", samples)[-1] == "100 MB at the most (at most 256): holds"
     assert {goal.base for goals in GOALS.values() for goal in goals} >= {TUNED}

@@ -99,7 +99,7 @@ def test_a_full_disk_is_named_by_the_file_that_does_not_fit() -> None:
     assert end(call)["subject"] == "/var/lib/bmii/raw.jsonl.zst"
 
 
-def test_a_defect_is_told_though_its_traceback_cannot_be_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_defect_is_reported_though_its_traceback_cannot_be_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     def full(**_: str) -> NoReturn:
         raise OSError(errno.ENOSPC, "No space left on device")
 

@@ -28,6 +28,6 @@ def test_there_is_time_while_it_moves():
     assert _wait([2, 1, 0], timeout=0.5) == 0
 
 
-def test_what_does_not_move_is_told():
+def test_what_does_not_move_is_reported():
     with pytest.raises(StuckError, match="still 2"):
         _wait([3, 2], timeout=0.3)

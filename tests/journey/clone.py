@@ -1,4 +1,4 @@
-"""A checkout as a newcomer has it: what can be typed in it, and asked of the worlds that it makes."""
+"""A checkout as a newcomer has it: what can be typed in it, and asked of its source and target."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.journey import tls
 from tests.journey.secrecy import left_in
 
 ASPIRIN = "CC(=O)Oc1ccccc1C(=O)O"
-# What opens the parts of both worlds. Given in an encrypted file, as the passwords of production are. Made up
+# What opens the parts of both sides. Given in an encrypted file, as the passwords of production are. Made up
 # anew each time, since the checkout that is searched for them holds this file.
 PASSWORDS = {
     name: f"canary-of-{name}-{secrets.token_hex(8)}"
@@ -103,11 +103,11 @@ class Clone:
         return done.stdout + done.stderr
 
     def left_behind(self) -> list[str]:
-        """Return the secrets that a file holds which is not one of the worlds' own."""
-        worlds = self.folder / ".rehearsal"
+        """Return the secrets that a file holds which is not one of the rehearsal's own."""
+        state = self.folder / ".rehearsal"
         # The source's settings, its store's keys, the emulated account with its Parameter Store, and the
         # operator's keys to it.
-        own = [worlds / name for name in ("supervisor.conf", ".env", "object_store", "aws", "operator.cfg")]
+        own = [state / name for name in ("supervisor.conf", ".env", "object_store", "aws", "operator.cfg")]
         folders = (self.folder, self.temporary, self.home, Path(f"/dev/shm/bmii-migrate-{os.geteuid()}"))
         besides = (*own, self.folder / ".venv", self.folder / ".git")
         return [one for folder in folders for one in left_in(folder, self.secrets(), *besides)]

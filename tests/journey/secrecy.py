@@ -101,7 +101,7 @@ def _files(folder: Path, *besides: Path) -> Iterator[Path]:
                     yield path
 
 
-def told_by(client: Any, stack: str, buckets: list[str]) -> Iterator[tuple[str, str]]:
+def reported_by(client: Any, stack: str, buckets: list[str]) -> Iterator[tuple[str, str]]:
     """Yield what the account shows to whoever may look: a name, and all of it as text.
 
     ``client`` makes a client of AWS; the objects of ``buckets`` are read, too.

@@ -180,11 +180,11 @@ def test_the_service_runs_from_the_digest_that_the_registry_has(stack):
     name = f"127.0.0.1:{stack.ports['aws']}/bmii@{image['imageDigest']}"
     [(container, _, status)] = [line for line in running if line[1] == name]
     assert status.startswith("Up")
-    [told] = json.loads("\n".join(stack.docker("inspect", container)))
-    assert told["Config"]["User"] == "10001"
-    assert told["HostConfig"]["Memory"] == 2048 << 20
-    assert told["HostConfig"]["PortBindings"] in ({}, None)
-    labels = told["Config"]["Labels"]
+    [reported] = json.loads("\n".join(stack.docker("inspect", container)))
+    assert reported["Config"]["User"] == "10001"
+    assert reported["HostConfig"]["Memory"] == 2048 << 20
+    assert reported["HostConfig"]["PortBindings"] in ({}, None)
+    labels = reported["Config"]["Labels"]
     [task] = stack.client("ecs").list_tasks(cluster="bmii", desiredStatus="RUNNING")["taskArns"]
     assert labels["com.amazonaws.ecs.task-arn"] == task
 

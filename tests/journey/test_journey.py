@@ -24,7 +24,7 @@ from rehearsal.recording import Call
 from rehearsal.stack import MARK
 from tests.journey import tls
 from tests.journey.clone import PASSWORDS, VAULT_PASSWORD, Clone, processes_of
-from tests.journey.secrecy import Lookout, told_by
+from tests.journey.secrecy import Lookout, reported_by
 from tests.journey.watch import Watch, watched
 
 ROOT = Path(__file__).parents[2]
@@ -180,8 +180,8 @@ def test_the_target_answers_as_the_source(clone: Clone, first_run: str) -> None:
 def test_the_runs_were_held_to_the_operators_policy(clone: Clone, first_run: str) -> None:
     """They came as a user who may not do what no run does, such as delete the evidence of the runs."""
     shown = ("--module-name=ansible.builtin.debug", "--args=var=platform_aws_environment.AWS_CONFIG_FILE")
-    told = clone.run(".venv/bin/ansible", "localhost", *shown, *clone.variables)
-    assert str(clone.folder / ".rehearsal/operator.cfg") in told
+    reported = clone.run(".venv/bin/ansible", "localhost", *shown, *clone.variables)
+    assert str(clone.folder / ".rehearsal/operator.cfg") in reported
     operator = clone.client("s3", clone.operator_keys())
     assert operator.list_objects_v2(Bucket="bmii-state")["KeyCount"] > 0
     for refused, about in (
@@ -276,7 +276,7 @@ def test_no_secret_leaves_its_place(clone: Clone, overlooked: tuple[str, Lookout
     assert [name for name, value in clone.secrets().items() if value in output] == []
     assert lookout.seen(clone.secrets(), f"{MARK}={clone.folder}") == []
     assert clone.left_behind() == []
-    shown = [*told_by(clone.client, "bmii", ["bmii-state"])]
+    shown = [*reported_by(clone.client, "bmii", ["bmii-state"])]
     assert len(shown) > 8
     assert [
         (where, name) for where, text in shown for name, value in clone.secrets().items() if value in text
@@ -300,7 +300,7 @@ def test_no_secret_leaves_its_place(clone: Clone, overlooked: tuple[str, Lookout
         ("deploy", {"deploy_target_group_arn": "none"}),
     ],
 )
-def test_no_secret_is_told_by_a_run_that_fails(clone: Clone, first_run: str, phase: str, fault: Any) -> None:
+def test_a_run_that_fails_shows_no_secret(clone: Clone, first_run: str, phase: str, fault: Any) -> None:
     faults = clone.folder / ".fault.json"
     faults.write_text(json.dumps(fault), encoding="utf-8")
     with Lookout(clone.temporary, clone.home) as lookout:
@@ -313,17 +313,17 @@ def test_no_secret_is_told_by_a_run_that_fails(clone: Clone, first_run: str, pha
     assert clone.left_behind() == []
 
 
-def test_what_somebody_changes_by_hand_is_told(clone: Clone, planned: Planned, first_run: str) -> None:
+def test_what_somebody_changes_by_hand_is_reported(clone: Clone, planned: Planned, first_run: str) -> None:
     """A setting and the service: a run would bring the service back, and drift tells of the setting."""
     planned.watch.aws.forget()
     clone.tamper()
-    told = clone.playbook("drift", *planned.watch.options)
-    assert re.search(r"LogGroup: modified\n +/RetentionInDays: 30 -> 7$", told, re.MULTILINE)
-    assert re.search(r"^ *SCHEMA  at revision \S+, as this checkout has it$", told, re.MULTILINE), told[
-        -4000:
-    ]
-    assert re.search(r"^ *DATA  \d+ of \d+ tables are equal", told, re.MULTILINE)
-    assert re.search(r"^ *BUCKETS  ", told, re.MULTILINE)
+    reported = clone.playbook("drift", *planned.watch.options)
+    assert re.search(r"LogGroup: modified\n +/RetentionInDays: 30 -> 7$", reported, re.MULTILINE)
+    assert re.search(r"^ *SCHEMA  at revision \S+, as this checkout has it$", reported, re.MULTILINE), (
+        reported[-4000:]
+    )
+    assert re.search(r"^ *DATA  \d+ of \d+ tables are equal", reported, re.MULTILINE)
+    assert re.search(r"^ *BUCKETS  ", reported, re.MULTILINE)
     assert besides_relays(planned.watch.aws.writes) == []
     planned.watch.aws.forget()
     output = clone.playbook("migrate", "--check", "--diff", *planned.watch.options)

@@ -53,7 +53,7 @@ def test_a_plan_starts_no_relay_and_ends_none(address):
     assert run(address, access=ACCESS, check=True, state="closed")["closed"] == []
 
 
-def test_a_stack_without_relays_is_told():
+def test_a_stack_without_relays_is_reported():
     assert "provision.yml" in run("postgresql://u@h/d", access=ACCESS)["msg"]
 
 

@@ -12,7 +12,7 @@ import time
 import pytest
 import urllib3
 
-from tests.library.ecs_world import World
+from tests.library.ecs_sandbox import Sandbox
 
 PAUSE = 1 / 20
 # Long enough for a start on a busy machine, so that what is never healthy is killed for that alone.
@@ -62,14 +62,14 @@ class Users:
 
 
 @pytest.fixture(scope="module")
-def world(aws):
-    """Return a service with three tasks of a good revision, ``world.good``."""
-    world = World(aws)
-    world.options.update(desired_count=3, health_check_grace=20, cpu=256, memory=512)
-    world.good = world.image("good")
-    assert not world.call(image=world.good).get("failed")
-    yield world
-    world.remove()
+def sandbox(aws):
+    """Return a service with three tasks of a good revision, ``sandbox.good``."""
+    sandbox = Sandbox(aws)
+    sandbox.options.update(desired_count=3, health_check_grace=20, cpu=256, memory=512)
+    sandbox.good = sandbox.image("good")
+    assert not sandbox.call(image=sandbox.good).get("failed")
+    yield sandbox
+    sandbox.remove()
 
 
 def bad(name, causes, kind="good", **more):
@@ -104,43 +104,43 @@ def bad(name, causes, kind="good", **more):
         ),
     ],
 )
-def test_a_bad_release_is_undone_and_nobody_notices(world, kind, causes, options):
-    image = world.image(kind, options.pop("architecture", "amd64"))
+def test_a_bad_release_is_undone_and_nobody_notices(sandbox, kind, causes, options):
+    image = sandbox.image(kind, options.pop("architecture", "amd64"))
     if "digest" in options:
-        image = f"{world.repository}@{options.pop('digest')}"
-    before = world.service()["taskDefinition"]
-    with Users(world.url) as users:
-        failed = world.call(image=image, **options)
+        image = f"{sandbox.repository}@{options.pop('digest')}"
+    before = sandbox.service()["taskDefinition"]
+    with Users(sandbox.url) as users:
+        failed = sandbox.call(image=image, **options)
     assert failed.get("failed"), failed
     assert [cause for cause in causes if cause not in failed["msg"]] == [], failed["msg"]
     assert users.failed == []
-    assert world.running() == world.good.partition("@")[2]
-    assert world.service()["taskDefinition"] == before
+    assert sandbox.running() == sandbox.good.partition("@")[2]
+    assert sandbox.service()["taskDefinition"] == before
     if failed["details"]["reason"] == "trial":
         assert "the service was not touched" in failed["msg"]
     else:
         assert failed["details"]["restored"]["verified"], failed["msg"]
 
 
-def test_a_good_release_reaches_its_users_without_a_failed_request(world):
-    old = world.service()["taskDefinition"].rpartition(":")[2]
-    with Users(world.url) as users:
-        done = world.call(image=world.image("better"), trial_seconds=1, steady_seconds=2)
+def test_a_good_release_reaches_its_users_without_a_failed_request(sandbox):
+    old = sandbox.service()["taskDefinition"].rpartition(":")[2]
+    with Users(sandbox.url) as users:
+        done = sandbox.call(image=sandbox.image("better"), trial_seconds=1, steady_seconds=2)
     assert done.get("changed"), done
     assert users.failed == []
-    assert world.running() == world.image("better").partition("@")[2]
-    drained = [line for line in world.lines(old) if line.startswith("asked to stop")]
+    assert sandbox.running() == sandbox.image("better").partition("@")[2]
+    drained = [line for line in sandbox.lines(old) if line.startswith("asked to stop")]
     assert drained == ["asked to stop with 0 requests in hand"] * 3
-    stopped = [task for task in world.tasks("STOPPED") if task["taskDefinitionArn"].endswith(f":{old}")]
+    stopped = [task for task in sandbox.tasks("STOPPED") if task["taskDefinitionArn"].endswith(f":{old}")]
     assert [task["containers"][0]["exitCode"] for task in stopped] == [0, 0, 0]
     assert {task["stopCode"] for task in stopped} == {"ServiceSchedulerInitiated"}
     assert {task["stoppedReason"].partition(" (")[0] for task in stopped} == {"Scaling activity initiated by"}
 
 
-def test_what_crashes_after_it_has_reached_its_users_is_undone_too(world):
-    good = world.service()["taskDefinition"]
-    failed = world.call(image=world.image("fleeting"), steady_seconds=8)
+def test_what_crashes_after_it_has_reached_its_users_is_undone_too(sandbox):
+    good = sandbox.service()["taskDefinition"]
+    failed = sandbox.call(image=sandbox.image("fleeting"), steady_seconds=8)
     assert "did not stay" in failed.get("msg", ""), json.dumps(failed)
     assert "exit code 4" in failed["msg"]
     assert failed["details"]["restored"]["verified"]
-    assert world.service()["taskDefinition"] == good
+    assert sandbox.service()["taskDefinition"] == good

@@ -10,36 +10,36 @@ import pytest
 
 from engines.ledger import State, Store
 from tests.library import modules
-from tests.library.ecs_world import World
+from tests.library.ecs_sandbox import Sandbox
 
 LEDGER = Path(__file__).parents[2] / "library" / "ledger.py"
 
 
 @pytest.fixture
-def world(aws):
-    world = World(aws)
-    yield world
-    world.remove()
+def sandbox(aws):
+    sandbox = Sandbox(aws)
+    yield sandbox
+    sandbox.remove()
 
 
-def asked(world: World, bucket: str, **options) -> dict:
+def asked(sandbox: Sandbox, bucket: str, **options) -> dict:
     """Ask the ledger, which asks the service."""
-    arguments = {"bucket": bucket, "service": {"cluster": world.name, "name": world.name}, **options}
+    arguments = {"bucket": bucket, "service": {"cluster": sandbox.name, "name": sandbox.name}, **options}
     return modules.call("ledger", arguments)[0]
 
 
-def test_it_is_tried_without_being_there(world: World) -> None:
-    good, bad = world.image("good"), world.image("crash")
-    refused = world.call(image=bad, state="tried", trial_seconds=1)
+def test_it_is_tried_without_being_there(sandbox: Sandbox) -> None:
+    good, bad = sandbox.image("good"), sandbox.image("crash")
+    refused = sandbox.call(image=bad, state="tried", trial_seconds=1)
     assert "did not stand its trial" in refused["msg"]
-    tried = world.call(image=good, state="tried", trial_seconds=1)
-    assert (tried["changed"], tried["actions"]) == (True, [f"register a revision of {world.name}"])
-    assert world.ecs.list_services(cluster=world.name)["serviceArns"] == []
-    released = world.call(image=good)
-    assert released["actions"] == [f"create service {world.name}"]
+    tried = sandbox.call(image=good, state="tried", trial_seconds=1)
+    assert (tried["changed"], tried["actions"]) == (True, [f"register a revision of {sandbox.name}"])
+    assert sandbox.ecs.list_services(cluster=sandbox.name)["serviceArns"] == []
+    released = sandbox.call(image=good)
+    assert released["actions"] == [f"create service {sandbox.name}"]
 
 
-def test_what_users_saw_decides_and_not_how_the_phase_ended(world: World) -> None:
+def test_what_users_saw_decides_and_not_how_the_phase_ended(sandbox: Sandbox) -> None:
     """A first release that served, and whose run was cut off or failed afterwards, is live."""
     bucket = f"state-{uuid.uuid4().hex[:8]}"
     store = Store(bucket)
@@ -47,19 +47,19 @@ def test_what_users_saw_decides_and_not_how_the_phase_ended(world: World) -> Non
     for outcome in ("running", "interrupted", "failed"):
         body = State({"deploy": {"outcome": outcome}}).to_dict()
         store.write("state.json", body, replacing=store.read("state.json"))
-        found = asked(world, bucket)
+        found = asked(sandbox, bucket)
         assert (found["standing"], found["frozen"]) == ("not live", False), outcome
-    assert world.call(image=world.image("good"))["changed"]
-    found = asked(world, bucket)
+    assert sandbox.call(image=sandbox.image("good"))["changed"]
+    found = asked(sandbox, bucket)
     assert (found["standing"], found["frozen"]) == ("live", True)
-    opened = asked(world, bucket, state="opened", phase="preflight")
+    opened = asked(sandbox, bucket, state="opened", phase="preflight")
     assert opened["standing"] == "live"
     assert State.from_body(store.read("state.json").body).live_since
 
 
-def test_a_service_that_somebody_has_made_is_not_taken_for_a_release(world: World) -> None:
+def test_a_service_that_somebody_has_made_is_not_taken_for_a_release(sandbox: Sandbox) -> None:
     """A placeholder of this name froze an empty target: nothing was copied, and the run was green."""
-    placeholder = world.call(image=world.image("good"))
+    placeholder = sandbox.call(image=sandbox.image("good"))
     assert placeholder["changed"]
     bucket = f"state-{uuid.uuid4().hex[:8]}"
     opening = {"state": "opened", "phase": "provision", "environment": "staging"}
@@ -67,16 +67,16 @@ def test_a_service_that_somebody_has_made_is_not_taken_for_a_release(world: Worl
     for check in (True, False):
         refused = modules.call(
             "ledger",
-            {"bucket": bucket, "service": {"cluster": world.name, "name": world.name}, **opening},
+            {"bucket": bucket, "service": {"cluster": sandbox.name, "name": sandbox.name}, **opening},
             check=check,
         )[0]
         assert "carries no tag Environment" in refused["msg"], refused
-    adopted = asked(world, bucket, **opening, adopt="staging")
+    adopted = asked(sandbox, bucket, **opening, adopt="staging")
     assert (adopted["standing"], adopted["frozen"]) == ("not live", False)
 
 
-def test_a_first_release_that_served_for_seconds_says_so(world: World) -> None:
+def test_a_first_release_that_served_for_seconds_says_so(sandbox: Sandbox) -> None:
     """Its task is gone when the ledger asks the service; what a user wrote meanwhile is on the target."""
     for image, served in (("fleeting", True), ("sick", False)):
-        failed = world.call(image=world.image(image), steady_seconds=8, timeout=8, trial_seconds=0)
+        failed = sandbox.call(image=sandbox.image(image), steady_seconds=8, timeout=8, trial_seconds=0)
         assert failed["details"]["served"] is served, json.dumps(failed)

@@ -35,7 +35,7 @@ def test_check_says_what_the_run_does(bucket) -> None:
     assert tags == {"Project": "bmii", "RunId": real["run_id"]}
 
 
-def test_read_tells_the_lock_and_the_runs_and_changes_nothing(bucket) -> None:
+def test_read_reports_the_lock_and_the_runs_and_changes_nothing(bucket) -> None:
     before = _run(bucket=bucket, runs=5)
     assert (before["changed"], before["lock"], before["runs"]) == (False, {"held": False}, [])
     opened = _run(bucket=bucket, state="opened", phase="provision")
@@ -64,7 +64,7 @@ def test_a_refusal_names_the_owner_the_age_and_the_remedy(bucket) -> None:
     assert refused["details"]["owner"] == "ada@another-host"
 
 
-def test_the_freeze_is_told_and_lifted_by_name(bucket) -> None:
+def test_the_freeze_is_reported_and_lifted_by_name(bucket) -> None:
     store = Store(bucket)
     store.create("us-east-1")
     state = {"phases": {}, "live_since": "2026-11-22T00:00:00Z", "token": 0}

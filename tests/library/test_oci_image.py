@@ -10,7 +10,7 @@ from engines.aws import client
 from tests.library import modules
 
 
-class World:
+class Sandbox:
     """A repository, a service without requirements, and the module to be called with them."""
 
     def __init__(self, aws, folder):
@@ -41,54 +41,54 @@ class World:
 
 
 @pytest.fixture
-def world(aws, tmp_path, monkeypatch):
+def sandbox(aws, tmp_path, monkeypatch):
     monkeypatch.setenv("UV_NO_INDEX", "1")
-    return World(aws, tmp_path)
+    return Sandbox(aws, tmp_path)
 
 
-def test_check_then_run_then_again_then_another_source(world):
-    planned = world.call(check=True)
+def test_check_then_run_then_again_then_another_source(sandbox):
+    planned = sandbox.call(check=True)
     assert planned["changed"]
     assert planned["built"]
     assert planned["image"] == ""
-    assert world.images() == []
-    assert not world.cache.exists()
+    assert sandbox.images() == []
+    assert not sandbox.cache.exists()
 
-    first = world.call()
+    first = sandbox.call()
     assert first["changed"]
     assert first["source_digest"] == planned["source_digest"]
-    assert first["image"] == f"{world.url}@{first['digest']}"
-    assert [image["imageDigest"] for image in world.images()] == [first["digest"]]
+    assert first["image"] == f"{sandbox.url}@{first['digest']}"
+    assert [image["imageDigest"] for image in sandbox.images()] == [first["digest"]]
     assert first["pushed_bytes"] == sum(layer["size"] for layer in first["layers"] if layer["pushed"]) > 0
     assert first["diff"]["before"] == ""
-    assert f"{world.url}:1.4.0 is {first['digest']}" in first["diff"]["after"]
+    assert f"{sandbox.url}:1.4.0 is {first['digest']}" in first["diff"]["after"]
 
     for check in (True, False):
-        again = world.call(check=check)
+        again = sandbox.call(check=check)
         assert not again["changed"]
         assert (again["image"], again["built"], again["pushed_bytes"]) == (first["image"], False, 0)
         assert again["diff"]["before"] == again["diff"]["after"]
 
-    (world.service / "bmii" / "__main__.py").write_text("print('bye')\n")
-    assert world.call(check=True)["changed"]
-    second = world.call()
+    (sandbox.service / "bmii" / "__main__.py").write_text("print('bye')\n")
+    assert sandbox.call(check=True)["changed"]
+    second = sandbox.call()
     assert second["changed"]
     assert second["digest"] != first["digest"]
-    assert len(world.images()) == 2
+    assert len(sandbox.images()) == 2
 
 
-def test_check_does_without_a_repository_and_the_run_does_not(world):
-    assert world.call(check=True, repository_url="known after apply")["changed"]
-    refused = world.call(repository_url="known after apply")
+def test_check_does_without_a_repository_and_the_run_does_not(sandbox):
+    assert sandbox.call(check=True, repository_url="known after apply")["changed"]
+    refused = sandbox.call(repository_url="known after apply")
     assert refused["failed"]
     assert "repository_url" in refused["msg"]
 
 
-def test_failures_are_words_and_not_tracebacks(world):
-    missing = world.call(repository_url=world.url + "x")
+def test_failures_are_words_and_not_tracebacks(sandbox):
+    missing = sandbox.call(repository_url=sandbox.url + "x")
     assert missing["failed"]
     assert "does not exist in the registry" in missing["msg"]
     assert "provision" in missing["remedy"]
-    assert "latest" in world.call(tags=["latest"])["msg"]
-    assert "HTTPS" in world.call(registry="http://192.0.2.1")["msg"]
-    assert "docker" in world.call(base="python:3.13")["msg"]
+    assert "latest" in sandbox.call(tags=["latest"])["msg"]
+    assert "HTTPS" in sandbox.call(registry="http://192.0.2.1")["msg"]
+    assert "docker" in sandbox.call(base="python:3.13")["msg"]

@@ -67,7 +67,7 @@ def test_a_second_run_changes_nothing(beats):
         assert answer["situation"] == "complete"
 
 
-def test_the_comparison_is_a_gate_unless_told_otherwise(beats):
+def test_the_comparison_is_a_gate_unless_disabled(beats):
     before, gate, after = (beats[name][0] for name in ("before", "gate", "compare"))
     assert not before["equal"]
     assert gate["failed"]
@@ -79,7 +79,7 @@ def test_the_comparison_is_a_gate_unless_told_otherwise(beats):
     assert after["report"][1].split() == ["public.t", "100", "100", "equal"]
 
 
-def test_a_comparison_is_the_same_in_check_mode_and_tells_where(beats, ends, postgres_server):
+def test_a_comparison_is_the_same_in_check_mode_and_reports_where(beats, ends, postgres_server):
     with psycopg.connect(postgres_server.url("module_target"), autocommit=True) as session:
         session.execute("UPDATE t SET v = 'a private value' WHERE id = 7")
     real, checked = (_run("pg_compare", check=check, **ends) for check in (False, True))

@@ -113,7 +113,7 @@ def post(name, **more):
 KEY = {"X-API-Key": "env:SMOKE_KEY"}
 
 
-def test_what_is_as_expected_passes_and_is_told(serve, call):
+def test_what_is_as_expected_passes_and_is_reported(serve, call):
     service = serve(key=CANARY)
     answer = call(
         service.url + "/",

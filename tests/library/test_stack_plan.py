@@ -88,7 +88,7 @@ def _plan(template, parameters, *, check=True, endpoint="", **options):
 
 
 @pytest.fixture(scope="module")
-def world(aws):
+def sandbox(aws):
     """A stack, its template and its parameters; and what was planned before it was there."""
     template = _template()
     parameters = _parameters(template)
@@ -102,16 +102,16 @@ def world(aws):
     return template, parameters, before
 
 
-def test_on_an_empty_account_it_foresees_every_resource(world):
-    before = world[2]
+def test_on_an_empty_account_it_foresees_every_resource(sandbox):
+    before = sandbox[2]
     made = client("cloudformation").describe_stack_resources(StackName=NAME)["StackResources"]
     assert (before["exists"], before["differs"], before["changed"]) == (False, True, True)
     assert {one["logical_id"] for one in before["changes"]} == {one["LogicalResourceId"] for one in made}
     assert before["counts"]["add"] == len(made)
 
 
-def test_a_stack_that_is_as_wanted_needs_nothing(world):
-    template, parameters, _ = world
+def test_a_stack_that_is_as_wanted_needs_nothing(sandbox):
+    template, parameters, _ = sandbox
     answer = _plan(template, parameters)
     assert (answer["differs"], answer["changed"], answer["changes"], answer["settings"]) == (
         False,
@@ -122,15 +122,15 @@ def test_a_stack_that_is_as_wanted_needs_nothing(world):
     assert answer["outputs"]["ClusterName"] == NAME
 
 
-def test_outside_check_mode_it_changes_nothing_and_says_so(world):
-    template, parameters, _ = world
+def test_outside_check_mode_it_changes_nothing_and_says_so(sandbox):
+    template, parameters, _ = sandbox
     answer = _plan(template, parameters | VARIANTS["logs"], check=False)
     assert (answer["differs"], answer["changed"]) == (True, False)
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_it_foresees_what_a_change_set_says(world, variant):
-    template, parameters, _ = world
+def test_it_foresees_what_a_change_set_says(sandbox, variant):
+    template, parameters, _ = sandbox
     parameters = parameters | VARIANTS[variant]
     cloudformation = client("cloudformation")
     made = cloudformation.create_change_set(ChangeSetName=variant, **_request(template, parameters))
@@ -150,24 +150,24 @@ def test_it_foresees_what_a_change_set_says(world, variant):
         assert action in allowed[found[name]["Replacement"]], name
 
 
-def test_it_only_reads(world, aws):
-    template, parameters, _ = world
+def test_it_only_reads(sandbox, aws):
+    template, parameters, _ = sandbox
     with recording(aws.endpoint) as recorder:
         _plan(template, parameters | VARIANTS["bucket"], endpoint=recorder.endpoint)
         assert recorder.calls
         assert recorder.writes == []
 
 
-def test_a_setting_of_the_stack_is_a_difference(world):
-    template, parameters, _ = world
+def test_a_setting_of_the_stack_is_a_difference(sandbox):
+    template, parameters, _ = sandbox
     answer = _plan(template, parameters, tags={"Team": "test"}, termination_protection=True)
     assert answer["differs"]
     assert answer["settings"] == ["tags", "termination protection: on"]
 
 
-def test_what_is_done_is_what_was_planned(world):
+def test_what_is_done_is_what_was_planned(sandbox):
     """The last test, since it changes the stack: a condition that turns over adds a resource."""
-    template, parameters, _ = world
+    template, parameters, _ = sandbox
     certificate = f"arn:aws:acm:us-east-1:000000000000:certificate/{'0' * 8}"
     parameters = parameters | {"CertificateArn": certificate} | VARIANTS["logs"]
     before = _resources()

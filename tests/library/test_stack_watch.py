@@ -15,7 +15,7 @@ from tests.library import modules
 TEMPLATE = {"Resources": {"Topic": {"Type": "AWS::SNS::Topic", "Properties": {}}}}
 
 
-def test_what_happens_to_a_stack_is_told(aws, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_happens_to_a_stack_is_reported(aws, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     events, name = tmp_path / "events", f"watched-{os.getpid()}"
     monkeypatch.setenv("BMII_EVENTS", str(events))
     options = {"stack_name": name, "region": "us-east-1"}

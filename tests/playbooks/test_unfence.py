@@ -124,8 +124,8 @@ def test_while_a_run_works_it_says_so_and_does_nothing(moved: Moved, name: str) 
     held = Lock(1, other, "run-2", time.time(), 300)
     moved.store.write(LOCK_KEY, held.to_dict(), replacing=moved.store.read(LOCK_KEY))
     refused = moved.playbook(name)
-    told = " ".join(refused.stdout.split())
+    reported = " ".join(refused.stdout.split())
     assert refused.returncode != 0
-    assert "Run run-2 of ada@another-host" in told, told
-    assert "is at work" in told
+    assert "Run run-2 of ada@another-host" in reported, reported
+    assert "is at work" in reported
     assert moved.write() == "25006"

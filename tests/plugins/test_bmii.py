@@ -93,7 +93,7 @@ def test_of_one_phase_everything_is_shown(tmp_path: Path) -> None:
     assert "a table\nof two lines\n" in run(tmp_path).stdout
 
 
-def test_a_failure_is_told_once(tmp_path: Path) -> None:
+def test_a_failure_is_reported_once(tmp_path: Path) -> None:
     play(tmp_path, ("first", FAIL), ("second", ONE))
     done = run(tmp_path)
     assert done.returncode == 2
@@ -136,7 +136,7 @@ def test_another_callback_works(tmp_path: Path) -> None:
     assert "NOTHING TO DO" not in text
 
 
-def test_a_broken_display_is_told_and_ends_nothing(tmp_path: Path) -> None:
+def test_a_broken_display_is_reported_and_ends_nothing(tmp_path: Path) -> None:
     play(tmp_path, ("first", ONE + CHANGE))
     broken = tmp_path / "broken"
     broken.mkdir()
@@ -211,7 +211,7 @@ exec "$@"
 """
 
 
-def test_a_full_temporary_folder_is_told_as_such(tmp_path):
+def test_a_full_temporary_folder_is_reported_as_such(tmp_path):
     play(tmp_path, ("copy", "    - name: Write\n      ansible.builtin.tempfile:\n        state: file\n"))
     (tmp_path / "small").mkdir()
     full = ("unshare", "--user", "--map-root-user", "--mount", "sh", "-c", FULL, "sh")

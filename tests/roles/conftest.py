@@ -49,7 +49,7 @@ PLAY = """
 """
 
 
-class World:
+class Sandbox:
     """Two databases ``<name>_source`` and ``<name>_target``, and what moves the one into the other.
 
     ``secrets`` are the passwords that no run may print.
@@ -116,6 +116,6 @@ class World:
 
 
 @pytest.fixture(scope="session")
-def make_world(postgres_server, tmp_path_factory):
-    """Return a function that makes a world of a name."""
-    return lambda name: World(postgres_server, tmp_path_factory.mktemp(name), name)
+def make_sandbox(postgres_server, tmp_path_factory):
+    """Return a function that makes a sandbox of a name."""
+    return lambda name: Sandbox(postgres_server, tmp_path_factory.mktemp(name), name)

@@ -21,7 +21,7 @@ class Played(NamedTuple):
     failed: int
 
     @property
-    def told(self) -> tuple[str, int, int]:
+    def unwrapped(self) -> tuple[str, int, int]:
         """The same, with the output on one line, however it was broken."""
         return " ".join(self.output.split()), self.changed, self.failed
 

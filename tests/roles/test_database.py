@@ -40,15 +40,15 @@ REPLACED = f"""
 def test_only_a_copy_is_replaced_without_consent(tmp_path: Path, variables: dict, expected: bool) -> None:
     (tmp_path / "play.yml").write_text(REPLACED)
     usual = {"database_source": "env:SOURCE", "database_environment": "local"}
-    told, _, failed = play(tmp_path, {**usual, **variables}, [], dict(os.environ)).told
+    reported, _, failed = play(tmp_path, {**usual, **variables}, [], dict(os.environ)).unwrapped
     assert not failed
-    assert f"replaced: {expected}" in told
+    assert f"replaced: {expected}" in reported
 
 
 @pytest.fixture(scope="module")
-def world(make_world):
-    """Return a world that was planned, moved and moved again; ``runs`` keeps what each said."""
-    made = make_world("role")
+def sandbox(make_sandbox):
+    """Return a sandbox that was planned, moved and moved again; ``runs`` keeps what each said."""
+    made = make_sandbox("role")
     extensions = {"database_extensions": ["citext", "pg_trgm"]}
     made.runs = {"plan": made.play("--check", "--diff", **extensions)}
     made.planned = made.facts()
@@ -59,48 +59,50 @@ def world(make_world):
     return made
 
 
-def test_the_plan_shows_rows_and_revisions_and_changes_nothing(world):
-    text, changed, failed = world.runs["plan"]
+def test_the_plan_shows_rows_and_revisions_and_changes_nothing(sandbox):
+    text, changed, failed = sandbox.runs["plan"]
     assert (changed, failed) == (3, 0)
     assert "ALTER TABLE t ADD COLUMN added text" in text
     assert "copy public.t" in text
-    assert world.planned["outputs"] == {"revision": "two"}
-    assert world.tables_after_plan == [(0,)]
+    assert sandbox.planned["outputs"] == {"revision": "two"}
+    assert sandbox.tables_after_plan == [(0,)]
 
 
-def test_the_run_copies_compares_and_upgrades(world):
-    text, changed, failed = world.runs["first"]
+def test_the_run_copies_compares_and_upgrades(sandbox):
+    text, changed, failed = sandbox.runs["first"]
     assert (changed, failed) == (3, 0)
     assert "Copied 101 rows of 2 tables" in text
-    assert world.on("role_target", "SELECT count(*), count(added) FROM t") == [(100, 0)]
-    found = world.on("role_target", "SELECT extname FROM pg_extension WHERE extname <> 'plpgsql' ORDER BY 1")
+    assert sandbox.on("role_target", "SELECT count(*), count(added) FROM t") == [(100, 0)]
+    found = sandbox.on(
+        "role_target", "SELECT extname FROM pg_extension WHERE extname <> 'plpgsql' ORDER BY 1"
+    )
     assert found == [("citext",), ("pg_trgm",)]
 
 
-def test_the_second_run_changes_nothing_and_proves_again(world):
-    _, changed, failed = world.runs["second"]
+def test_the_second_run_changes_nothing_and_proves_again(sandbox):
+    _, changed, failed = sandbox.runs["second"]
     assert (changed, failed) == (0, 0)
-    facts = world.facts()
+    facts = sandbox.facts()
     assert facts["outputs"] == {"revision": "two"}
     assert facts["evidence"]["compare"]["equal"]
     assert facts["evidence"]["compare"]["tables"]["public.t"]["rows"] == 100
 
 
-def test_nothing_to_seed_and_frozen_leave_the_rows_alone(world):
-    world.on("role_target", "INSERT INTO t (v) VALUES ('of a user')")
-    _, changed, failed = world.play()
+def test_nothing_to_seed_and_frozen_leave_the_rows_alone(sandbox):
+    sandbox.on("role_target", "INSERT INTO t (v) VALUES ('of a user')")
+    _, changed, failed = sandbox.play()
     assert failed == 1
-    text, changed, failed = world.play(database_frozen=True)
+    text, changed, failed = sandbox.play(database_frozen=True)
     assert (changed, failed) == (0, 0)
     assert "serves users" in text
-    assert world.facts()["evidence"]["compare"]["equal"] is False
-    _, changed, failed = world.play(database_source="")
+    assert sandbox.facts()["evidence"]["compare"]["equal"] is False
+    _, changed, failed = sandbox.play(database_source="")
     assert (changed, failed) == (0, 0)
-    assert world.on("role_target", "SELECT count(*) FROM t") == [(101,)]
+    assert sandbox.on("role_target", "SELECT count(*) FROM t") == [(101,)]
 
 
-def test_a_way_to_the_database_that_does_not_exist_is_refused_with_those_that_do(world):
-    text, _, failed = world.play(database_access="tunnel")
+def test_a_way_to_the_database_that_does_not_exist_is_refused_with_those_that_do(sandbox):
+    text, _, failed = sandbox.play(database_access="tunnel")
     assert failed == 1
     assert "value of database_access must be one of: relay, ssm, bastion, direct, got: tunnel" in " ".join(
         text.split()

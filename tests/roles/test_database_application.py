@@ -26,19 +26,19 @@ def upgrade():
 
 
 class Application:
-    """A world whose service has a role of its own."""
+    """A sandbox whose service has a role of its own."""
 
-    def __init__(self, world) -> None:
-        self.world = world
+    def __init__(self, sandbox) -> None:
+        self.sandbox = sandbox
         self.password = ""
         self.use("canary-5e1f/%:@ä")
 
     def use(self, password):
         """Have the service's address carry another password."""
         self.password = password
-        self.world.secrets += [password, quote(password, safe="")]
-        url = self.world.server.url(self.world.target, APP, quote(password, safe=""), driver="psycopg2")
-        self.world.environment["ROLE_APP"] = url
+        self.sandbox.secrets += [password, quote(password, safe="")]
+        url = self.sandbox.server.url(self.sandbox.target, APP, quote(password, safe=""), driver="psycopg2")
+        self.sandbox.environment["ROLE_APP"] = url
 
     def play(self, *arguments, **variables):
         options = {
@@ -46,18 +46,18 @@ class Application:
             "database_application_address": "env:ROLE_APP",
             **variables,
         }
-        return self.world.play(*arguments, **options)
+        return self.sandbox.play(*arguments, **options)
 
     def run(self, statement):
-        return self.world.on(self.world.target, statement, APP, self.password)
+        return self.sandbox.on(self.sandbox.target, statement, APP, self.password)
 
     def admin(self, statement):
-        return self.world.on(self.world.target, statement, "role_user", "canary-42f0")
+        return self.sandbox.on(self.sandbox.target, statement, "role_user", "canary-42f0")
 
 
 @pytest.fixture(scope="module")
-def app(make_world):
-    made = Application(make_world("role_application"))
+def app(make_sandbox):
+    made = Application(make_sandbox("role_application"))
     made.plan = made.play("--check", "--diff")
     made.roles_after_plan = made.admin("SELECT count(*) FROM pg_roles WHERE rolname = 'role_app'")
     made.first = made.play("-vvvv")
@@ -123,7 +123,7 @@ def test_tables_of_later_revisions_can_be_used_at_once(app):
     app.admin("CREATE TABLE between (id serial, v text)")
     assert app.run("INSERT INTO between (v) VALUES ('x') RETURNING id") == [(1,)]
     app.admin("DROP TABLE between")
-    (app.world.folder / "versions" / "three.py").write_text(REVISION)
+    (app.sandbox.folder / "versions" / "three.py").write_text(REVISION)
     text, changed, failed = app.play(database_frozen=True, database_extensions=["citext", "pg_trgm"])
     assert (changed, failed) == (2, 0), text
     assert app.run('SELECT count(*) FROM later, "Odd % name"') == [(0,)]
@@ -138,7 +138,7 @@ def test_another_password_is_taken_over_and_not_shown(app):
     assert (changed, failed) == (1, 0), text
     assert app.run("SELECT 1") == [(1,)]
     with pytest.raises(psycopg.OperationalError):
-        app.world.on(app.world.target, "SELECT 1", APP, old)
+        app.sandbox.on(app.sandbox.target, "SELECT 1", APP, old)
 
 
 def test_too_many_rights_are_taken_away_or_named(app):
@@ -158,9 +158,9 @@ def test_too_many_rights_are_taken_away_or_named(app):
             app.run(statement)
     assert app.run("SELECT count(*) FROM t") == [(100,)]
 
-    app.world.on("postgres", f"GRANT role_user TO {APP}")
+    app.sandbox.on("postgres", f"GRANT role_user TO {APP}")
     text, _, failed = app.play(database_frozen=True)
-    app.world.on("postgres", f"REVOKE role_user FROM {APP}")
+    app.sandbox.on("postgres", f"REVOKE role_user FROM {APP}")
     assert failed == 1
     assert "has the rights of the owner of public.t" in " ".join(text.split())
 
@@ -190,4 +190,4 @@ def files_with(secrets):
 
 
 def test_no_password_is_left_in_a_file(app):
-    assert files_with(app.world.secrets) == set()
+    assert files_with(app.sandbox.secrets) == set()

@@ -71,25 +71,26 @@ def failed(aws: Any, tmp_path: Path) -> Any:
             "begins": begins,
             "takes_over": takes_over,
         }
-        told, _, bad = plays.play(tmp_path, variables, (), {**os.environ, "ANSIBLE_ROLES_PATH": roles}).told
+        environment = {**os.environ, "ANSIBLE_ROLES_PATH": roles}
+        reported, _, bad = plays.play(tmp_path, variables, (), environment).unwrapped
         # A run that has lost the lock cannot record how it went.
-        assert bool(bad) == bool(takes_over), told
-        return told, State.from_body(store.read("state.json").body).standing
+        assert bool(bad) == bool(takes_over), reported
+        return reported, State.from_body(store.read("state.json").body).standing
 
     return play
 
 
 def test_a_release_that_took_traffic_before_it_failed_leaves_users_served(failed: Any) -> None:
-    told, standing = failed({"failed": True, "details": {"served": True}})
+    reported, standing = failed({"failed": True, "details": {"served": True}})
     assert standing == "live"
-    assert "a source that was closed for writing stays so" in told
-    assert "is not started again" not in told
+    assert "a source that was closed for writing stays so" in reported
+    assert "is not started again" not in reported
 
 
 def test_a_release_that_reached_nobody_leaves_nobody_served(failed: Any) -> None:
-    told, standing = failed({"failed": True, "details": {"served": False}})
+    reported, standing = failed({"failed": True, "details": {"served": False}})
     assert standing == "not live"
-    assert "What migrate_source_stop has stopped is not started again" in told
+    assert "What migrate_source_stop has stopped is not started again" in reported
 
 
 def test_a_run_that_another_has_taken_over_from_leaves_the_source_closed(failed: Any) -> None:
@@ -101,15 +102,15 @@ def test_a_run_that_another_has_taken_over_from_leaves_the_source_closed(failed:
     found = store.read(LOCK_KEY)
     store.write(LOCK_KEY, {**found.body, "run_id": "another"}, replacing=found)
     """
-    told, standing = failed({"failed": True}, begins=False, takes_over=textwrap.dedent(take_over))
+    reported, standing = failed({"failed": True}, begins=False, takes_over=textwrap.dedent(take_over))
     assert standing == "not live"
-    assert "is not started again" not in told
+    assert "is not started again" not in reported
 
 
 def test_where_no_service_can_be_asked_users_may_be_served(failed: Any) -> None:
-    told, standing = failed({"failed": True}, service="")
+    reported, standing = failed({"failed": True}, service="")
     assert standing == "going live"
-    assert "Users may have got the release" in told
+    assert "Users may have got the release" in reported
 
 
 WRITABLE = "live, source still writable"

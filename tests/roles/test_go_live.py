@@ -58,10 +58,10 @@ PLAY = """
 class GoLive:
     """Two databases, a play that moves the one into the other and goes live, and a person who writes."""
 
-    def __init__(self, world) -> None:
-        self.world = world
-        (world.folder / "play.yml").write_text(PLAY)
-        address = psycopg.conninfo.conninfo_to_dict(world.server.url(world.source))
+    def __init__(self, sandbox) -> None:
+        self.sandbox = sandbox
+        (sandbox.folder / "play.yml").write_text(PLAY)
+        address = psycopg.conninfo.conninfo_to_dict(sandbox.server.url(sandbox.source))
         self.superuser = {
             {"host": "host", "port": "port", "user": "user", "password": "password"}[key]: value
             for key, value in address.items()
@@ -71,7 +71,7 @@ class GoLive:
     def play(self, *written: tuple[str, str], **variables):
         """Move, write in between, go live; return what was told on one line, and how many tasks failed."""
         usual = {
-            "go_live_source": self.world.server.url(self.world.source),
+            "go_live_source": self.sandbox.server.url(self.sandbox.source),
             "go_live_environment": "staging",
             "go_live_run_id": "run-1",
             "go_live_fence": "read_only",
@@ -81,22 +81,22 @@ class GoLive:
             "written": [{"database": database, "query": query} for database, query in written],
         }
         if not variables.get("moves", True):
-            usual["proven"] = json.loads((self.world.folder / "proven.json").read_text())
-        text, _, failed = self.world.play(**{**usual, **variables})
+            usual["proven"] = json.loads((self.sandbox.folder / "proven.json").read_text())
+        text, _, failed = self.sandbox.play(**{**usual, **variables})
         return " ".join(text.split()), failed
 
     def write(self) -> str:
         """Write a row to the source; return the SQLSTATE that it was refused with, if it was."""
         try:
-            self.world.on(self.world.source, "INSERT INTO t (v) VALUES ('by a user')")
+            self.sandbox.on(self.sandbox.source, "INSERT INTO t (v) VALUES ('by a user')")
         except psycopg.Error as error:
             return error.sqlstate or "?"
         return ""
 
 
 @pytest.fixture(scope="module")
-def moved(make_world):
-    found = GoLive(make_world("go_live"))
+def moved(make_sandbox):
+    found = GoLive(make_sandbox("go_live"))
     text, failed = found.play(goes=False)
     assert not failed, text
     return found
@@ -112,8 +112,8 @@ def test_where_nothing_came_in_the_source_is_closed_for_good(moved: GoLive) -> N
     text, failed = moved.play(moves=False, goes=False, checks=True)
     assert failed
     assert "was started, and the source is open for writing" in text
-    moved.world.on(moved.world.source, "DELETE FROM t WHERE v = 'by a user'")
-    moved.world.on(moved.world.source, "SELECT setval('t_id_seq', 100)")
+    moved.sandbox.on(moved.sandbox.source, "DELETE FROM t WHERE v = 'by a user'")
+    moved.sandbox.on(moved.sandbox.source, "SELECT setval('t_id_seq', 100)")
 
 
 def test_a_source_that_another_environment_has_closed_stays_closed(moved: GoLive) -> None:
@@ -124,12 +124,12 @@ def test_a_source_that_another_environment_has_closed_stays_closed(moved: GoLive
     assert moved.write() == "25006"
     moved.play(moves=False, goes=False, withdraws=True, go_live_environment="production")
     assert moved.write() == ""
-    moved.world.on(moved.world.source, "DELETE FROM t WHERE v = 'by a user'")
-    moved.world.on(moved.world.source, "SELECT setval('t_id_seq', 100)")
+    moved.sandbox.on(moved.sandbox.source, "DELETE FROM t WHERE v = 'by a user'")
+    moved.sandbox.on(moved.sandbox.source, "SELECT setval('t_id_seq', 100)")
 
 
 def test_a_row_that_came_after_the_copy_ends_the_run_by_name(moved: GoLive) -> None:
-    written = (moved.world.source, "INSERT INTO t (v) VALUES ('late'), ('later')")
+    written = (moved.sandbox.source, "INSERT INTO t (v) VALUES ('late'), ('later')")
     text, failed = moved.play(written, moves=False)
     assert failed
     assert "3 differences since the data were proven, so no user was moved" in text
@@ -144,21 +144,21 @@ def test_a_row_that_came_after_the_copy_ends_the_run_by_name(moved: GoLive) -> N
     text, failed = moved.play(moves=False, go_live_accept_differences="4")
     assert not failed, text
     moved.play(moves=False, goes=False, withdraws=True)
-    moved.world.on(moved.world.source, "DELETE FROM t WHERE id > 100")
-    moved.world.on(moved.world.source, "SELECT setval('t_id_seq', 100)")
+    moved.sandbox.on(moved.sandbox.source, "DELETE FROM t WHERE id > 100")
+    moved.sandbox.on(moved.sandbox.source, "SELECT setval('t_id_seq', 100)")
 
 
 def test_so_does_a_change_on_the_target(moved: GoLive) -> None:
-    text, failed = moved.play((moved.world.target, "UPDATE t SET added = 'x' WHERE id = 1"), moves=False)
+    text, failed = moved.play((moved.sandbox.target, "UPDATE t SET added = 'x' WHERE id = 1"), moves=False)
     assert failed
     assert "target, table public.t: 100 rows, with other values now" in text
     assert "1 differences since" in text
 
 
 def test_without_a_fence_the_comparison_is_made_all_the_same(moved: GoLive) -> None:
-    moved.world.on(moved.world.target, "UPDATE t SET added = NULL WHERE id = 1")
+    moved.sandbox.on(moved.sandbox.target, "UPDATE t SET added = NULL WHERE id = 1")
     text, failed = moved.play(
-        (moved.world.source, "DELETE FROM t WHERE id = 7"), moves=False, go_live_fence="none"
+        (moved.sandbox.source, "DELETE FROM t WHERE id = 7"), moves=False, go_live_fence="none"
     )
     assert failed
     assert "source, table public.t: 100 rows, now 99" in text
@@ -181,26 +181,26 @@ def test_without_a_terminal_and_without_consent_nothing_is_closed(moved: GoLive,
 
 def test_what_a_user_wrote_during_a_release_that_failed_is_not_set_aside(moved: GoLive) -> None:
     """The run was killed, and the release had gone when the next one looked."""
-    identity = replacement.identity(parse(moved.world.server.url(moved.world.target)))
-    proven = json.loads((moved.world.folder / "proven.json").read_text())
-    moved.world.on(moved.world.source, "INSERT INTO t (v) VALUES ('moved on')")
-    moved.world.on(moved.world.target, "UPDATE t SET added = 'by a user' WHERE id = 1")
+    identity = replacement.identity(parse(moved.sandbox.server.url(moved.sandbox.target)))
+    proven = json.loads((moved.sandbox.folder / "proven.json").read_text())
+    moved.sandbox.on(moved.sandbox.source, "INSERT INTO t (v) VALUES ('moved on')")
+    moved.sandbox.on(moved.sandbox.target, "UPDATE t SET added = 'by a user' WHERE id = 1")
     options = {"goes": False, "database_copied": identity, "database_baselines": proven}
     text, failed = moved.play(**options, database_release_started=True)
     assert failed
     assert "the target has been written to since it was proven: table public.t" in text
     assert "database_replace=" in text
-    moved.world.on(moved.world.target, "UPDATE t SET added = NULL WHERE id = 1")
-    moved.world.on(moved.world.source, "DELETE FROM t WHERE v = 'moved on'")
+    moved.sandbox.on(moved.sandbox.target, "UPDATE t SET added = NULL WHERE id = 1")
+    moved.sandbox.on(moved.sandbox.source, "DELETE FROM t WHERE v = 'moved on'")
 
 
 def test_rows_that_came_late_are_brought_while_the_source_is_closed(moved: GoLive) -> None:
     """The last test: it leaves another target, and the source closed."""
-    late = (moved.world.source, "INSERT INTO t (v) VALUES ('late')")
-    copied = replacement.identity(parse(moved.world.server.url(moved.world.target)))
+    late = (moved.sandbox.source, "INSERT INTO t (v) VALUES ('late')")
+    copied = replacement.identity(parse(moved.sandbox.server.url(moved.sandbox.target)))
     text, failed = moved.play(late, moves=False, go_live_brings_late_rows=True, database_copied=copied)
     assert not failed, text
     assert "The database is copied anew while the source is closed" in text
     assert "and what was there is kept as" in text
     assert moved.write() == "25006"
-    assert moved.world.on(moved.world.target, "SELECT count(*) FROM t WHERE v = 'late'") == [(1,)]
+    assert moved.sandbox.on(moved.sandbox.target, "SELECT count(*) FROM t WHERE v = 'late'") == [(1,)]

@@ -10,9 +10,11 @@ import shutil
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Thread
+from types import CodeType
 
 import pytest
 import yaml
@@ -21,6 +23,7 @@ from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.loader import init_plugin_loader, lookup_loader
 from ansible.template import Templar
 from ansible.vars.manager import VariableManager
+from jinja2 import Environment
 
 from tests.roles.bad_inventories import CANARY, FAULTS, GOOD, database, store
 
@@ -120,8 +123,27 @@ class Production:
 
 
 @pytest.fixture(scope="module")
-def production() -> Production:
-    return Production()
+def production() -> Iterator[Production]:
+    """Return the inventory. Nearly all of its templates are in every case, so each is compiled once."""
+    compiled: dict[tuple[object, ...], CodeType] = {}
+    compile_one = Environment.compile
+
+    def compile_once(self: Environment, source: str, *more: object, **options: object) -> CodeType:
+        key = (
+            type(self),
+            self.variable_start_string,
+            self.block_start_string,
+            str(source),
+            more,
+            *options.items(),
+        )
+        if key not in compiled:
+            compiled[key] = compile_one(self, source, *more, **options)
+        return compiled[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Environment, "compile", compile_once)
+        yield Production()
 
 
 @pytest.fixture
@@ -144,7 +166,7 @@ def test_a_good_inventory_passes(production: Production, offline) -> None:
 
 
 @pytest.mark.parametrize(("fault", "variable"), FAULTS)
-def test_each_bad_inventory_is_told_by_its_variable_with_the_remedy(
+def test_each_bad_inventory_is_reported_by_its_variable_with_the_remedy(
     production, offline, fault, variable
 ) -> None:
     answer = production.check({**fault, "environment": {**offline, **fault.get("environment", {})}})
@@ -189,7 +211,7 @@ def test_the_inventory_as_it_is_shipped_names_what_must_be_set(shell: Shell) -> 
     assert shell.reached == []
 
 
-def test_many_faults_are_told_at_once_and_what_is_missing_is_one(shell: Shell, tmp_path: Path) -> None:
+def test_many_faults_are_reported_at_once_and_what_is_missing_is_one(shell: Shell, tmp_path: Path) -> None:
     inventory = _inventory(
         tmp_path,
         GOOD

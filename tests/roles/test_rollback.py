@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from tests.library.ecs_world import World
+from tests.library.ecs_sandbox import Sandbox
 from tests.roles import plays
 
 PLAY = """
@@ -24,12 +24,12 @@ PLAY = """
 
 
 @pytest.fixture(scope="module")
-def world(aws):
+def sandbox(aws):
     """Return a service that was released twice, with the ledger's journals of that."""
-    world = World(aws)
-    arns = [world.call(image=world.image(kind))["task_definition_arn"] for kind in ("good", "better")]
-    world.arns = arns
-    world.journals = [
+    sandbox = Sandbox(aws)
+    arns = [sandbox.call(image=sandbox.image(kind))["task_definition_arn"] for kind in ("good", "better")]
+    sandbox.arns = arns
+    sandbox.journals = [
         {
             "run_id": f"r{number}",
             "phases": {
@@ -42,45 +42,45 @@ def world(aws):
         }
         for number, arn in enumerate(arns)
     ]
-    yield world
-    world.remove()
+    yield sandbox
+    sandbox.remove()
 
 
 @pytest.fixture
-def play(world, tmp_path):
+def play(sandbox, tmp_path):
     (tmp_path / "play.yml").write_text(PLAY)
 
     def run(*arguments, **variables):
         variables = {
             "rollback_environment": "test",
-            "rollback_cluster": world.name,
-            "rollback_service_name": world.name,
-            "rollback_url": world.url,
-            "rollback_journals": world.journals,
+            "rollback_cluster": sandbox.name,
+            "rollback_service_name": sandbox.name,
+            "rollback_url": sandbox.url,
+            "rollback_journals": sandbox.journals,
             "rollback_timeout": 30,
             "rollback_steady_seconds": 0,
             **variables,
         }
         played = plays.play(tmp_path, variables, arguments, os.environ)
-        world.said.append(played.output)
-        return played.told
+        sandbox.said.append(played.output)
+        return played.unwrapped
 
     return run
 
 
-def test_the_service_goes_back_to_what_served_before_and_forward_to_what_is_named(world, play):
+def test_the_service_goes_back_to_what_served_before_and_forward_to_what_is_named(sandbox, play):
     text, changed, failed = play("--check")
     assert (changed, failed) == (1, 0), text
-    assert world.service()["taskDefinition"] == world.arns[1]
+    assert sandbox.service()["taskDefinition"] == sandbox.arns[1]
 
     text, changed, failed = play()
     assert (changed, failed) == (1, 0), text
-    assert f"EVIDENCE={world.arns[0]} OUTPUTS=0" in text
-    assert world.service()["taskDefinition"] == world.arns[0]
+    assert f"EVIDENCE={sandbox.arns[0]} OUTPUTS=0" in text
+    assert sandbox.service()["taskDefinition"] == sandbox.arns[0]
 
-    text, changed, failed = play(rollback_to=f"{world.name}:2")
+    text, changed, failed = play(rollback_to=f"{sandbox.name}:2")
     assert (changed, failed) == (1, 0), text
-    assert world.service()["taskDefinition"] == world.arns[1]
+    assert sandbox.service()["taskDefinition"] == sandbox.arns[1]
 
 
 def test_the_infrastructure_asks_for_consent_and_for_a_template_that_was_applied(play):

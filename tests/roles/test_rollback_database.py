@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from tests.library.rds_world import NAME, a_moment, begun
+from tests.library.rds_sandbox import NAME, a_moment, begun
 from tests.roles import plays
 
 PLAY = """
@@ -26,23 +26,23 @@ PLAY = """
 
 
 @pytest.fixture(scope="module")
-def world(servers, tmp_path_factory):
-    with begun(tmp_path_factory.mktemp("way")) as world:
-        world.write(1, "one")
-        world.moment = a_moment()
-        world.write(2, "two")
-        yield world
+def sandbox(servers, tmp_path_factory):
+    with begun(tmp_path_factory.mktemp("way")) as sandbox:
+        sandbox.write(1, "one")
+        sandbox.moment = a_moment()
+        sandbox.write(2, "two")
+        yield sandbox
 
 
 @pytest.fixture
-def play(world, tmp_path):
+def play(sandbox, tmp_path):
     (tmp_path / "play.yml").write_text(PLAY)
 
     def run(*arguments, **variables):
-        options = world.options(world.moment)
+        options = sandbox.options(sandbox.moment)
         variables = {
             "rollback_of": "database",
-            "rollback_to": world.moment,
+            "rollback_to": sandbox.moment,
             "rollback_environment": "test",
             "rollback_database_instance": NAME,
             "rollback_database_address": options["address"],
@@ -51,40 +51,40 @@ def play(world, tmp_path):
             "rollback_database_timeout": 60,
             **variables,
         }
-        played = plays.play(tmp_path, variables, arguments, world.environment)
-        return played.told
+        played = plays.play(tmp_path, variables, arguments, sandbox.environment)
+        return played.unwrapped
 
     return run
 
 
-def test_without_consent_it_restores_compares_and_says_what_to_pass(world, play):
+def test_without_consent_it_restores_compares_and_says_what_to_pass(sandbox, play):
     text, changed, failed = play()
 
     assert (changed, failed) == (1, 1), text
     assert "-e rollback_consent=test" in text
     assert re.search(r"public.notes +2 +1 +1 +0 +0", text), text
-    assert world.notes() == {1: "one", 2: "two"}
+    assert sandbox.notes() == {1: "one", 2: "two"}
 
 
-def test_check_mode_needs_no_consent_and_switches_nothing(world, play):
+def test_check_mode_needs_no_consent_and_switches_nothing(sandbox, play):
     text, changed, failed = play("--check")
 
     assert (changed, failed) == (1, 0), text
     assert f"rename it to {NAME}-before-" in text
-    assert world.notes() == {1: "one", 2: "two"}
+    assert sandbox.notes() == {1: "one", 2: "two"}
 
 
-def test_with_consent_it_switches_and_says_how_to_go_forward_again(world, play):
+def test_with_consent_it_switches_and_says_how_to_go_forward_again(sandbox, play):
     text, changed, failed = play(rollback_consent="test")
     assert (changed, failed) == (1, 0), text
     kept = re.search(r"KEPT=(\S+) TABLES=3", text)
     assert kept, text
     assert f"-e rollback_to={kept[1]} -e rollback_consent=test" in text
-    assert world.notes() == {1: "one"}
+    assert sandbox.notes() == {1: "one"}
 
     text, changed, failed = play()
     assert (changed, failed) == (0, 0), text
 
     text, changed, failed = play(rollback_to=kept[1], rollback_consent="test")
     assert (changed, failed) == (1, 0), text
-    assert world.notes() == {1: "one", 2: "two"}
+    assert sandbox.notes() == {1: "one", 2: "two"}

@@ -29,17 +29,19 @@ def listed(late: int, *keys: str) -> dict[str, Any]:
 
 @pytest.mark.usefixtures("servers")
 @pytest.mark.parametrize(
-    ("found", "told"),
+    ("found", "reported"),
     [
         (listed(0), "late: ."),
         (listed(1, "a"), "late: bucket raw: 1 late (a)."),
         (listed(3, "a", "b"), "late: bucket raw: 3 late (a, b, …)."),
     ],
 )
-def test_what_the_source_has_written_since_is_late(tmp_path: Path, found: dict[str, Any], told: str) -> None:
+def test_what_the_source_has_written_since_is_late(
+    tmp_path: Path, found: dict[str, Any], reported: str
+) -> None:
     (tmp_path / "play.yml").write_text(PLAY)
     done = play(tmp_path, {"__storage_listed": {"buckets": {"raw": found}}}, [], dict(os.environ))
-    assert told in done.told[0], done.output
+    assert reported in done.unwrapped[0], done.output
 
 
 @pytest.mark.usefixtures("servers")
@@ -50,6 +52,6 @@ def test_a_consent_that_is_a_text_is_refused_with_the_list_to_write(tmp_path: Pa
         f"  tasks:\n    - ansible.builtin.include_tasks: {tasks}\n"
     )
     variables = {"storage_consent": "bmii-raw", "_storage_targets": ["bmii-raw"]}
-    said, changed, failed = play(tmp_path, variables, [], dict(os.environ)).told
+    said, changed, failed = play(tmp_path, variables, [], dict(os.environ)).unwrapped
     assert (changed, failed) == (0, 1)
     assert "storage_consent is a text, bmii-raw, and a list is wanted" in said

@@ -52,10 +52,12 @@ def test_recall_counts_what_can_be_found():
     assert (recall.compounds, recall.asked, recall.recall) == (5, 4, 0.5)
 
 
-def test_the_readme_tells_the_recall_of_the_reference_set(service):
+def test_the_readme_reports_the_recall_of_the_reference_set(service):
     recall = leave_one_out(read_table((service / "bmii/reference/interactions.csv").read_bytes()))
-    told = f"**{recall.recall:.2f}** ({recall.asked} of {recall.compounds} compounds have a findable target)"
-    assert told in (service / "README.md").read_text(encoding="utf-8")
+    reported = (
+        f"**{recall.recall:.2f}** ({recall.asked} of {recall.compounds} compounds have a findable target)"
+    )
+    assert reported in (service / "README.md").read_text(encoding="utf-8")
 
 
 def test_evaluate_prints_json(bmii, interactions):

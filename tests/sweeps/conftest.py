@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 
-from tests.sweeps.objects_world import Bucket, BucketPair, client
+from tests.sweeps.objects_sandbox import Bucket, BucketPair, client
 
 _NUMBERS = itertools.count(1)
 

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from tests.stress import SEED
-from tests.sweeps.migration_world import REFUSED, Kill, Run, World
+from tests.sweeps.migration_sandbox import REFUSED, Kill, Run, Sandbox
 
 WHOLE, KILLED = 5, 15
 # Tasks of a first run up to the last one before users are served, and how long the longest of them may take.
@@ -30,81 +30,81 @@ pytestmark = pytest.mark.timeout(2400)
 
 
 @pytest.fixture
-def world(servers: None, tmp_path: Path) -> Iterator[World]:
+def sandbox(servers: None, tmp_path: Path) -> Iterator[Sandbox]:
     """Yield a rehearsal whose source is written to, and remove it."""
-    world = World(tmp_path)
-    _succeeded(world.playbook("stack_up"))
-    threads = world.writer.start()
-    yield world
-    world.writer.ended.set()
+    sandbox = Sandbox(tmp_path)
+    _succeeded(sandbox.playbook("stack_up"))
+    threads = sandbox.writer.start()
+    yield sandbox
+    sandbox.writer.ended.set()
     for thread in threads:
         thread.join()
-    _succeeded(world.playbook("stack_down"))
+    _succeeded(sandbox.playbook("stack_down"))
 
 
 @pytest.mark.parametrize("number", range(WHOLE + KILLED))
-def test_what_the_source_acknowledged_is_on_the_target(number: int, world: World) -> None:
+def test_what_the_source_acknowledged_is_on_the_target(number: int, sandbox: Sandbox) -> None:
     chance = random.Random(f"{SEED}/{number}")
     stops = number % WITHOUT_STOP != WITHOUT_STOP - 1
-    variables = {"migrate_source_stop": world.writer.stop_command} if stops else {}
+    variables = {"migrate_source_stop": sandbox.writer.stop_command} if stops else {}
     kill = None
     if number >= WHOLE:
         kill = Kill(chance.randrange(TASKS), chance.uniform(0, LONGEST), alone=chance.random() < 0.5)
-    run = world.playbook("migrate", kill, **variables)
+    run = sandbox.playbook("migrate", kill, **variables)
     _note(number, kill, run)
     assert run.code in {0, 2, -signal.SIGKILL}
     if run.code == -signal.SIGKILL:
-        world.writer.start_again()
-        run = world.playbook("migrate", **variables)
+        sandbox.writer.start_again()
+        run = sandbox.playbook("migrate", **variables)
         _note(number, None, run)
     if not stops and run.code and REFUSAL in run.text:
         # Objects kept coming while both stores were compared. Nobody was moved, and the words say what to do.
         assert "migrate_source_stop" in run.text
-        run = world.playbook("migrate", migrate_source_stop=world.writer.stop_command)
+        run = sandbox.playbook("migrate", migrate_source_stop=sandbox.writer.stop_command)
         _note(number, None, run)
     _succeeded(run)
-    _check_rows(world)
-    _check_objects(world, run)
+    _check_rows(sandbox)
+    _check_objects(sandbox, run)
 
 
-def test_who_is_killed_before_the_last_listing_leaves_no_object_unreported(world: World) -> None:
+def test_who_is_killed_before_the_last_listing_leaves_no_object_unreported(sandbox: Sandbox) -> None:
     """Users are served, and nobody has looked for what came late: the next run does."""
-    stops = {"migrate_source_stop": world.writer.stop_command}
-    run = world.playbook("migrate", Kill(task="List the buckets again"), **stops)
+    stops = {"migrate_source_stop": sandbox.writer.stop_command}
+    run = sandbox.playbook("migrate", Kill(task="List the buckets again"), **stops)
     assert run.code == -signal.SIGKILL
-    world.writer.write_objects(5)
-    run = world.playbook("migrate", **stops)
+    sandbox.writer.write_objects(5)
+    run = sandbox.playbook("migrate", **stops)
     _succeeded(run)
     assert re.search(r"[5-9] late objects", run.text), run.text[-4000:]
-    _check_rows(world)
-    _check_objects(world, run)
+    _check_rows(sandbox)
+    _check_objects(sandbox, run)
 
 
-def _check_rows(world: World) -> None:
-    writer = world.writer
+def _check_rows(sandbox: Sandbox) -> None:
+    writer = sandbox.writer
     served = time.time()
     while len([one for one in writer.refused if one[0] > served]) < 10:
         assert time.time() < served + 60, "nothing is refused"
         time.sleep(0.1)
     acknowledged = dict(writer.rows)
-    closed = max(world.began("Close the source for writing for good"))
+    closed = max(sandbox.began("Close the source for writing for good"))
     assert max(acknowledged.values()) < closed, "the source acknowledged a row after it was closed for good"
     assert {state for moment, state in writer.refused if moment > closed} == {REFUSED}
-    assert set(acknowledged) - world.rows("source_postgres", "postgres") == set()
-    assert set(acknowledged) - world.rows("target_postgres", "postgres") == set()
+    assert set(acknowledged) - sandbox.rows("source_postgres", "postgres") == set()
+    assert set(acknowledged) - sandbox.rows("target_postgres", "postgres") == set()
 
 
-def _check_objects(world: World, run: Run) -> None:
+def _check_objects(sandbox: Sandbox, run: Run) -> None:
     """Each object is on the target, or it came late and is counted; and then it is copied on request."""
-    listed = max(world.began("List the buckets again"))
-    before = {key for key, moment in dict(world.writer.objects).items() if moment < listed}
-    missing = before - world.objects()
-    told = re.search(r"(\d+) late objects", run.text)
-    assert len(missing) <= (int(told.group(1)) if told else 0), sorted(missing)
+    listed = max(sandbox.began("List the buckets again"))
+    before = {key for key, moment in dict(sandbox.writer.objects).items() if moment < listed}
+    missing = before - sandbox.objects()
+    reported = re.search(r"(\d+) late objects", run.text)
+    assert len(missing) <= (int(reported.group(1)) if reported else 0), sorted(missing)
     if missing:
-        world.writer.ended.set()
-        _succeeded(world.playbook("deploy", migrate_copy_late_objects="local"))
-        assert set(world.writer.objects) - world.objects() == set()
+        sandbox.writer.ended.set()
+        _succeeded(sandbox.playbook("deploy", migrate_copy_late_objects="local"))
+        assert set(sandbox.writer.objects) - sandbox.objects() == set()
 
 
 def _succeeded(run: Run) -> None:
@@ -115,5 +115,5 @@ def _note(number: int, kill: Kill | None, run: Run) -> None:
     """Print what the run was, for who reads the log of a sweep (``-s``)."""
     began = [line.strip() for _, line in run.lines if line.startswith("TASK [")]
     seconds = run.lines[-1][0] - run.lines[0][0]
-    told = {"number": number, "kill": str(kill or "none"), "code": run.code, "tasks": len(began)}
-    print(json.dumps({**told, "last": began[-1:], "seconds": round(seconds)}), flush=True)  # noqa: T201 - the log
+    reported = {"number": number, "kill": str(kill or "none"), "code": run.code, "tasks": len(began)}
+    print(json.dumps({**reported, "last": began[-1:], "seconds": round(seconds)}), flush=True)  # noqa: T201 - the log

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from tests.sweeps.objects_world import PART, Bucket
+from tests.sweeps.objects_sandbox import PART, Bucket
 
 LONGEST_KEY = 1024
 _TYPES = ("application/octet-stream", "text/csv; charset=utf-8", "chemical/x-mdl-sdfile", "")

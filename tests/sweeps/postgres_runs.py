@@ -80,19 +80,19 @@ class Runner:
     @staticmethod
     def _listen(lines, found, on_start, on_event) -> None:
         for line in lines:
-            told = json.loads(line)
-            what = told.pop("what")
+            reported = json.loads(line)
+            what = reported.pop("what")
             if what == "event":
-                found.events.append(told["event"])
+                found.events.append(reported["event"])
                 if on_event:
-                    on_event(found, len(found.events), told["event"])
+                    on_event(found, len(found.events), reported["event"])
             elif what == "started":
-                found.pid = told["pid"]
+                found.pid = reported["pid"]
                 if on_start:
                     on_start(found)
             else:
                 found.end = what
-                for name, value in told.items():
+                for name, value in reported.items():
                     setattr(found, name, value)
             lines.write("\n")
             lines.flush()

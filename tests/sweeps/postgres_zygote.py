@@ -28,28 +28,28 @@ class Listener:
         self._lines = self._socket.makefile("rw", encoding="utf-8")
         self._lock = threading.Lock()
 
-    def tell(self, what: str, **fields: object) -> None:
+    def report(self, what: str, **fields: object) -> None:
         with self._lock:
             self._lines.write(json.dumps({"what": what, **fields}, default=str) + "\n")
             self._lines.flush()
             self._lines.readline()
 
     def emit(self, kind: str, **fields: object) -> None:
-        self.tell("event", event={"kind": kind, **fields})
+        self.report("event", event={"kind": kind, **fields})
 
 
 def work(request: dict) -> None:
     listener = Listener(request["port"])
-    listener.tell("started", pid=os.getpid())
+    listener.report("started", pid=os.getpid())
     ends = [connection.parse(request[name]) for name in ("source", "target")]
     try:
         done = clone_database(*ends, CloneOptions(**request["options"]), check=False, emit=listener.emit)
     except EngineError as error:
-        listener.tell("failed", message=str(error), kind=type(error).__name__)
+        listener.report("failed", message=str(error), kind=type(error).__name__)
     except BaseException:  # noqa: BLE001 - told to the test, which fails
-        listener.tell("broken", message=traceback.format_exc())
+        listener.report("broken", message=traceback.format_exc())
     else:
-        listener.tell("done", result=clone_result(done))
+        listener.report("done", result=clone_result(done))
 
 
 def main() -> None:

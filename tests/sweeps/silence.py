@@ -34,7 +34,7 @@ _CONTROL = re.compile(rb"[\x00-\x09\x0b-\x1f\x7f]")
 Written = list[tuple[float, bytes]]
 
 
-class World:
+class Sandbox:
     """A rehearsal of its own in ``folder``."""
 
     def __init__(self, folder: Path) -> None:
@@ -85,8 +85,8 @@ class World:
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    made = World(tmp_path)
+def sandbox(tmp_path: Path) -> Iterator[Sandbox]:
+    made = Sandbox(tmp_path)
     try:
         yield made
     finally:
@@ -122,16 +122,16 @@ def _longest(written: Written) -> float:
 
 
 @pytest.mark.sweep
-def test_nobody_waits_for_a_word(world: World) -> None:
+def test_nobody_waits_for_a_word(sandbox: Sandbox) -> None:
     """On a terminal at most 3 s, in a file 10 s, with no control character there; a no-op in 40 lines."""
-    world.play("stack_up")
-    world.fill()
-    code, written = _watched(world.command("migrate"), terminal=True)
+    sandbox.play("stack_up")
+    sandbox.fill()
+    code, written = _watched(sandbox.command("migrate"), terminal=True)
     text = b"".join(part for _, part in written)
     assert code == 0, text[-4000:].decode(errors="replace")
     assert b"MIGRATED" in text
     assert _longest(written) <= 3
-    code, written = _watched(world.command("migrate"), terminal=False)
+    code, written = _watched(sandbox.command("migrate"), terminal=False)
     text = b"".join(part for _, part in written)
     assert code == 0, text.decode(errors="replace")
     assert not _CONTROL.search(text)

@@ -58,7 +58,7 @@ def finished(rehearsal, recorder, job, fault):
     raise AssertionError(f"{job.name} was not finished:\n{ends[-1][1][-6000:]}")
 
 
-def told(action, output):
+def reported(action, output):
     """Return whether the output names the IAM action, and the statement that would allow it."""
     name = IN_IAM.get(action, re.escape(action))
     return re.search(rf'"Action": "({name})"', " ".join(output.split())) is not None
@@ -75,10 +75,10 @@ def test_each_job_is_finished_by_its_own_command(rehearsal, fault, capsys):
             with capsys.disabled():
                 sys.stdout.write(f"{fault} | {job.name} | ended by {[end[0] for end in ends]}\n")
             if fault == DENIED:
-                untold = [
-                    actions for actions, output in ends if not any(told(one, output) for one in actions)
+                unreported = [
+                    actions for actions, output in ends if not any(reported(one, output) for one in actions)
                 ]
-                assert untold == [], f"{job.name}: no statement to add for {untold}"
+                assert unreported == [], f"{job.name}: no statement to add for {unreported}"
             if job.name in {"provision", "database", "storage", "container", "deploy"}:
                 again = rehearsal.play(job.playbook, *job.options)
                 assert "changed=0" in again.output, f"{job.name} was left unfinished:\n{again.output[-6000:]}"

@@ -12,7 +12,7 @@ import pytest
 from engines.objects.compare import compare
 from engines.objects.s3.endpoint import Endpoint
 from tests.stress import SEED, size
-from tests.sweeps.objects_world import PART, BucketPair
+from tests.sweeps.objects_sandbox import PART, BucketPair
 
 CORRUPTIONS = size(sample=100, full=1000)
 CLEAN = size(sample=5, full=100)

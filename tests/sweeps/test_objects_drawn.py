@@ -14,7 +14,7 @@ from engines.objects.s3 import object_times
 from engines.objects.transfer.ambiguous_keys import as_path, is_ambiguous
 from tests.stress import SEED, size
 from tests.sweeps.objects_drawn import drawn
-from tests.sweeps.objects_world import PART
+from tests.sweeps.objects_sandbox import PART
 
 BUCKETS = size(sample=4, full=300)
 

@@ -8,8 +8,8 @@ import threading
 import pytest
 
 from tests.stress import SEED, some
+from tests.sweeps.objects_sandbox import BucketPair, fill, microburst
 from tests.sweeps.objects_wire import Wire
-from tests.sweeps.objects_world import BucketPair, fill, microburst
 
 OBJECTS = 60
 # So often the same command is given before it has to be done. Each fault meets one request in so many.

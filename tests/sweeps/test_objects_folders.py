@@ -7,7 +7,7 @@ import random
 import pytest
 
 from tests.stress import SEED, size
-from tests.sweeps.objects_world import BucketPair
+from tests.sweeps.objects_sandbox import BucketPair
 
 RUNS = size(sample=3, full=20)
 

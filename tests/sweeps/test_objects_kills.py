@@ -9,8 +9,8 @@ from collections import Counter
 import pytest
 
 from tests.stress import SEED, size
+from tests.sweeps.objects_sandbox import Bucket, BucketPair, client, fill, store
 from tests.sweeps.objects_wire import Wire
-from tests.sweeps.objects_world import Bucket, BucketPair, client, fill, store
 
 KILLS = size(sample=6, full=300)
 OBJECTS, LARGE = 90, 2

@@ -16,7 +16,7 @@ from engines.objects.errors import TargetRefusedError
 from engines.objects.s3 import client, object_times
 from tests.stress import SEED, size
 from tests.sweeps.objects_mutator import Mutator
-from tests.sweeps.objects_world import PART
+from tests.sweeps.objects_sandbox import PART
 
 RUNS = size(sample=16, full=500)
 PREFIX = "bucket/"

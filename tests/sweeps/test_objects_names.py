@@ -16,7 +16,7 @@ from urllib.parse import quote
 import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 
-from tests.sweeps.objects_world import BucketPair
+from tests.sweeps.objects_sandbox import BucketPair
 
 PLAIN = [
     "plain", "with space", " lead space", "trail space ", "two  spaces", "a+b", "a%b", "a%2Fb", "a%2fb",

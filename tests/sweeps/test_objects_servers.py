@@ -12,7 +12,7 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
 from rehearsal.process import free_ports
-from tests.sweeps.objects_world import PART, Bucket, BucketPair, client
+from tests.sweeps.objects_sandbox import PART, Bucket, BucketPair, client
 
 KEY, SECRET = "rclone-key", "rclone-secret"
 KEYS = ["plain.csv", "a b", "a+b", "100%", "a%20b", "dir/sub/x", "日本/é", "q&a;b=c", "UP/case", "up/Case"]

@@ -8,8 +8,8 @@ import subprocess
 import pytest
 
 from rehearsal.process import free_ports
+from tests.sweeps.objects_sandbox import BucketPair, fill, microburst
 from tests.sweeps.objects_wire import Wire
-from tests.sweeps.objects_world import BucketPair, fill, microburst
 
 SECRET = "never-to-be-shown"
 
@@ -20,7 +20,7 @@ def pair(object_pair):
     return object_pair
 
 
-def told(pair, *, side, module="s3_mirror", **changes):
+def reported(pair, *, side, module="s3_mirror", **changes):
     """Return the message of a module one of whose sides is changed; it must be one line without a secret."""
     option = {**getattr(pair, side).option, **changes}
     answer = pair.run(
@@ -39,19 +39,19 @@ MODULES = pytest.mark.parametrize("module", ["s3_mirror", "s3_compare"])
 
 @MODULES
 def test_unknown_keys(pair, module):
-    message = told(pair, side="source", module=module, access_key="nobody", secret_key=SECRET)
+    message = reported(pair, side="source", module=module, access_key="nobody", secret_key=SECRET)
     assert "InvalidAccessKeyId" in message
 
 
 @MODULES
 def test_a_wrong_secret(pair, module):
-    assert "SignatureDoesNotMatch" in told(pair, side="source", module=module, secret_key=SECRET)
+    assert "SignatureDoesNotMatch" in reported(pair, side="source", module=module, secret_key=SECRET)
 
 
 @MODULES
 @pytest.mark.parametrize("side", ["source", "target"])
 def test_a_bucket_that_is_not_there(pair, module, side):
-    message = told(pair, side=side, module=module, bucket="not-there")
+    message = reported(pair, side=side, module=module, bucket="not-there")
     assert "not-there" in message
     assert "NoSuchBucket" in message
 
@@ -59,13 +59,13 @@ def test_a_bucket_that_is_not_there(pair, module, side):
 @pytest.mark.parametrize(("module", "side"), [("s3_mirror", "source"), ("s3_compare", "target")])
 def test_nothing_listens(pair, module, side):
     endpoint = f"http://127.0.0.1:{free_ports(1)[0]}"
-    message = told(pair, side=side, module=module, endpoint=endpoint)
+    message = reported(pair, side=side, module=module, endpoint=endpoint)
     assert endpoint in message
     assert "Check the network and the endpoint" in message
 
 
 def test_a_host_that_does_not_exist(pair):
-    message = told(pair, side="source", endpoint="http://no-such-host.invalid:9000")
+    message = reported(pair, side="source", endpoint="http://no-such-host.invalid:9000")
     assert "no-such-host.invalid" in message
 
 
@@ -77,7 +77,7 @@ def test_a_certificate_that_nobody_vouches_for(pair, object_store, tmp_path):
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
     with Wire(object_store.ports.s3, tls=context) as wire:
-        message = told(pair, side="source", endpoint=wire.endpoint)
+        message = reported(pair, side="source", endpoint=wire.endpoint)
         assert "certificate" in message.lower()
         assert wire.endpoint in message
         # With the authority named, as for any AWS client, it is a store like others.
@@ -104,7 +104,7 @@ def test_an_answer_that_every_request_would_get_ends_the_run_soon(pair, object_s
             for when in ("ListObjectsV2", "GetObject"):
                 error = {"code": code, "status": status, "message": "no"}
                 rules([{"service": "s3", "operation": when, "error": error}])
-                assert words in told(pair, side="source", endpoint=endpoint), (code, when)
+                assert words in reported(pair, side="source", endpoint=endpoint), (code, when)
         assert pair.target.listing() == []
         rules([])
         answer = BucketPair(pair.source.through(endpoint), pair.target, pair.folder, pair.number).run()

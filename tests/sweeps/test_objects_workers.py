@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections import Counter
 
+from tests.sweeps.objects_sandbox import Bucket, BucketPair, fill
 from tests.sweeps.objects_wire import Wire
-from tests.sweeps.objects_world import Bucket, BucketPair, fill
 
 WORKERS = 8
 OBJECTS = 120

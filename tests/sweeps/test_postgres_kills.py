@@ -19,7 +19,7 @@ from engines.postgres import compare_databases
 from engines.postgres.session import connection
 from tests.stress import SEED, size, some
 from tests.sweeps.postgres_runs import ROOT, Runner
-from tests.sweeps.postgres_world import SECRET, world
+from tests.sweeps.postgres_sandbox import SECRET, sandbox
 
 KILLS = size(sample=12, full=360)  # there are twelve kinds
 HERE = Path(__file__).parent
@@ -53,7 +53,7 @@ IDENTITY = ("table", "what", "object", "part", "step", "index", "constraint", "s
 @pytest.fixture(scope="module")
 def here(tmp_path_factory):
     """Return the two servers, the source filled."""
-    with world(tmp_path_factory.mktemp("kills"), HOSTILE + CALM + SMALL) as found:
+    with sandbox(tmp_path_factory.mktemp("kills"), HOSTILE + CALM + SMALL) as found:
         yield found
 
 

@@ -19,7 +19,7 @@ from engines.postgres.session import connection
 from rehearsal.servers import postgres
 from tests.stress import size
 from tests.sweeps.postgres_runs import Runner
-from tests.sweeps.postgres_world import SECRET, Server, world
+from tests.sweeps.postgres_sandbox import SECRET, Server, sandbox
 
 TABLES = size(sample=200, full=5000)
 STATEMENTS = """
@@ -34,7 +34,7 @@ ANALYZE"""
 @pytest.fixture(scope="module")
 def here(tmp_path_factory):
     """Return the two servers, the source with two tables."""
-    with world(tmp_path_factory.mktemp("limits"), STATEMENTS) as found:
+    with sandbox(tmp_path_factory.mktemp("limits"), STATEMENTS) as found:
         yield found
 
 
@@ -82,7 +82,7 @@ def refused(here, runner, source=None, target=None, **options):
     return run.message
 
 
-def test_of_two_at_once_the_second_is_told_that_the_first_works(blank, runner):
+def test_of_two_at_once_the_second_learns_that_the_first_works(blank, runner):
     other = Runner()
     said = []
 
@@ -119,7 +119,7 @@ def test_defaults_of_a_role_do_not_matter(blank, runner, side):
     copied(blank, runner)
 
 
-def test_a_role_with_few_connections_is_told_so_and_finishes_with_more(blank, runner):
+def test_a_role_with_few_connections_is_reported_and_finishes_with_more(blank, runner):
     blank.target.execute("ALTER ROLE master CONNECTION LIMIT 1")
     message = refused(blank, runner, jobs=3)
     assert "no free connection" in message

@@ -11,7 +11,7 @@ import pytest
 
 from tests.stress import size
 from tests.sweeps.postgres_runs import Runner
-from tests.sweeps.postgres_world import world
+from tests.sweeps.postgres_sandbox import sandbox
 
 ROUNDS = size(sample=2, full=30)
 WRITERS = 4
@@ -124,7 +124,7 @@ class Writers:
 @pytest.fixture(scope="module")
 def here(tmp_path_factory):
     """Return the two servers, the source with money in it."""
-    with world(tmp_path_factory.mktemp("writers"), STATEMENTS, deadlock_timeout="20ms") as found:
+    with sandbox(tmp_path_factory.mktemp("writers"), STATEMENTS, deadlock_timeout="20ms") as found:
         yield found
 
 

@@ -11,9 +11,9 @@ from dataclasses import asdict
 from pathlib import Path
 
 import pytest
-from tests.engines.database_access.test_relay import made, running
 
 from engines.database_access import relay_task
+from tests.engines.database_access.test_relay_task import made, running
 from tests.stress import SEED, size
 
 KILLS = size(sample=10, full=60)

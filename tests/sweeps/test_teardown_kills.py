@@ -11,7 +11,7 @@ from botocore.client import BaseClient
 from engines.aws import client
 from engines.stack import lifecycle
 from engines.teardown.apply import teardown
-from tests.engines.teardown.world import World
+from tests.engines.teardown.sandbox import Sandbox
 from tests.stress import size
 
 NAME = "swept"
@@ -20,27 +20,27 @@ WAITS = {"timeout": 60, "patience": 5}
 
 
 @pytest.fixture(scope="module")
-def world(aws):
-    return World(NAME, protected=True)
+def sandbox(aws):
+    return Sandbox(NAME, protected=True)
 
 
-def _build(world):
-    world.provision()
-    world.use()
+def _build(sandbox):
+    sandbox.provision()
+    sandbox.use()
 
 
-def _destroy(world):
-    teardown(world.platform(), **WAITS)
+def _destroy(sandbox):
+    teardown(sandbox.platform(), **WAITS)
 
 
-def _apart(work, world, *, kill_before=0):
+def _apart(work, sandbox, *, kill_before=0):
     """Do the work in a process of its own; kill it before the call of that number. Return the calls made."""
     reader, writer = os.pipe()
     pid = os.fork()
     if not pid:
         _count_calls(writer, kill_before)
         try:
-            work(world)
+            work(sandbox)
         finally:
             os._exit(0)
     os.close(writer)
@@ -64,7 +64,7 @@ def _count_calls(writer, kill_before):
     BaseClient._make_api_call = counted
 
 
-def _left(world):
+def _left(sandbox):
     """What the account holds of the platform, asked without the engine that is tested."""
     found = client("resourcegroupstaggingapi").get_resources(
         TagFilters=[{"Key": "Project", "Values": [NAME]}]
@@ -94,22 +94,22 @@ def _instants(calls):
 
 
 @pytest.mark.timeout(900)
-def test_every_killed_teardown_and_provision_is_taken_down_to_its_data(world):
-    buckets = {f"arn:aws:s3:::{name}" for name in world.buckets.values()}
-    work = {_build: _apart(_build, world), _destroy: _apart(_destroy, world)}
-    assert _left(world) == buckets
+def test_every_killed_teardown_and_provision_is_taken_down_to_its_data(sandbox):
+    buckets = {f"arn:aws:s3:::{name}" for name in sandbox.buckets.values()}
+    work = {_build: _apart(_build, sandbox), _destroy: _apart(_destroy, sandbox)}
+    assert _left(sandbox) == buckets
 
     for number in range(KILLS):
         killed = (_build, _destroy)[number % 2]
         if killed is _destroy:
-            _build(world)
-        _apart(killed, world, kill_before=_instants(work[killed])[number])
-        done = teardown(world.platform(), **WAITS)
+            _build(sandbox)
+        _apart(killed, sandbox, kill_before=_instants(work[killed])[number])
+        done = teardown(sandbox.platform(), **WAITS)
 
         assert {thing["kind"] for thing in done["things"]} == {"bucket", "snapshot"}, number
-        assert _left(world) == buckets, number
-        assert teardown(world.platform(), **WAITS)["actions"] == [], number
+        assert _left(sandbox) == buckets, number
+        assert teardown(sandbox.platform(), **WAITS)["actions"] == [], number
 
-    assert world.content() == b"second"
-    assert teardown(world.platform(delete_data=True), **WAITS)["things"] == []
-    assert _left(world) == set()
+    assert sandbox.content() == b"second"
+    assert teardown(sandbox.platform(delete_data=True), **WAITS)["things"] == []
+    assert _left(sandbox) == set()

@@ -98,7 +98,7 @@ def collect(
     with suppress(AwsError):
         targets = inspection.targets(clients, target_group_arn) if target_group_arn else ()
     ours = [task for task in ended if task["taskDefinitionArn"] == definition_arn]
-    ours.sort(key=_telling, reverse=True)
+    ours.sort(key=_informative, reverse=True)
     recent = [event["message"] for event in now.get("events", []) if event["createdAt"] >= since]
     return Explanation(
         stopped=stopped(clients, release, ours[:_TASKS]),
@@ -108,7 +108,7 @@ def collect(
     )
 
 
-def _telling(task: Mapping[str, Any]) -> tuple[bool, str]:
+def _informative(task: Mapping[str, Any]) -> tuple[bool, str]:
     """Sort key: tasks that ECS stopped only to scale in come last, as they say nothing of the cause."""
     return not str(task.get("stoppedReason", "")).startswith(inspection.SCALED), str(
         task.get("stoppedAt", "")

@@ -45,7 +45,7 @@ def failure(lost: FailedRelease, observer: Observer) -> RolloutError:
     """Restore the last good revision and return the error to raise. Reasons are read first: they vanish."""
     goal, verdict = lost.goal, lost.verdict
     observer = replace(observer, wait=replace(observer.wait, steady=0))
-    observer.tell("ecs.failed", service=goal.service, state=verdict.state, text=verdict.text)
+    observer.report("ecs.failed", service=goal.service, state=verdict.state, text=verdict.text)
     why = explain.collect(
         observer.clients,
         lost.release,
@@ -95,7 +95,7 @@ def _restore(lost: FailedRelease, observer: Observer) -> Restored:
             good, False, f"It is itself the last good revision, {short(good)}: nothing to go back to."
         )
     if request:
-        observer.tell("ecs.back", service=goal.service, text=f"moving the service back to {short(good)}")
+        observer.report("ecs.back", service=goal.service, text=f"moving the service back to {short(good)}")
         with translated(f"moving service {goal.service} back to {short(good)}"):
             now = observer.clients.ecs.update_service(**request)["service"]
     aim = replace(

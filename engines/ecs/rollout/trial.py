@@ -34,7 +34,7 @@ def run(
     arn: str,
     seconds: float,
     wait: Wait,
-    tell: Emit,
+    report: Emit,
 ) -> None:
     """Run one task of revision ``arn`` until it has been up for ``seconds``, and stop it.
 
@@ -44,11 +44,11 @@ def run(
     """
     for left in _tasks(clients, service):
         _stop(clients, service, left)
-    tell("ecs.trial", service=service.name, text=f"running one task of {short(arn)} apart from the service")
+    report("ecs.trial", service=service.name, text=f"running one task of {short(arn)} apart from the service")
     task = _start(clients, release, service, arn)
     try:
         checked = bool(release.health_check_command)
-        ended = _watch(clients, service, task, seconds, wait, checked=checked, tell=tell)
+        ended = _watch(clients, service, task, seconds, wait, checked=checked, report=report)
     finally:
         _stop(clients, service, task)
     if ended:
@@ -84,11 +84,11 @@ def _watch(
     wait: Wait,
     *,
     checked: bool,
-    tell: Emit,
+    report: Emit,
 ) -> Mapping[str, Any] | None:
     """Return the task if its trial failed; ``None`` if it passed."""
     begun, up = time.monotonic(), None
-    told = begun
+    reported = begun
     while True:
         with translated(f"trial task {task}"):
             found = clients.ecs.describe_tasks(cluster=service.cluster, tasks=[task])["tasks"]
@@ -102,10 +102,14 @@ def _watch(
             return None
         if up is None and time.monotonic() - begun > wait.timeout:
             return {**now, "stoppedReason": f"was not up and healthy in {wait.timeout:g} s"}
-        if time.monotonic() - told > wait.heartbeat:
-            told = time.monotonic()
-            since = f"for {told - up:.0f} of {seconds:g} s" if up else f"{told - begun:.0f} s after its start"
-            tell("ecs.trial", service=service.name, text=f"the trial task is {now['lastStatus']} {since}")
+        if time.monotonic() - reported > wait.heartbeat:
+            reported = time.monotonic()
+            since = (
+                f"for {reported - up:.0f} of {seconds:g} s"
+                if up
+                else f"{reported - begun:.0f} s after its start"
+            )
+            report("ecs.trial", service=service.name, text=f"the trial task is {now['lastStatus']} {since}")
         time.sleep(min(_PAUSE, seconds))
 
 

@@ -155,7 +155,7 @@ class Observer:
     clients: Clients
     http: Http
     wait: Wait
-    tell: Emit
+    report: Emit
 
     def until(self, goal: Goal) -> Verdict:
         """Poll until the goal is reached or lost, or ``wait.timeout`` seconds went by without progress.
@@ -163,16 +163,16 @@ class Observer:
         Raises ``AwsError`` when AWS refuses to be asked; that it cannot be asked may pass.
         """
         best, moved = 0, time.monotonic()
-        pause, told, told_at = self.wait.first, "", 0.0
+        pause, reported, reported_at = self.wait.first, "", 0.0
         course = StabilityCheck(self.wait.steady)
         served = False
         while True:
             verdict, reached = self._so_far(goal, course)
             served = served or verdict.served
             now = time.monotonic()
-            if verdict.text != told or now - told_at > self.wait.heartbeat:
-                self.tell("ecs.rollout", service=goal.service, state=verdict.state, text=verdict.text)
-                told, told_at = verdict.text, now
+            if verdict.text != reported or now - reported_at > self.wait.heartbeat:
+                self.report("ecs.rollout", service=goal.service, state=verdict.state, text=verdict.text)
+                reported, reported_at = verdict.text, now
             if verdict.state != "waiting":
                 return replace(verdict, served=served)
             if reached > best:

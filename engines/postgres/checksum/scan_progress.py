@@ -17,8 +17,8 @@ class ScanProgress:
     Each event ``compare.progress`` has ``bytes`` read, ``of`` so many, ``share``, and ``seconds_left``.
     """
 
-    def __init__(self, of: int, tell: Emit = emit, *, clock: Callable[[], float] = time.monotonic) -> None:
-        self._of, self._emit, self._clock = of, tell, clock
+    def __init__(self, of: int, report: Emit = emit, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._of, self._emit, self._clock = of, report, clock
         self._lock = threading.Lock()
         self._began = self._said = clock()
         self._done = 0.0

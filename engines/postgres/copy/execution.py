@@ -112,7 +112,7 @@ class _Execution:
         def factory() -> worker.CopyWorker:
             return worker.CopyWorker(context, progress, self.emit)
 
-        worker_pool.run(scheduler, factory, jobs=self.options.jobs, beat=beat, told=progress.step)
+        worker_pool.run(scheduler, factory, jobs=self.options.jobs, beat=beat, reported=progress.step)
         return rest
 
     def _context(self) -> worker.WorkerContext:

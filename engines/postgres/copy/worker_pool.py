@@ -35,7 +35,7 @@ def run(
     *,
     jobs: int,
     beat: Callable[[], None],
-    told: Callable[[str, bool], None] = lambda _key, _over: None,
+    reported: Callable[[str, bool], None] = lambda _key, _over: None,
 ) -> None:
     """Run all steps, ``jobs`` at a time. ``beat`` is called after each step and every second.
 
@@ -47,14 +47,14 @@ def run(
     try:
         while not schedule.finished:
             while free and (step := schedule.take()) is not None:
-                told(step.key, False)
+                reported(step.key, False)
                 pool.submit(step)
                 free -= 1
             done = pool.wait(_BEAT)
             if done is not None:
                 free += 1
                 schedule.finish(done)
-                told(done.key, True)
+                reported(done.key, True)
             beat()
     except BaseException:
         pool.stop()

@@ -144,8 +144,8 @@ def locate(
     where = sql.SQL(" OR ").join(_between(leading, bounds, run) for run in row_diff.runs(looked))
     most = max(sum(side[number].rows for number in looked if number in side) for side in sums)
     found, exact = _look(reading, where, most)
-    told = row_diff.describe(*found, key, exact=exact and looked == slices, shown=shown)
-    return replace(told, ranges=row_diff.ranges(*sums, bounds, shown))
+    reported = row_diff.describe(*found, key, exact=exact and looked == slices, shown=shown)
+    return replace(reported, ranges=row_diff.ranges(*sums, bounds, shown))
 
 
 def _look(

@@ -102,8 +102,10 @@ class Line:
         if self._connection is None:
             return False
         with suppress(OSError, AttributeError, struct.error):
-            told = self._connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _RECEIVED + _COUNTER.size)
-            before, self._received = self._received, _COUNTER.unpack_from(told, _RECEIVED)[0]
+            reported = self._connection.getsockopt(
+                socket.IPPROTO_TCP, socket.TCP_INFO, _RECEIVED + _COUNTER.size
+            )
+            before, self._received = self._received, _COUNTER.unpack_from(reported, _RECEIVED)[0]
             return self._received != before
         return False
 

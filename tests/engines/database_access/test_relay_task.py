@@ -110,7 +110,7 @@ def test_the_account_sees_nothing_of_what_was_typed(relays):
     assert "command" not in json.loads(relay_task._setting(task, "RELAY_OWNER"))
 
 
-def test_why_it_could_not_start_is_told(aws):
+def test_why_it_could_not_start_is_reported(aws):
     with pytest.raises(AccessError, match=r"relay to the database: ended before it served: .*pull"):
         relay_task.lease(made("docker.io/library/python:3"), "127.0.0.1:1")
 
@@ -122,7 +122,7 @@ def test_a_relay_in_a_private_subnet_is_of_no_use(aws):
     relay_task.end(one.cluster)
 
 
-def test_a_stack_without_what_relays_need_is_told_apart():
+def test_a_stack_without_what_relays_need_is_distinguished():
     with pytest.raises(ConfigurationError, match="task_definition, subnets, security_groups is not known"):
         read({"mode": "relay", "relay": {"cluster": "bmii"}})
     with pytest.raises(ConfigurationError, match="ssm needs the port of this machine"):

@@ -47,7 +47,7 @@ def test_it_is_fetched_once(monkeypatch, tmp_path, authority):
     assert (tmp_path / "new").joinpath(file).read_bytes() == authority
 
 
-def test_a_machine_that_cannot_reach_it_is_told_what_to_set(monkeypatch, tmp_path):
+def test_a_machine_that_cannot_reach_it_learns_what_to_set(monkeypatch, tmp_path):
     def fail(*_, **__):
         raise urllib.error.URLError("no route")
 

@@ -152,7 +152,7 @@ def test_files_of_killed_runs_are_removed(tmp_path: Path, monkeypatch: pytest.Mo
     assert list(tmp_path.iterdir()) == [living]
 
 
-def test_trouble_of_the_thread_is_told_and_ends_nothing() -> None:
+def test_trouble_of_the_thread_is_reported_and_ends_nothing() -> None:
     troubles: list[Exception] = []
 
     class Broken(Terminal):

@@ -110,7 +110,7 @@ def test_copies_of_one_run_add_up_and_the_proof_by_content_stays() -> None:
     assert late.word.startswith("DIFFERENT")
 
 
-def test_a_failure_tells_once_what_where_cause_and_remedy() -> None:
+def test_a_failure_reports_once_what_where_cause_and_remedy() -> None:
     result = {
         "failed": True,
         "msg": "release bmii:2: did not start. Correct the image.",
@@ -149,7 +149,7 @@ def test_a_hidden_result_stays_hidden() -> None:
     assert facts("ledger", {**result, "run_id": "canary-1"}) is None
 
 
-def test_failed_items_of_a_loop_are_each_told_once() -> None:
+def test_failed_items_of_a_loop_are_each_reported_once() -> None:
     items = [
         {"failed": True, "msg": "a"},
         {"failed": True, "msg": "a"},
@@ -166,7 +166,7 @@ def test_what_asserts_or_refuses_is_a_refusal() -> None:
     assert not Failure.of("x", "t", "", {"failed": True, "msg": "no"}).refused
 
 
-def test_a_full_temporary_folder_is_told_instead_of_what_ansible_makes_of_it() -> None:
+def test_a_full_temporary_folder_is_reported_instead_of_what_ansible_makes_of_it() -> None:
     result = {
         "failed": True,
         "msg": "Module result deserialization failed: No start of json char found",

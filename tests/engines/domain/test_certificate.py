@@ -63,7 +63,7 @@ def test_where_dns_is_elsewhere_the_records_are_said_and_waited_for(domain):
 
     with pytest.raises(DomainError) as caught:
         ensure_certificate(
-            domain, tags=TAGS, timeout=0.3, tell=lambda kind, **fields: said.append((kind, fields))
+            domain, tags=TAGS, timeout=0.3, report=lambda kind, **fields: said.append((kind, fields))
         )
     assert record in caught.value.what
     assert "Enter these records" in caught.value.remedy

@@ -129,7 +129,7 @@ def test_a_change_is_found_where_it_is(change, path):
     assert [difference.path for difference in found] == [path]
 
 
-def test_a_new_image_differs_in_the_image_and_in_what_it_is_told_of_itself():
+def test_a_new_image_differs_in_the_image_and_in_what_it_says_of_itself():
     other = "sha256:" + "b" * 64
     release = replace(RELEASE, image=f"registry.example/bmii@{other}")
     assert task_definition.differences(task_definition.request(release), REGISTERED) == (

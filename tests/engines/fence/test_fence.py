@@ -235,7 +235,7 @@ def test_who_reads_a_table_whose_trigger_is_disabled_keeps_nobody_waiting(source
     assert source.leftovers() == []
 
 
-def test_why_it_could_not_be_put_up_is_told(source: Source) -> None:
+def test_why_it_could_not_be_put_up_is_reported(source: Source) -> None:
     with source.session() as session:
         session.execute("CREATE SCHEMA bmii_migrate_fence")
         session.execute("CREATE FUNCTION bmii_migrate_fence.refuse() RETURNS int LANGUAGE sql AS 'SELECT 1'")
@@ -276,9 +276,9 @@ def test_a_trigger_that_somebody_has_disabled_is_put_up_anew(source: Source) -> 
 def test_an_open_prepared_transaction_is_refused_by_name(source: Source) -> None:
     with source.session() as session:
         if session.execute("SHOW max_prepared_transactions").fetchone()[0] == "0":
-            told = Found(prepared=("orders-42",), database="d")
+            reported = Found(prepared=("orders-42",), database="d")
             with pytest.raises(FenceImpossibleError, match="prepared transaction orders-42 is open"):
-                plan.require_possible(told, source.terms())
+                plan.require_possible(reported, source.terms())
             return
         session.execute("BEGIN")
         session.execute(WRITES[0])

@@ -8,26 +8,26 @@ from engines.images.progress import CountedFile, PushProgress
 
 
 def test_an_event_a_second_with_rate_and_the_seconds_left() -> None:
-    now, told = [10.0], []
-    progress = PushProgress(lambda kind, **fields: told.append((kind, fields)), clock=lambda: now[0])
+    now, reported = [10.0], []
+    progress = PushProgress(lambda kind, **fields: reported.append((kind, fields)), clock=lambda: now[0])
     progress.begin(1000)
     progress.add(100)
-    assert told == []
+    assert reported == []
     now[0] += 2
     progress.add(100)
     fields = {"bytes": 200, "of": 1000, "rate": 100, "seconds_left": 8.0}
-    assert told == [("image.progress", fields)]
+    assert reported == [("image.progress", fields)]
 
 
 def test_what_is_sent_again_is_not_more_than_there_is() -> None:
-    now, told = [0.0], []
-    progress = PushProgress(lambda kind, **fields: told.append(fields), clock=lambda: now[0])
+    now, reported = [0.0], []
+    progress = PushProgress(lambda kind, **fields: reported.append(fields), clock=lambda: now[0])
     progress.begin(10)
     for _ in range(3):
         now[0] += 2
         progress.add(8)
-    assert [one["bytes"] for one in told] == [8, 10, 10]
-    assert told[-1]["seconds_left"] == 0
+    assert [one["bytes"] for one in reported] == [8, 10, 10]
+    assert reported[-1]["seconds_left"] == 0
 
 
 def test_each_piece_of_a_file_is_counted(tmp_path: Path) -> None:

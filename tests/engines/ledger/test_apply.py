@@ -178,7 +178,7 @@ def test_another_account_is_refused(aws) -> None:
         guards.check_account("111111111111", first=True)
 
 
-def test_the_status_tells_phases_lock_and_runs(store: Store) -> None:
+def test_the_status_reports_phases_lock_and_runs(store: Store) -> None:
     open_(store, "run-1", inputs={"a": 1})
     close(store, "run-1")
     apply.end_run(store, "run-1", owner=US)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from engines.ledger.fingerprint import fingerprint
 
 
-def test_a_fingerprint_tells_configurations_apart_but_not_secrets() -> None:
+def test_a_fingerprint_distinguishes_configurations_but_not_secrets() -> None:
     one = {"region": "a", "url": "postgresql://reader:one@host/db", "store": {"secret_key": "one"}}
     same = {"url": "postgresql://other:two@host/db", "store": {"secret_key": "two"}, "region": "a"}
     assert fingerprint(one) == fingerprint(same)

@@ -60,6 +60,6 @@ def test_a_template_is_named_by_the_beginning_of_its_digest():
 @pytest.mark.parametrize(
     ("journals", "to"), [(JOURNALS, "abc"), (JOURNALS, "9"), (JOURNALS[:1], ""), ([], "")]
 )
-def test_what_cannot_be_told_is_refused_with_what_is_known(journals, to):
+def test_what_cannot_be_determined_is_refused_with_what_is_known(journals, to):
     with pytest.raises(ConfigurationError, match="Known, the latest first: "):
         template(journals, to)

@@ -26,7 +26,7 @@ def test_a_failed_phase_keeps_what_it_handed_on_before() -> None:
     assert state.phases["container"]["outcome"] == "failed"
 
 
-def test_the_target_is_frozen_from_the_moment_its_service_is_told_to_serve():
+def test_the_target_is_frozen_from_the_moment_its_release_starts():
     state = State().started("deploy", "r1", "t1")
     assert not state.frozen
     assert state.after("asked", "t2").frozen
@@ -58,7 +58,7 @@ def test_no_service_goes_live_before_its_data() -> None:
         failed.check_order("deploy")
 
 
-def test_a_later_release_does_not_wait_for_a_comparison_with_the_old_world() -> None:
+def test_a_later_release_does_not_wait_for_a_comparison_with_the_source() -> None:
     live = State({"database": {"outcome": FAILED}}, live_since="t1")
     live.check_order("deploy")
 
@@ -81,7 +81,7 @@ def test_run_ids_sort_by_time_and_differ() -> None:
     assert new_run_id(1_700_000_000) != new_run_id(1_700_000_000)
 
 
-def test_a_teardown_leaves_a_world_that_was_never_provisioned():
+def test_a_teardown_leaves_a_sandbox_that_was_never_provisioned():
     live = State({"provision": {"outcome": SUCCEEDED, "outputs": {"a": 1}}}, live_since="t1", token=7)
     gone = live.started("teardown", "run", "t2").ended("teardown", SUCCEEDED, "t3", {"outputs": {}})
 

@@ -79,8 +79,8 @@ def test_so_is_one_that_fails_anywhere(point: KillPoint) -> None:
 @pytest.mark.parametrize("point", KILL_POINTS, ids=lambda point: point.done)
 def test_until_the_service_was_asked_nothing_that_may_be_users_is_touched(point: KillPoint) -> None:
     """Where the ledger alone is known, data that may be users' are frozen; nothing else is."""
-    told = KILL_POINTS.index(next(one for one in KILL_POINTS if one.done == "asked"))
-    assert deployed_until(point.done).interrupted("r1", "t4").frozen == (KILL_POINTS.index(point) >= told)
+    reported = KILL_POINTS.index(next(one for one in KILL_POINTS if one.done == "asked"))
+    assert deployed_until(point.done).interrupted("r1", "t4").frozen == (KILL_POINTS.index(point) >= reported)
 
 
 def test_a_first_deployment_that_was_cut_off_before_it_served_is_not_live() -> None:

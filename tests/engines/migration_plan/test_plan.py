@@ -155,7 +155,7 @@ def test_rows_and_objects_that_would_be_lost_are_loud():
     assert plan["storage"]["objects"] == 5
 
 
-def test_an_unfinished_stack_is_told_and_is_something_to_do():
+def test_an_unfinished_stack_is_reported_and_is_something_to_do():
     phases = _finished()
     phases["provision"]["stack"] |= {"note": "AWS is still at work on it"}
     plan = summarise(phases, PLACE)

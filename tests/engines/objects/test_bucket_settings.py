@@ -86,9 +86,9 @@ def named(serve, settings, held=None):
 
 @pytest.mark.parametrize("name", CASES)
 def test_each_part_of_the_configuration_is_named(serve, name):
-    text, told = CASES[name]
+    text, reported = CASES[name]
     [sentence] = named(serve, {name: text})
-    assert sentence.startswith(f"bucket: {told}")
+    assert sentence.startswith(f"bucket: {reported}")
 
 
 def test_a_policy_that_opens_objects_to_everybody_is_named_as_that(serve):

@@ -166,7 +166,7 @@ def test_listings_alone_prove_nothing_of_what_was_written_since(mirrored, way, c
 
 
 @pytest.mark.parametrize(("change", "kind"), [(flip, "unverifiable"), (truncate, "differs")])
-def test_listings_tell_what_was_written_in_the_source_since(mirrored, change, kind):
+def test_listings_report_what_was_written_in_the_source_since(mirrored, change, kind):
     change(mirrored.source)
     comparison = compared(mirrored, mode="listing")
     assert counts(comparison) == {"equal": 8, kind: 1}

@@ -225,7 +225,7 @@ def test_a_plan_writes_nothing_and_says_what_the_run_will_do(stage):
     assert not as_result(stage.mirror(check=True), Rules(), stage.target.endpoint, check=True)["changed"]
 
 
-def test_a_plan_tells_what_would_be_refused(stage):
+def test_a_plan_reports_what_would_be_refused(stage):
     filled(stage.source)
     stage.target.put("one", b"other")
     outcome = stage.mirror(check=True)
@@ -306,7 +306,7 @@ def test_what_appears_on_the_target_meanwhile_is_not_overwritten(stage, monkeypa
     assert [record.key for record in Manifest(stage.manifest)] == ["same"]
 
 
-def test_what_is_left_behind_is_told(stage):
+def test_what_is_left_behind_is_reported(stage):
     """The other way round, since MiniStack knows versions and website redirects."""
     bucket = {"Bucket": stage.target.endpoint.bucket}
     stage.target.client.put_bucket_versioning(**bucket, VersioningConfiguration={"Status": "Enabled"})
@@ -350,16 +350,16 @@ def test_a_store_that_is_not_there_is_a_clear_error(stage, monkeypatch):
         mirror(source, stage.target.endpoint, stage.options())
 
 
-def test_progress_is_told(stage):
+def test_progress_is_reported(stage):
     filled(stage.source)
-    told = []
+    reported = []
     mirror(
         stage.source.endpoint,
         stage.target.endpoint,
         stage.options(),
-        lambda kind, **fields: told.append((kind, fields)),
+        lambda kind, **fields: reported.append((kind, fields)),
     )
-    kind, fields = told[-1]
+    kind, fields = reported[-1]
     assert kind == "objects.progress"
     assert fields["target"] == stage.target.endpoint.name
     assert fields.keys() == {

@@ -27,7 +27,7 @@ def test_every_name_arrives_and_the_source_is_as_it_was(stage):
     }
 
 
-def test_names_that_a_target_cannot_carry_are_told_and_never_lost_in_silence(stage, clients, tmp_path):
+def test_names_that_a_target_cannot_carry_are_reported_and_never_lost_in_silence(stage, clients, tmp_path):
     """The other way round, since MiniStack takes names that SeaweedFS refuses, renames or empties."""
     bucket = stage.source.endpoint.bucket
     names = [name for name in HOSTILE if name != "end/"]

@@ -111,8 +111,8 @@ def test_the_comparison_s_baseline_is_what_the_source_alone_gives(pair: Pair) ->
 def test_whatever_came_in_is_named(pair: Pair, statement: str, named: list[str]) -> None:
     before = baseline.take(pair.source)
     pair.on(statement)
-    told = pair.changes(before)
-    assert [one for one in named if one not in told] == [], told
+    reported = pair.changes(before)
+    assert [one for one in named if one not in reported] == [], reported
 
 
 def test_rows_count_one_by_one(pair: Pair) -> None:

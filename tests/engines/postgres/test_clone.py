@@ -170,7 +170,7 @@ def test_source_session_cannot_write(ends):
         session.execute("CREATE TABLE no (id integer)")
 
 
-def test_second_clone_at_once_is_told_who_works(ends):
+def test_second_clone_at_once_learns_who_works(ends):
     with (
         connection.session(ends.target, purpose="bmii-migrate pg_clone") as other,
         exclusive(other, seconds=0, subject="target"),

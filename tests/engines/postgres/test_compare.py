@@ -110,10 +110,10 @@ CHANGED = (
 
 
 @pytest.mark.parametrize(
-    ("kept", "told"),
+    ("kept", "reported"),
     [("{pg_attver=7}", []), ("{pg_attver=7,n_distinct=5}", [CHANGED])],
 )
-def test_the_number_that_a_server_keeps_of_a_column_is_no_difference(postgres_server, copied, kept, told):
+def test_the_number_that_a_server_keeps_of_a_column_is_no_difference(postgres_server, copied, kept, reported):
     # PostgreSQL 15.20 keeps one in the options of each column. This server may be older.
     with psycopg.connect(postgres_server.url(), autocommit=True) as session:
         session.execute("DROP DATABASE IF EXISTS numbered")
@@ -124,7 +124,7 @@ def test_the_number_that_a_server_keeps_of_a_column_is_no_difference(postgres_se
             "WHERE attrelid = 'kinds'::regclass AND attname = 'n' AND attnum > 0",
             [kept],
         )
-    assert compare_databases(*ends_of(postgres_server, (copied[0], "numbered"))).differences() == told
+    assert compare_databases(*ends_of(postgres_server, (copied[0], "numbered"))).differences() == reported
 
 
 def test_evidence_is_small_plain_and_without_secrets(ends):

@@ -63,7 +63,7 @@ def test_the_figures_are_those_of_the_ledger(write: Any) -> None:
         assert figure in text
 
 
-def test_what_differs_is_told() -> None:
+def test_what_differs_is_reported() -> None:
     rows = table(5, "11", equal=False, target_rows=4, target_checksum="12")
     journals = [
         run(
@@ -159,7 +159,7 @@ def test_evidence_is_packed_with_digests_and_the_same_again(tmp_path: Path) -> N
         assert hashlib.sha256(found[f"evidence/{name}"]).hexdigest() == one
 
 
-def test_what_is_as_it_was_proven_is_told_and_what_is_not() -> None:
+def test_what_is_as_it_was_proven_is_reported_and_what_is_not() -> None:
     same = recheck(REPORT, {"tables": {"public.t": table(5, "11")}}, {"raw": bucket(2, "f1")})
     assert same == [
         f"1 of 1 tables of the target have the checksum that run {FIRST} proved.",
@@ -222,7 +222,7 @@ def test_the_cost_is_that_of_the_sizes_in_the_ledger() -> None:
     assert f"{report['costs']['monthly_usd']:,.2f} USD a month" in html(report)
 
 
-def test_a_verification_is_told_with_what_still_holds() -> None:
+def test_a_verification_is_reported_with_what_still_holds() -> None:
     now = {"equal": True, "tables": {"public.t": table(5, "11")}}
     kept = verification("2026-02-01T00:00:00Z", "ada@desk", REPORT, now, {"raw": bucket(2, "f9", extra=1)})
     assert (kept["equal"], kept["rows"], kept["objects"]) == (False, 5, 2)

@@ -44,7 +44,7 @@ def test_the_service_is_asked_under_a_name_that_resolves_nowhere(ask, authority)
         ({"itself": True}, "is signed by itself", "provision_certificate_arn"),
     ],
 )
-def test_what_is_wrong_with_a_certificate_is_told_apart(ask, authority, made, what, remedy):
+def test_what_is_wrong_with_a_certificate_is_distinguished(ask, authority, made, what, remedy):
     with pytest.raises(CertificateError) as caught:
         ask(authority.issue(**made))
     assert f"the certificate that was sent for {DOMAIN} {what}" in caught.value.what

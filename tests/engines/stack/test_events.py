@@ -24,7 +24,7 @@ def followed(*looks: list[dict[str, Any]], lives: int = 100) -> list[str]:
     """Follow a stack whose events look like this, one look after the other; return what was told."""
     waiting: Iterator[list[dict[str, Any]]] = iter(looks)
     last: list[dict[str, Any]] = []
-    told: list[str] = []
+    reported: list[str] = []
     left = [lives]
 
     def events() -> Iterator[dict[str, Any]]:
@@ -36,11 +36,11 @@ def followed(*looks: list[dict[str, Any]], lives: int = 100) -> list[str]:
         left[0] -= 1
         return left[0] >= 0
 
-    def tell(kind: str, **fields: object) -> None:
-        told.append(" ".join(str(one) for one in (kind, *fields.values()) if one))
+    def report(kind: str, **fields: object) -> None:
+        reported.append(" ".join(str(one) for one in (kind, *fields.values()) if one))
 
-    follow(events, "1", alive, tell, lambda _: None)
-    return told
+    follow(events, "1", alive, report, lambda _: None)
+    return reported
 
 
 OLD = event(1, "CREATE_COMPLETE", STACK)
@@ -50,11 +50,11 @@ FAILS = event(4, "CREATE_FAILED", reason="no room")
 ENDS = event(5, "UPDATE_ROLLBACK_COMPLETE", STACK)
 
 
-def test_what_is_new_is_told_in_order_until_the_stack_has_ended() -> None:
-    told = followed(
+def test_what_is_new_is_reported_in_order_until_the_stack_has_ended() -> None:
+    reported = followed(
         [OLD], [MAKES, BEGINS, OLD], [MAKES, BEGINS, OLD], [ENDS, FAILS, MAKES, BEGINS, OLD], [event(6, "X")]
     )
-    assert told == [
+    assert reported == [
         "stack.event UPDATE_IN_PROGRESS Thing CloudFormation::Stack",
         "stack.event CREATE_IN_PROGRESS Thing RDS::DBInstance",
         "stack.event CREATE_FAILED Thing RDS::DBInstance no room",

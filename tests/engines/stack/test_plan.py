@@ -59,7 +59,7 @@ def test_a_stack_that_aws_works_on_lacks_what_is_not_finished():
         ("UPDATE_ROLLBACK_FAILED", "let AWS take the update back, and go on"),
     ],
 )
-def test_a_stack_that_is_stuck_is_told(status, remedy):
+def test_a_stack_that_is_stuck_is_reported(status, remedy):
     result = _result(replace(STANDS, status=status))
     assert status in result["note"]
     assert remedy in result["note"]

@@ -1,4 +1,4 @@
-"""What is done to which world, and in which order."""
+"""What is done to which sandbox, and in which order."""
 
 from __future__ import annotations
 

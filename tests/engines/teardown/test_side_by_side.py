@@ -10,36 +10,36 @@ import pytest
 from engines.aws import client
 from engines.stack import lifecycle
 from engines.teardown.apply import teardown
-from tests.engines.teardown.world import World
+from tests.engines.teardown.sandbox import Sandbox
 
 WAITS = {"timeout": 60, "patience": 5}
 NAME = "side"
 
 
-def environment(suffix: str) -> World:
-    world = World(NAME + suffix)
-    world.tags = {**world.tags, "Environment": suffix.strip("-") or "production"}
-    return world
+def environment(suffix: str) -> Sandbox:
+    sandbox = Sandbox(NAME + suffix)
+    sandbox.tags = {**sandbox.tags, "Environment": suffix.strip("-") or "production"}
+    return sandbox
 
 
-def everything(world: World) -> dict[str, str]:
+def everything(sandbox: Sandbox) -> dict[str, str]:
     """Return all that the account holds of an environment, as text, apart from what time alone changes."""
     formation, ecs, s3 = client("cloudformation"), client("ecs"), client("s3")
-    [stack] = formation.describe_stacks(StackName=world.name)["Stacks"]
+    [stack] = formation.describe_stacks(StackName=sandbox.name)["Stacks"]
     found: dict[str, Any] = {
         "stack": stack,
-        "template": formation.get_template(StackName=world.name)["TemplateBody"],
-        "resources": formation.list_stack_resources(StackName=world.name)["StackResourceSummaries"],
+        "template": formation.get_template(StackName=sandbox.name)["TemplateBody"],
+        "resources": formation.list_stack_resources(StackName=sandbox.name)["StackResourceSummaries"],
     }
-    [service] = ecs.describe_services(cluster=world.name, services=[world.name])["services"]
+    [service] = ecs.describe_services(cluster=sandbox.name, services=[sandbox.name])["services"]
     found["service"] = [service[key] for key in ("serviceArn", "status", "taskDefinition", "desiredCount")]
-    definitions = ecs.list_task_definitions(familyPrefix=world.name)["taskDefinitionArns"]
-    found["definitions"] = [one for one in definitions if f"/{world.name}:" in one]
-    found["images"] = client("ecr").describe_images(repositoryName=world.name)["imageDetails"]
+    definitions = ecs.list_task_definitions(familyPrefix=sandbox.name)["taskDefinitionArns"]
+    found["definitions"] = [one for one in definitions if f"/{sandbox.name}:" in one]
+    found["images"] = client("ecr").describe_images(repositoryName=sandbox.name)["imageDetails"]
     found["parameters"] = client("ssm").get_parameters_by_path(
-        Path=world.path, Recursive=True, WithDecryption=True
+        Path=sandbox.path, Recursive=True, WithDecryption=True
     )["Parameters"]
-    for bucket in world.buckets.values():
+    for bucket in sandbox.buckets.values():
         found[f"tags of {bucket}"] = s3.get_bucket_tagging(Bucket=bucket)["TagSet"]
         found[bucket] = [
             (
@@ -51,10 +51,10 @@ def everything(world: World) -> dict[str, str]:
             )
             for one in s3.list_object_versions(Bucket=bucket).get("Versions", [])
         ]
-    for instance in (f"{world.name}-postgres", world.kept_database):
+    for instance in (f"{sandbox.name}-postgres", sandbox.kept_database):
         [database] = client("rds").describe_db_instances(DBInstanceIdentifier=instance)["DBInstances"]
         found[instance] = database
-    prefixes = (f"/ecs/{world.name}", f"/aws/rds/instance/{world.kept_database}/")
+    prefixes = (f"/ecs/{sandbox.name}", f"/aws/rds/instance/{sandbox.kept_database}/")
     groups = [
         one
         for each in prefixes
@@ -68,8 +68,8 @@ def everything(world: World) -> dict[str, str]:
     found["alarms"] = [
         one["AlarmName"]
         for one in client("cloudwatch").describe_alarms()["MetricAlarms"]
-        if one["AlarmName"].rpartition("-")[0].startswith(world.name)
-        and ("staging" in one["AlarmName"]) == ("staging" in world.name)
+        if one["AlarmName"].rpartition("-")[0].startswith(sandbox.name)
+        and ("staging" in one["AlarmName"]) == ("staging" in sandbox.name)
     ]
     return {kind: json.dumps(one, sort_keys=True, default=str) for kind, one in found.items()}
 
@@ -79,9 +79,9 @@ def everything(world: World) -> dict[str, str]:
 def test_each_is_torn_down_alone(aws, first: str) -> None:
     [other] = {"", "-staging"} - {first}
     gone, stays = environment(first), environment(other)
-    for world in (gone, stays):
-        world.provision()
-        world.use()
+    for sandbox in (gone, stays):
+        sandbox.provision()
+        sandbox.use()
     before = everything(stays)
     teardown(gone.platform(delete_data=True), **WAITS)
     after = everything(stays)

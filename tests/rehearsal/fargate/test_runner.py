@@ -73,7 +73,7 @@ def test_a_task_has_the_credentials_of_its_role(platform, image, aws):
             boto3.session.Session().client("sts").get_caller_identity()
 
 
-def test_a_task_without_a_role_is_told_of_no_credentials(platform, image):
+def test_a_task_without_a_role_gets_no_credentials(platform, image):
     definition = platform.define(image("one"))
     platform.create(definition, grace=60)
     platform.await_rollout(definition, "COMPLETED")

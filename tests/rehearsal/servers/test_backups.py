@@ -11,7 +11,7 @@ import pytest
 from rehearsal.process import free_ports, running
 from rehearsal.servers import backups, postgres
 from rehearsal.servers.postgres import PostgresServer
-from tests.library.rds_world import a_moment
+from tests.library.rds_sandbox import a_moment
 
 
 @contextmanager

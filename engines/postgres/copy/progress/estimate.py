@@ -82,7 +82,7 @@ class Estimate:
     _began: dict[str, float] = field(default_factory=dict)
     _over: set[str] = field(default_factory=set)
     _done: dict[tuple[str, str], _Done] = field(default_factory=dict)
-    _told: list[tuple[float, float, float]] = field(default_factory=list)
+    _reported: list[tuple[float, float, float]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._order = tuple(TopologicalSorter(self.after).static_order())
@@ -123,14 +123,14 @@ class Estimate:
     def _note(self, now: float, streamed: float) -> None:
         """Keep what the last seconds brought, and the seconds that workers had for it."""
         busy = sum(self.loads[key].kind == "rows" for key in self._began)
-        before = self._told[-1] if self._told else (now, streamed, 0.0)
-        self._told.append((now, streamed, before[2] + busy * (now - before[0])))
-        while now - self._told[0][0] > _RECENT:
-            self._told.pop(0)
+        before = self._reported[-1] if self._reported else (now, streamed, 0.0)
+        self._reported.append((now, streamed, before[2] + busy * (now - before[0])))
+        while now - self._reported[0][0] > _RECENT:
+            self._reported.pop(0)
 
     def _lately(self, rows: float) -> float:
         """Return the seconds for a byte of rows in the last seconds; ``rows`` where none came."""
-        (_, begun, some), (_, streamed, seconds) = self._told[0], self._told[-1]
+        (_, begun, some), (_, streamed, seconds) = self._reported[0], self._reported[-1]
         return (seconds - some) * _FIRST_RATIO / (streamed - begun) if streamed > begun else rows
 
     def _left(self, key: str, now: float, rates: Mapping[tuple[str, str], float]) -> float:

@@ -8,7 +8,15 @@ from engines.aws import AwsError
 from engines.ecs.inspection import Clients, Target
 from engines.ecs.model import Release
 from engines.ecs.rollout import explain
-from engines.ecs.rollout.explain import Explanation, StoppedTask, _telling, ended, health, redact, unhealthy
+from engines.ecs.rollout.explain import (
+    Explanation,
+    StoppedTask,
+    _informative,
+    ended,
+    health,
+    redact,
+    unhealthy,
+)
 
 
 @pytest.mark.parametrize(
@@ -73,10 +81,10 @@ def test_a_failed_health_check_is_said_once_with_what_it_means(reason, meaning):
     assert meaning in text
 
 
-def test_a_task_that_ended_by_itself_tells_more_than_later_ones_that_were_cleared_away():
+def test_a_task_that_ended_by_itself_reports_more_than_later_ones_that_were_cleared_away():
     crashed = {"stoppedReason": "OutOfMemoryError", "stoppedAt": "1"}
     cleared = {"stoppedReason": "Scaling activity initiated by (deployment ecs-svc/1)", "stoppedAt": "2"}
-    assert max(cleared, crashed, key=_telling) is crashed
+    assert max(cleared, crashed, key=_informative) is crashed
 
 
 def test_the_message_has_every_part():
@@ -95,7 +103,7 @@ def test_the_message_has_every_part():
     assert Explanation().text() == ""
 
 
-def test_tasks_that_ended_alike_are_told_once():
+def test_tasks_that_ended_alike_are_reported_once():
     tasks = [StoppedTask(name, "exited", ("Container b: exit code 1",), f"b/b/{name}", ()) for name in "xyz"]
     assert Explanation(stopped=tuple(tasks)).text().splitlines() == [
         "Task x stopped (and 2 more like it): exited",
@@ -103,7 +111,7 @@ def test_tasks_that_ended_alike_are_told_once():
     ]
 
 
-def test_what_one_of_them_does_not_tell_is_left_out(monkeypatch):
+def test_what_one_of_them_does_not_report_is_left_out(monkeypatch):
     def away(*_):
         raise AwsError("Could not connect", is_passing=True)
 

@@ -6,7 +6,7 @@ from engines.ecs.model import Wait
 from engines.ecs.rollout import trial
 
 
-def test_a_long_trial_tells_that_it_is_alive(monkeypatch):
+def test_a_long_trial_reports_that_it_is_alive(monkeypatch):
     states = iter(["PROVISIONING"] * 10 + ["RUNNING"] * 1000)
     ecs = SimpleNamespace(describe_tasks=lambda **_: {"tasks": [{"lastStatus": next(states)}]})
     monkeypatch.setattr(trial, "_PAUSE", 0.01)
@@ -18,7 +18,7 @@ def test_a_long_trial_tells_that_it_is_alive(monkeypatch):
         0.2,
         Wait(60, heartbeat=0.04),
         checked=False,
-        tell=lambda kind, **more: said.append((kind, more["text"])),
+        report=lambda kind, **more: said.append((kind, more["text"])),
     )
     assert ended is None
     assert {kind for kind, _ in said} == {"ecs.trial"}

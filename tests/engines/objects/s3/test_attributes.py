@@ -25,15 +25,15 @@ def test_headers_metadata_and_expiry_are_taken_from_an_answer():
 
 
 @pytest.mark.parametrize(
-    "told",
+    "reported",
     [
         "Zürich 東京".encode().decode("latin-1"),
         "=?UTF-8?B?WsO8cmljaCDmnbHkuqw=?=",
         "=?UTF-8?Q?Z=C3=BCrich_=E6=9D=B1=E4=BA=AC?=",
     ],
 )
-def test_text_that_is_not_ascii_is_one_thing_in_every_form(told):
-    found = Attributes.of({"x-amz-meta-place": told}, {})
+def test_text_that_is_not_ascii_is_one_thing_in_every_form(reported):
+    found = Attributes.of({"x-amz-meta-place": reported}, {})
     assert found.metadata == {"place": "Zürich 東京"}
     sent = found.request()["x-amz-meta-place"]
     assert sent.isascii()

@@ -55,7 +55,7 @@ def test_tags_are_readable_or_it_is_said_why_not(refused, tags):
     assert probed(MemoryStore(tags_refused=refused)).tags == tags
 
 
-def test_what_a_store_does_not_do_is_told_from_what_cannot_be_asked():
+def test_what_a_store_does_not_do_is_distinguished_from_what_cannot_be_asked():
     found = probed(Simple())
     assert (found.ranges, found.conditional_reads) == (False, False)
     found = probed(Closed())

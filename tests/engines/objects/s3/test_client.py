@@ -97,7 +97,7 @@ def test_a_denial_says_what_to_grant_of_one_object_and_of_all(server, store):
     assert '"Action": "s3:ListBucket"' in denied.value.remedy
 
 
-def test_expired_credentials_are_told_at_once_and_in_words(server, store):
+def test_expired_credentials_are_reported_at_once_and_in_words(server, store):
     server.otherwise = refuse("ExpiredToken", 400)
     with pytest.raises(AwsError, match="The credentials have expired") as caught, translated("reading"):
         store.read("GetObject", key="k")
@@ -105,7 +105,7 @@ def test_expired_credentials_are_told_at_once_and_in_words(server, store):
     assert len(server.seen) == 1
 
 
-def test_a_bucket_of_another_region_is_told(server, store):
+def test_a_bucket_of_another_region_is_reported(server, store):
     server.otherwise = answer(301, **{"x-amz-bucket-region": "eu-west-3"})
     with pytest.raises(ClientError, match="the bucket is in the region eu-west-3"):
         store.read("ListObjectsV2")
@@ -364,7 +364,7 @@ def test_a_failed_part_ends_the_upload_and_is_the_reason(server, store):
     assert server.seen[-1].command == "DELETE"
 
 
-def test_a_store_that_is_not_there_is_told(monkeypatch):
+def test_a_store_that_is_not_there_is_reported(monkeypatch):
     monkeypatch.setattr(module, "TRIES", 2)
     monkeypatch.setattr(module, "FIRST_PAUSE", 0.001)
     with (

@@ -17,7 +17,7 @@ from tests.engines.objects.scripted import (
 )
 
 
-def test_a_proxy_that_does_not_speak_http_is_told(servers, monkeypatch):
+def test_a_proxy_that_does_not_speak_http_is_reported(servers, monkeypatch):
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port = listening.getsockname()[1]
 

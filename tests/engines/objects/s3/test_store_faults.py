@@ -31,7 +31,7 @@ def test_a_time_to_wait_may_be_a_date(server, store, monkeypatch):
 
 @pytest.mark.parametrize(("ahead", "words"), [(-3600, "ahead of"), (3600, "behind")])
 @pytest.mark.parametrize("code", ["RequestTimeTooSkewed", "SignatureDoesNotMatch"])
-def test_a_clock_that_is_wrong_is_told_as_that(server, store, code, ahead, words):
+def test_a_clock_that_is_wrong_is_reported_as_that(server, store, code, ahead, words):
     body = f"<Error><Code>{code}</Code><Message>No.</Message></Error>".encode()
     server.otherwise = answer(403, body, Date=formatdate(time.time() + ahead, usegmt=True))
     message = f"clock is 3[56][0-9][0-9] seconds {words} the store's"

@@ -143,7 +143,7 @@ def test_nothing_is_left_behind_and_a_standby_only_knows_texts(databases):
         assert target.execute(left).fetchone() == (0,)
 
 
-def test_a_user_without_temporary_objects_is_told_so(databases):
+def test_a_user_without_temporary_objects_learns_so(databases):
     ends = databases(hostile=False)
     on(ends.source_url, BASE, KINDS["check"][0])
     on(ends.target_url, f"REVOKE TEMPORARY ON DATABASE {ends.target_name} FROM PUBLIC, CURRENT_USER")

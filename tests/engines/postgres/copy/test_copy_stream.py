@@ -121,7 +121,7 @@ def test_a_line_that_ends_after_any_byte_is_said_to_have(databases, line, side, 
 
 @pytest.mark.parametrize("when", ["before", "between", "inside", "after"])
 @pytest.mark.parametrize("side", ["source", "target"])
-def test_a_connection_that_is_gone_before_anybody_was_told_is_said(databases, monkeypatch, side, when):
+def test_a_connection_that_is_gone_before_anybody_noticed_is_reported(databases, monkeypatch, side, when):
     """A transport is closed a moment before its protocol hears of it; what is written then is an error."""
     ends = databases(hostile=False)
     with psycopg.connect(ends.target_url, autocommit=True) as session:
@@ -150,7 +150,7 @@ def test_a_connection_that_is_gone_before_anybody_was_told_is_said(databases, mo
             relay.copy(LONG_WAY, lambda *_: cut("inside"))
 
 
-def test_an_error_of_the_event_loop_is_told_as_what_it_means(databases, monkeypatch):
+def test_an_error_of_the_event_loop_is_reported_as_what_it_means(databases, monkeypatch):
     """A transport that was closed raises RuntimeError when something is asked of it."""
     ends = databases(hostile=False)
     with connection.session(ends.source) as here, connection.session(ends.target) as there:

@@ -73,7 +73,7 @@ def test_each_is_named_and_makes_nothing_unequal(equal, postgres_server, change,
     assert any(one.strip().startswith(line) for one in report.report(found))
 
 
-def test_an_object_that_one_side_lacks_is_told_by_the_schema_alone():
+def test_an_object_that_one_side_lacks_is_reported_by_the_schema_alone():
     source, target = {("owner", "table a"): "x"}, {("privileges", "table b for y"): "SELECT"}
     assert list(access.lines(source, target)) == [
         "privileges, table b for y: none on the source, SELECT on the target"

@@ -93,7 +93,7 @@ def test_texts_are_put_in_one_order_on_servers_of_two_collations(both):
     assert sorted(int(one.key["n"]) for one in named.examples) == [1, 2, 3, 4, 29999]
 
 
-def test_a_range_that_is_gone_is_told_by_its_bounds(both):
+def test_a_range_that_is_gone_is_reported_by_its_bounds(both):
     found = compare_databases(*both("DELETE FROM big WHERE id BETWEEN 10001 AND 30000"))
     big = where(found, "big")
     assert not big.exact
@@ -117,7 +117,7 @@ def test_a_key_whose_first_column_is_always_the_same(both):
     ]
 
 
-def test_a_table_without_a_key_is_told_by_numbers(both):
+def test_a_table_without_a_key_is_reported_by_numbers(both):
     found = where(
         compare_databases(
             *both(
@@ -170,7 +170,7 @@ def test_bounds_are_those_of_the_runs_of_slices():
     assert within(source, target, [0, 2, 3], 10) == [0, 2]
 
 
-def test_rows_of_one_key_are_told_apart_by_their_number():
+def test_rows_of_one_key_are_distinguished_by_their_number():
     source, target = (
         {("1",): Counter([7]), ("10",): Counter([1])},
         {("1",): Counter([7, 7]), ("9",): Counter([2])},

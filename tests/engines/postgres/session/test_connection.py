@@ -51,7 +51,7 @@ def with_parts(address, **parts):
     return connection.Address({**address.parameters, **parts})
 
 
-def test_failures_to_connect_are_told_apart(ends, postgres_server):
+def test_failures_to_connect_are_distinguished(ends, postgres_server):
     cases = {
         "wrong user or password": {"password": SECRET},
         "database does not exist": {"dbname": "nowhere"},
@@ -95,9 +95,9 @@ def test_the_password_goes_to_a_program_by_its_environment_alone(ends, tmp_path)
     spy.chmod(0o755)
     address = with_parts(ends.target, connect_timeout="5")
     said = dump(Programs(15, str(spy), ""), address, "snap", schemas=['a"b'], excluded=[("s", "t")])
-    arguments, told = said.content.decode().splitlines()
+    arguments, reported = said.content.decode().splitlines()
     assert "s3cr" not in arguments
     assert '--schema="a""b"' in arguments
     assert '--exclude-table="s"."t"' in arguments
-    assert told == f"s3cr:t/@ master {ends.target_name} 5"
+    assert reported == f"s3cr:t/@ master {ends.target_name} 5"
     assert environment(address)["PGPORT"] == address.parameters["port"]

@@ -48,9 +48,9 @@ def test_a_database_that_quotes_every_name_is_cloned(databases, side):
     on(ends.source_url, KINDS, "CREATE VIEW seen AS SELECT id FROM kinds")
     on(ends.source_url, f"ALTER DATABASE {getattr(ends, side)} SET quote_all_identifiers = on")
     clone_database(ends.source, ends.target, CloneOptions(), check=False, emit=emit)
-    told = ["setting of the database quote_all_identifiers=on: only on the target"]
+    reported = ["setting of the database quote_all_identifiers=on: only on the target"]
     found = compare_databases(ends.source, ends.target).differences()
-    assert found == (told if side == "target_name" else [])
+    assert found == (reported if side == "target_name" else [])
 
 
 @pytest.mark.parametrize("side", ["source_name", "target_name"])

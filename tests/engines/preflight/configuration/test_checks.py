@@ -253,7 +253,7 @@ BAD_IN_PRODUCTION = [
         *((PRODUCTION, KEYS, *case) for case in BAD_IN_PRODUCTION),
     ],
 )
-def test_each_fault_is_told_by_its_variable_and_without_a_secret(settings, environment, fault, variable):
+def test_each_fault_is_reported_by_its_variable_and_without_a_secret(settings, environment, fault, variable):
     findings = checks.find(dataclasses.replace(settings, **fault), environment, {})
 
     assert [finding.variable for finding in findings] == [variable]

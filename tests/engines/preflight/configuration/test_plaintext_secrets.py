@@ -26,7 +26,7 @@ PLAIN = [
 
 
 @pytest.mark.parametrize(("text", "variable"), PLAIN)
-def test_plain_text_is_told(tmp_path, text, variable):
+def test_plain_text_is_reported(tmp_path, text, variable):
     (finding,) = _find(tmp_path, text)
 
     assert finding.variable == variable
@@ -87,7 +87,7 @@ def test_the_repositorys_own_inventory_is_clean():
         ({"secrets": [{"name": "API_KEY", "value": CANARY}]}, "provision_secrets.API_KEY"),
     ],
 )
-def test_a_secret_on_the_command_line_is_told(given, variable):
+def test_a_secret_on_the_command_line_is_reported(given, variable):
     settings = Settings(target="aws", **given)
 
     (finding,) = plaintext_secrets.on_command_line(settings, ["ansible-playbook", "-e", f"x={CANARY}"])

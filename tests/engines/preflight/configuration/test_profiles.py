@@ -36,7 +36,7 @@ def test_a_profile_that_is_there_is_fine_and_so_is_none(config):
 
 
 @pytest.mark.parametrize(("text", "has"), [("[profile bmii]\n", "it has bmii"), ("", "it has none")])
-def test_a_profile_that_is_not_there_is_told_with_those_that_are(config, text, has):
+def test_a_profile_that_is_not_there_is_reported_with_those_that_are(config, text, has):
     config.write_text(text, encoding="utf-8")
 
     (finding,) = profiles.find({"AWS_PROFILE": "bmij"})
@@ -46,7 +46,7 @@ def test_a_profile_that_is_not_there_is_told_with_those_that_are(config, text, h
     assert has in finding.what
 
 
-def test_a_file_that_cannot_be_read_is_told(config):
+def test_a_file_that_cannot_be_read_is_reported(config):
     config.write_text("role_arn = of nobody\n", encoding="utf-8")
 
     assert [finding.variable for finding in profiles.find({"AWS_PROFILE": "bmii"})] == ["AWS_CONFIG_FILE"]

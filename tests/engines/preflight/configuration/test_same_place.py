@@ -44,7 +44,7 @@ def test_the_very_instance_that_the_stack_makes_is_refused(instance, refused):
         ("no address", "127.0.0.1:25432"),
     ],
 )
-def test_another_server_is_fine_and_so_is_what_cannot_be_told_yet(source, target):
+def test_another_server_is_fine_and_so_is_what_cannot_be_determined_yet(source, target):
     assert _variables(Settings(source_database=source, target_database=target)) == []
 
 

@@ -179,14 +179,14 @@ def test_an_account_with_room_passes_and_everything_is_asked(fake):
         ("GetCallerIdentity", failure("SignatureDoesNotMatch"), "AWS credentials", "(SignatureDoesNotMatch)"),
     ],
 )
-def test_each_refusal_is_told_by_its_variable(fake, operation, answer, variable, said):
+def test_each_refusal_is_reported_by_its_variable(fake, operation, answer, variable, said):
     fake.answers[operation] = answer
 
     findings, _ = _find()
 
-    told = [finding for finding in findings if said in finding.what]
-    assert [finding.variable for finding in told] == [variable]
-    assert told[0].remedy
+    reported = [finding for finding in findings if said in finding.what]
+    assert [finding.variable for finding in reported] == [variable]
+    assert reported[0].remedy
 
 
 @pytest.mark.parametrize("answer", [failure("Throttling", 400), failure("InternalFailure", 500)])
@@ -279,7 +279,7 @@ def test_no_credentials(fake, monkeypatch):
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
 
-    _told("no AWS credentials were found", "aws sso login")
+    _reported("no AWS credentials were found", "aws sso login")
 
 
 def test_a_role_that_may_not_be_assumed(fake, profile, tmp_path):
@@ -287,7 +287,7 @@ def test_a_role_that_may_not_be_assumed(fake, profile, tmp_path):
     (tmp_path / "credentials").write_text("[keys]\naws_access_key_id = a\naws_secret_access_key = b\n")
     fake.answers["AssumeRole"] = failure("AccessDenied")
 
-    _told("AssumeRole failed (AccessDenied)", "external_id")
+    _reported("AssumeRole failed (AccessDenied)", "external_id")
 
 
 @pytest.mark.parametrize("days", [None, -1])
@@ -304,22 +304,22 @@ def test_a_single_sign_on_that_was_never_or_has_ended(fake, profile, tmp_path, d
         name = "e8be5486177c5b5392bd9aa76563515b29358e6e.json"
         (cache / name).write_text(json.dumps({"accessToken": "t", "expiresAt": expires}))
 
-    _told("single sign-on session", "aws sso login")
+    _reported("single sign-on session", "aws sso login")
 
 
 def test_a_program_for_credentials_that_fails(fake, profile):
     profile("credential_process = false\n")
 
-    _told("Error when retrieving credentials", "~/.aws/config")
+    _reported("Error when retrieving credentials", "~/.aws/config")
 
 
 def test_a_profile_without_what_it_refers_to(fake, profile):
     profile("role_arn = arn:aws:iam::123456789012:role/migrate\nsource_profile = gone\n")
 
-    _told("gone", "~/.aws/config")
+    _reported("gone", "~/.aws/config")
 
 
-def _told(what, remedy):
+def _reported(what, remedy):
     findings, _ = _find()
 
     assert [finding.variable for finding in findings] == ["AWS credentials"]

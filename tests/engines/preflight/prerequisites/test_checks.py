@@ -92,7 +92,7 @@ def _store(settings, **changes):
         (lambda s: {"minimum_free_mib": 1 << 40}, "preflight_minimum_free_mib", "MiB free"),
     ],
 )
-def test_each_thing_that_is_missing_is_told_by_its_variable(ready, fault, variable, said):
+def test_each_thing_that_is_missing_is_reported_by_its_variable(ready, fault, variable, said):
     findings = _find(dataclasses.replace(ready, **fault(ready)))
 
     assert [finding.variable for finding in findings] == [variable]
@@ -108,15 +108,15 @@ def test_each_thing_that_is_missing_is_told_by_its_variable(ready, fault, variab
         ("TARGET_POSTGRES", 9, "than the target's 9"),
     ],
 )
-def test_a_database_of_another_age_is_told(ready, monkeypatch, constant, version, said):
+def test_a_database_of_another_age_is_reported(ready, monkeypatch, constant, version, said):
     monkeypatch.setattr(source, constant, version)
     # Production's rule, with endpoints that the guard lets pass.
     monkeypatch.setattr(checks, "find_wrong_addresses", lambda *_: [])
 
     findings = _find(dataclasses.replace(ready, target="aws", name="preflight"))
 
-    told = [finding for finding in findings if finding.variable == "platform_source_database"]
-    assert said in told[0].what
+    reported = [finding for finding in findings if finding.variable == "platform_source_database"]
+    assert said in reported[0].what
 
 
 def test_client_programs_that_cannot_read_the_source_are_reported(ready, monkeypatch):
@@ -152,7 +152,7 @@ def read_by(postgres_server):
         session.execute("DROP ROLE preflight_reader")
 
 
-def test_who_may_not_close_the_source_is_told_before_anything_is_moved(ready, read_by):
+def test_who_may_not_close_the_source_is_reported_before_anything_is_moved(ready, read_by):
     address, owner = read_by
     reader = dataclasses.replace(ready, source_database=address, source_fence="ask")
 
@@ -178,7 +178,7 @@ def test_who_may_not_close_the_source_is_told_before_anything_is_moved(ready, re
         owner.execute("DROP ROLE preflight_owner")
 
 
-def test_credentials_that_do_not_work_are_told(ready, monkeypatch):
+def test_credentials_that_do_not_work_are_reported(ready, monkeypatch):
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
@@ -187,7 +187,7 @@ def test_credentials_that_do_not_work_are_told(ready, monkeypatch):
     assert [finding.variable for finding in _find(ready)] == ["AWS credentials"]
 
 
-def test_everything_is_told_at_once(ready):
+def test_everything_is_reported_at_once(ready):
     bad = dataclasses.replace(
         ready, account_id="123456789012", source_buckets=["gone"], minimum_free_mib=1 << 40
     )

@@ -48,7 +48,7 @@ SPECIFICATION = {
         ("secrets", [{"name": "a", "valeu": CANARY}], "secrets", "entry 1: valeu is not known"),
     ],
 )
-def test_each_wrong_type_is_told_and_left_out(name, value, variable, what):
+def test_each_wrong_type_is_reported_and_left_out(name, value, variable, what):
     options = {"name": "kept", name: value}
 
     (finding,) = types.wrong_types(options, SPECIFICATION)

@@ -69,7 +69,7 @@ def test_the_rights_on_forty_buckets_fit_into_one_policy() -> None:
 
 
 @pytest.mark.parametrize("names", [("a-b", "aB"), ("access-logs",), ("-",)])
-def test_names_that_the_template_cannot_tell_apart_are_refused(names: tuple[str, ...]) -> None:
+def test_names_that_the_template_cannot_distinguish_are_refused(names: tuple[str, ...]) -> None:
     with pytest.raises(ConfigurationError, match="logical id"):
         bucket_ids([Bucket(name, f"s-{number}") for number, name in enumerate(names)])
 

@@ -25,8 +25,8 @@ def replayed(path):
     (_, _, found), end = lines[0], lines[-1][0]
     loads = {key: Load(*one) for key, one in found["loads"].items()}
     estimate = Estimate(loads, found["after"], found["jobs"], found["prepared"])
-    began, now, told = lines[0][0] - found["prepared"], lines[0][0], []
-    progress = Progress([], lambda kind, **fields: told.append(fields), clock=lambda: now)
+    began, now, reported = lines[0][0] - found["prepared"], lines[0][0], []
+    progress = Progress([], lambda kind, **fields: reported.append(fields), clock=lambda: now)
     progress.expect(estimate)
     for at, kind, *what in lines[1:]:
         now = at
@@ -35,9 +35,9 @@ def replayed(path):
         elif kind == "streamed":
             progress._streamed = what[0]
             progress.steps(0, 0)
-        if told and told[-1]["seconds_left"] is not None:
-            yield at - began, told[-1]["seconds_left"], end - at, told[-1]["share"]
-        told.clear()
+        if reported and reported[-1]["seconds_left"] is not None:
+            yield at - began, reported[-1]["seconds_left"], end - at, reported[-1]["share"]
+        reported.clear()
 
 
 @pytest.mark.parametrize(("name", "since"), [("large", 0.25), ("wide", 0.6)])
@@ -46,9 +46,9 @@ def test_after_the_first_quarter_the_time_left_is_within_a_third(name, since):
     whole = moments[-1][0] + moments[-1][2]
     # Of the last second a third is an instant.
     wrong = [
-        (round(at / whole, 2), told, round(left, 1))
-        for at, told, left, _ in moments
-        if at >= since * whole and abs(told - left) > max(0.35 * left, 0.03 * whole)
+        (round(at / whole, 2), reported, round(left, 1))
+        for at, reported, left, _ in moments
+        if at >= since * whole and abs(reported - left) > max(0.35 * left, 0.03 * whole)
     ]
     assert wrong == []
     assert all(one[3] <= other[3] for one, other in pairwise(moments))
@@ -70,7 +70,7 @@ def took(found, key, begin, end):
     found.ended(key, end)
 
 
-def test_before_a_step_has_ended_the_stream_tells_the_rate_of_rows():
+def test_before_a_step_has_ended_the_stream_reports_the_rate_of_rows():
     found = estimate(a=("rows", 9e6), b=("rows", 9e6), jobs=1)
     found.started("a", 0.0)
     # Of 9 MB of a table the stream has a tenth less: half of it came in five seconds.

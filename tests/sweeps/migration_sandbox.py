@@ -152,7 +152,7 @@ class Kill:
         return f"{self.task}]" in line if self.task else begun > self.number
 
 
-class World:
+class Sandbox:
     """One rehearsal, on ports and in folders of its own."""
 
     def __init__(self, folder: Path) -> None:

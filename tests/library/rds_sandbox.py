@@ -24,7 +24,7 @@ NAME = "way-postgres"
 OWNER, APPLICATION = "way_admin", "way_app"
 
 
-class World:
+class Sandbox:
     """The instance ``NAME``, its users and a table of notes. ``end`` ends every process of it."""
 
     def __init__(self, folder):
@@ -155,13 +155,13 @@ class World:
 
 @contextlib.contextmanager
 def begun(folder):
-    """Have a world for the length of a ``with`` block."""
-    world = World(folder)
+    """Have a sandbox for the length of a ``with`` block."""
+    sandbox = Sandbox(folder)
     try:
-        world.begin()
-        yield world
+        sandbox.begin()
+        yield sandbox
     finally:
-        world.end()
+        sandbox.end()
 
 
 def a_moment():

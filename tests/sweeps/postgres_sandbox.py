@@ -174,7 +174,7 @@ class Proxy:
 
 
 @dataclass
-class World:
+class Sandbox:
     """Source and target servers, and the database that is copied again and again."""
 
     source: Server
@@ -223,10 +223,10 @@ class World:
 
 
 @contextlib.contextmanager
-def world(folder: Path, statements: str, **settings: str):
+def sandbox(folder: Path, statements: str, **settings: str):
     """Run both servers, the source filled by ``statements``, for the length of a ``with`` block."""
     pair = [Server(folder / name, max_connections="40", **settings) for name in ("source", "target")]
-    found = World(*pair)
+    found = Sandbox(*pair)
     try:
         for one in pair:
             one.start()

@@ -62,7 +62,7 @@ server((os.environ["BIND_HOST"], PORT), Handler).serve_forever()
 OCI = "application/vnd.oci.image"
 
 
-class World:
+class Sandbox:
     """A cluster, a registry with images, a load balancer, a secret, and the module to be called with them."""
 
     def __init__(self, aws):

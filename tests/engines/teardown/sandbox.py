@@ -22,7 +22,7 @@ def template(name):
     return json.dumps(with_buckets(parts, [Bucket(bucket, f"{name}-{bucket}") for bucket in BUCKETS]))
 
 
-class World:
+class Sandbox:
     """The platform ``name``. ``provision`` is what the role does, ``use`` what users and phases leave."""
 
     def __init__(self, name, *, protected=False):
