@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-import psycopg
-
 from engines.postgres.catalog import FIRST_OWN, Capabilities, CatalogId, Scope, locale_name
-from engines.postgres.session import Session, answers, primary, search_path
+from engines.postgres.plan import system_columns
+from engines.postgres.session import Session, answers
 
 # ruff: noqa: S608 - the parts of these queries are constants
 
@@ -49,15 +48,6 @@ _ROWS = """
 SELECT '{catalog}'::regclass::oid::bigint, x.oid::bigint FROM {catalog} x WHERE x.oid >= {first} AND ({which})
 AND NOT EXISTS (SELECT FROM pg_depend e
                 WHERE e.classid = '{catalog}'::regclass AND e.objid = x.oid AND e.deptype IN ('e', 'i'))"""
-
-# Views over nothing but relations of the system, whose columns are others in each major version. Until 15 a
-# view names itself too.
-_SYSTEM_VIEWS = f"""
-SELECT 'pg_class'::regclass::oid::bigint, c.oid::bigint, rtrim(pg_get_viewdef(c.oid), '; ')
-FROM pg_class c JOIN pg_rewrite r ON r.ev_class = c.oid AND r.rulename = '_RETURN'
-WHERE c.relkind IN ('v', 'm') AND c.oid >= {FIRST_OWN} AND (
-    SELECT bool_and(m[1]::bigint < {FIRST_OWN}) FROM regexp_matches(r.ev_action::text, ':relid (\\d+)', 'g') m
-    WHERE m[1]::oid NOT IN (0, c.oid))"""
 
 # What the user does not want: by schema, and for relations by name.
 _ELSEWHERE = " UNION ALL ".join(
@@ -139,25 +129,11 @@ def find(
     if not offered.xml:
         parts.append(_xml(session))
     if target is not None and target.info.server_version // 10000 != session.info.server_version // 10000:
-        parts.append(_system_views(session, target))
+        parts.append(system_columns.find(session, target))
     for part in parts:
         for number, reason in part:
             found.setdefault(number, reason)
     return found
-
-
-def _system_views(session: Session, target: Session) -> Found:
-    """Yield the views whose queries the target does not take: they are read there, without a row."""
-    for catalog, row, query in session.execute(_SYSTEM_VIEWS).fetchall():
-        try:
-            with target.transaction(force_rollback=True):
-                target.execute(f"SELECT FROM ({query}) AS q LIMIT 0")
-        except (*search_path.NOT_FOUND, psycopg.errors.UndefinedColumn) as error:
-            yield (catalog, row), f"PostgreSQL {target.info.server_version // 10000} says: {primary(error)}"
-        except psycopg.Error:
-            # Others, such as a privilege that is missing, are not ours to foresee.
-            if target.closed or target.broken:
-                raise
 
 
 def _unwanted(session: Session, scope: Scope) -> Found:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import psycopg
 import pytest
 
+from engines.errors import ConfigurationError
 from engines.events import emit
 from engines.postgres import clone_database, compare_databases
 from engines.postgres.plan.clone_plan import CloneOptions
@@ -37,6 +38,17 @@ def later(later_server):
             "materialized view",
             "public.seen",
         ),
+        (
+            "CREATE VIEW seen AS SELECT d.id, b.checkpoints_timed FROM documents d, pg_stat_bgwriter b",
+            "view",
+            "public.seen",
+        ),
+        (
+            "CREATE FUNCTION seen(int) RETURNS bigint BEGIN ATOMIC"
+            " SELECT checkpoints_timed FROM pg_stat_bgwriter; END",
+            "function",
+            "public.seen(integer)",
+        ),
     ],
 )
 def test_a_view_that_it_does_not_take_is_named_and_left_out(databases, later, make, kind, name):
@@ -53,3 +65,20 @@ def test_a_view_that_it_does_not_take_is_named_and_left_out(databases, later, ma
     clone_database(ends.source, later, CloneOptions(), check=False, emit=emit)
     assert compare_databases(ends.source, later).differences() == []
     assert not clone_database(ends.source, later, CloneOptions(), check=True, emit=emit).plan.changes
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        "CREATE RULE seen AS ON INSERT TO documents DO ALSO SELECT checkpoints_timed FROM pg_stat_bgwriter",
+        "CREATE FUNCTION timed() RETURNS bigint BEGIN ATOMIC SELECT checkpoints_timed FROM pg_stat_bgwriter;"
+        "END; ALTER TABLE documents ADD seen bigint DEFAULT timed()",
+    ],
+)
+def test_a_table_that_needs_it_is_refused_before_anything_is_made(databases, later, make):
+    ends = databases(hostile=False)
+    on(ends.source_url, "CREATE TABLE documents (id int PRIMARY KEY)", make)
+    with pytest.raises(ConfigurationError, match=r"documents.*has no pg_stat_bgwriter\.checkpoints_timed"):
+        clone_database(ends.source, later, CloneOptions(), check=False, emit=emit)
+    with connection.session(later, read_only=True) as session:
+        assert session.execute("SELECT FROM pg_tables WHERE tablename = 'documents'").fetchall() == []
