@@ -123,6 +123,8 @@ def test_a_copy_that_is_cut_off_after_the_swap_is_finished_by_the_next(pair: Pai
 
 def test_who_is_connected_is_reported_and_the_target_stays(pair: Pair, monkeypatch) -> None:
     monkeypatch.setattr(replacement, "_PATIENCE", 1.0)
+    # The server itself waits 5 s in each for others to go.
+    monkeypatch.setattr(replacement, "_TRIES", 1)
     pair.on(0, LATE[0])
     with (
         psycopg.connect(pair.server.url(pair.names[1]), application_name="somebody"),
