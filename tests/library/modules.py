@@ -23,9 +23,8 @@ LIBRARY = Path(__file__).parents[2] / "library"
 _COMMON = {"changed", "diff", "invocation", "warnings", "deprecations"}
 # How `engines.contract.finish` fails, whichever the module.
 _FAILURE = {"failed", "msg", "subject", "remedy", "details", "refused", "exception"}
-# These run as programs: a run is known by its process and those that it comes from, and a release or rollback
-# is killed as a program, too.
-_PROGRAMS = {"ledger", "ecs_deploy", "ecs_rollback", "rds_rollback"}
+# This runs as a program: a run is known by its process, and what is forked belongs to what it comes from.
+_PROGRAMS = {"ledger"}
 _TYPES: Mapping[str, type | tuple[type, ...]] = {
     "str": str,
     "int": int,
