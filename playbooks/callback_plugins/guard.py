@@ -2,20 +2,22 @@
 """Refuses a command that would end well without having done anything, or not what was meant.
 
 Ansible skips a play without hosts, tags that nothing has and variables that nobody reads, and reports
-success. This callback is in a folder of the playbooks, so that it is found from any directory and with any
-configuration; it imports nothing of the project, which may not be installed. Ansible swallows exceptions of
+success; a variable of the wrong type it reports in words of its own, once a phase is under way. This callback
+is in a folder of the playbooks, so that it is found from any directory and with any configuration. It imports
+nothing of the project, which may not be installed, before it has looked. Ansible swallows exceptions of
 callbacks, but lets SystemExit pass.
 """
 
 from __future__ import annotations
 
+import copy
 import difflib
 import fnmatch
 import json
 import re
 import sys
 import tomllib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from importlib import metadata, util
 from pathlib import Path
 from typing import Any, NoReturn
@@ -107,6 +109,37 @@ def unknown_variables(given: Iterable[str], known: set[str]) -> list[str]:
     ]
 
 
+def wrong_values(given: Mapping[str, Any], root: Path = ROOT) -> list[str]:
+    """Return a sentence for each extra variable whose value its description does not allow.
+
+    An expression has no value yet: the checks of the configuration evaluate it.
+    """
+    from engines.preflight import variables  # noqa: PLC0415 - the project was found only now
+
+    descriptions = variables.described(root / "roles")
+    plain = {name: one for name, one in given.items() if name in descriptions and _is_plain(one)}
+    found, _ = variables.find(descriptions, variables.Configuration(copy.deepcopy(plain)))
+    return [f"-e {one}{_written(descriptions, one.variable)}" for one in found]
+
+
+def _written(descriptions: Mapping[str, Any], name: str) -> str:
+    """Return how a command line gives a variable more than one value: NAME=VALUE makes a text of anything."""
+    known = descriptions.get(name)
+    example = {"list": '["…"]', "dict": '{"…": "…"}'}.get(known.option["type"] if known else "", "")
+    return f" On a command line: -e '{{\"{name}\": {example}}}'." if example else ""
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether a value is what it will be: no expression, and nothing that a vault has encrypted."""
+    if isinstance(value, Mapping):
+        return all(map(_is_plain, value.values()))
+    if isinstance(value, list):
+        return all(map(_is_plain, value))
+    if isinstance(value, str):
+        return "{{" not in value and "{%" not in value
+    return value is None or isinstance(value, int | float)
+
+
 def _load(file: Path) -> Any:
     return yaml.load(file.read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - safe ones
 
@@ -174,7 +207,7 @@ class CallbackModule(CallbackBase):
         self._refuse_unknown_tags(plays)
         self._refuse_unknown_task(plays)
         if plays:
-            self._refuse_unknown_variables(plays[0])
+            self._refuse_wrong_variables(plays[0])
 
     def v2_playbook_on_play_start(self, play: Play) -> None:
         """Keep which play it is."""
@@ -240,10 +273,10 @@ class CallbackModule(CallbackBase):
             )
             self._refuse([text])
 
-    def _refuse_unknown_variables(self, play: Play) -> None:
-        if given := sorted(play.get_variable_manager().extra_vars):
+    def _refuse_wrong_variables(self, play: Play) -> None:
+        if given := play.get_variable_manager().extra_vars:
             known = known_variables(sources=context.CLIARGS.get("inventory") or ())
-            self._refuse(unknown_variables(given, known))
+            self._refuse(unknown_variables(sorted(given), known) + wrong_values(given))
 
     def _refuse(self, sentences: list[str]) -> None:
         if sentences:

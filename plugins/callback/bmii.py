@@ -186,7 +186,7 @@ class CallbackModule(Default):
         self._begin(task)
 
     def _begin(self, task: Task) -> None:
-        self._report("task.started", task=str(task.name or task.action))
+        self._report("task.started", task=_name(task))
         if task.action in _PAUSE and self.presenter is not None:
             self.presenter.pause(on=True)
 
@@ -247,7 +247,7 @@ class CallbackModule(Default):
         task, presenter = result.task, self.presenter
         phase = presenter.screen.phase if presenter else None
         place = os.path.relpath(task.get_path() or "") if task.get_path() else ""
-        name = str(task.name or task.action)
+        name = _name(task)
         failure = display.Failure.of(phase.name if phase else "", name, place, result.result)
         kind = "rescued" if _is_rescued(task) else "failed"
         self._report(kind, failure=vars(failure))
@@ -361,6 +361,13 @@ def _run(playbook: Playbook) -> dict[str, Any]:
 def _phase(play: Play, playbook: str) -> str:
     """Return the short name of a play: that of its tag, or of its playbook."""
     return str(play.tags[0]) if play.tags else playbook
+
+
+def _name(task: Task) -> str:
+    """Return a task's name; the one that Ansible puts before a role is called by what it does."""
+    if _short(task.action) == "validate_argument_spec":
+        return "Check the variables of the role"
+    return str(task.name or task.action)
 
 
 def _short(action: str) -> str:

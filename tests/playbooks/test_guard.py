@@ -111,6 +111,39 @@ def test_an_unknown_variable_is_refused() -> None:
 
 
 @RUNS_ANSIBLE
+def test_a_wrong_value_is_refused_by_a_phase_s_own_playbook() -> None:
+    text = refused("playbooks/storage.yml", "-e", "storage_jobs=abc", "-e", "storage_on_target_extra=keeep")
+    assert "-e storage_jobs: is a text, not a whole number. Write digits alone." in text
+    assert "Set refuse or keep. Did you mean keep?" in text
+
+
+def test_values_are_held_against_the_descriptions_of_their_variables() -> None:
+    class FromCommandLine(str):
+        """Ansible marks where a value came from by types of its own."""
+
+        __slots__ = ()
+
+    class FromVault:
+        """What is encrypted is not read."""
+
+    def wrong(name: str, value: object) -> str:
+        return " ".join(guard.wrong_values({name: value}))
+
+    assert wrong("storage_jobs", FromCommandLine("4")) == ""
+    assert "not a whole number" in wrong("storage_jobs", FromCommandLine("four"))
+    assert "out of range" in wrong("ledger_lease", 1)
+    assert "is null" in wrong("database_jobs", None)
+    store = {"endpoit": "canary-1"}
+    assert "Did you mean endpoint?" in wrong("storage_source", store)
+    assert "canary-1" not in wrong("storage_source", store)
+    assert """-e '{"storage_consent": ["…"]}'.""" in wrong("storage_consent", FromCommandLine("a"))
+    assert store == {"endpoit": "canary-1"}
+    for expression in ("{{ 1 }}", [{"name": "{{ one }}"}], {"a": "{% if x %}"}, FromVault()):
+        assert wrong("storage_buckets", expression) == "", expression
+    assert wrong("a_variable_of_the_user_s_own", object()) == ""
+
+
+@RUNS_ANSIBLE
 def test_an_environment_without_the_project_is_refused(tmp_path: Path) -> None:
     for name in (
         "playbooks",
@@ -221,6 +254,20 @@ def test_no_command_of_the_documents_is_refused() -> None:
     }
     assert len(variables) > 15
     assert guard.unknown_variables(sorted(variables), known) == []
+
+
+def test_no_value_of_the_documents_is_refused() -> None:
+    """Those that a reader fills in (NAME, …) are any text; a decision shows what is refused."""
+    given = [
+        words[number + 1].strip("'\"),.:;").split("=", 1)
+        for words in documented()
+        for number, word in enumerate(words[:-1])
+        if word == "-e" and "=" in words[number + 1]
+    ]
+    plain = [(name, value) for name, value in given if re.fullmatch(r"[a-z0-9_./-]+", value)]
+    assert len(plain) > 10
+    shown = {name for name, value in plain if guard.wrong_values({name: value})}
+    assert shown == {"storage_consent"}
 
 
 def tags(playbook: str) -> set[str]:

@@ -10,7 +10,7 @@ from engines.preflight.model import Finding
 from engines.preflight.variables.description import Description
 from engines.preflight.variables.forms import FORMS
 from engines.preflight.variables.shapes import SHAPES
-from engines.preflight.variables.types import converted, wrong_types
+from engines.preflight.variables.types import converted, suggestion, wrong_types
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,8 @@ def _beyond_type(description: Description, value: Any) -> list[Finding]:
         unknown = [
             one for one in (value if isinstance(value, list) else [value]) if one not in option["choices"]
         ]
-        remedy = f"Set {_either(option['choices'])}."
+        near = "".join(suggestion(str(one), map(str, option["choices"])) for one in unknown[:1])
+        remedy = f"Set {_either(option['choices'])}.{near}"
         return [Finding(description.name, f"{one!r} is not known", remedy) for one in unknown[:1]]
     if "from" in check:
         return list(_range(description.name, value, check))

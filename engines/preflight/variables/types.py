@@ -5,7 +5,8 @@ Ansible would check that itself, but it stops at the first one, and takes `a,b` 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import difflib
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from engines.preflight.model import Finding
@@ -88,7 +89,14 @@ def _unknown(options: dict[str, Any], specification: Specification, variable: st
     for name in sorted(set(options) - set(specification)):
         del options[name]
         known = ", ".join(sorted(specification))
-        yield Finding(f"{variable}.{name}", "is not known", f"Correct the name; there are {known}.")
+        near = suggestion(name, specification)
+        yield Finding(f"{variable}.{name}", "is not known", f"Correct the name; there are {known}.{near}")
+
+
+def suggestion(given: str, known: Iterable[str]) -> str:
+    """Return " Did you mean …?" if something known is close to what was given."""
+    close = difflib.get_close_matches(given, sorted(known), n=1)
+    return f" Did you mean {close[0]}?" if close else ""
 
 
 def _entries(values: list[Any], expected: Mapping[str, Any], variable: str) -> Iterator[Finding]:
