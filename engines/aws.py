@@ -10,7 +10,7 @@ import contextlib
 import functools
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -61,11 +61,30 @@ class AwsError(EngineError):
 def client(service: str, **options: Any) -> Any:
     """Return a boto3 client for ``service`` from the environment's credentials, region and endpoint.
 
-    ``options`` go to ``boto3.Session.client`` (for example explicit keys for a store that is not AWS).
+    ``options`` go to ``boto3.Session.client`` (for example explicit keys for a store that is not AWS). A
+    client without a ``config`` of its own is made once, which takes longer than most calls.
     """
-    options["config"] = _CONFIG.merge(options["config"]) if "config" in options else _CONFIG
     with translated(f"AWS client for {service}"), _MAKING:
-        made = _session(_environment()).client(service, **options)
+        if "config" in options:
+            return _make(service, {**options, "config": _CONFIG.merge(options["config"])})
+        # A forked process must not speak through the connections of the one that it comes from.
+        return _shared(os.getpid(), _environment(), service, _CONFIG, tuple(sorted(options.items())))
+
+
+@functools.lru_cache(maxsize=64)
+def _shared(
+    process: int,
+    environment: tuple[tuple[str, str], ...],
+    service: str,
+    config: Config,
+    options: tuple[tuple[str, Any], ...],
+) -> Any:
+    del process, environment
+    return _make(service, {**dict(options), "config": config})
+
+
+def _make(service: str, options: Mapping[str, Any]) -> Any:
+    made = _session(_environment()).client(service, **options)
     _note_requests(made)
     return made
 

@@ -1,5 +1,8 @@
 """AWS's errors in words a user can act on; the answers are those of AWS's protocols, over real HTTP."""
 
+import multiprocessing
+import os
+
 import pytest
 from botocore.config import Config
 
@@ -44,6 +47,21 @@ def test_a_denial_without_a_resource_names_the_action(fake):
 
     assert '"Action": "ssm:PutParameter"' in error.remedy
     assert "canary" not in f"{error}{error.remedy}{error.__cause__.response}"
+
+
+def test_a_client_is_made_once_for_each_process_and_for_what_the_environment_says(fake, monkeypatch):
+    first = client("ssm")
+    assert client("ssm") is first
+    assert client("ssm", region_name="eu-central-1") is not first
+    assert client("ssm", config=Config()) is not client("ssm", config=Config())
+    reader, writer = multiprocessing.Pipe(duplex=False)
+    if not (forked := os.fork()):
+        writer.send(client("ssm") is first)
+        os._exit(0)
+    os.waitpid(forked, 0)
+    assert not reader.recv(), "two processes would speak through one connection"
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "another")
+    assert client("ssm") is not first
 
 
 def test_a_busy_aws_is_asked_again_and_then_named_busy(fake):
