@@ -41,6 +41,7 @@ def apply() -> None:
     refusals.refuse_protected_databases()
     refusals.miss_parameter_groups()
     tasks.start_on_the_wanted_platform()
+    tasks.pause_between_failed_starts()
     tasks.report_why_containers_ended()
     traffic = Traffic()
     stopper = tasks.stop_gently(traffic)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from rehearsal.emulator.services import Place, Stopper, TaskRoles, Traffic
+from rehearsal.emulator.services import Place, Restarts, Stopper, TaskRoles, Traffic
 from rehearsal.fargate import Check, Engine, NotFound, PullError, StartError
 from rehearsal.process import LOOPBACK
 
@@ -77,6 +77,13 @@ def start_on_the_wanted_platform() -> None:
     ecs._run_docker_container = run
     ecs._build_run_kwargs = with_limits
     ecs._fail_task_start = fail_as_aws_words_it
+
+
+def pause_between_failed_starts() -> None:
+    """Try a service whose tasks cannot start more and more seldom, instead of without end."""
+    from ministack.services import ecs
+
+    ecs._fail_task_start = Restarts(ecs, ecs._fail_task_start).fail
 
 
 def report_why_containers_ended() -> None:

@@ -4,6 +4,7 @@ from rehearsal.emulator.services.authority import Authority
 from rehearsal.emulator.services.autosave import Autosave
 from rehearsal.emulator.services.database_servers import Databases
 from rehearsal.emulator.services.draining import Place, Traffic
+from rehearsal.emulator.services.restarts import Restarts
 from rehearsal.emulator.services.rollout import Scheduler
 from rehearsal.emulator.services.service_locks import ServiceLocks
 from rehearsal.emulator.services.snapshots import wire_shape
@@ -21,6 +22,7 @@ __all__ = [
     "Listener",
     "Place",
     "Prober",
+    "Restarts",
     "Scheduler",
     "ServiceLocks",
     "Stopper",
