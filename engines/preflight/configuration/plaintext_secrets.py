@@ -13,6 +13,11 @@ from engines.errors import ConfigurationError
 from engines.postgres.session import parse
 from engines.preflight.model import Finding, Settings, is_reference
 
+try:
+    from yaml import CSafeLoader as _Safe
+except ImportError:  # a PyYAML without its C part
+    from yaml import SafeLoader as _Safe  # type: ignore[assignment] # does the same
+
 _ENCRYPTED = "$ANSIBLE_VAULT"
 _VAULT = "vault_"
 _SECRETS = ("provision_secrets", "platform_database_secrets", "platform_secrets")
@@ -20,7 +25,7 @@ _SECRETS = ("provision_secrets", "platform_database_secrets", "platform_secrets"
 _SUFFIXES = ("", ".yml", ".yaml", ".json")
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(_Safe):
     """Reads an inventory's file, save for what has a tag of Ansible's (``!vault``): that is no plain text."""
 
 
