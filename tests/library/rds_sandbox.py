@@ -14,6 +14,7 @@ from pathlib import Path
 import boto3
 import psycopg
 
+from engines.runs import processes
 from rehearsal.process import Supervisor, marked, wait_until_ready
 from rehearsal.servers import postgres
 from rehearsal.stack import MARK, TARGET, Ports, StackConfig, free_stack_ports
@@ -138,10 +139,14 @@ class Sandbox:
     def kill_account(self):
         """End the emulator and the servers that it keeps by force. The supervisor starts it again."""
         target = int((self.config.target.folder / "postmaster.pid").read_text().split()[0])
+        killed = []
         for pid in marked((MARK, str(self.config.folder))):
             command = Path(f"/proc/{pid}/cmdline").read_bytes()
             if b"rehearsal.emulator" in command or (b"postgres\0-D" in command and pid != target):
                 os.kill(pid, signal.SIGKILL)
+                killed.append(pid)
+        # Until they have ended, their ports answer.
+        eventually(lambda: not any(map(processes.start_time, killed)))
 
     def command(self):
         return [sys.executable, str(ROOT / "library/rds_rollback.py")]

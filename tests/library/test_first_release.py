@@ -30,7 +30,8 @@ def asked(sandbox: Sandbox, bucket: str, **options) -> dict:
 
 def test_it_is_tried_without_being_there(sandbox: Sandbox) -> None:
     good, bad = sandbox.image("good"), sandbox.image("crash")
-    refused = sandbox.call(image=bad, state="tried", trial_seconds=1)
+    # Long enough for a busy machine to start it; the trial ends with the task.
+    refused = sandbox.call(image=bad, state="tried", trial_seconds=30)
     assert "did not stand its trial" in refused["msg"]
     tried = sandbox.call(image=good, state="tried", trial_seconds=1)
     assert (tried["changed"], tried["actions"]) == (True, [f"register a revision of {sandbox.name}"])
