@@ -30,14 +30,17 @@ dl div { border: 1px solid var(--line); border-radius: .5rem; padding: .5rem 1re
 dt { color: var(--soft); font-size: .85rem; }
 dd { margin: 0; font-size: 1.35rem; font-variant-numeric: tabular-nums; }
 .wide { overflow-x: auto; } table { border-collapse: collapse; width: 100%; font-size: .9rem; }
-caption { text-align: left; color: var(--soft); padding: .25rem 0; }
+caption { text-align: left; color: var(--soft); padding: .25rem 0; max-width: calc(100vw - 2.5rem); }
 th, td { text-align: left; padding: .3rem .6rem; border-bottom: 1px solid var(--line); vertical-align: top;
   overflow-wrap: break-word; }
 thead th, thead td { background: var(--head); white-space: nowrap; } tbody th { font-weight: 600; }
 .number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 .bars { width: 7rem; } .bars svg { display: block; width: 7rem; height: .8rem; margin-top: .3rem; }
 rect { fill: var(--bar); } .ok { color: var(--good); } .no { color: var(--bad); font-weight: 700; }
-@media print { @page { margin: 14mm; }
+@media (max-width: 40rem) { main { padding: 1rem 1.25rem 2rem; } th, td { padding: .3rem .4rem; }
+  thead th { white-space: normal; } .bars { display: none; }
+  tbody th { overflow-wrap: anywhere; min-width: 9.5rem; max-width: 11rem; } }
+@media print { caption { max-width: none; } @page { margin: 14mm; }
   body { font-size: 10pt; } main { max-width: none; padding: 0; } .wide { overflow: visible; }
   h2 { font-size: 12pt; margin-top: 1.5rem; break-after: avoid; } section { break-inside: avoid; }
   table { font-size: 8pt; } th, td { padding: .2rem .4rem; }

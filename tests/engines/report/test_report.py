@@ -134,6 +134,14 @@ def _luminance(colour: str) -> float:
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 
+def test_a_caption_is_not_wider_than_a_narrow_screen() -> None:
+    """A table may be: it is scrolled, and its caption would be cut off. Paper is not scrolled."""
+    style = html(REPORT).split("</style>")[0]
+    assert re.search(r"caption \{[^}]*max-width: calc\(100vw", style)
+    printed = style.split("@media print", 1)[1]
+    assert "caption { max-width: none; }" in printed
+
+
 def test_text_has_contrast_in_light_and_dark() -> None:
     found = [dict(re.findall(r"--(\w+): (#\w{6})", block)) for block in html(REPORT).split(":root {")[1:3]]
     for colours in found:
