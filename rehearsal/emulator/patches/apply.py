@@ -40,6 +40,7 @@ def apply() -> None:
     refusals.refuse_full_buckets()
     refusals.refuse_protected_databases()
     refusals.miss_parameter_groups()
+    refusals.name_missing_services()
     tasks.start_on_the_wanted_platform()
     tasks.pause_between_failed_starts()
     tasks.report_why_containers_ended()

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 # The emulator reads the environment when it is imported, so that happens where it is patched.
@@ -64,3 +65,21 @@ def miss_parameter_groups() -> None:
         return update(name, *rest, **options)
 
     handler["update"] = refusing
+
+
+def name_missing_services() -> None:
+    """Name the service that is asked for and not emulated, by AWS's list of services.
+
+    The emulator reads botocore's description of every service for that, and answers nobody for 3 s.
+    """
+    from ministack.core import router
+
+    @functools.cache
+    def names() -> frozenset[str]:
+        import botocore.session
+
+        found = botocore.session.get_session().get_available_services()
+        # As requests are signed: those of service-quotas as servicequotas.
+        return frozenset(form for name in found for form in (name, name.replace("-", "")))
+
+    router._is_aws_service_name = lambda scope: scope in names()
