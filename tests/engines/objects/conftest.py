@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import unicodedata
 from dataclasses import dataclass, replace
@@ -15,6 +16,7 @@ from engines.objects.mirror import Options, mirror
 from engines.objects.plan.decisions import Rules
 from engines.objects.s3 import object_times
 from engines.objects.s3.endpoint import Endpoint
+from tests.engines.objects.memory_store import MemoryStore, serving
 
 # What SeaweedFS takes; it refuses keys with a part "." or "..", and stores "//" as "/".
 NAMES = [
@@ -112,3 +114,16 @@ def stage(object_store, clients, tmp_path):
     yield Stage(source, Side(Endpoint(bucket=new), clients[1]), tmp_path / "proofs" / "manifest.jsonl.zst")
     # Each bucket of SeaweedFS takes volumes, of which there are a hundred.
     clients[0].delete_bucket(Bucket=old)
+
+
+@pytest.fixture
+def serve(servers):
+    """Return how to serve a store that is kept in memory."""
+    with contextlib.ExitStack() as stack:
+        yield lambda store: stack.enter_context(serving(store))
+
+
+@pytest.fixture
+def target(serve):
+    """Return an empty store in memory."""
+    return serve(MemoryStore())

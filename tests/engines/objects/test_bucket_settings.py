@@ -7,11 +7,9 @@ import json
 import pytest
 
 from engines.objects.bucket_settings import settings_not_copied
+from tests.engines.objects.in_memory import mirrored
 from tests.engines.objects.memory_store import MemoryStore
 from tests.engines.objects.scripted import answer, refuse
-from tests.engines.objects.test_store_habits import mirrored, serve, target
-
-__all__ = ["serve", "target"]
 
 PUBLIC = {"Effect": "Allow", "Principal": {"AWS": ["*"]}, "Action": "s3:GetObject", "Resource": "*"}
 OWN = {**PUBLIC, "Principal": {"AWS": "arn:aws:iam::123456789012:root"}}

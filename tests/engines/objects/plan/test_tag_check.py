@@ -6,10 +6,8 @@ import pytest
 
 from engines.objects.errors import IncompleteError
 from engines.objects.plan.tag_check import SAMPLE, positions
+from tests.engines.objects.in_memory import compared, mirrored
 from tests.engines.objects.memory_store import MemoryStore
-from tests.engines.objects.test_store_habits import compared, mirrored, serve, target
-
-__all__ = ["serve", "target"]
 
 
 def test_a_sample_is_another_one_each_time():

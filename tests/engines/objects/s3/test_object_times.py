@@ -7,10 +7,8 @@ import time
 import pytest
 
 from engines.objects.s3 import Store, finer_time, object_times, same_time
+from tests.engines.objects.in_memory import compared, mirrored
 from tests.engines.objects.memory_store import MemoryStore
-from tests.engines.objects.test_store_habits import compared, mirrored, serve, target
-
-__all__ = ["serve", "target"]
 
 
 @pytest.mark.parametrize(

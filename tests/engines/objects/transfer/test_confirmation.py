@@ -5,11 +5,9 @@ from __future__ import annotations
 import pytest
 
 from engines.objects.errors import IncompleteError
+from tests.engines.objects.in_memory import bodies, mirrored
 from tests.engines.objects.memory_store import MemoryStore
 from tests.engines.objects.scripted import answer
-from tests.engines.objects.test_store_habits import bodies, mirrored, serve, target
-
-__all__ = ["serve", "target"]
 
 BODY = b"what was measured"
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
+from tests.engines.objects.in_memory import mirrored
 from tests.engines.objects.memory_store import MemoryStore
-from tests.engines.objects.test_store_habits import mirrored, serve, target
-
-__all__ = ["serve", "target"]
 
 
 class Guessing(MemoryStore):
