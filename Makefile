@@ -15,6 +15,8 @@ PYTEST ?=
 WORKERS ?= 2
 UNITS := pytest --dist loadfile --durations 30
 BENCH ?=
+# Before the first rehearsal of a clone: ports of its own, if another clone's has the usual ones.
+OWN_PORTS = [ -e .rehearsal ] || python -m rehearsal.stack.ports
 
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
@@ -31,6 +33,7 @@ $(STAMP): requirements.lock pyproject.toml scripts/setup
 
 .PHONY: migrate
 migrate: setup ## Rehearse the whole migration on this machine (ANSIBLE='--check --diff' adds options)
+	@$(OWN_PORTS)
 	ansible-playbook playbooks/migrate.yml $(ANSIBLE)
 
 .PHONY: watch
@@ -51,6 +54,7 @@ migrate-docker: setup ## The same in containers, on this machine's Docker engine
 
 .PHONY: stack-up
 stack-up: setup ## Start the source and the emulated AWS target
+	@$(OWN_PORTS)
 	ansible-playbook playbooks/stack_up.yml $(ANSIBLE)
 
 .PHONY: stack-down
