@@ -160,7 +160,7 @@ class Sandbox:
         free = free_stack_ports()
         self.ports = asdict(free)
         store = self.client("s3", free.object_store, "minioadmin")
-        self.writer = Writer(self._address("source_postgres", "postgres"), store, folder)
+        self.writer = Writer(self.address("source_postgres", "postgres"), store, folder)
         self.runs: list[Run] = []
 
     def client(self, service: str, port: int = 0, key: str = "test") -> Any:
@@ -211,12 +211,13 @@ class Sandbox:
 
     def rows(self, server: str, user: str) -> set[str]:
         """Return which of the writer's rows a database has."""
-        with psycopg.connect(self._address(server, user)) as session:
+        with psycopg.connect(self.address(server, user)) as session:
             return {row[0] for row in session.execute(WRITTEN)}
 
-    def _address(self, server: str, user: str) -> str:
+    def address(self, server: str, user: str, database: str = "bio_bind_rank") -> str:
+        """Return how a database of a server is reached."""
         port = self.ports[server]
-        return f"host=127.0.0.1 port={port} user={user} password=postgres dbname=bio_bind_rank"
+        return f"host=127.0.0.1 port={port} user={user} password=postgres dbname={database}"
 
     def objects(self) -> set[str]:
         """Return the keys that the target has."""
