@@ -34,6 +34,7 @@ _RENEWALS_IN_A_LEASE = 4
 _LONGEST_START = 900.0
 _ANSWER = 120.0
 _LONGEST_MESSAGE = 1 << 20
+_PROGRAM = ("-P", "-m", __name__)
 
 
 def put_up(address: Address, terms: Terms, owner: Owner) -> Found:
@@ -87,7 +88,7 @@ def _start(address: Address, terms: Terms, owner: Owner) -> None:
         "started": owner.started,
     }
     with subprocess.Popen(
-        [sys.executable, "-P", "-m", __name__],
+        [sys.executable, *_PROGRAM],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

@@ -62,12 +62,14 @@ def translated(address: Address) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _watched(connection: sa.Connection, address: Address) -> Iterator[None]:
-    """End the session when its server has stopped answering."""
+    """End the session when its server has stopped answering, and those that ``env.py`` opens itself."""
     raw: Any = connection.connection.dbapi_connection
     line = silence.watch_descriptor(raw.fileno(), str(address), address.parameters)
+    others = silence.join_all(str(address), raw.fileno())
     try:
         yield
     finally:
+        others.close()
         line.close()
 
 

@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import os
 import socket
+import stat
 import struct
 import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from pathlib import Path
 
 import psycopg
 
@@ -81,6 +83,17 @@ def join(name: str, *, descriptor: int = -1, cut: Callable[[], None] | None = No
         elif name in _ended:
             line.cut()
     return line
+
+
+def join_all(name: str, descriptor: int) -> Line:
+    """Let every connection of this process with the server of ``descriptor`` end with its sessions.
+
+    A project's own code opens some that nobody else knows of.
+    """
+    with suppress(OSError), _copy(descriptor) as connection:
+        server = connection.getpeername()
+        return join(name, cut=lambda: _end_all(server))
+    return join(name)
 
 
 class Line:
@@ -187,6 +200,17 @@ class _Server(threading.Thread):
 
 def _copy(descriptor: int) -> socket.socket:
     return socket.socket(fileno=os.dup(descriptor))
+
+
+def _end_all(server: object) -> None:
+    """End each connection of this process with ``server``."""
+    for file in Path("/proc/self/fd").iterdir():
+        with suppress(OSError):  # closed meanwhile, or connected to nobody
+            descriptor = int(file.name)
+            if stat.S_ISSOCK(os.fstat(descriptor).st_mode):
+                with _copy(descriptor) as connection:
+                    if connection.getpeername() == server:
+                        connection.shutdown(socket.SHUT_RDWR)
 
 
 def _forget() -> None:

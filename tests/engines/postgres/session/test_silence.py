@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
-import signal
 import threading
 import time
 from pathlib import Path
 
 import psycopg
 import pytest
+import sqlalchemy as sa
 
 from engines.events import emit
 from engines.postgres import clone_database, compare_databases
@@ -19,8 +18,9 @@ from engines.postgres.plan import CloneOptions
 from engines.postgres.session import UnreachableError, connection, silence
 from engines.schema.errors import SchemaError
 from engines.schema.model import Options
-from engines.schema.session import opened
+from engines.schema.session import opened, translated
 from rehearsal.servers import postgres
+from tests.stopped_server import stopped
 
 
 @pytest.fixture(scope="module")
@@ -39,28 +39,6 @@ def events(tmp_path, monkeypatch):
     monkeypatch.setattr(silence, "PATIENCE", 5.0)
     (tmp_path / "events").touch()
     return lambda: [json.loads(line) for line in (tmp_path / "events").read_text().splitlines()]
-
-
-def processes(server) -> list[int]:
-    """Return the postmaster and its children."""
-    main = int((Path(server.folder) / "postmaster.pid").read_text().split()[0])
-    children = Path(f"/proc/{main}/task/{main}/children").read_text().split()
-    return [main, *map(int, children)]
-
-
-@contextlib.contextmanager
-def stopped(server):
-    """Stop every process of a server, as SIGSTOP does, and let them go on."""
-    found = processes(server)
-    for process in found:
-        os.kill(process, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        for process in found:
-            os.kill(process, signal.SIGCONT)
-        # Whom it has let wait is served before this one: a server that is ended at once waits for them.
-        psycopg.connect(server.url()).close()
 
 
 def kinds(events):
@@ -209,3 +187,18 @@ def test_a_revision_ends_whose_server_has_stopped(stoppable, events):
         stopped(stoppable),
     ):
         session.exec_driver_sql("SELECT 1")
+
+
+def test_a_connection_that_env_py_opens_itself_ends_too(stoppable, events):
+    address = connection.parse(stoppable.url())
+    # A project's own engine wraps the driver's error in one of SQLAlchemy.
+    own = sa.create_engine(stoppable.url(driver="psycopg2"), poolclass=sa.pool.NullPool)
+    with (
+        opened(address, Options(config=Path("none")), read_only=False),
+        own.connect() as session,
+        stopped(stoppable),
+        pytest.raises(SchemaError, match="has not answered for"),
+        translated(address),
+    ):
+        session.exec_driver_sql("SELECT 1")
+    assert "postgres.silent" in kinds(events)
