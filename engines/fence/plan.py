@@ -52,12 +52,6 @@ def missing_rights(found: Found) -> list[tuple[str, str]]:
 
 def require_possible(found: Found, terms: Terms) -> None:
     """Raise ``FenceImpossibleError`` or ``FenceForeignError`` unless this run may put the fence up."""
-    if found.holder:
-        raise FenceForeignError(
-            f"run {found.run_id or 'without a name'} holds its fence (process {found.holder} of the server)",
-            subject=found.database,
-            remedy="Wait until that run has ended: its fence opens then.",
-        )
     if found.mode == "lasting" and not found.is_of(terms):
         raise FenceForeignError(
             f"it was moved to {found.place} by run {found.run_id}, and is closed",
