@@ -155,7 +155,8 @@ def test_a_release_that_no_run_has_seen_succeed_needs_a_closed_source(standing, 
     role = loader.load_from_file(str(plays.ROOT / "roles/deploy/vars/main.yml"), trusted_as_template=True)
     templar = Templar(loader=loader, variables={"deploy_standing": standing, "deploy_went_live": went_live})
     assert templar.template(role["_deploy_needs_closed_source"]) is asked
-    first, *_ = loader.load_from_file(str(plays.ROOT / "roles/deploy/tasks/main.yml"))[1]["block"]
+    tasks = loader.load_from_file(str(plays.ROOT / "roles/deploy/tasks/main.yml"))
+    first, *_ = next(one["block"] for one in tasks if "block" in one)
     assert first["ansible.builtin.include_role"]["tasks_from"] == "closed"
     assert first["when"] == "_deploy_needs_closed_source and not ansible_check_mode"
 
@@ -174,3 +175,28 @@ def test_a_frozen_database_keeps_what_the_last_comparison_needs(frozen: bool) ->
     evidence = outputs[0]["ansible.builtin.set_fact"]["database_evidence"]
     found = Templar(loader=loader, variables=values).template(evidence["baselines"])
     assert found == (recorded if frozen else {"of": "new", "source": {}, "target": {}})
+
+
+@pytest.mark.parametrize(
+    ("standing", "tasks", "autoscaling", "goes"),
+    [
+        ("not live", 0, {}, False),
+        ("going live", "0", {}, False),
+        ("not live", 1, {}, True),
+        ("not live", 0, {"min": 1, "max": 2}, True),
+        # Scaled to nothing by hand, as a rollback asks for.
+        ("live", 0, {}, True),
+    ],
+)
+def test_nobody_is_moved_to_a_service_without_tasks(standing, tasks, autoscaling, goes) -> None:
+    loader = DataLoader()
+    found = loader.load_from_file(str(plays.ROOT / "roles/deploy/tasks/main.yml"), trusted_as_template=True)
+    [task] = [one for one in found if one["name"] == "Assert that a first release has tasks"]
+    assert found.index(task) < next(number for number, one in enumerate(found) if "block" in one)
+    values = {
+        "deploy_standing": standing,
+        "deploy_desired_count": tasks,
+        "deploy_autoscaling": autoscaling,
+    }
+    templar = Templar(loader=loader, variables=values)
+    assert templar.evaluate_conditional(task["ansible.builtin.assert"]["that"]) is goes

@@ -164,6 +164,19 @@ def test_without_a_fence_the_comparison_is_made_all_the_same(moved: GoLive) -> N
     assert "source, table public.t: 100 rows, now 99" in text
 
 
+def test_without_a_fence_that_of_a_killed_run_is_opened(moved: GoLive) -> None:
+    """Its words say that the source stays open, and so does the verdict."""
+    for variables in ({}, {"goes": False, "withdraws": True}):
+        text, failed = moved.play(moves=False)
+        assert not failed, text
+        assert moved.write() == "25006"
+        text, failed = moved.play(moves=False, go_live_fence="none", **variables)
+        assert not failed, text
+        assert moved.write() == ""
+        moved.world.on(moved.world.source, "DELETE FROM t WHERE v = 'by a user'")
+        moved.world.on(moved.world.source, "SELECT setval('t_id_seq', 100)")
+
+
 def test_nobody_is_moved_without_a_proof(moved: GoLive) -> None:
     text, failed = moved.play(moves=False, proven={})
     assert failed
