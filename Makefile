@@ -103,7 +103,7 @@ test: setup ## Everything that CI runs, and what each stage has cost
 .PHONY: stress
 stress: setup ## Every sweep in full, with a seed of its own; STRESS_SEED=20 repeats one (hours)
 	@STRESS=1 STRESS_SEED=$${STRESS_SEED:-$$RANDOM} $(UNITS) -n $(WORKERS) -m sweep tests tests/sweeps/operator_policy.py \
-	  tests/sweeps/ci_steps.py tests/sweeps/migration_kills.py tests/sweeps/second_app.py tests/sweeps/silence.py \
+	  tests/sweeps/ci_steps.py tests/sweeps/migration_kills.py tests/sweeps/second_app.py tests/sweeps/silence.py tests/sweeps/silent_store.py \
 	  tests/sweeps/two_environments.py $(PYTEST)
 
 .PHONY: docs
