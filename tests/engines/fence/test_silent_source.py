@@ -27,7 +27,7 @@ holder.main()
 def silent(servers, tmp_path, monkeypatch):
     """Yield a source on a server of its own, whose fence is held by somebody in a hurry."""
     monkeypatch.setenv("BMII_EVENTS", str(tmp_path / "events"))
-    monkeypatch.setattr(holder, "_PROGRAM", ("-P", "-c", _HURRIED))
+    monkeypatch.setattr(holder, "_PROGRAM", ("-P", "-c", _HURRIED, holder.__name__))
     with postgres.server(tmp_path / "server") as server:
         server.create_database("silent")
         source = Source(server, "silent")
