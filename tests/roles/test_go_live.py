@@ -128,6 +128,19 @@ def test_a_source_that_another_environment_has_closed_stays_closed(moved: GoLive
     moved.sandbox.on(moved.sandbox.source, "SELECT setval('t_id_seq', 100)")
 
 
+def test_without_a_fence_that_of_a_killed_run_is_opened(moved: GoLive) -> None:
+    """Its words say that the source stays open, and so does the verdict."""
+    for variables in ({}, {"goes": False, "withdraws": True}):
+        text, failed = moved.play(moves=False)
+        assert not failed, text
+        assert moved.write() == "25006"
+        text, failed = moved.play(moves=False, go_live_fence="none", **variables)
+        assert not failed, text
+        assert moved.write() == ""
+        moved.world.on(moved.world.source, "DELETE FROM t WHERE v = 'by a user'")
+        moved.world.on(moved.world.source, "SELECT setval('t_id_seq', 100)")
+
+
 def test_a_row_that_came_after_the_copy_ends_the_run_by_name(moved: GoLive) -> None:
     written = (moved.sandbox.source, "INSERT INTO t (v) VALUES ('late'), ('later')")
     text, failed = moved.play(written, moves=False)
@@ -162,19 +175,6 @@ def test_without_a_fence_the_comparison_is_made_all_the_same(moved: GoLive) -> N
     )
     assert failed
     assert "source, table public.t: 100 rows, now 99" in text
-
-
-def test_without_a_fence_that_of_a_killed_run_is_opened(moved: GoLive) -> None:
-    """Its words say that the source stays open, and so does the verdict."""
-    for variables in ({}, {"goes": False, "withdraws": True}):
-        text, failed = moved.play(moves=False)
-        assert not failed, text
-        assert moved.write() == "25006"
-        text, failed = moved.play(moves=False, go_live_fence="none", **variables)
-        assert not failed, text
-        assert moved.write() == ""
-        moved.world.on(moved.world.source, "DELETE FROM t WHERE v = 'by a user'")
-        moved.world.on(moved.world.source, "SELECT setval('t_id_seq', 100)")
 
 
 def test_nobody_is_moved_without_a_proof(moved: GoLive) -> None:
