@@ -63,6 +63,12 @@ def ends(stoppable: Any, aws: Any) -> tuple[Endpoint, Endpoint]:
     return source, Endpoint.from_options(options)
 
 
+@pytest.fixture(autouse=True)
+def _often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Report often enough that every phase is seen while it is at work."""
+    monkeypatch.setattr("engines.objects.progress._EVERY", 0.01)
+
+
 class Stopper:
     """An ``emit`` that stops the store at the first event of a phase, and knows when it was told of."""
 
