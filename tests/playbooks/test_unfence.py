@@ -40,10 +40,11 @@ class Moved:
 
     def close(self) -> None:
         """Close the source for good, as a run does that moves the users."""
-        terms = fence.Terms("run-1", "local")
+        # One run of a machine holds a fence.
+        terms = fence.Terms(self.store.bucket, "local")
         with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"]) as run:
             fence.put_up(parse(self.address), terms, Owner.of(run.pid))
-            fence.keep("run-1")
+            fence.keep(terms.run_id)
             run.kill()
 
     def write(self) -> str:

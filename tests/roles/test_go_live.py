@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import uuid
 
 import psycopg
 import pytest
@@ -60,6 +61,8 @@ class GoLive:
 
     def __init__(self, sandbox) -> None:
         self.sandbox = sandbox
+        # One run of a machine holds a fence.
+        self.run_id = f"run-{uuid.uuid4().hex[:8]}"
         (sandbox.folder / "play.yml").write_text(PLAY)
         address = psycopg.conninfo.conninfo_to_dict(sandbox.server.url(sandbox.source))
         self.superuser = {
@@ -73,7 +76,7 @@ class GoLive:
         usual = {
             "go_live_source": self.sandbox.server.url(self.sandbox.source),
             "go_live_environment": "staging",
-            "go_live_run_id": "run-1",
+            "go_live_run_id": self.run_id,
             "go_live_fence": "read_only",
             "go_live_brings_late_rows": False,
             "storage_source": {},
@@ -137,8 +140,8 @@ def test_without_a_fence_that_of_a_killed_run_is_opened(moved: GoLive) -> None:
         text, failed = moved.play(moves=False, go_live_fence="none", **variables)
         assert not failed, text
         assert moved.write() == ""
-        moved.world.on(moved.world.source, "DELETE FROM t WHERE v = 'by a user'")
-        moved.world.on(moved.world.source, "SELECT setval('t_id_seq', 100)")
+        moved.sandbox.on(moved.sandbox.source, "DELETE FROM t WHERE v = 'by a user'")
+        moved.sandbox.on(moved.sandbox.source, "SELECT setval('t_id_seq', 100)")
 
 
 def test_a_row_that_came_after_the_copy_ends_the_run_by_name(moved: GoLive) -> None:
