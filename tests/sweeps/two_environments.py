@@ -17,7 +17,7 @@ import pytest
 from botocore.exceptions import ClientError
 from psycopg import sql
 
-from tests.sweeps.migration_world import Run, World
+from tests.sweeps.migration_sandbox import Run, Sandbox
 
 pytestmark = pytest.mark.timeout(2400)
 DATABASE = "bio_bind_rank"
@@ -28,7 +28,7 @@ BUCKETS = ("raw", "processed", "artifacts", "features", "state")
 class Environment:
     """What a rehearsal's account and servers hold of one environment."""
 
-    world: World
+    sandbox: Sandbox
     environment: str
     name: str
     database: str
@@ -36,7 +36,7 @@ class Environment:
 
     def play(self, playbook: str, **variables: Any) -> Run:
         """Run a playbook to its end."""
-        run = self.world.playbook(playbook, **{**self.variables, **variables})
+        run = self.sandbox.playbook(playbook, **{**self.variables, **variables})
         assert run.code == 0, "".join(line for _, line in run.lines)[-8000:]
         return run
 
@@ -56,10 +56,10 @@ class Environment:
         return {kind: json.dumps(one, sort_keys=True, default=str) for kind, one in found.items() if one}
 
     def _platform(self) -> dict[str, Any]:
-        formation, ecs = self.world.client("cloudformation"), self.world.client("ecs")
+        formation, ecs = self.sandbox.client("cloudformation"), self.sandbox.client("ecs")
         named = {"StackName": self.name}
         definitions = ecs.list_task_definitions(familyPrefix=self.name)["taskDefinitionArns"]
-        groups = self.world.client("logs").describe_log_groups(logGroupNamePrefix=f"/ecs/{self.name}")
+        groups = self.sandbox.client("logs").describe_log_groups(logGroupNamePrefix=f"/ecs/{self.name}")
         stack = _maybe(lambda: formation.describe_stacks(**named)["Stacks"])
         return {
             "stack": stack,
@@ -68,7 +68,7 @@ class Environment:
             "service": _maybe(lambda: self._service(ecs)),
             "definitions": [one for one in definitions if f"/{self.name}:" in one],
             "images": _maybe(
-                lambda: self.world.client("ecr").describe_images(repositoryName=self.name)["imageDetails"]
+                lambda: self.sandbox.client("ecr").describe_images(repositoryName=self.name)["imageDetails"]
             ),
             "logs": [
                 one["logGroupName"]
@@ -84,7 +84,7 @@ class Environment:
         return [[one[key] for key in keys] for one in found if one["status"] == "ACTIVE"] + tasks
 
     def _data(self) -> dict[str, Any]:
-        ssm, s3 = self.world.client("ssm"), self.world.client("s3")
+        ssm, s3 = self.sandbox.client("ssm"), self.sandbox.client("s3")
         path = f"/{self.name}/{self.environment}"
         found: dict[str, Any] = {
             "parameters": ssm.get_parameters_by_path(Path=path, Recursive=True, WithDecryption=True)[
@@ -104,12 +104,12 @@ class Environment:
 
     def _instance(self) -> dict[str, Any]:
         name = f"{self.name}-postgres"
-        [found] = self.world.client("rds").describe_db_instances(DBInstanceIdentifier=name)["DBInstances"]
+        [found] = self.sandbox.client("rds").describe_db_instances(DBInstanceIdentifier=name)["DBInstances"]
         return {key: value for key, value in found.items() if key != "LatestRestorableTime"}
 
     def _rows(self) -> list[Any]:
         """Return each table of the target with a digest of its rows."""
-        with psycopg.connect(self.world.address("target_postgres", "postgres", self.database)) as session:
+        with psycopg.connect(self.sandbox.address("target_postgres", "postgres", self.database)) as session:
             tables = session.execute(
                 "SELECT schemaname, tablename FROM pg_tables"
                 " WHERE schemaname NOT IN ('pg_catalog', 'information_schema') ORDER BY 1, 2"
@@ -122,7 +122,7 @@ class Environment:
 
     def make_database(self, server: str, rest: str) -> None:
         """Make its database on a server anew; ``rest`` says whose or as which it is."""
-        address = self.world.address(server, "postgres", "postgres")
+        address = self.sandbox.address(server, "postgres", "postgres")
         with psycopg.connect(address, autocommit=True) as session:
             name = sql.Identifier(self.database).as_string(session)
             session.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
@@ -145,13 +145,13 @@ def _maybe(ask: Any) -> Any:
 @pytest.fixture
 def pair(servers: None, tmp_path: Path) -> Iterator[tuple[Environment, Environment]]:
     """Yield two environments of one rehearsal, of which nothing is in its account."""
-    world = World(tmp_path)
-    first = Environment(world, "local", "bmii", DATABASE)
+    sandbox = Sandbox(tmp_path)
+    first = Environment(sandbox, "local", "bmii", DATABASE)
     first.play("stack_up")
     name = "bio_bind_rank_staging"
     login = "postgresql://postgres:postgres@127.0.0.1"
     second = Environment(
-        world,
+        sandbox,
         "staging",
         "bmii-staging",
         name,
@@ -162,7 +162,7 @@ def pair(servers: None, tmp_path: Path) -> Iterator[tuple[Environment, Environme
             "platform_domain": "",
             "platform_database_name": name,
             "platform_database_application": "bmii_staging_app",
-            "platform_source_database": f"{login}:{world.ports['source_postgres']}/{name}",
+            "platform_source_database": f"{login}:{sandbox.ports['source_postgres']}/{name}",
             # Those of the stack, which is one for both.
             "local_stack_database": {"name": DATABASE, "target_user": "bmii_admin"},
             "local_stack_domain": "bmii.test",
