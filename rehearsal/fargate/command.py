@@ -36,16 +36,19 @@ def build(
     rootfs: Path,
     *,
     command: Sequence[str] | None,
+    entrypoint: Sequence[str] | None = None,
     environment: Mapping[str, str],
     injected: Mapping[str, str],
 ) -> Command:
     """Return the process for an image's ``config`` section.
 
-    ``command`` replaces the image's, ``environment`` (the task's) goes over the image's, and over both goes
+    ``command`` replaces the image's, as ``entrypoint`` does, with which the image's command is dropped;
+    ``environment`` (the task's) goes over the image's, and over both goes
     what the platform ``injected``. Raises ``StartError`` when the program is not in the image.
     """
     own = dict(entry.split("=", 1) for entry in config.get("Env") or [])
-    arguments = [*(config.get("Entrypoint") or []), *(command or config.get("Cmd") or [])]
+    default = [] if entrypoint else config.get("Cmd") or []
+    arguments = [*(entrypoint or config.get("Entrypoint") or []), *(command or default)]
     if not arguments:
         raise StartError("no command specified")
     merged = {

@@ -98,6 +98,7 @@ class _Containers:
         environment: Mapping[str, str],
         labels: Mapping[str, str],
         command: Sequence[str] | None = None,
+        entrypoint: Sequence[str] | None = None,
         platform: str | None = None,
         mem_limit: int = 0,
         stop_timeout: float = 30,
@@ -117,7 +118,14 @@ class _Containers:
                 "BIND_HOST": address,
                 "HOSTNAME": f"ip-{address.replace('.', '-')}",
             }
-            built = build(config, pulled.rootfs, command=command, environment=environment, injected=injected)
+            built = build(
+                config,
+                pulled.rootfs,
+                command=command,
+                entrypoint=entrypoint,
+                environment=environment,
+                injected=injected,
+            )
             identity = hashlib.sha256(secrets.token_bytes(32)).hexdigest()
             task = labels.get("com.amazonaws.ecs.task-arn", name).rsplit("/", 1)[-1]
             log = self._logs / f"{task}-{name.rsplit('-', 1)[-1]}.log"

@@ -65,6 +65,7 @@ def start_on_the_wanted_platform() -> None:
         limits = [int(one["memory"]) for one in (container, definition) if one.get("memory")]
         return {
             **build(container, definition, *rest),
+            "entrypoint": container.get("entryPoint") or None,
             "mem_limit": min(limits, default=0) * _MIB,
             "stop_timeout": float(container.get("stopTimeout", _STOP_TIMEOUT)),
             "healthcheck": Check.of(container.get("healthCheck")),

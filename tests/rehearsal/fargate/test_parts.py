@@ -155,6 +155,13 @@ def test_the_task_s_command_replaces_the_image_s(tmp_path):
     assert built.arguments[2:] == ("b",)
 
 
+def test_the_task_s_entry_point_replaces_the_image_s_command_too(tmp_path):
+    config = {"Entrypoint": ["python3", "-m", "serve"], "Cmd": ["a"]}
+    assert _build(tmp_path, config, entrypoint=["python3", "-m", "work"]).arguments[2:] == ("-m", "work")
+    built = _build(tmp_path, config, entrypoint=["python3"], command=["b"])
+    assert built.arguments[2:] == ("b",)
+
+
 def test_another_python_is_refused(tmp_path):
     with pytest.raises(PullError, match=r"made for Python 3\.9"):
         _build(tmp_path, {"Entrypoint": ["python3"], "Env": ["PYTHON_VERSION=3.9.1"]})
