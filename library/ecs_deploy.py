@@ -18,6 +18,8 @@ description:
     seconds.
   - A failed release is explained (stopped tasks, exit codes, last log lines, target health) and undone. The
     service is then on its last good revision, by its circuit breaker or by this module, and the module fails.
+  - O(workers) are released with the service as one unit, after it. When one of them fails, the service and
+    the workers before it go back to what ran before.
   - C(IMAGE_DIGEST) in the container's environment names the image; the service reports it as C(image) in its
     health.
   - Endpoint, region and credentials come from the environment (C(AWS_REGION), C(AWS_PROFILE) ...).
@@ -163,6 +165,57 @@ options:
         C(ecs:StopTask).
     type: int
     default: 0
+  workers:
+    description:
+      - Services of the same image that nobody sends requests to, in the order in which they are released.
+        Each is the service C(SERVICE-worker-NAME), and so is its family.
+      - One that is there and no longer listed is ended, after everything else.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name:
+        description: Its name, the end of its service's.
+        type: str
+        required: true
+      command:
+        description: What is run instead of the image's command; empty for that.
+        type: list
+        elements: str
+        default: []
+      entrypoint:
+        description: What is run instead of the image's entry point; empty for that.
+        type: list
+        elements: str
+        default: []
+      cpu:
+        description: CPU units of its task; those of the service if nothing is said.
+        type: int
+      memory:
+        description: Memory of its task in MiB; that of the service if nothing is said.
+        type: int
+      count:
+        description: How many tasks.
+        type: int
+        default: 1
+      environment:
+        description: Environment variables over those of the service; null means not set.
+        type: dict
+        default: {}
+      secrets:
+        description: Secrets besides those of the service, in the form of O(secrets).
+        type: dict
+        default: {}
+      health:
+        description: Its container's health check, which begins with C(CMD) or C(CMD-SHELL); empty for none.
+        type: list
+        elements: str
+        default: []
+  workers_may_start:
+    description: Whether workers that do not run yet are started. Otherwise they are held, and RV(held) names
+      them. Two sides must not work on the same jobs.
+    type: bool
+    default: false
   adopt:
     description: The name of the environment, if it may take over a service of this name that carries no tag
       C(Environment). A service of another environment is refused in any case.
@@ -204,6 +257,16 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+workers:
+  description: The revision of each worker that was released, by the name of its service.
+  returned: success
+  type: dict
+  sample: {shop-worker-mailer: "arn:aws:ecs:us-east-1:123456789012:task-definition/shop-worker-mailer:2"}
+held:
+  description: The services of workers that were not started.
+  returned: success
+  type: list
+  elements: str
 task_definition_arn:
   description: The revision that runs; in check mode the one that would be used, empty if it is yet to be
     registered.
@@ -263,6 +326,8 @@ details:
   type: dict
 """
 
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -280,6 +345,18 @@ _AUTOSCALING = {
     "memory": {"type": "float", "default": 0},
 }
 _TEXTS = {"type": "list", "elements": "str", "required": True}
+_WORDS = {"type": "list", "elements": "str", "default": []}
+_WORKER = {
+    "name": _TEXT,
+    "command": _WORDS,
+    "entrypoint": _WORDS,
+    "cpu": {"type": "int"},
+    "memory": {"type": "int"},
+    "count": {"type": "int", "default": 1},
+    "environment": {"type": "dict", "default": {}},
+    "secrets": {"type": "dict", "default": {}, "no_log": False},
+    "health": _WORDS,
+}
 
 _PROBE = {
     "path": {"type": "str", "default": ""},
@@ -325,6 +402,8 @@ def main() -> None:
             "timeout": {"type": "int", "default": 600},
             "steady_seconds": {"type": "int", "default": 0},
             "trial_seconds": {"type": "int", "default": 0},
+            "workers": {"type": "list", "elements": "dict", "default": [], "options": _WORKER},
+            "workers_may_start": {"type": "bool", "default": False},
             "adopt": {"type": "str", "default": ""},
             "tags": {"type": "dict", "default": {}},
         },
@@ -332,7 +411,10 @@ def main() -> None:
     )
     # What is not a place may be a secret put here by mistake: refused, and not shown by Ansible either.
     module.no_log_values.update(
-        str(value) for value in module.params["secrets"].values() if not ecs.is_place(value)
+        str(value)
+        for one in (module.params, *module.params["workers"])
+        for value in one["secrets"].values()
+        if not ecs.is_place(value)
     )
     finish(module, lambda: _run(module.params, module.check_mode))
 
@@ -344,10 +426,16 @@ def _run(options: dict[str, Any], check: bool) -> dict[str, Any]:
             for name, value in options.items()
         }
     request = _request(options)
-    do = ecs.preview if check else ecs.try_out if options["state"] == "tried" else ecs.deploy
-    outcome = do(request, ecs.Clients())
+    workers = tuple(_worker(request, one) for one in options["workers"])
+    unit = ecs.Unit(request, workers, options["workers_may_start"])
+    if options["state"] == "tried" and not check:
+        released = ecs.Released(ecs.try_out(request, ecs.Clients()))
+    else:
+        released = (ecs.workers.preview if check else ecs.workers.deploy)(unit, ecs.Clients())
+    outcome = released.service
     return {
-        **outcome.as_result(),
+        **released.as_result(),
+        "held": list(released.held),
         "registered": outcome.registered,
         "deployment": outcome.deployment,
         "url": request.url,
@@ -357,6 +445,37 @@ def _run(options: dict[str, Any], check: bool) -> dict[str, Any]:
 
 # Outputs of earlier phases, which a dry run on an empty account does not have.
 _LATER = frozenset({"cluster", "image", "execution_role_arn", "task_role_arn", "log_group"})
+
+
+def _worker(service: ecs.DeployRequest, given: dict[str, Any]) -> ecs.DeployRequest:
+    """Return the release of a worker: that of the service, apart from what is its own."""
+    name = ecs.workers.name_of(service.service.name, given["name"])
+    return replace(
+        service,
+        release=replace(
+            service.release,
+            family=name,
+            container_port=0,
+            cpu=given["cpu"] or service.release.cpu,
+            memory=given["memory"] or service.release.memory,
+            environment=_over(service.release.environment, given["environment"], besides=given["secrets"]),
+            secrets=_over(service.release.secrets, given["secrets"], besides=given["environment"]),
+            health_check_command=given["health"],
+            entry_point=given["entrypoint"],
+            command=given["command"],
+        ),
+        service=replace(service.service, name=name, target_group_arn="", desired_count=given["count"]),
+        url="",
+        probe=ecs.Probe(),
+        # A trial task would take jobs as any other does.
+        trial=0,
+        scaling=None,
+    )
+
+
+def _over(base: Mapping[str, Any], own: Mapping[str, Any], besides: Mapping[str, Any]) -> dict[str, Any]:
+    """Return ``own`` over ``base``, without what the worker has of its own in the other of the two."""
+    return {**{name: one for name, one in base.items() if name not in besides}, **own}
 
 
 def _request(options: dict[str, Any]) -> ecs.DeployRequest:

@@ -28,6 +28,11 @@ options:
     type: list
     elements: str
     default: []
+  workers:
+    description: For the ARN of each revision, what its workers ran when it was released, the revisions by the
+      names of their services. They go back with the service; one that is not there is passed over.
+    type: dict
+    default: {}
 extends_documentation_fragment:
   - ecs_service
 attributes:
@@ -54,6 +59,10 @@ task_definition_arn:
   returned: success
   type: str
   sample: arn:aws:ecs:us-east-1:123456789012:task-definition/shop:3
+workers:
+  description: The revision of each worker that went back, by the name of its service.
+  returned: success
+  type: dict
 previous_arn:
   description: The revision that ran before.
   returned: success
@@ -107,6 +116,7 @@ def main() -> None:
             "service": {"type": "str", "required": True},
             "to": {"type": "str", "default": ""},
             "good": {"type": "list", "elements": "str", "default": []},
+            "workers": {"type": "dict", "default": {}},
             "url": {"type": "str", "default": ""},
             "connect_to": {"type": "str", "default": ""},
             "ca_file": {"type": "str", "default": ""},
@@ -130,8 +140,8 @@ def _run(options: dict[str, Any], check: bool) -> dict[str, Any]:
         route=Route(options["connect_to"], options["ca_file"]),
         probe=ecs.Probe(**options["probe"]),
     )
-    outcome = ecs.roll_back(request, ecs.Clients(), check=check)
-    return {**outcome.as_result(), "previous_arn": outcome.previous_arn}
+    released = ecs.workers.roll_back(request, options["workers"], ecs.Clients(), check=check)
+    return {**released.as_result(), "previous_arn": released.service.previous_arn}
 
 
 if __name__ == "__main__":

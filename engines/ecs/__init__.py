@@ -2,17 +2,19 @@
 
 ``task_definition`` and ``plan`` are pure; ``inspection`` reads the current state; ``apply`` changes it and
 waits for the ``rollout``. ``rollback`` returns to an earlier revision, ``scaling`` sets up autoscaling, and
-``traffic`` reads whether a deployment has served users.
+``traffic`` reads whether a deployment has served users. ``workers`` releases a service and its workers as one
+unit.
 """
 
-from engines.ecs import traffic
+from engines.ecs import traffic, workers
 from engines.ecs.apply import deploy, preview, try_out
 from engines.ecs.errors import CertificateRefusedError, ReleaseConfigurationError, RolloutError
 from engines.ecs.inspection import Clients
 from engines.ecs.model import NOT_KNOWN_YET, DeployRequest, Probe, Release, Scaling, Wait, WantedService
-from engines.ecs.results import Outcome
+from engines.ecs.results import Outcome, Released
 from engines.ecs.rollback import RollbackRequest, roll_back
 from engines.ecs.task_definition import is_place
+from engines.ecs.workers import Unit
 
 __all__ = [
     "NOT_KNOWN_YET",
@@ -23,9 +25,11 @@ __all__ = [
     "Probe",
     "Release",
     "ReleaseConfigurationError",
+    "Released",
     "RollbackRequest",
     "RolloutError",
     "Scaling",
+    "Unit",
     "Wait",
     "WantedService",
     "deploy",
@@ -34,4 +38,5 @@ __all__ = [
     "roll_back",
     "traffic",
     "try_out",
+    "workers",
 ]

@@ -26,7 +26,7 @@ from engines.events import Emit, emit
 from engines.smoke import CertificateError, Http
 
 # Timeout in seconds of one request to the service while polling; the next poll follows soon.
-_LOOK_TIMEOUT = 5.0
+LOOK_TIMEOUT = 5.0
 # Clocks of two machines: events of the very beginning must not be lost.
 _SKEW = timedelta(seconds=2)
 
@@ -62,7 +62,7 @@ def deploy(request: DeployRequest, clients: Clients, report: Emit = emit) -> Out
     Raises ``RolloutError`` when they do not get it; the service is then back on its last good revision, or
     the error says that it is not. Raises ``AwsError`` when AWS refuses a call.
     """
-    _require_complete(request)
+    require_complete(request)
     current = inspection.current(
         clients, request.service.cluster, request.service.name, request.release.family
     )
@@ -79,7 +79,7 @@ def try_out(request: DeployRequest, clients: Clients, report: Emit = emit) -> Ou
     Nothing is tried where the service runs this very revision. Raises ``RolloutError`` when the task does not
     stand its trial.
     """
-    _require_complete(request)
+    require_complete(request)
     require_certificate(request)
     start = time.monotonic()
     current = inspection.current(
@@ -100,11 +100,11 @@ def execute(request: DeployRequest, steps: Plan, current: Current, clients: Clie
     require_certificate(request)
     start, began = time.monotonic(), datetime.now(UTC) - _SKEW
     arn, now = _apply(request, steps, current, clients, report)
-    goal = _goal(request, arn, plan.primary(now).get("id", ""))
+    goal = goal_of(request, arn, plan.primary(now).get("id", ""))
     # A rollout that an earlier run has begun and not seen the end of has yet to prove itself, too.
     is_settled = not steps.actions and plan.primary(now).get("rolloutState") == "COMPLETED"
     wait = replace(request.wait, steady=0) if is_settled else request.wait
-    with Http(request.url, request.route, window=0, timeout=_LOOK_TIMEOUT) as http:
+    with Http(request.url, request.route, window=0, timeout=LOOK_TIMEOUT) as http:
         observer = Observer(clients, http, wait, report)
         try:
             verdict = observer.until(goal)
@@ -127,7 +127,7 @@ def execute(request: DeployRequest, steps: Plan, current: Current, clients: Clie
 def require_certificate(request: DeployRequest) -> None:
     """Refuse to begin where users would not accept the certificate, whatever the release is like."""
     try:
-        with Http(request.url, request.route, window=0, timeout=_LOOK_TIMEOUT) as http:
+        with Http(request.url, request.route, window=0, timeout=LOOK_TIMEOUT) as http:
             http.certify(request.url)
     except CertificateError as error:
         raise CertificateRefusedError(
@@ -140,7 +140,7 @@ def _scaled(request: DeployRequest, current: Current) -> DeployRequest:
     return replace(request, service=scaling.within(request.service, request.scaling, there))
 
 
-def _require_complete(request: DeployRequest) -> None:
+def require_complete(request: DeployRequest) -> None:
     """Refuse what only a dry run may leave open, and numbers that make no sense."""
     if request.scaling:
         scaling.check(request.scaling)
@@ -202,7 +202,8 @@ def _try(request: DeployRequest, arn: str, clients: Clients, report: Emit) -> No
     )
 
 
-def _goal(request: DeployRequest, arn: str, deployment_id: str) -> Goal:
+def goal_of(request: DeployRequest, arn: str, deployment_id: str) -> Goal:
+    """Return what has to be seen until users have the release."""
     return Goal(
         cluster=request.service.cluster,
         service=request.service.name,

@@ -18,7 +18,8 @@ class Release:
 
     ``cpu`` is in CPU units (1024 = one vCPU), ``memory`` in MiB. ``secrets`` maps an environment variable to
     the name or ARN of the parameter that holds it; the value itself is never here. A health check that
-    fails within ``health_grace`` seconds after the start does not count.
+    fails within ``health_grace`` seconds after the start does not count. A ``container_port`` of 0 is none;
+    an empty ``entry_point`` or ``command`` is the image's own.
     """
 
     family: str
@@ -35,6 +36,8 @@ class Release:
     health_check_command: Sequence[str] = ()
     health_grace: int = 0
     platform: str = "linux/amd64"
+    entry_point: Sequence[str] = ()
+    command: Sequence[str] = ()
 
     @property
     def container(self) -> str:
@@ -51,7 +54,7 @@ class Difference:
     after: object
 
 
-Kind = Literal["register", "create", "update", "tag"]
+Kind = Literal["register", "create", "update", "tag", "delete"]
 
 
 @dataclass(frozen=True)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from engines.ecs.model import Steps
+from engines.ecs.model import Action, Steps
 from engines.ecs.plan import Plan
 
 
@@ -47,3 +47,35 @@ class Outcome:
             "differences": [asdict(each) for each in self.plan.differences],
             "diff": {"before": self.plan.before, "after": self.plan.after},
         }
+
+
+@dataclass(frozen=True)
+class Released:
+    """A service and its workers, by the names of their services.
+
+    ``held`` are workers that must not be started yet, ``ended`` those that were no longer wanted.
+    """
+
+    service: Outcome
+    workers: Mapping[str, Outcome] = field(default_factory=dict)
+    held: Sequence[str] = ()
+    ended: Sequence[Action] = ()
+
+    def as_result(self) -> dict[str, Any]:
+        """Return what both modules document."""
+        result = self.service.as_result()
+        for name, each in self.workers.items():
+            found = each.as_result()
+            result["changed"] = result["changed"] or found["changed"]
+            result["actions"] += found["actions"]
+            result["differences"] += [
+                {**one, "path": f"workers.{name}.{one['path']}"} for one in found["differences"]
+            ]
+            for side in ("before", "after"):
+                shown = result["diff"][side]
+                workers = {**shown.get("workers", {}), name: found["diff"][side]}
+                result["diff"][side] = {**shown, "workers": workers}
+        result["changed"] = result["changed"] or bool(self.ended)
+        result["actions"] += [each.text for each in self.ended]
+        result["workers"] = {name: each.definition_arn for name, each in self.workers.items()}
+        return result

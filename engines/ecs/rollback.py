@@ -99,6 +99,8 @@ def release_of(registered: Mapping[str, Any]) -> Release:
         log_group=options.get("awslogs-group", ""),
         region=options.get("awslogs-region", ""),
         secrets={one["name"]: one["valueFrom"] for one in container.get("secrets", [])},
+        entry_point=container.get("entryPoint") or (),
+        command=container.get("command") or (),
     )
 
 

@@ -50,13 +50,7 @@ def request(release: Release) -> dict[str, Any]:
         "name": release.container,
         "image": release.image,
         "essential": True,
-        "portMappings": [
-            {
-                "containerPort": release.container_port,
-                "hostPort": release.container_port,
-                "protocol": "tcp",
-            }
-        ],
+        **_process_of(release),
         "environment": [{"name": name, "value": environment[name]} for name in sorted(environment)],
         "logConfiguration": {
             "logDriver": "awslogs",
@@ -89,6 +83,17 @@ def request(release: Release) -> dict[str, Any]:
             "operatingSystemFamily": "LINUX",
         },
         "containerDefinitions": [container],
+    }
+
+
+def _process_of(release: Release) -> dict[str, Any]:
+    """Return what is run instead of the image's own command, and the port it listens on, if any."""
+    port = release.container_port
+    ports = [{"containerPort": port, "hostPort": port, "protocol": "tcp"}]
+    return {
+        **({"entryPoint": list(release.entry_point)} if release.entry_point else {}),
+        **({"command": list(release.command)} if release.command else {}),
+        **({"portMappings": ports} if port else {}),
     }
 
 

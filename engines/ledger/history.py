@@ -22,6 +22,15 @@ def revisions(journals: Sequence[Journal]) -> list[str]:
     )
 
 
+def workers(journals: Sequence[Journal]) -> dict[str, dict[str, str]]:
+    """Return, for each of these revisions, those of the workers that were released with it last."""
+    found: dict[str, dict[str, str]] = {}
+    for _, record in _ended_well(journals, ("deploy", "rollback")):
+        if arn := _found(record, "task_definition_arn"):
+            found.setdefault(str(arn), dict((record.get("evidence") or {}).get("workers") or {}))
+    return found
+
+
 def template(journals: Sequence[Journal], to: str) -> dict[str, str]:
     """Return the applied template to go back to: ``sha256``, ``key`` in the state bucket, ``run_id``.
 

@@ -59,6 +59,7 @@ class Settings:
     cpu: int = 0
     memory: int = 0
     desired_count: int = 1
+    workers: Sequence[Mapping[str, Any]] = ()
     log_retention_days: int | None = None
     access_logs_bucket: str = ""
     access_logs_days: int | None = None
@@ -147,7 +148,7 @@ _VARIABLES: Mapping[str, str] = {
                 "source_store",
             ),
             *("state_bucket", "vpc_cidr", "connected_cidrs", "container_builder", "cpu", "memory"),
-            *("desired_count", "access_logs_bucket", "work_dir", "domain", "hosted_zone"),
+            *("desired_count", "workers", "access_logs_bucket", "work_dir", "domain", "hosted_zone"),
         )
     },
     **{

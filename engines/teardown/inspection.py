@@ -28,6 +28,7 @@ def survey(platform: Platform) -> Found:
         tasks=strays(platform.name, services),
         definitions=definitions(platform.name),
         relays=definitions(f"{platform.name}-relay"),
+        workers=definitions(platform.worker_families),
         images=len(images(platform.name)),
         database=database,
         database_protected=protected,
@@ -77,19 +78,25 @@ def strays(cluster: str, services: Sequence[str]) -> tuple[str, ...]:
 
 
 def definitions(family: str) -> tuple[str, ...]:
-    """Return the ARNs of the family's task definitions, those that were deregistered too."""
+    """Return the ARNs of the family's task definitions, those that were deregistered too.
+
+    With a hyphen at its end, ``family`` is what the names of several begin with.
+    """
     found: list[str] = []
+    several = family.endswith("-")
+    # AWS takes the whole name of a family, whatever it calls it.
+    narrowed = {} if several else {"familyPrefix": family}
     for status in ("ACTIVE", "INACTIVE"):
         arns = pages(
             f"task definitions {family}",
             "ecs",
             "list_task_definitions",
             "taskDefinitionArns",
-            familyPrefix=family,
             status=status,
+            **narrowed,
         )
-        # The prefix also finds the family `shop-2`.
-        found += [arn for arn in arns if arn.rpartition("/")[2].rpartition(":")[0] == family]
+        names = {arn: arn.rpartition("/")[2].rpartition(":")[0] for arn in arns}
+        found += [arn for arn in arns if (names[arn].startswith(family) if several else names[arn] == family)]
     return tuple(dict.fromkeys(found))
 
 

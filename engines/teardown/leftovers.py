@@ -44,7 +44,7 @@ def _surveyed(platform: Platform, found: Found) -> Iterator[Thing]:
         yield Thing("stack", found.stack.name)
     yield from (Thing("service", name) for name in found.services)
     yield from (Thing("task", arn) for arn in found.tasks)
-    yield from (Thing("task definition", arn) for arn in (*found.definitions, *found.relays))
+    yield from (Thing("task definition", arn) for arn in (*found.definitions, *found.relays, *found.workers))
     yield from (Thing("log group", name) for name in found.log_groups)
     yield from (Thing("parameter", name) for name in found.parameters)
     yield from (Thing("database", platform.database) for _ in range(found.database))
@@ -130,7 +130,8 @@ def _is_known(arn: str, platform: Platform, seen: set[str]) -> bool:
     known = (
         *(f"{one}/{name}" for one in ("cluster", "service", "task", "repository", "stack", "targetgroup")),
         *(f"{one}/app/{name}/" for one in ("loadbalancer", "listener")),
-        *(f"task-definition/{name}:", f"role/{name}-", f"alarm:{name}-", f"{name}-alarms", "snapshot:"),
+        *(f"task-definition/{name}:", f"task-definition/{platform.worker_families}"),
+        *(f"role/{name}-", f"alarm:{name}-", f"{name}-alarms", "snapshot:"),
         *(f"db:{platform.database}", f"subgrp:{name}", f"pg:{name}-", f"parameter{platform.parameter_path}/"),
         *(f"log-group:{group}" for group in (*platform.log_groups, f"{platform.database_logs}-")),
     )

@@ -57,6 +57,11 @@ class Platform:
         )
 
     @property
+    def worker_families(self) -> str:
+        """What the names of the workers' families of task definitions begin with."""
+        return f"{self.name}-worker-"
+
+    @property
     def database_logs(self) -> str:
         """The prefix of the log groups of the database, and of instances that rollbacks have made."""
         return f"/aws/rds/instance/{self.database}"
@@ -70,6 +75,7 @@ class Found:
     ``rollback_instances`` are the instances that rollbacks have left, with their tags. ``leads_here`` says
     whether the domain leads to the load balancer, ``certificate`` is the ARN of the one requested for it.
     ``relays`` are task definitions of the stack, which CloudFormation deregisters and does not delete.
+    ``workers`` are those of the workers.
     """
 
     stack: Stack | None = None
@@ -77,6 +83,7 @@ class Found:
     tasks: tuple[str, ...] = ()
     definitions: tuple[str, ...] = ()
     relays: tuple[str, ...] = ()
+    workers: tuple[str, ...] = ()
     images: int = 0
     database: bool = False
     database_protected: bool = False

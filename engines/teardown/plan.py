@@ -57,6 +57,9 @@ def _running(found: Found, platform: Platform) -> Iterator[Action]:
         yield Action("tasks", platform.name, f"stop {len(found.tasks)} tasks that no service keeps")
     if found.definitions:
         yield Action("definitions", platform.name, f"forget {len(found.definitions)} task definitions")
+    if found.workers:
+        families = platform.worker_families
+        yield Action("definitions", families, f"forget {len(found.workers)} task definitions of workers")
     if found.images:
         yield Action("images", platform.name, f"delete {found.images} images")
 

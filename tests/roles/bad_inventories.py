@@ -46,6 +46,13 @@ def store(**changes):
     return {"platform_source_store": {**STORE, **changes}}
 
 
+WORKER = {"name": "mailer", "command": ["work"]}
+
+
+def worker(**changes):
+    return {"platform_workers": [{**WORKER, **changes}]}
+
+
 def bucket(**changes):
     return {"platform_buckets": [BUCKETS[0], {**BUCKETS[1], **changes}]}
 
@@ -86,6 +93,20 @@ FAULTS = [
     (bucket(access="own"), "platform_buckets"),
     (bucket(lifecycle=[{"ExpirationInDays": 3}]), "platform_buckets"),
     (bucket(target_prefix="/a"), "platform_buckets"),
+    (worker(name="Mailer"), "platform_workers"),
+    (worker(command=[]), "platform_workers"),
+    (worker(command="work"), "platform_workers"),
+    (worker(cpu=256, memory=4096), "platform_workers"),
+    (worker(count=-1), "platform_workers"),
+    (worker(port=80), "platform_workers"),
+    (worker(volumes=["data:/data"]), "platform_workers"),
+    (worker(health=["true"]), "platform_workers"),
+    (worker(environment={"A B": "c"}), "platform_workers"),
+    (worker(environment={"WORDS": ["a"]}), "platform_workers"),
+    (worker(secrets={"KEY": CANARY}), "platform_workers"),
+    (worker(secrets={"KEY": "/bmii/production/NOWHERE"}), "platform_workers"),
+    (worker(environment={"KEY": 1}, secrets={"KEY": "/other/KEY"}), "platform_workers"),
+    ({"platform_workers": [WORKER, WORKER]}, "platform_workers"),
     ({"platform_state_bucket": "bmii_state"}, "platform_state_bucket"),
     ({"platform_state_bucket": "bmii-raw"}, "platform_state_bucket"),
     (

@@ -56,7 +56,7 @@ def failure(lost: FailedRelease, observer: Observer) -> RolloutError:
         since=lost.began,
     )
     try:
-        restored = _restore(lost, observer)
+        restored = restore(lost, observer)
     except AwsError as error:
         restored = Restored("", False, f"It could not be brought back to what ran before: {error.what}.")
     found = why.text()
@@ -75,7 +75,7 @@ def failure(lost: FailedRelease, observer: Observer) -> RolloutError:
     )
 
 
-def _restore(lost: FailedRelease, observer: Observer) -> Restored:
+def restore(lost: FailedRelease, observer: Observer) -> Restored:
     """Bring the service to its last good revision unless ECS has done so, and see that it answers."""
     goal, before = lost.goal, lost.before.service
     good = plan.last_good(before)

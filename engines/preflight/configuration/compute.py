@@ -106,6 +106,18 @@ def _size(settings: Settings) -> Iterator[Finding]:
         )
 
 
+def _workers(settings: Settings) -> Iterator[Finding]:
+    """Check the size of each worker, which has the service's where it says nothing."""
+    for one in settings.workers:
+        cpu, memory = int(one.get("cpu") or settings.cpu), int(one.get("memory") or settings.memory)
+        if memory not in FARGATE.get(cpu, ()) and {"cpu", "memory"} & set(one):
+            yield Finding(
+                "platform_workers",
+                f"{one['name']}: {cpu} CPU units and {memory} MiB are no size of Fargate's",
+                f"Set cpu to one of {', '.join(map(str, FARGATE))}, and memory to one that goes with it.",
+            )
+
+
 def _builder(settings: Settings) -> Iterator[Finding]:
     if settings.container_builder not in _BUILDERS:
         yield Finding(
@@ -142,4 +154,4 @@ def _watching(settings: Settings) -> Iterator[Finding]:
         )
 
 
-RULES: tuple[Rule, ...] = (_network, _connected, _egress, _size, _builder, _logs, _watching)
+RULES: tuple[Rule, ...] = (_network, _connected, _egress, _size, _workers, _builder, _logs, _watching)

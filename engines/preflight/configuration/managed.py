@@ -139,6 +139,11 @@ def _read_by_service(settings: Settings) -> Iterator[Finding]:
     known |= {f"{settings.parameter_path}/{name}" for name in made}
     for variable, named in (
         *((f"deploy_secrets.{key}", str(value)) for key, value in settings.service_secrets.items()),
+        *(
+            ("platform_workers", str(value))
+            for one in settings.workers
+            for value in (one.get("secrets") or {}).values()
+        ),
         *((f"deploy_request_headers.{key}", place) for key, place in settings.header_parameters.items()),
     ):
         if named.startswith(f"{settings.parameter_path}/") and named not in known:

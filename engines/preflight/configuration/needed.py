@@ -21,13 +21,16 @@ def _entrypoint(settings: Settings) -> Iterator[Finding]:
 
 def _python(settings: Settings) -> Iterator[Finding]:
     """Judge whether what runs without Docker is Python: its image holds no other interpreter."""
-    program = str(settings.entrypoint[0]) if settings.entrypoint else ""
-    if settings.container_builder == "oci" and program and not _PYTHON.fullmatch(program):
-        yield Finding(
-            "container_entrypoint",
-            f"{program!r} is not Python, and nothing else runs without Docker",
-            "Set platform_container_builder to docker, and rehearse it with inventories/docker.",
-        )
+    entries = [("container_entrypoint", settings.entrypoint)]
+    entries += [("platform_workers", one.get("entrypoint") or ()) for one in settings.workers]
+    for variable, words in entries:
+        program = str(words[0]) if words else ""
+        if settings.container_builder == "oci" and program and not _PYTHON.fullmatch(program):
+            yield Finding(
+                variable,
+                f"{program!r} is not Python, and nothing else runs without Docker",
+                "Set platform_container_builder to docker, and rehearse it with inventories/docker.",
+            )
 
 
 def _application_address(settings: Settings) -> Iterator[Finding]:

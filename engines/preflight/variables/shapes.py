@@ -6,11 +6,15 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from engines.preflight.variables.forms import FORMS
+
 Fault = tuple[str, str, str]
 
 _PORTS = 65535
 _FIRST_STATUS, _LAST_STATUS = 100, 599
 _PREFIX = 512  # half of what a key may have
+_WORKER = re.compile(r"(?=.{1,30}$)[a-z0-9]+(?:-[a-z0-9]+)*")
+_TASKS = 5000  # that ECS keeps of a service
 _ACCESS = ("write", "read", "none")
 _METHOD = re.compile(r"[A-Z]+(?:-[A-Z]+)*")
 # What a test of the module smoke_test may have.
@@ -42,6 +46,47 @@ def _autoscaling(value: Mapping[str, Any]) -> Iterator[Fault]:
         yield "", "has neither cpu nor memory", "Set the percentage to hold of one of them, or of both."
     elif value and int(value["min"]) > int(value["max"]):
         yield "max", "is less than min", "Set as many or more."
+
+
+def _workers(value: Sequence[Mapping[str, Any]]) -> Iterator[Fault]:
+    names = [str(one["name"]) for one in value]
+    for one in value:
+        for what, remedy in _worker(one):
+            yield "", f"{one['name']}: {what}", remedy
+        if names.count(str(one["name"])) > 1:
+            yield "", f"{one['name']} is the name of two", "Give each a name of its own."
+            return
+
+
+def _worker(one: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    if not _WORKER.fullmatch(str(one["name"])):
+        yield "its name is not one that AWS takes", "Use at most 30 of a-z, 0-9 and single hyphens."
+    if not one.get("command") and not one.get("entrypoint"):
+        yield (
+            "has neither command nor entrypoint, so that it would be the service itself",
+            "Write what it runs, such as command: [work].",
+        )
+    count = _whole(one.get("count", 1))
+    if count is None or not 0 <= count <= _TASKS:
+        yield "its count is out of range", f"Set 0 to {_TASKS}."
+    for _, what, remedy in _health_check(one.get("health") or ()):
+        yield f"its health {what}", remedy
+    yield from _variables(one.get("environment") or {}, one.get("secrets") or {})
+
+
+def _variables(environment: Mapping[str, Any], secrets: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield what is wrong with the variables of a worker. No value is quoted: it may be the secret itself."""
+    for name in (*environment, *secrets):
+        if not FORMS["environment_variable"].accepts(str(name)):
+            yield f"{name} is not {FORMS['environment_variable'].name}", FORMS["environment_variable"].remedy
+    for name, one in environment.items():
+        if isinstance(one, list | dict):
+            yield f"its environment's {name} is not a single value", "Write one value, in quotes."
+    for name, place in secrets.items():
+        if not FORMS["parameter"].accepts(str(place)):
+            yield f"its secret {name} is not {FORMS['parameter'].name}", FORMS["parameter"].remedy
+    for name in sorted(set(environment) & set(secrets)):
+        yield f"{name} is in its environment and in its secrets", "Keep it in one of the two."
 
 
 def _health_check(value: Sequence[Any]) -> Iterator[Fault]:
@@ -147,4 +192,5 @@ SHAPES: Mapping[str, Callable[[Any], Iterator[Fault]]] = {
     "probe": _probe,
     "reference_requests": _reference_requests,
     "smoke_tests": _smoke_tests,
+    "workers": _workers,
 }

@@ -45,6 +45,13 @@ def _is_truth(value: Any) -> bool:
     return isinstance(value, bool) or str(value).lower() in {"true", "false"}
 
 
+# What a compose file may have, and nothing here has: what is wrong, and the remedy.
+_NOT_OFFERED: Mapping[str, tuple[str, str]] = {
+    "volumes": (
+        "is not offered: a task on Fargate keeps no files",
+        "Keep files in a bucket. What needs a file system shared by tasks (EFS) is moved by other means.",
+    )
+}
 _TEXT = _Kind(_is_text, "a text", "Write one value, in quotes.")
 _KINDS: Mapping[str, _Kind] = {
     "str": _TEXT,
@@ -90,7 +97,8 @@ def _unknown(options: dict[str, Any], specification: Specification, variable: st
         del options[name]
         known = ", ".join(sorted(specification))
         near = suggestion(name, specification)
-        yield Finding(f"{variable}.{name}", "is not known", f"Correct the name; there are {known}.{near}")
+        default = ("is not known", f"Correct the name; there are {known}.{near}")
+        yield Finding(f"{variable}.{name}", *_NOT_OFFERED.get(name, default))
 
 
 def suggestion(given: str, known: Iterable[str]) -> str:

@@ -24,4 +24,8 @@ class FilterModule:
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Return the filters by the names that playbooks use."""
-        return {"good_revisions": history.revisions, "applied_template": applied_template}
+        return {
+            "good_revisions": history.revisions,
+            "worker_revisions": history.workers,
+            "applied_template": applied_template,
+        }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from engines.errors import ConfigurationError
-from engines.ledger.history import revisions, template
+from engines.ledger.history import revisions, template, workers
 
 
 def journal(run_id, **phases):
@@ -34,6 +34,18 @@ def test_revisions_that_served_are_those_of_deploys_and_ways_back_that_succeeded
     ]
     assert revisions(journals) == ["bmii:1", "bmii:2"]
     assert revisions([]) == []
+
+
+def test_each_revision_has_the_workers_that_were_released_with_it_last():
+    one = ended("t1", outputs={"task_definition_arn": "bmii:1"}, workers={"mailer": "mailer:1"})
+    again = ended("t2", outputs={"task_definition_arn": "bmii:1"}, workers={"mailer": "mailer:2"})
+    journals = [
+        journal("r4", rollback=ended("t4", task_definition_arn="bmii:1", workers={"mailer": "mailer:2"})),
+        journal("r3", deploy=deployed("t3", "bmii:2")),
+        journal("r2", deploy=again),
+        journal("r1", deploy=one),
+    ]
+    assert workers(journals) == {"bmii:1": {"mailer": "mailer:2"}, "bmii:2": {}}
 
 
 JOURNALS = [

@@ -222,6 +222,7 @@ BAD_ANYWHERE = [
 BAD_IN_A_REHEARSAL = [
     ({"entrypoint": ()}, "container_entrypoint"),
     ({"entrypoint": ["node", "shop.js"]}, "container_entrypoint"),
+    ({"workers": [{"name": "mailer", "entrypoint": ["node", "work.js"]}]}, "platform_workers"),
 ]
 
 BAD_IN_PRODUCTION = [
