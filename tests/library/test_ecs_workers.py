@@ -113,3 +113,25 @@ def test_a_rollback_takes_the_workers_along(sandbox):
     assert done["workers"] == first["workers"], done
     assert described(sandbox, "mailer")["taskDefinition"] == first["workers"][f"{sandbox.name}-worker-mailer"]
     assert not sandbox.run("ecs_rollback", options, check=False)["changed"]
+
+
+def test_workers_are_stopped_and_a_release_does_not_start_them_by_itself(sandbox):
+    image = sandbox.image("good")
+    tags = {"Environment": "staging"}
+    sandbox.call(image=image, workers=[worker()], workers_may_start=True, tags=tags)
+    options = {"cluster": sandbox.name, "service": sandbox.name, "tags": tags}
+    foreign = sandbox.run("ecs_workers", {**options, "tags": {"Environment": "other"}}, check=False)
+    assert "belongs to the environment staging" in foreign["msg"]
+    assert sandbox.run("ecs_workers", options, check=True)["stopped"] == [f"{sandbox.name}-worker-mailer"]
+    assert described(sandbox, "mailer")["runningCount"] == 1
+    assert sandbox.run("ecs_workers", options, check=False)["changed"]
+    assert described(sandbox, "mailer")["runningCount"] == 0
+    assert not sandbox.run("ecs_workers", options, check=False)["changed"]
+    assert not sandbox.run("ecs_workers", {**options, "cluster": "none"}, check=False)["changed"]
+
+    assert sandbox.call(image=image, workers=[worker()], tags=tags)["held"] == [
+        f"{sandbox.name}-worker-mailer"
+    ]
+    assert described(sandbox, "mailer")["desiredCount"] == 0
+    sandbox.call(image=image, workers=[worker()], workers_may_start=True, tags=tags)
+    assert described(sandbox, "mailer")["runningCount"] == 1
