@@ -37,8 +37,8 @@ WITH parsed (class, object, tree, written) AS (
 )
 SELECT p.class::oid::bigint, p.object::bigint, n.nspname, s.relname, a.attname
 FROM parsed p
-JOIN pg_class s ON s.oid < {FIRST_OWN}
-               AND s.oid IN (SELECT m[1]::oid FROM regexp_matches(p.tree, ':relid (\\d+)', 'g') m)
+CROSS JOIN LATERAL (SELECT DISTINCT m[1]::oid FROM regexp_matches(p.tree, ':relid (\\d+)', 'g') m) r (used)
+JOIN pg_class s ON s.oid = r.used AND s.oid < {FIRST_OWN}
 JOIN pg_namespace n ON n.oid = s.relnamespace
 JOIN pg_attribute a ON a.attrelid = s.oid AND a.attnum > 0 AND NOT a.attisdropped
 WHERE p.written ~ ('\\m' || a.attname || '\\M')
