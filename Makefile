@@ -16,7 +16,7 @@ WORKERS ?= 2
 UNITS := pytest --dist loadfile --durations 30
 BENCH ?=
 # Before the first rehearsal of a clone: ports of its own, if another clone's has the usual ones.
-OWN_PORTS = [ -e .rehearsal ] || python -m rehearsal.stack.ports
+OWN_PORTS = $(if $(filter -i% --inventory% --check -C,$(ANSIBLE)),true,[ -e .rehearsal ] || python -m rehearsal.stack.ports)
 
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 

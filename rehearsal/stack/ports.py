@@ -17,7 +17,8 @@ import yaml
 from rehearsal.process import Holder, holder, in_use
 from rehearsal.stack.config import Ports, free_stack_ports
 
-INVENTORY = Path(__file__).parents[2] / "inventories/local/group_vars/all"
+_ROOT = Path(__file__).parents[2]
+INVENTORY = _ROOT / "inventories/local/group_vars/all"
 _NOTE = "# Chosen since the usual ports were taken; without this file those of main.yml count.\n"
 
 
@@ -29,9 +30,13 @@ def choose(
 ) -> str:
     """Write free ports to the inventory ``folder`` if a usual one is taken; return what to say of it."""
     file = folder / "ports.yml"
-    usual = yaml.safe_load((folder / "main.yml").read_text(encoding="utf-8"))["local_stack_ports"]
-    held = next((port for port in usual.values() if taken(port)), None)
+    values = yaml.safe_load((folder / "main.yml").read_text(encoding="utf-8"))
+    held = next((port for port in values["local_stack_ports"].values() if taken(port)), None)
     if file.exists() or held is None:
+        return ""
+    whose = who(held)
+    # The clone's own rehearsal, which may be elsewhere than in the clone.
+    if whose and whose.folder == Path(values["local_stack_dir"].replace("{{ platform_root }}", str(_ROOT))):
         return ""
     chosen = asdict(free())
     text = _NOTE + yaml.safe_dump({"local_stack_ports": chosen}, sort_keys=False)
@@ -40,7 +45,7 @@ def choose(
     draft.write_text(text, encoding="utf-8")
     draft.replace(file)
     return (
-        f"Port {held} is used by {who(held) or 'another program'}, so this clone's rehearsal takes"
+        f"Port {held} is used by {whose or 'another program'}, so this clone's rehearsal takes"
         f" {min(chosen.values())} to {max(chosen.values())}: {os.path.relpath(file)}"
         " (delete it for the usual ones)."
     )

@@ -43,6 +43,15 @@ def test_where_one_is_taken_all_are_others_and_it_is_said_once(inventory: Path) 
     assert sorted(path.name for path in inventory.iterdir()) == ["main.yml", "ports.yml"]
 
 
+def test_a_rehearsal_of_its_own_that_is_elsewhere_keeps_its_ports(inventory: Path) -> None:
+    main = inventory / "main.yml"
+    values = yaml.safe_load(main.read_text("utf-8")) | {"local_stack_dir": "/elsewhere/stack"}
+    main.write_text(yaml.safe_dump(values), encoding="utf-8")
+    own = Holder(7, "postgres", Path("/elsewhere/stack"))
+    assert choose(inventory, lambda: FREE, lambda _: True, lambda _: own) == ""
+    assert [path.name for path in inventory.iterdir()] == ["main.yml"]
+
+
 def test_the_file_names_every_port_and_is_no_part_of_the_tree() -> None:
     usual = yaml.safe_load((INVENTORY / "main.yml").read_text(encoding="utf-8"))["local_stack_ports"]
     assert usual.keys() == vars(FREE).keys()
