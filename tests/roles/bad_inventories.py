@@ -186,6 +186,8 @@ FAULTS = [
     ({"platform_desired_count": None}, "platform_desired_count"),
     ({"platform_environment": "Production 1"}, "platform_environment"),
     ({"platform_environment": ""}, "platform_environment"),
+    ({"platform_environment": "worker-eu"}, "platform_environment"),
+    ({"platform_environment": "relay"}, "platform_environment"),
     ({"platform_tags": {"aws:owner": "me"}}, "platform_tags"),
     ({"platform_tags": {f"tag{number}": "x" for number in range(51)}}, "platform_tags"),
     ({"platform_tags": {"Owner": "a<b>"}}, "platform_tags.Owner"),

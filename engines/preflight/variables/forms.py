@@ -80,9 +80,11 @@ FORMS: Mapping[str, Form] = {
         "Set postgresql://user:password@host:port/database, or a reference such as ssm:/name.",
     ),
     "environment": Form(
-        _matches(r"[a-z][a-z0-9-]{0,30}[a-z0-9]"),
+        # Production's own task definitions are called so: NAME-worker-mail, NAME-relay.
+        _matches(r"(?!(?:worker|relay)(?:-|$))[a-z][a-z0-9-]{0,30}[a-z0-9]"),
         "the name of an environment",
-        "Use 2 to 32 of a-z, 0-9 and hyphens, such as production, beginning with a letter.",
+        "Use 2 to 32 of a-z, 0-9 and hyphens, such as production, beginning with a letter,"
+        " but not with worker or relay.",
     ),
     "environment_variable": Form(
         _matches(r"[A-Za-z_][A-Za-z0-9_]*"),
