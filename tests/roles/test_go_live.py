@@ -53,6 +53,11 @@ PLAY = """
         name: go_live
         tasks_from: withdraw
       when: withdraws | default(false)
+    - name: Look for late objects
+      ansible.builtin.include_role:
+        name: go_live
+        tasks_from: served
+      when: looks | default(false)
 """
 
 
@@ -142,6 +147,15 @@ def test_without_a_fence_that_of_a_killed_run_is_opened(moved: GoLive) -> None:
         assert moved.write() == ""
         moved.sandbox.on(moved.sandbox.source, "DELETE FROM t WHERE v = 'by a user'")
         moved.sandbox.on(moved.sandbox.source, "SELECT setval('t_id_seq', 100)")
+
+
+def test_late_objects_are_looked_for_when_the_source_database_is_gone(moved: GoLive) -> None:
+    """Another run has moved the users, and has recorded whether the source stayed open."""
+    gone = {"go_live_source": "postgresql://nobody@127.0.0.1:9/gone", "go_live_fence": "none"}
+    before = {"fence": "none", "open": "source still writable"}
+    text, failed = moved.play(moves=False, goes=False, looks=True, go_live_before=before, **gone)
+    assert not failed, text
+    assert "live, source still writable" in text
 
 
 def test_a_row_that_came_after_the_copy_ends_the_run_by_name(moved: GoLive) -> None:
