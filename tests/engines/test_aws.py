@@ -56,8 +56,11 @@ def test_a_client_is_made_once_for_each_process_and_for_what_the_environment_say
     assert client("ssm", config=Config()) is not client("ssm", config=Config())
     reader, writer = multiprocessing.Pipe(duplex=False)
     if not (forked := os.fork()):
-        writer.send(client("ssm") is first)
-        os._exit(0)
+        try:
+            writer.send(client("ssm") is first)
+        finally:
+            os._exit(0)
+    writer.close()
     os.waitpid(forked, 0)
     assert not reader.recv(), "two processes would speak through one connection"
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "another")

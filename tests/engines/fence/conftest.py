@@ -142,7 +142,10 @@ def holder_of(source: Source) -> int:
 
 def local_ports(process: Path) -> set[int]:
     """Return the ports from which a process is connected."""
-    inodes = {str(file.readlink()) for file in (process / "fd").iterdir()}
+    inodes = set()
+    for file in (process / "fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # closed meanwhile
+            inodes.add(str(file.readlink()))
     lines = Path("/proc/net/tcp").read_text(encoding="utf-8").splitlines()[1:]
     fields = [line.split() for line in lines]
     return {int(field[1].partition(":")[2], 16) for field in fields if f"socket:[{field[9]}]" in inodes}
