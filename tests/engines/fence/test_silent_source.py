@@ -17,7 +17,7 @@ from tests.stopped_server import stopped
 # That of a run, but for its patience.
 _HURRIED = """
 from engines.postgres.session import silence
-silence.EVERY, silence.CONNECT, silence.PATIENCE = 0.2, 2, 5.0
+silence.EVERY, silence.CONNECT, silence.PATIENCE = 0.2, 4, 8.0
 from engines.fence import holder
 holder.main()
 """
@@ -45,8 +45,8 @@ def told(tmp_path) -> list[str]:
 
 
 def test_a_fence_ends_with_a_source_that_does_not_answer(silent: Source, tmp_path) -> None:
-    # Renewed after a second, which nobody answers.
-    terms = silent.terms(lease=4)
+    # Renewed after some seconds, which nobody answers.
+    terms = silent.terms(lease=10)
     fence.put_up(silent.address, terms, silent.owner)
     assert silent.write(WRITES[0]) == REFUSED
     pid = holder_of(silent)
