@@ -19,7 +19,7 @@ description:
   - A failed release is explained (stopped tasks, exit codes, last log lines, target health) and undone. The
     service is then on its last good revision, by its circuit breaker or by this module, and the module fails.
   - O(workers) are released with the service as one unit, after it. When one of them fails, the service and
-    the workers before it go back to what ran before.
+    the workers before it go back to what ran before; a worker that is new is stopped.
   - C(IMAGE_DIGEST) in the container's environment names the image; the service reports it as C(image) in its
     health.
   - Endpoint, region and credentials come from the environment (C(AWS_REGION), C(AWS_PROFILE) ...).
@@ -169,7 +169,8 @@ options:
     description:
       - Services of the same image that nobody sends requests to, in the order in which they are released.
         Each is the service C(SERVICE-worker-NAME), and so is its family.
-      - One that is there and no longer listed is ended, after everything else.
+      - One that is there and no longer listed is ended, after everything else. One that lacks O(tags)'s
+        C(Environment) is not, and RV(notes) says so.
     type: list
     elements: dict
     default: []
@@ -182,12 +183,10 @@ options:
         description: What is run instead of the image's command; empty for that.
         type: list
         elements: str
-        default: []
       entrypoint:
         description: What is run instead of the image's entry point; empty for that.
         type: list
         elements: str
-        default: []
       cpu:
         description: CPU units of its task; those of the service if nothing is said.
         type: int
@@ -195,25 +194,21 @@ options:
         description: Memory of its task in MiB; that of the service if nothing is said.
         type: int
       count:
-        description: How many tasks.
+        description: How many tasks; one if nothing is said.
         type: int
-        default: 1
       environment:
         description: Environment variables over those of the service; null means not set.
         type: dict
-        default: {}
       secrets:
         description: Secrets besides those of the service, in the form of O(secrets).
         type: dict
-        default: {}
       health:
         description: Its container's health check, which begins with C(CMD) or C(CMD-SHELL); empty for none.
         type: list
         elements: str
-        default: []
   workers_may_start:
-    description: Whether workers that do not run yet are started. Otherwise they are held, and RV(held) names
-      them. Two sides must not work on the same jobs.
+    description: Whether workers are started where none of the service runs yet. Otherwise they are held,
+      RV(held) names them, and none is ended. Two sides must not work on the same jobs.
     type: bool
     default: false
   adopt:
@@ -264,6 +259,11 @@ workers:
   sample: {shop-worker-mailer: "arn:aws:ecs:us-east-1:123456789012:task-definition/shop-worker-mailer:2"}
 held:
   description: The services of workers that were not started.
+  returned: success
+  type: list
+  elements: str
+notes:
+  description: A line for each service named like a worker that was passed over.
   returned: success
   type: list
   elements: str
@@ -345,16 +345,17 @@ _AUTOSCALING = {
     "memory": {"type": "float", "default": 0},
 }
 _TEXTS = {"type": "list", "elements": "str", "required": True}
-_WORDS = {"type": "list", "elements": "str", "default": []}
+_WORDS = {"type": "list", "elements": "str"}
+# Without defaults of their own: Ansible refuses an option with one that was written without a value.
 _WORKER = {
     "name": _TEXT,
     "command": _WORDS,
     "entrypoint": _WORDS,
     "cpu": {"type": "int"},
     "memory": {"type": "int"},
-    "count": {"type": "int", "default": 1},
-    "environment": {"type": "dict", "default": {}},
-    "secrets": {"type": "dict", "default": {}, "no_log": False},
+    "count": {"type": "int"},
+    "environment": {"type": "dict"},
+    "secrets": {"type": "dict", "no_log": False},
     "health": _WORDS,
 }
 
@@ -409,6 +410,7 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
+    module.params["workers"] = [_filled(one) for one in module.params["workers"]]
     # What is not a place may be a secret put here by mistake: refused, and not shown by Ansible either.
     module.no_log_values.update(
         str(value)
@@ -447,9 +449,16 @@ def _run(options: dict[str, Any], check: bool) -> dict[str, Any]:
 _LATER = frozenset({"cluster", "image", "execution_role_arn", "task_role_arn", "log_group"})
 
 
+def _filled(worker: dict[str, Any]) -> dict[str, Any]:
+    """Return a worker's options, with what counts where nothing is said."""
+    nothing: dict[str, Any] = {"count": 1, "environment": {}, "secrets": {}}
+    nothing |= {"command": [], "entrypoint": [], "health": []}
+    return {name: nothing.get(name) if value is None else value for name, value in worker.items()}
+
+
 def _worker(service: ecs.DeployRequest, given: dict[str, Any]) -> ecs.DeployRequest:
     """Return the release of a worker: that of the service, apart from what is its own."""
-    name = ecs.workers.name_of(service.service.name, given["name"])
+    name = ecs.worker_services.name_of(service.service.name, given["name"])
     return replace(
         service,
         release=replace(

@@ -30,7 +30,8 @@ options:
     default: []
   workers:
     description: For the ARN of each revision, what its workers ran when it was released, the revisions by the
-      names of their services. They go back with the service; one that is not there is passed over.
+      names of their services. They go back with the service; RV(notes) names those that do not. When one
+      fails, the service and those before it go forward again.
     type: dict
     default: {}
 extends_documentation_fragment:
@@ -63,6 +64,11 @@ workers:
   description: The revision of each worker that went back, by the name of its service.
   returned: success
   type: dict
+notes:
+  description: A line for each worker that does not go back with it.
+  returned: success
+  type: list
+  elements: str
 previous_arn:
   description: The revision that ran before.
   returned: success

@@ -13,7 +13,8 @@ author: BMII Migrate contributors (@bmii-migrate)
 description:
   - Scales the workers that C(ecs_deploy) has released with a service to no task, and waits until their tasks
     have ended. A release starts them again.
-  - A worker without O(tags)'s C(Environment) is another environment's, and refused.
+  - A service that is named like a worker, but lacks O(tags)'s C(Environment), is not touched; RV(notes) says
+    so.
   - Endpoint, region and credentials come from the environment (C(AWS_REGION), C(AWS_PROFILE) ...).
 options:
   cluster:
@@ -56,6 +57,11 @@ stopped:
   type: list
   elements: str
   sample: [shop-worker-mailer]
+notes:
+  description: A line for each service that is named like a worker and was left as it is.
+  returned: success
+  type: list
+  elements: str
 """
 
 from ansible.module_utils.basic import AnsibleModule
@@ -80,7 +86,7 @@ def main() -> None:
 
 def _run(module: AnsibleModule) -> dict[str, object]:
     options = module.params
-    stopped = ecs.workers.stop(
+    stopped, notes = ecs.worker_services.stop(
         options["cluster"],
         options["service"],
         ecs.Clients(),
@@ -88,7 +94,7 @@ def _run(module: AnsibleModule) -> dict[str, object]:
         check=module.check_mode,
         tags={key: str(value) for key, value in options["tags"].items()},
     )
-    return {"changed": bool(stopped), "stopped": stopped}
+    return {"changed": bool(stopped), "stopped": stopped, "notes": list(notes)}
 
 
 if __name__ == "__main__":

@@ -3,10 +3,10 @@
 ``task_definition`` and ``plan`` are pure; ``inspection`` reads the current state; ``apply`` changes it and
 waits for the ``rollout``. ``rollback`` returns to an earlier revision, ``scaling`` sets up autoscaling, and
 ``traffic`` reads whether a deployment has served users. ``workers`` releases a service and its workers as one
-unit.
+unit, and ``worker_services`` finds and stops them.
 """
 
-from engines.ecs import traffic, workers
+from engines.ecs import traffic, worker_services, workers
 from engines.ecs.apply import deploy, preview, try_out
 from engines.ecs.errors import CertificateRefusedError, ReleaseConfigurationError, RolloutError
 from engines.ecs.inspection import Clients
@@ -38,5 +38,6 @@ __all__ = [
     "roll_back",
     "traffic",
     "try_out",
+    "worker_services",
     "workers",
 ]

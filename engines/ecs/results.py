@@ -53,13 +53,15 @@ class Outcome:
 class Released:
     """A service and its workers, by the names of their services.
 
-    ``held`` are workers that must not be started yet, ``ended`` those that were no longer wanted.
+    ``held`` are workers that must not be started yet, ``ended`` those that were no longer wanted. ``notes``
+    says of each service that was passed over why it was.
     """
 
     service: Outcome
     workers: Mapping[str, Outcome] = field(default_factory=dict)
     held: Sequence[str] = ()
     ended: Sequence[Action] = ()
+    notes: Sequence[str] = ()
 
     def as_result(self) -> dict[str, Any]:
         """Return what both modules document."""
@@ -77,5 +79,6 @@ class Released:
                 result["diff"][side] = {**shown, "workers": workers}
         result["changed"] = result["changed"] or bool(self.ended)
         result["actions"] += [each.text for each in self.ended]
+        result["notes"] = list(self.notes)
         result["workers"] = {name: each.definition_arn for name, each in self.workers.items()}
         return result
