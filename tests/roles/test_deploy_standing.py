@@ -49,7 +49,7 @@ PHASE = """
 
 @pytest.fixture
 def failed(aws: Any, tmp_path: Path) -> Any:
-    """Return ``play(release)``: what is told, and the standing in the ledger."""
+    """Return ``play(release)``: what is told, and the ledger."""
     (tmp_path / "play.yml").write_text(PLAY, encoding="utf-8")
     tasks = tmp_path / "roles" / "failing" / "tasks"
     tasks.mkdir(parents=True)
@@ -58,8 +58,13 @@ def failed(aws: Any, tmp_path: Path) -> Any:
     roles = f"{tmp_path / 'roles'}:{plays.ROOT / 'roles'}"
 
     def play(
-        release: dict[str, Any], service: str = "nowhere", *, begins: bool = True, takes_over: str = ""
-    ) -> tuple[str, str]:
+        release: dict[str, Any],
+        service: str = "nowhere",
+        *,
+        begins: bool = True,
+        takes_over: str = "",
+        stopped: bool = False,
+    ) -> tuple[str, State]:
         variables = {
             "ledger_phase": "failing",
             "ledger_bucket": store.bucket,
@@ -67,6 +72,7 @@ def failed(aws: Any, tmp_path: Path) -> Any:
             "ledger_service": {"cluster": service, "name": service} if service else {},
             "go_live_fence": "none",
             "go_live_stop": ["true"],
+            "deploy_workers_may_start": stopped,
             "release": release,
             "begins": begins,
             "takes_over": takes_over,
@@ -75,21 +81,24 @@ def failed(aws: Any, tmp_path: Path) -> Any:
         reported, _, bad = plays.play(tmp_path, variables, (), environment).unwrapped
         # A run that has lost the lock cannot record how it went.
         assert bool(bad) == bool(takes_over), reported
-        return reported, State.from_body(store.read("state.json").body).standing
+        return reported, State.from_body(store.read("state.json").body)
 
     return play
 
 
 def test_a_release_that_took_traffic_before_it_failed_leaves_users_served(failed: Any) -> None:
-    reported, standing = failed({"failed": True, "details": {"served": True}})
-    assert standing == "live"
+    reported, state = failed({"failed": True, "details": {"served": True}}, stopped=True)
+    assert state.standing == "live"
     assert "a source that was closed for writing stays so" in reported
     assert "is not started again" not in reported
+    # The same command releases the workers then, and does not stop those of the source once more.
+    assert state.phases["deploy"]["evidence"] == {"source_stopped": True}
 
 
 def test_a_release_that_reached_nobody_leaves_nobody_served(failed: Any) -> None:
-    reported, standing = failed({"failed": True, "details": {"served": False}})
-    assert standing == "not live"
+    reported, state = failed({"failed": True, "details": {"served": False}}, stopped=True)
+    assert state.standing == "not live"
+    assert "deploy" not in state.phases
     assert "What migrate_source_stop has stopped is not started again" in reported
 
 
@@ -102,14 +111,14 @@ def test_a_run_that_another_has_taken_over_from_leaves_the_source_closed(failed:
     found = store.read(LOCK_KEY)
     store.write(LOCK_KEY, {**found.body, "run_id": "another"}, replacing=found)
     """
-    reported, standing = failed({"failed": True}, begins=False, takes_over=textwrap.dedent(take_over))
-    assert standing == "not live"
+    reported, state = failed({"failed": True}, begins=False, takes_over=textwrap.dedent(take_over))
+    assert state.standing == "not live"
     assert "is not started again" not in reported
 
 
 def test_where_no_service_can_be_asked_users_may_be_served(failed: Any) -> None:
-    reported, standing = failed({"failed": True}, service="")
-    assert standing == "going live"
+    reported, state = failed({"failed": True}, service="")
+    assert state.standing == "going live"
     assert "Users may have got the release" in reported
 
 
@@ -138,6 +147,54 @@ def test_a_verdict_is_that_of_the_run_that_moved_the_users(recorded, noted, fenc
     }
     templar = Templar(loader=loader, variables=values)
     assert templar.template(inventory["deploy_verdict"]).strip() == verdict
+
+
+@pytest.mark.parametrize(
+    ("values", "starts"),
+    [
+        ({}, False),
+        # Only while users are moved the command is run: named later, nobody has.
+        ({"migrate_source_stop": ["true"]}, False),
+        ({"migrate_source_stop": ["true"], "ansible_check_mode": True}, True),
+        ({"migrate_source_stop": ["true"], "ansible_check_mode": True, "ledger_standing": "live"}, False),
+        ({"go_live_has_stopped": True}, True),
+        ({"migrate_source_stopped": "production"}, True),
+        ({"migrate_source_stopped": "staging"}, False),
+        ({"platform_source_database": ""}, True),
+        ({"source_stopped": True, "ledger_live_since": "2026-01-01T00:00:00Z"}, True),
+        # A record of a release that served nobody: the source was opened since.
+        ({"source_stopped": True}, False),
+        ({"go_live_has_stopped": True, "ledger_standing": "moved back"}, False),
+    ],
+)
+def test_workers_start_once_those_of_the_source_were_stopped(values: dict[str, Any], starts: bool) -> None:
+    loader = DataLoader()
+    inventory = loader.load_from_file(
+        str(plays.ROOT / "inventories/common/deploy.yml"), trusted_as_template=True
+    )
+    recorded = {"source_stopped": True} if values.get("source_stopped") else {}
+    variables = {
+        "ledger_phases": {"deploy": {"evidence": recorded}},
+        "deploy_standing": inventory["deploy_standing"],
+        "migrate_source_stop": [],
+        "migrate_source_stopped": "",
+        "platform_environment": "production",
+        "platform_source_url": "",
+        "platform_source_database": "postgresql://old/db",
+        "platform_source_store": {},
+        **values,
+    }
+    templar = Templar(loader=loader, variables=variables)
+    assert templar.template(inventory["deploy_workers_may_start"]) is starts
+
+
+def test_that_the_source_is_stopped_is_set_by_the_command_alone() -> None:
+    tasks = DataLoader().load_from_file(str(plays.ROOT / "roles/go_live/tasks/main.yml"))
+    block = next(one["block"] for one in tasks if "block" in one)
+    names = [one["name"] for one in block]
+    at = names.index("Stop what writes to the source")
+    assert block[at + 1]["ansible.builtin.set_fact"] == {"go_live_has_stopped": True}
+    assert block[at + 1]["when"] == block[at]["when"] == "go_live_stop | length > 0"
 
 
 @pytest.mark.parametrize(
