@@ -22,6 +22,9 @@ from tests.library.rds_sandbox import eventually
 
 # The image is that of the service: a worker is told apart by what it runs.
 WORK = "import os, time; print('working for', os.environ['QUEUE'], flush=True); time.sleep(600)"
+# Here a release without a load balancer is complete once its task has run for a second. On a busy machine
+# Python takes longer than that to start, and to crash.
+STEADY = 10
 # What a task definition has besides its containers.
 ROLES = (
     "family",
@@ -134,7 +137,7 @@ def test_one_failing_puts_all_back(sandbox):
     running = sandbox.service()["taskDefinition"]
 
     failed = sandbox.call(
-        image=sandbox.image("better"), workers=[first, worker("second", CRASH)], steady_seconds=30
+        image=sandbox.image("better"), workers=[first, worker("second", CRASH)], steady_seconds=STEADY
     )
 
     assert failed.get("failed"), failed
@@ -155,7 +158,7 @@ def test_workers_that_are_new_run_no_task_once_one_of_them_has_failed(sandbox):
         image=good,
         workers=[worker("first"), worker("second", CRASH)],
         workers_may_start=True,
-        steady_seconds=30,
+        steady_seconds=STEADY,
     )
     assert "exit code 5" in failed["msg"], failed
     lines = failed["details"]["put_back"]
@@ -247,7 +250,7 @@ def test_a_worker_that_cannot_go_back_brings_the_service_forward_again(sandbox):
             "good": [first["task_definition_arn"], second["task_definition_arn"]],
             "workers": {first["task_definition_arn"]: {mailer: crashing}},
             "url": sandbox.url,
-            "steady_seconds": 30,
+            "steady_seconds": STEADY,
         },
         check=False,
     )
