@@ -25,7 +25,8 @@ def plan(request: RollbackRequest, found: Found, now: datetime) -> Plan:
         if chosen is None:
             raise _nowhere(request, found)
         return Plan(chosen.name, switch=(*_noted(request, chosen), _rename(chosen.name, request.name)))
-    keeps = kept_name(request.name, now)
+    while found.named(keeps := kept_name(request.name, now)):
+        now += timedelta(seconds=1)  # of a rollback within this second
     preparation = (
         [*_lacking(request, found.main, chosen)] if chosen else [_restore(request, found, found.main)]
     )

@@ -105,9 +105,10 @@ def test_the_way_forward_is_the_same_switch_to_the_kept_one_and_changes_nothing_
     old = _instance(BEFORE, {"SwitchedFrom": "db-before-261125-000000"}, after={"BackupRetentionPeriod": 1})
     found = replace(WHOLE, rollback_instances=(old,))
 
+    # Its name says when it was kept: now, so that the next one takes the second that follows.
     assert _steps(found, RollbackRequest("db", kept=BEFORE)) == (
         [],
-        [("tag", BEFORE, None), ("rename", "db", BEFORE), ("rename", BEFORE, "db")],
+        [("tag", BEFORE, None), ("rename", "db", "db-before-261126-041001"), ("rename", BEFORE, "db")],
     )
 
 
