@@ -198,6 +198,11 @@ class _Server(threading.Thread):
                 line.cut()
 
 
+def is_asking() -> bool:
+    """Return whether this thread is one that looks after a server, and runs no code but ours."""
+    return isinstance(threading.current_thread(), _Server)
+
+
 def _copy(descriptor: int) -> socket.socket:
     return socket.socket(fileno=os.dup(descriptor))
 

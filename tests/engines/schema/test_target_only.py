@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import socket
 import threading
+import time
 
 import psycopg2
 import pytest
 import sqlalchemy as sa
 
 from engines.events import emit
-from engines.postgres.session import connection
+from engines.postgres.session import connection, silence
 from engines.schema.apply import upgrade
 from engines.schema.errors import RevisionError, SchemaError
 from engines.schema.model import Options
@@ -266,6 +267,17 @@ def test_it_ends_with_its_block(source):
     with pytest.raises(psycopg2.OperationalError):
         psycopg2.connect(source.url())
     assert source.count == 1
+
+
+def test_whether_a_server_of_ours_is_still_there_may_be_asked_meanwhile(postgres_server, monkeypatch):
+    monkeypatch.setattr(silence, "EVERY", 0.01)
+    asked = threading.Event()
+    monkeypatch.setattr(silence, "emit", lambda kind, **_: asked.set())
+    # Nothing comes by itself, so that the server is asked for one more session, which it grants.
+    with connection.session(connection.parse(postgres_server.url()), read_only=True), target_only(None):
+        time.sleep(0.3)
+        assert [one for one in threading.enumerate() if one.name.startswith("silence-")]
+    assert not asked.is_set()
 
 
 def test_the_target_does_not_move_with_the_environment(monkeypatch) -> None:
