@@ -50,7 +50,11 @@ class Body:
         # The first response says which version it is; every later one must be of the same.
         self.response = self._ask(etag)
         self.etag = strong(self.response.headers.get("etag", ""))
-        self.size = self._whole_size()
+        try:
+            self.size = self._whole_size()
+        except BaseException:
+            self.response.close()
+            raise
         self._stop = self.size if stop is None else min(stop, self.size)
 
     def _ask(self, etag: str) -> Any:

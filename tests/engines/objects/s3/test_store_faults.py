@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 import time
+import warnings
 from email.utils import formatdate
 
 import pytest
@@ -16,7 +18,7 @@ from engines.objects.progress import Progress
 from engines.objects.s3 import client as module
 from engines.objects.s3.attributes import tags_as_xml
 from engines.objects.s3.endpoint import Endpoint
-from engines.objects.s3.object_reader import tags
+from engines.objects.s3.object_reader import open_object, tags
 from tests.engines.objects.scripted import answer, refuse
 
 
@@ -93,6 +95,24 @@ def test_tags_that_were_cut_short_are_asked_for_again(server, store):
     with pytest.raises(IntegrityError, match="could not be read whole"):
         tags(store, "k")
     assert len(server.seen) == 6
+
+
+def without_a_length(handler):
+    handler.send_response_only(200)
+    handler.send_header("ETag", '"e"')
+    handler.end_headers()
+    handler.wfile.write(b"some of it")
+    handler.close_connection = True
+
+
+def test_an_object_whose_length_nobody_says_leaves_no_connection_open(server, store):
+    server.otherwise = without_a_length
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        with pytest.raises(IntegrityError, match="its length is not reported"), open_object(store, "k"):
+            pass
+        gc.collect()
+    assert [str(one.message) for one in warned] == []
 
 
 def test_a_store_is_not_silent_while_it_takes_a_body_slowly(server, store, monkeypatch):
