@@ -33,7 +33,7 @@ def start(
 def _run(name, arguments, environment, *places):
     from ansible.module_utils.testing import patch_module_args  # noqa: PLC0415 - loaded by the process that forks alone
 
-    from tests import loaded_modules  # noqa: PLC0415 - likewise, which has it
+    from tests import loaded_modules  # noqa: PLC0415 - it imports every module
 
     folder, output, errors = places
     os.setsid()

@@ -92,8 +92,8 @@ def _ended(owner: Owner, seconds: float) -> bool:
 def _renewed(bucket: str, run_id: str, owner: Owner) -> bool:
     """Renew the lease; False when the lock is another run's. What cannot be reached now may be soon."""
     from engines.aws import AwsError  # noqa: PLC0415 - a short run ends before boto3 is needed
-    from engines.ledger.lock import renew  # noqa: PLC0415 - boto3, too
-    from engines.ledger.store import Store  # noqa: PLC0415 - boto3, too
+    from engines.ledger.lock import renew  # noqa: PLC0415 - it imports boto3
+    from engines.ledger.store import Store  # noqa: PLC0415 - it imports boto3
 
     try:
         return renew(Store(bucket), owner, run_id)
@@ -103,7 +103,7 @@ def _renewed(bucket: str, run_id: str, owner: Owner) -> bool:
 
 def _give_back(bucket: str, run_id: str, owner: Owner) -> None:
     from engines.ledger.apply import end_run  # noqa: PLC0415 - a short run ends before boto3 is needed
-    from engines.ledger.store import Store  # noqa: PLC0415 - likewise
+    from engines.ledger.store import Store  # noqa: PLC0415 - it imports boto3
 
     for attempt in range(_LAST_ATTEMPTS):
         with suppress(EngineError):

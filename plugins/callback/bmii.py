@@ -55,7 +55,7 @@ try:
     from engines.runs import without_values
 except ImportError:
     # An environment without the project: the guard says so.
-    display = None  # type: ignore[assignment] # else the module, which mypy takes for its type
+    display = None  # type: ignore[assignment] # mypy knows the name as a module
 
 _DEBUG = ("debug", "ansible.builtin.debug")
 _PAUSE = ("pause", "ansible.builtin.pause")

@@ -220,7 +220,7 @@ def _end_all(server: object) -> None:
 
 def _forget() -> None:
     """Begin anew in a child process: it has none of the threads, and no session of its own."""
-    global _lock  # noqa: PLW0603 - a lock that was held at the fork stays so: another takes its name
+    global _lock  # noqa: PLW0603 - one held at the fork is never released in the child
     _lock = threading.Lock()
     _servers.clear()
     _ended.clear()

@@ -16,7 +16,7 @@ from engines.preflight.model import Finding, Settings, is_reference
 try:
     from yaml import CSafeLoader as _Safe
 except ImportError:  # a PyYAML without its C part
-    from yaml import SafeLoader as _Safe  # type: ignore[assignment] # does the same
+    from yaml import SafeLoader as _Safe  # type: ignore[assignment] # the same loader in Python
 
 _ENCRYPTED = "$ANSIBLE_VAULT"
 _VAULT = "vault_"
