@@ -25,11 +25,16 @@ def stopped(server: PostgresServer) -> Iterator[None]:
     """Stop every process of a server, as SIGSTOP does, and let them go on."""
     found = processes(server)
     for process in found:
-        os.kill(process, signal.SIGSTOP)
+        _tell(process, signal.SIGSTOP)
     try:
         yield
     finally:
         for process in found:
-            os.kill(process, signal.SIGCONT)
+            _tell(process, signal.SIGCONT)
         # Whom it has let wait is served before this one: a server that is ended at once waits for them.
         psycopg.connect(server.url()).close()
+
+
+def _tell(process: int, what: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError):  # a session that has ended meanwhile
+        os.kill(process, what)

@@ -153,6 +153,10 @@ def test_the_changelog_has_the_version_and_known_kinds() -> None:
     assert newest == version
     kinds = set(re.findall(r"^### (.*)$", page, re.MULTILINE))
     assert kinds <= {"Added", "Changed", "Fixed", "Removed", "Security"}
+    # What a merge has cut in two: an item's first line without its dash, or the same line twice.
+    assert re.findall(r"^ (?! ).*$", page, re.MULTILINE) == []
+    lines = [line for line in page.splitlines() if line.startswith("- ")]
+    assert [line for line in set(lines) if lines.count(line) > 1] == []
 
 
 def test_the_execution_environment_has_what_the_playbooks_need() -> None:

@@ -14,8 +14,9 @@ import stat
 import struct
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import psycopg
@@ -76,13 +77,7 @@ def watch_descriptor(descriptor: int, name: str, parameters: Mapping[str, str]) 
 
 def join(name: str, *, descriptor: int = -1, cut: Callable[[], None] | None = None) -> Line:
     """Let a connection, or what ``cut`` ends, end with the sessions of a server that is watched."""
-    line = Line(name, _copy(descriptor) if descriptor >= 0 else None, cut)
-    with _lock:
-        if server := _servers.get(name):
-            server.lines.add(line)
-        elif name in _ended:
-            line.cut()
-    return line
+    return _join(Line(name, _copy(descriptor) if descriptor >= 0 else None, cut=cut))
 
 
 def join_all(name: str, descriptor: int) -> Line:
@@ -91,9 +86,18 @@ def join_all(name: str, descriptor: int) -> Line:
     A project's own code opens some that nobody else knows of.
     """
     with suppress(OSError), _copy(descriptor) as connection:
-        server = connection.getpeername()
-        return join(name, cut=lambda: _end_all(server))
+        line = Line(name, None, server=connection.getpeername())
+        return _join(line)
     return join(name)
+
+
+def _join(line: Line) -> Line:
+    with _lock:
+        if server := _servers.get(line.name):
+            server.lines.add(line)
+        elif line.name in _ended:
+            _cut([line])
+    return line
 
 
 class Line:
@@ -103,11 +107,17 @@ class Line:
     """
 
     def __init__(
-        self, name: str, connection: socket.socket | None, cut: Callable[[], None] | None = None
+        self,
+        name: str,
+        connection: socket.socket | None,
+        *,
+        cut: Callable[[], None] | None = None,
+        server: object = None,
     ) -> None:
         self.name = name
         self._connection = connection
         self._cut = cut
+        self._server = server
         self._received = -1
 
     def has_received(self) -> bool:
@@ -122,13 +132,14 @@ class Line:
             return self._received != before
         return False
 
-    def cut(self) -> None:
-        """End it: whoever waits learns that the connection is gone."""
-        with suppress(OSError):
-            if self._connection is not None:
-                self._connection.shutdown(socket.SHUT_RDWR)
+    def ends(self) -> Iterator[Callable[[], None]]:
+        """Return what ends it: whoever waits learns that the connection is gone."""
+        if self._connection is not None:
+            yield partial(_shut, self._connection)
+        if self._server is not None:
+            yield from (partial(_shut, one, closing=True) for one in _connections(self._server))
         if self._cut is not None:
-            self._cut()
+            yield self._cut
 
     def close(self) -> None:
         """Watch no longer."""
@@ -194,8 +205,7 @@ class _Server(threading.Thread):
             _ended[self._subject] = (self._subject, round(silent), time.monotonic())
             if _servers.get(self._subject) is self:
                 del _servers[self._subject]
-            for line in self.lines:
-                line.cut()
+            _cut(self.lines)
 
 
 def is_asking() -> bool:
@@ -207,15 +217,37 @@ def _copy(descriptor: int) -> socket.socket:
     return socket.socket(fileno=os.dup(descriptor))
 
 
-def _end_all(server: object) -> None:
-    """End each connection of this process with ``server``."""
+def _cut(lines: Iterable[Line]) -> None:
+    # All are chosen before the first ends: whoever learns of that may open another at once, which stays.
+    for end in [end for line in lines for end in line.ends()]:
+        end()
+
+
+def _shut(connection: socket.socket, *, closing: bool = False) -> None:
+    with suppress(OSError):  # gone already
+        connection.shutdown(socket.SHUT_RDWR)
+    if closing:
+        connection.close()
+
+
+def _connections(server: object) -> Iterator[socket.socket]:
+    """Return each connection of this process with ``server``, by a descriptor of its own."""
     for file in Path("/proc/self/fd").iterdir():
         with suppress(OSError):  # closed meanwhile, or connected to nobody
             descriptor = int(file.name)
             if stat.S_ISSOCK(os.fstat(descriptor).st_mode):
-                with _copy(descriptor) as connection:
-                    if connection.getpeername() == server:
-                        connection.shutdown(socket.SHUT_RDWR)
+                connection = _copy(descriptor)
+                if _is_with(connection, server):
+                    yield connection
+                else:
+                    connection.close()
+
+
+def _is_with(connection: socket.socket, server: object) -> bool:
+    try:
+        return bool(connection.getpeername() == server)
+    except OSError:
+        return False
 
 
 def _forget() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import socket
 import threading
 import time
 from pathlib import Path
@@ -176,6 +177,20 @@ def test_a_comparison_ends_whose_source_has_stopped(stoppable, pair, events, mon
         monkeypatch.setattr(silence, "watch", stop)
         with pytest.raises(UnreachableError, match="has not answered for"):
             compare_databases(*ends)
+
+
+def test_a_connection_that_is_opened_because_of_the_end_stays():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = server.getsockname()
+        later = []
+        first = silence.Line("db", None, cut=lambda: later.append(socket.create_connection(address)))
+        with socket.create_connection(address) as before:
+            silence._cut([first, silence.Line("db", None, server=address)])
+            assert before.recv(1) == b""
+        with later[0] as after:
+            after.setblocking(False)
+            with pytest.raises(BlockingIOError):
+                after.recv(1)
 
 
 def test_a_revision_ends_whose_server_has_stopped(stoppable, events):
