@@ -1,5 +1,7 @@
 """As long as something moves there is time; when nothing does, it is told."""
 
+import time
+
 import pytest
 
 from engines.waiting import wait
@@ -7,6 +9,14 @@ from engines.waiting import wait
 
 class StuckError(Exception):
     pass
+
+
+@pytest.fixture(autouse=True)
+def _clock(monkeypatch):
+    """Let time pass only while somebody sleeps."""
+    now = [0.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(time, "sleep", lambda seconds: now.__setitem__(0, now[0] + seconds))
 
 
 def _wait(seen, timeout):

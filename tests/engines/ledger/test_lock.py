@@ -29,6 +29,30 @@ def aged(store: Store, owner: Owner, run_id: str, taken: float) -> None:
     store.write(lock.LOCK_KEY, replace(held, taken=document.now - taken).to_dict(), replacing=document)
 
 
+@pytest.fixture
+def pass_time(monkeypatch):
+    """Return ``pass_time(seconds)``: the store's clock runs ahead by so much, whatever the machine does."""
+    ahead, written = [0.0], {}
+    read, write = Store.read, Store.write
+
+    def read_later(self, key):
+        document = read(self, key)
+        passed = ahead[0] - written.get(key, 0.0)
+        return replace(document, now=document.now + ahead[0], age=document.age + passed)
+
+    def write_later(self, key, *given, **named):
+        written[key] = ahead[0]
+        return write(self, key, *given, **named)
+
+    monkeypatch.setattr(Store, "read", read_later)
+    monkeypatch.setattr(Store, "write", write_later)
+
+    def run_ahead(seconds):
+        ahead[0] += seconds
+
+    return run_ahead
+
+
 def test_a_second_run_is_refused_with_the_owner_and_the_age(store: Store) -> None:
     lock.acquire(store, ELSEWHERE, "run-1", lease=600)
     aged(store, ELSEWHERE, "run-1", 40)
@@ -54,11 +78,11 @@ def test_only_the_owner_releases_and_renews(store: Store) -> None:
         lock.acquire(store, US, "run-2", lease=600)
 
 
-def test_a_stale_lock_is_broken_only_by_consent_that_names_it(store: Store) -> None:
-    lock.acquire(store, ELSEWHERE, "run-1", lease=1)
+def test_a_stale_lock_is_broken_only_by_consent_that_names_it(store: Store, pass_time) -> None:
+    lock.acquire(store, ELSEWHERE, "run-1", lease=500)
     with pytest.raises(LockedError, match="its lease ends in"):
         lock.acquire(store, US, "run-2", lease=600, consent="run-1")
-    time.sleep(2.5)
+    pass_time(501)
     with pytest.raises(LockedError, match="Its lease ended"):
         lock.acquire(store, US, "run-2", lease=600)
     with pytest.raises(LockedError, match="ledger_break_lock is run-0, which does not hold it"):
@@ -68,18 +92,18 @@ def test_a_stale_lock_is_broken_only_by_consent_that_names_it(store: Store) -> N
     assert (mine.token, broken.run_id) == (2, "run-1")
 
 
-def test_a_renewed_lease_is_not_over(store: Store) -> None:
-    lock.acquire(store, ELSEWHERE, "run-1", lease=2)
-    time.sleep(1.5)
+def test_a_renewed_lease_is_not_over(store: Store, pass_time) -> None:
+    lock.acquire(store, ELSEWHERE, "run-1", lease=500)
+    pass_time(300)
     assert lock.renew(store, ELSEWHERE, "run-1")
-    time.sleep(1)
+    pass_time(300)
     with pytest.raises(LockedError, match="its lease ends in"):
         lock.acquire(store, US, "run-2", lease=600, consent="run-1")
 
 
-def test_a_run_that_lost_its_lock_can_do_nothing_with_it(store: Store) -> None:
-    old, _ = lock.acquire(store, ELSEWHERE, "run-1", lease=0)
-    time.sleep(1.2)
+def test_a_run_that_lost_its_lock_can_do_nothing_with_it(store: Store, pass_time) -> None:
+    old, _ = lock.acquire(store, ELSEWHERE, "run-1", lease=500)
+    pass_time(501)
     lock.acquire(store, US, "run-2", lease=600, consent="run-1")
     assert not lock.renew(store, ELSEWHERE, "run-1")
     with pytest.raises(FencedError, match=r"run run-1 has lost the lock to run run-2 of"):
