@@ -18,9 +18,9 @@ from pathlib import Path
 from threading import Timer
 from typing import Any
 
-import boto3
 import psycopg
 
+from tests import local_clients
 from tests.journey import tls
 from tests.journey.secrecy import left_in
 
@@ -224,13 +224,7 @@ class Clone:
         return f"{scheme}://{user}:{password}@127.0.0.1:{self.ports[server]}/bio_bind_rank"
 
     def client(self, service: str, keys: tuple[str, str] = ("test", "test")) -> Any:
-        return boto3.client(
-            service,
-            endpoint_url=self._aws["AWS_ENDPOINT_URL"],
-            region_name="us-east-1",
-            aws_access_key_id=keys[0],
-            aws_secret_access_key=keys[1],
-        )
+        return local_clients.client(self._aws["AWS_ENDPOINT_URL"], keys, service=service)
 
     def records(self) -> list[dict[str, Any]]:
         """Return the record sets of the domain's zone."""

@@ -20,11 +20,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import boto3
 import pytest
 
 from rehearsal.process import PYTHON
 from rehearsal.stack import free_stack_ports
+from tests import local_clients
 from tests.journey import tls
 
 ROOT = Path(__file__).parents[2]
@@ -128,13 +128,7 @@ class Rehearsal:
         return done.stdout.splitlines()
 
     def client(self, service: str):
-        return boto3.client(
-            service,
-            endpoint_url=f"http://127.0.0.1:{self.ports['aws']}",
-            region_name="us-east-1",
-            aws_access_key_id="test",
-            aws_secret_access_key="test",
-        )
+        return local_clients.client(f"http://127.0.0.1:{self.ports['aws']}", service=service)
 
     def rank(self, url: str, smiles: str, key: str = "") -> object:
         body = json.dumps({"smiles": smiles, "top_k": 10, "record": False}).encode()

@@ -14,6 +14,7 @@ import pytest
 from ansible.module_utils.testing import patch_module_args
 
 from tests.library.modules import undocumented
+from tests.local_clients import client
 
 ROOT = Path(__file__).parents[2]
 SECRET = "never-to-be-shown"
@@ -45,14 +46,10 @@ class Sandbox:
         self.capfd = capfd
         self.folder = folder
         self.name = f"m-{uuid.uuid4().hex[:8]}"
-        keys = {
-            "aws_access_key_id": object_store.access_key,
-            "aws_secret_access_key": object_store.secret_key,
-        }
-        self.old = boto3.client("s3", endpoint_url=object_store.endpoint, region_name="us-east-1", **keys)
+        self.old = client(object_store.endpoint, (object_store.access_key, object_store.secret_key))
         self.new = boto3.client("s3")
-        for client in (self.old, self.new):
-            client.create_bucket(Bucket=self.name)
+        for each in (self.old, self.new):
+            each.create_bucket(Bucket=self.name)
         for key in ("one", "two", "three"):
             self.old.put_object(Bucket=self.name, Key=key, Body=key.encode())
         monkeypatch.setenv("STORE_SECRET", object_store.secret_key)
@@ -152,8 +149,8 @@ def test_a_reference_to_nothing_is_named(sandbox):
 def second(sandbox):
     """Return the name of a second pair of buckets, with one object."""
     name = f"{sandbox.name}-2"
-    for client in (sandbox.old, sandbox.new):
-        client.create_bucket(Bucket=name)
+    for each in (sandbox.old, sandbox.new):
+        each.create_bucket(Bucket=name)
     sandbox.old.put_object(Bucket=name, Key="four", Body=b"4444")
     yield name
     sandbox.old.delete_bucket(Bucket=name)

@@ -6,15 +6,15 @@ import itertools
 
 import pytest
 
-from tests.sweeps.objects_sandbox import Bucket, BucketPair, client
+from tests.sweeps.objects_sandbox import Bucket, BucketPair, patient
 
 _NUMBERS = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
 def object_clients(object_store, aws):
-    old = client(object_store.endpoint, object_store.access_key, object_store.secret_key)
-    new = client(aws.endpoint, "test", "test")
+    old = patient(object_store.endpoint, (object_store.access_key, object_store.secret_key))
+    new = patient(aws.endpoint)
     yield old, new
     old.close()
     new.close()

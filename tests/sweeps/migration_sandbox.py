@@ -14,13 +14,12 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-import boto3
 import psycopg
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from rehearsal.process import PYTHON
 from rehearsal.stack import free_stack_ports
+from tests import local_clients
 from tests.journey.clone import kill_all
 
 ROOT = Path(__file__).parents[2]
@@ -165,15 +164,12 @@ class Sandbox:
 
     def client(self, service: str, port: int = 0, key: str = "test") -> Any:
         """Return a client of the target, or of what listens on ``port``."""
-        return boto3.client(
-            service,
-            endpoint_url=f"http://127.0.0.1:{port or self.ports['aws']}",
-            region_name="us-east-1",
-            aws_access_key_id=key,
-            aws_secret_access_key=key,
-            config=Config(
-                s3={"addressing_style": "path"}, read_timeout=20, retries={"total_max_attempts": 1}
-            ),
+        return local_clients.client(
+            f"http://127.0.0.1:{port or self.ports['aws']}",
+            (key, key),
+            service=service,
+            read_timeout=20,
+            retries={"total_max_attempts": 1},
         )
 
     def playbook(self, name: str, kill: Kill | None = None, **variables: Any) -> Run:

@@ -19,12 +19,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote_plus
 
-import boto3
-from botocore.config import Config
-
 from rehearsal.process import free_ports, wait_until_ready
 from rehearsal.servers import ObjectStore, StorePorts
 from tests import module_process
+from tests.local_clients import client
 
 PART = 5 << 20
 PATIENCE = 120  # a run of these small buckets that takes longer hangs
@@ -32,15 +30,9 @@ _NUMBERS = itertools.count(1)
 _KEPT = ("ContentType", "ContentEncoding", "ContentDisposition", "ContentLanguage", "CacheControl")
 
 
-def client(endpoint: str, access_key: str, secret_key: str) -> Any:
-    return boto3.client(
-        "s3",
-        endpoint_url=endpoint,
-        aws_access_key_id=access_key,
-        aws_secret_access_key=secret_key,
-        region_name="us-east-1",
-        config=Config(retries={"total_max_attempts": 4, "mode": "standard"}, s3={"addressing_style": "path"}),
-    )
+def patient(endpoint: str, keys: tuple[str, str] = ("test", "test")) -> Any:
+    """Return a client that tries again, as the faults of these tests ask for."""
+    return client(endpoint, keys, retries={"total_max_attempts": 4, "mode": "standard"})
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from collections import Counter
 import pytest
 
 from tests.stress import SEED, size
-from tests.sweeps.objects_sandbox import Bucket, BucketPair, client, fill, store
+from tests.sweeps.objects_sandbox import Bucket, BucketPair, fill, patient, store
 from tests.sweeps.objects_wire import Wire
 
 KILLS = size(sample=6, full=300)
@@ -82,7 +82,7 @@ def test_a_mirror_that_is_killed_again_and_again_is_finished_by_the_same_command
 def test_a_store_that_crashes_and_comes_back_harms_nothing(object_pair, aws, tmp_path, side):
     pair = object_pair
     with store(tmp_path / "store") as crashing:
-        other = client(crashing.at.endpoint, crashing.at.access_key, crashing.at.secret_key)
+        other = patient(crashing.at.endpoint, (crashing.at.access_key, crashing.at.secret_key))
         other.create_bucket(Bucket="crash")
         keys = {"access_key": crashing.at.access_key, "secret_key": crashing.at.secret_key}
         bucket = Bucket("crash", {"endpoint": crashing.at.endpoint, "bucket": "crash", **keys}, other)

@@ -15,7 +15,7 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
 from rehearsal.process import free_ports
-from tests.sweeps.objects_sandbox import PART, Bucket, BucketPair, client
+from tests.sweeps.objects_sandbox import PART, Bucket, BucketPair, patient
 
 KEY, SECRET = "other-key", "other-secret"
 KEYS = ["plain.csv", "a b", "a+b", "100%", "a%20b", "dir/sub/x", "日本/é", "q&a;b=c", "UP/case", "up/Case"]
@@ -45,7 +45,7 @@ def other_bucket(request, servers, tmp_path_factory):
     folder, port = tmp_path_factory.mktemp("other"), free_ports(1)[0]
     endpoint = f"http://127.0.0.1:{port}"
     program, *arguments = request.param(port, folder / "served")
-    found = client(endpoint, KEY, SECRET)
+    found = patient(endpoint, (KEY, SECRET))
     with (folder / "log").open("wb") as log:
         (folder / "served").mkdir()
         process = subprocess.Popen(

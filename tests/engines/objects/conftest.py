@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 
 from engines.objects.mirror import Options, mirror
@@ -17,6 +16,7 @@ from engines.objects.plan.decisions import Rules
 from engines.objects.s3 import object_times
 from engines.objects.s3.endpoint import Endpoint
 from tests.engines.objects.memory_store import MemoryStore, serving
+from tests.local_clients import client
 
 # What SeaweedFS takes; it refuses keys with a part "." or "..", and stores "//" as "/".
 NAMES = [
@@ -83,20 +83,10 @@ def filled(side, names=("one", "two", "three")):
         side.put(name, b"" if name.endswith("/") else name.encode() * 3)
 
 
-def _client(endpoint: str, access_key: str, secret_key: str) -> Any:
-    return boto3.client(
-        "s3",
-        endpoint_url=endpoint,
-        aws_access_key_id=access_key,
-        aws_secret_access_key=secret_key,
-        region_name="us-east-1",
-    )
-
-
 @pytest.fixture(scope="session")
 def clients(object_store, aws):
-    old = _client(object_store.endpoint, object_store.access_key, object_store.secret_key)
-    new = _client(aws.endpoint, "test", "test")
+    old = client(object_store.endpoint, (object_store.access_key, object_store.secret_key))
+    new = client(aws.endpoint)
     yield old, new
     old.close()
     new.close()

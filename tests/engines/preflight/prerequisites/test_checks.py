@@ -3,13 +3,13 @@
 import dataclasses
 import os
 
-import boto3
 import psycopg
 import pytest
 
 from engines.preflight.errors import PrerequisitesError
 from engines.preflight.model import Settings
 from engines.preflight.prerequisites import checks, machine, source
+from tests.local_clients import client
 
 CANARY = "canary-3c9d"
 
@@ -17,13 +17,7 @@ CANARY = "canary-3c9d"
 @pytest.fixture(scope="module")
 def ready(aws, postgres_server, object_store, tmp_path_factory):
     """Settings that this machine meets."""
-    store = boto3.client(
-        "s3",
-        endpoint_url=object_store.endpoint,
-        aws_access_key_id=object_store.access_key,
-        aws_secret_access_key=object_store.secret_key,
-        region_name="us-east-1",
-    )
+    store = client(object_store.endpoint, (object_store.access_key, object_store.secret_key))
     store.create_bucket(Bucket="preflight-raw")
     return Settings(
         target="emulator",
