@@ -31,6 +31,9 @@ from engines.runs import processes
 
 # Nearly every run asks these.
 _SERVICES = ("s3", "sts", "ssm", "cloudformation", "ecs", "ecr", "elbv2")
+# What these start outlives the task, so that it belongs to a process of its own. Whether there is anything to
+# start is asked here.
+_START_SERVERS = ("local_stack",)
 # How arguments and results are written, from Ansible to a module and back.
 _PROFILE = "legacy"
 
@@ -41,19 +44,27 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Return what the module returns."""
         result: dict[str, Any] = super().run(tmp, task_vars)
-        if not self._may_run_here():
-            result.update(self._execute_module(task_vars=task_vars, wrap_async=self._task.async_val))
-            return result
+        answer = self._run_here(task_vars) if self._may_run_here() else None
+        if answer is None:
+            answer = self._execute_module(task_vars=task_vars, wrap_async=self._task.async_val)
+        result.update(answer)
+        return result
+
+    def _run_here(self, task_vars: dict[str, Any] | None) -> dict[str, Any] | None:
+        """Return what the module returns; ``None`` where it needs a process of its own."""
         arguments = dict(self._task.args)
         self._update_module_args(self._task.action, arguments, task_vars)
+        asks = self._task.action in _START_SERVERS and not self._task.check_mode
+        if asks:
+            arguments["_ansible_check_mode"] = True
         environment: dict[str, Any] = {}
         self._compute_environment_string(environment)
         path = module_loader.find_plugin(self._task.action)
         with _environment({name: str(value) for name, value in environment.items()}):
             if run_id := os.environ.get(processes.MARK):
                 processes.mark_worker(run_id)
-            result.update(_main(path, arguments))
-        return result
+            answer = _main(path, arguments)
+        return None if asks and (answer.get("changed") or answer.get("failed")) else answer
 
     def _may_run_here(self) -> bool:
         elsewhere = self._connection.transport != "local" or self._play_context.become or self._task.async_val

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
+
+from rehearsal.stack import free_stack_ports
 
 ROOT = Path(__file__).parents[2]
 PLUGINS = sorted(path for path in (ROOT / "plugins/action").glob("*.py"))
@@ -35,27 +39,46 @@ PLAY = """
 """
 
 
+STACK = """
+- hosts: localhost
+  connection: local
+  gather_facts: false
+  vars:
+    ansible_python_interpreter: "{{ ansible_playbook_python }}"
+  tasks:
+    - local_stack:
+        state: "{{ state }}"
+        dir: "{{ playbook_dir }}/stack"
+        ports: "{{ ports }}"
+"""
+
+
 def _play(folder: Path, *options: str, plugins: bool, **variables: object) -> tuple[dict, str]:
     """Run the module in a playbook; return its answer and everything that was printed."""
-    (folder / "play.yml").write_text(PLAY, encoding="utf-8")
     dest = folder / "answer.json"
-    values = {"dest": str(dest), "canary": CANARY, **variables}
+    done = _run(folder, PLAY, *options, plugins=plugins, dest=str(dest), canary=CANARY, **variables)
+    assert done.returncode == 0, done.stdout
+    return json.loads(dest.read_text(encoding="utf-8")), done.stdout + done.stderr
+
+
+def _run(
+    folder: Path, play: str, *options: str, plugins: bool = True, **variables: object
+) -> subprocess.CompletedProcess[str]:
+    (folder / "play.yml").write_text(play, encoding="utf-8")
     environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     environment["ANSIBLE_CONFIG"] = str(ROOT / "ansible.cfg")
     if not plugins:
         environment["ANSIBLE_ACTION_PLUGINS"] = str(folder)
-    done = subprocess.run(
+    return subprocess.run(
         [
             str(Path(sys.executable).with_name("ansible-playbook")),
-            *("-i", "localhost,", "-vvvv", *options, str(folder / "play.yml"), "-e", json.dumps(values)),
+            *("-i", "localhost,", "-vvvv", *options, str(folder / "play.yml"), "-e", json.dumps(variables)),
         ],
         env=environment,
         capture_output=True,
         text=True,
         check=False,
     )
-    assert done.returncode == 0, done.stdout
-    return json.loads(dest.read_text(encoding="utf-8")), done.stdout + done.stderr
 
 
 def test_each_plugin_has_its_module_and_is_the_same_code() -> None:
@@ -79,3 +102,15 @@ def test_the_answer_is_the_one_of_a_process_of_its_own(aws, tmp_path: Path, mode
         assert CANARY not in shown.partition("PLAY [")[2], "a secret was printed"
         answers[plugins] = json.loads(json.dumps(answer).replace(path, "/path"))
     assert answers[True] == answers[False]
+
+
+def test_what_starts_servers_gets_a_process_of_its_own_where_there_is_something_to_start(
+    servers, tmp_path: Path
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        ports = {**asdict(free_stack_ports()), "aws": taken.getsockname()[1]}
+        for state, own_process in (("down", False), ("up", True)):
+            done = _run(tmp_path, STACK, state=state, ports=ports)
+            assert (f"Using module file {ROOT / 'library/local_stack.py'}" in done.stdout) is own_process
+            assert (f"127.0.0.1:{ports['aws']} is in use" in " ".join(done.stdout.split())) is own_process
+            assert done.returncode == (2 if own_process else 0), done.stdout
