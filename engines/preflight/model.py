@@ -59,6 +59,7 @@ class Settings:
     cpu: int = 0
     memory: int = 0
     desired_count: int = 1
+    autoscaling: Mapping[str, Any] = field(default_factory=dict)
     workers: Sequence[Mapping[str, Any]] = ()
     log_retention_days: int | None = None
     access_logs_bucket: str = ""
@@ -161,6 +162,7 @@ _VARIABLES: Mapping[str, str] = {
     "database_addresses": "provision_database_addresses",
     "service_secrets": "deploy_secrets",
     "request_headers": "deploy_request_headers",
+    "autoscaling": "deploy_autoscaling",
     "entrypoint": "container_entrypoint",
     "source_fence": "migrate_source_fence",
     "database_schemas": "database_schemas",

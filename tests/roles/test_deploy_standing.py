@@ -114,6 +114,7 @@ def test_a_run_that_another_has_taken_over_from_leaves_the_source_closed(failed:
     reported, state = failed({"failed": True}, begins=False, takes_over=textwrap.dedent(take_over))
     assert state.standing == "not live"
     assert "is not started again" not in reported
+    assert "Another run (another) has taken over since this one began" in reported
 
 
 def test_where_no_service_can_be_asked_users_may_be_served(failed: Any) -> None:

@@ -32,7 +32,7 @@ def find(settings: Settings, facts: dict[str, Any], config: Config) -> Iterator[
     if refused:
         yield from refused
         return
-    questions = [_buckets(cloud), *ownership.questions(cloud)]
+    questions = [_buckets(cloud), _tasks(cloud), *ownership.questions(cloud)]
     # An emulated account has no quotas, and offers everything.
     if settings.real_account:
         questions += [_certificate(cloud), _zone(cloud), _instance_class(cloud), quotas.question(cloud)]
@@ -122,6 +122,33 @@ def _bucket(cloud: Cloud, s3: Any, variable: str, which: Mapping[str, str]) -> I
         return
     if region and there != region:
         yield Finding(variable, f"{name!r} exists in {there}, not in {region}", "Set another name.")
+
+
+def _tasks(cloud: Cloud) -> Question:
+    """Whether a first release has tasks: users would be moved to a service that nobody runs."""
+    settings = cloud.settings
+    has_none = settings.desired_count == 0 and not settings.autoscaling.get("min")
+    ecs = cloud.client("ecs") if has_none else None
+
+    def ask() -> Iterator[Finding]:
+        if ecs is None:
+            return
+        try:
+            with translated(f"service {settings.name}"):
+                found = ecs.describe_services(cluster=settings.name, services=[settings.name])["services"]
+        except AwsError as error:
+            if error.code != "ClusterNotFoundException":
+                cloud.cannot_ask(f"whether the service {settings.name} runs", error)
+                return
+            found = []
+        if not any(one["status"] == "ACTIVE" for one in found):
+            yield Finding(
+                "platform_desired_count",
+                "is 0, and there is no service yet: users would be moved to one that nobody runs",
+                "Set how many tasks shall run; 0 stops the service once it is live.",
+            )
+
+    return ask
 
 
 def _certificate(cloud: Cloud) -> Question:

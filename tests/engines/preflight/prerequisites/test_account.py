@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import json
+import uuid
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
@@ -273,6 +274,28 @@ def test_buckets_that_are_free_or_ours_are_fine_and_those_elsewhere_are_not(aws,
     )
 
     assert _find(settings)[0] == []
+
+
+def test_a_first_release_without_tasks_is_refused_and_one_that_is_live_may_be_stopped(aws, monkeypatch):
+    name = f"none-{uuid.uuid4().hex[:8]}"
+    settings = Settings(region="us-east-1", name=name, desired_count=0)
+
+    def said(**changes):
+        found = account.find(dataclasses.replace(settings, **changes), {}, PATIENT)
+        return [(one.variable, one.what) for one in found]
+
+    [(variable, what)] = said()
+    assert (variable, what.partition(",")[0]) == ("platform_desired_count", "is 0")
+    assert said(autoscaling={"min": 1, "max": 2}) == said(desired_count=1) == []
+    ecs = account.Cloud(settings, PATIENT).client("ecs")
+    ecs.create_cluster(clusterName=name)
+    task = {"name": "app", "image": "nowhere/nothing", "essential": True}
+    ecs.register_task_definition(family=name, containerDefinitions=[task])
+    assert said() != []
+    ecs.create_service(cluster=name, serviceName=name, taskDefinition=name, desiredCount=0)
+    assert said() == []
+    ecs.delete_service(cluster=name, service=name, force=True)
+    assert said() != []
 
 
 def test_no_credentials(fake, monkeypatch):
