@@ -20,12 +20,13 @@ from botocore import exceptions as botocore_errors
 from botocore.config import Config
 from botocore.loaders import Loader, create_loader
 
-from engines import permissions
+from engines import permissions, unanswered
 from engines.errors import EngineError
 from engines.permissions import Request
 
 # Backs off on throttling and on transient faults, and then slows down; the default "legacy" gives up sooner.
-_CONFIG = Config(retries={"mode": "adaptive", "max_attempts": 6}, connect_timeout=10, read_timeout=60)
+# An AWS that answers nothing at all is given up within five minutes: seven times 30 s, and the pauses.
+_CONFIG = Config(retries={"mode": "adaptive", "max_attempts": 6}, connect_timeout=10, read_timeout=30)
 
 _EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "RequestExpired"})
 _UNKNOWN = frozenset(
@@ -86,6 +87,7 @@ def _shared(
 def _make(service: str, options: Mapping[str, Any]) -> Any:
     made = _session(_environment()).client(service, **options)
     _note_requests(made)
+    unanswered.watch(made)
     return made
 
 

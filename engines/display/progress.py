@@ -123,6 +123,10 @@ _WORDS: Mapping[str, Callable[[Event], str]] = {
     "objects.silent": lambda event: (
         f"{event.get('store')} has not answered for {seconds(event.get('seconds') or 0)}"
     ),
+    "aws.silent": lambda event: (
+        f"AWS has not answered {event.get('service')} {event.get('operation')}"
+        f" for {seconds(event.get('seconds') or 0)}"
+    ),
     "postgres.silent": lambda event: (
         f"{event.get('server')} has not answered for {seconds(event.get('seconds') or 0)};"
         f" given up after {seconds(event.get('limit') or 0)}"

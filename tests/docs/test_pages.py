@@ -55,6 +55,7 @@ def test_every_message_says_what_to_do() -> None:
 def test_messages_that_are_quoted_are_those_of_the_code() -> None:
     symptoms, _, catalogue = text("docs/troubleshooting.md").partition("## Every message")
     sources = ["playbooks/callback_plugins/guard.py", "scripts/setup", "engines/schema/executor.py"]
+    sources += ["engines/display/progress.py"]
     said = catalogue.replace("\\", "") + "".join(
         (ROOT / name).read_text(encoding="utf-8") for name in sources
     )
