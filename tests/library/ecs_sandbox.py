@@ -8,13 +8,16 @@ import io
 import json
 import tarfile
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 
 import urllib3
 
 from engines import aws as aws_clients
 from tests.library import modules
+from tests.library.rds_sandbox import eventually
 
 CANARY = "canary-7d1e0b52c9"
+STAYS = "it has to stay so for"  # how the module says that a release serves its users, so far
 # What the image does is decided by a word in it, so that every behaviour has a digest of its own.
 PROGRAM = """
 import http.server, json, os, signal, sys, threading, time
@@ -26,6 +29,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         global busy
         busy += self.path != "/health"
+        if self.path == "/crash":
+            give_up()
         time.sleep(1 if self.path == "/slow" else 0)
         digest = "sha256:" + "0" * 64 if KIND == "liar" else os.environ["IMAGE_DIGEST"]
         body = json.dumps({"status": "ok", "image": digest, "plain": os.environ.get("PLAIN")}).encode()
@@ -38,10 +43,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
 def stop(*_):
     print("asked to stop with", busy, "requests in hand", flush=True)
     os._exit(0)
-def crash_later():
-    time.sleep(2)
+def give_up():
     print("cannot go on", flush=True)
     os._exit(4)
+def crash_later():
+    time.sleep(2)
+    give_up()
 print("starting", KIND, "with", os.environ["API_KEY"], flush=True)
 if KIND == "crash":
     print("cannot go on", flush=True)
@@ -93,7 +100,7 @@ class Sandbox:
             "subnet_ids": ["subnet-2", "subnet-1"],
             "security_group_ids": ["sg-1"],
             "target_group_arn": self._balancer(),
-            "health_check_grace": 0,
+            "health_check_grace": 60,  # what is slow to start on a busy machine is not unhealthy
             "url": self.url,
             "probe": {"path": "/health", "json": "image"},
             "timeout": 120,  # of a busy machine; what is never healthy is told earlier, by the breaker
@@ -157,6 +164,17 @@ class Sandbox:
     def call(self, *, check=False, **options):
         """Release with ``ecs_deploy``."""
         return self.run("ecs_deploy", {**self.options, **options}, check=check)
+
+    def crash_once_it_serves(self, events, **options):
+        """Release, and let a task crash once the module has seen that the release serves its users.
+
+        ``events`` is the file in which the module reports that (``BMII_EVENTS``).
+        """
+        with ThreadPoolExecutor(1) as thread:
+            release = thread.submit(self.call, **options)
+            eventually(lambda: release.done() or (events.exists() and STAYS in events.read_text()), 250)
+            self.http.request("GET", f"{self.url}/crash", retries=False)
+            return release.result()
 
     def run(self, module, arguments, *, check):
         """Run a module in a process of its own, as Ansible does at the highest verbosity."""

@@ -94,7 +94,7 @@ def test_a_crash_is_explained_and_undone(sandbox, tmp_path, monkeypatch):
 def test_a_task_that_is_never_healthy_is_explained_and_undone(sandbox):
     good = sandbox.image("good")
     sandbox.call(image=good)
-    failed = sandbox.call(image=sandbox.image("sick"))
+    failed = sandbox.call(image=sandbox.image("sick"), health_check_grace=0)
     assert "failed ELB health checks" in failed["msg"]
     assert failed["details"]["restored"]["verified"]
     assert sandbox.running() == digest(good)
@@ -103,7 +103,7 @@ def test_a_task_that_is_never_healthy_is_explained_and_undone(sandbox):
 def test_what_ecs_takes_for_a_success_is_undone_when_another_image_answers(sandbox):
     good = sandbox.image("good")
     sandbox.call(image=good, desired_count=2)
-    failed = sandbox.call(image=sandbox.image("liar"), desired_count=1, timeout=2)
+    failed = sandbox.call(image=sandbox.image("liar"), desired_count=1, timeout=15)
     assert failed["details"]["reason"] == "timeout"
     assert "answers from image sha256:000" in failed["msg"]
     assert failed["details"]["restored"]["verified"]
@@ -116,7 +116,7 @@ def test_settings_that_fail_are_undone_where_the_revision_stays(sandbox):
     sandbox.call(image=image)
     # Nothing can be reached in so little time: what is tested is the rollback.
     changes = {"subnet_ids": ["subnet-2"], "desired_count": 2}
-    failed = sandbox.call(image=image, **changes, timeout=0, steady_seconds=5)
+    failed = sandbox.call(image=image, **changes, timeout=0, steady_seconds=600)
     assert failed["details"]["reason"] == "timeout"
     network = sandbox.service()["networkConfiguration"]["awsvpcConfiguration"]
     assert sorted(network["subnets"]) == ["subnet-1", "subnet-2"]

@@ -26,7 +26,7 @@ class Users:
 
     def __init__(self, url):
         self.url, self.asked, self.failed = url, 0, []
-        self._http = urllib3.PoolManager(maxsize=50, retries=False, timeout=15)
+        self._http = urllib3.PoolManager(maxsize=50, retries=False, timeout=60)
         self._over = threading.Event()
         self._pacer = threading.Thread(target=self._pace)
         self._requests = []
@@ -80,7 +80,7 @@ def bad(name, causes, kind="good", **more):
     ("kind", "causes", "options"),
     [
         bad("crashes at once", ["exit code 3", "cannot go on"], "crash"),
-        bad("crashes after healthy", ["exit code 4", "cannot go on"], "fleeting", trial_seconds=4),
+        bad("crashes after healthy", ["exit code 4", "cannot go on"], "fleeting", trial_seconds=60),
         bad("never healthy", ["these codes: [503]"], "sick", **SHORT),
         bad("wrong port", ["nothing answers on port 8000", "listening on 9000"], "elsewhere", **SHORT),
         bad(
@@ -137,9 +137,12 @@ def test_a_good_release_reaches_its_users_without_a_failed_request(sandbox):
     assert {task["stoppedReason"].partition(" (")[0] for task in stopped} == {"Scaling activity initiated by"}
 
 
-def test_what_crashes_after_it_has_reached_its_users_is_undone_too(sandbox):
+def test_what_crashes_after_it_has_reached_its_users_is_undone_too(sandbox, tmp_path, monkeypatch):
+    monkeypatch.setenv("BMII_EVENTS", str(tmp_path / "events"))
     good = sandbox.service()["taskDefinition"]
-    failed = sandbox.call(image=sandbox.image("fleeting"), steady_seconds=8)
+    failed = sandbox.crash_once_it_serves(
+        tmp_path / "events", image=sandbox.image("crashes when asked to"), steady_seconds=200
+    )
     assert "did not stay" in failed.get("msg", ""), json.dumps(failed)
     assert "exit code 4" in failed["msg"]
     assert failed["details"]["restored"]["verified"]

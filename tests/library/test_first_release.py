@@ -76,8 +76,13 @@ def test_a_service_that_somebody_has_made_is_not_taken_for_a_release(sandbox: Sa
     assert (adopted["standing"], adopted["frozen"]) == ("not live", False)
 
 
-def test_a_first_release_that_served_for_seconds_says_so(sandbox: Sandbox) -> None:
+def test_a_first_release_that_served_for_seconds_says_so(
+    sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Its task is gone when the ledger asks the service; what a user wrote meanwhile is on the target."""
-    for image, served in (("fleeting", True), ("sick", False)):
-        failed = sandbox.call(image=sandbox.image(image), steady_seconds=8, timeout=8, trial_seconds=0)
-        assert failed["details"]["served"] is served, json.dumps(failed)
+    monkeypatch.setenv("BMII_EVENTS", str(tmp_path / "events"))
+    crashing = sandbox.image("crashes when asked to")
+    failed = sandbox.crash_once_it_serves(tmp_path / "events", image=crashing, steady_seconds=200)
+    assert failed["details"]["served"] is True, json.dumps(failed)
+    failed = sandbox.call(image=sandbox.image("sick"), timeout=8, health_check_grace=0)
+    assert failed["details"]["served"] is False, json.dumps(failed)

@@ -20,8 +20,11 @@ RANKED = {"method": "POST", "path": "/rank", "body": ASPIRIN}
 class Service(ThreadingHTTPServer):
     """A stand-in for the platform: ``key`` is what it asks for, ``score`` what it answers."""
 
-    def __init__(self, key="", score=0.1 + 0.2):
-        super().__init__(("127.0.0.1", 0), Handler)
+    def __init__(self, key="", score=0.1 + 0.2, *, listens=True):
+        super().__init__(("127.0.0.1", 0), Handler, bind_and_activate=False)
+        self.server_bind()
+        if listens:
+            self.server_activate()
         self.key, self.score, self.delay, self.seen = key, score, 0.0, []
 
     @property
@@ -265,30 +268,26 @@ def test_a_dry_run_without_an_address_skips_everything(call):
 
 
 def test_a_service_that_is_starting_is_waited_for(serve, call):
-    service = Service()
-    port = service.server_port
-    service.server_close()
-    late = {}
+    service = Service(listens=False)  # its port is taken already, so that nobody else gets it
 
     def start():
         time.sleep(1)
-        late["service"] = ThreadingHTTPServer(("127.0.0.1", port), Handler)
-        late["service"].seen, late["service"].delay = [], 0.0
-        late["service"].serve_forever(poll_interval=0.02)
+        service.server_activate()
+        service.serve_forever(poll_interval=0.02)
 
     thread = threading.Thread(target=start)
     thread.start()
-    answer = call(f"http://127.0.0.1:{port}", [{"name": "health", "path": "/health"}], connect_window=20)
-    late["service"].shutdown()
+    answer = call(service.url, [{"name": "health", "path": "/health"}], connect_window=60)
+    service.shutdown()
     thread.join()
-    late["service"].server_close()
+    service.server_close()
     assert answer["results"][0]["ok"]
 
 
 def test_nobody_there_is_a_failure(servers, call):
-    service = Service()
-    service.server_close()
+    service = Service(listens=False)
     answer = call(service.url, [{"name": "health", "path": "/health"}])
+    service.server_close()
     assert "no answer: " in answer["msg"]
     assert "refused" in answer["msg"]
 
