@@ -164,14 +164,18 @@ class Platform:
             **more,
         )["taskDefinition"]["taskDefinitionArn"]
 
-    def create(self, definition, desired=1, grace=0):
+    def create(self, definition, desired=1):
+        """Create the service. Its grace is longer than a busy machine takes to start its tasks.
+
+        One that is slow to start would be replaced as unhealthy, and its target seen beside the next one's.
+        """
         self.ecs.create_service(
             cluster=self.name,
             serviceName="app",
             taskDefinition=definition,
             desiredCount=desired,
             launchType="FARGATE",
-            healthCheckGracePeriodSeconds=grace,
+            healthCheckGracePeriodSeconds=60,
             loadBalancers=[{"targetGroupArn": self.group, "containerName": "app", "containerPort": 8000}],
             networkConfiguration={"awsvpcConfiguration": {"subnets": ["subnet-1"]}},
             deploymentConfiguration={"deploymentCircuitBreaker": {"enable": True, "rollback": True}},

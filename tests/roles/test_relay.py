@@ -105,24 +105,32 @@ def test_a_database_without_tls_is_not_reached(guarded, relay):
 
 
 def test_it_ends_when_its_lease_is_over_though_it_is_in_use(guarded, relay):
-    one = relay(lease=3)
+    one = relay(lease=900, idle=900)
     connection = psycopg.connect(**one.through(guarded.address(), sslmode="require").parameters)
-    assert one.wait() == 0
+    one.let_pass(901)
+    until(one.has_ended)
     connection.close()
 
 
 def test_it_ends_when_nobody_uses_it_and_not_before(guarded, relay):
-    one = relay(idle=2)
+    one = relay(lease=10**6, idle=600)
     with psycopg.connect(**one.through(guarded.address(), sslmode="require").parameters) as session:
-        session.execute("SELECT pg_sleep(4)")
+        one.let_pass(601)
+        session.execute("SELECT pg_sleep(3)")  # it looks once a second
         assert one.process.poll() is None
-    assert one.wait() == 0
+
+    def ends_after_a_while():
+        # Whether it has noticed yet that nobody uses it is not known, so that it is given its time again.
+        one.let_pass(601)
+        return one.has_ended()
+
+    until(ends_after_a_while)
 
 
 def test_it_ends_at_once_when_it_is_stopped(relay):
     one = relay()
     one.process.send_signal(signal.SIGTERM)
-    until(lambda: one.process.poll() == 0)
+    until(one.has_ended)
 
 
 def test_it_fits_into_a_parameter_of_a_stack():

@@ -22,7 +22,15 @@ from rehearsal.servers import Guard, PostgresServer, postgres
 
 PROGRAM = Path(__file__).parents[3] / "roles" / "provision" / "files" / "relay.py"
 NAME = "bmii-postgres.test.us-east-1.rds.amazonaws.com"
-VPC = "127.77.77"
+# One for each process that tests, so that relays of two have no address in common. The second part is less
+# than any that the emulated account gives its tasks, which is that of its port.
+VPC = f"127.{2 + (os.getpid() >> 8) % 60}.{os.getpid() & 255}"
+# What the relay takes for the time is so much later than it is.
+_CLOCK = """
+import os, pathlib, time
+real, later = time.monotonic, pathlib.Path(os.environ["LATER"])
+time.monotonic = lambda: real() + len(later.read_bytes())
+"""
 
 
 class Guarded:
@@ -61,17 +69,26 @@ def guarded(servers, tmp_path_factory):
 class Relayed:
     """A relay that runs, at an address of the VPC of its own."""
 
-    def __init__(self, to: str, host: str, *, lease: float = 600, idle: float = 600) -> None:
-        self.host = host
+    def __init__(self, to: str, host: str, clock: Path, *, lease: float = 600, idle: float = 600) -> None:
+        self.host, self._clock = host, clock
+        clock.touch()
         settings = {"RELAY_TO": to, "RELAY_LEASE": str(lease), "RELAY_IDLE": str(idle), "BIND_HOST": host}
         self.process = subprocess.Popen(
-            [sys.executable, "-S", "-c", PROGRAM.read_text(encoding="utf-8")],
-            env={"PATH": os.environ["PATH"], "RELAY_PORT": str(PORT), **settings},
+            [sys.executable, "-S", "-c", _CLOCK + PROGRAM.read_text(encoding="utf-8")],
+            env={"PATH": os.environ["PATH"], "RELAY_PORT": str(PORT), "LATER": str(clock), **settings},
             stdout=subprocess.PIPE,
             text=True,
         )
         assert self.process.stdout
         assert self.process.stdout.readline().startswith("relaying")
+
+    def let_pass(self, seconds: int) -> None:
+        """Let so many seconds pass, for the relay alone."""
+        with self._clock.open("ab") as clock:
+            clock.write(b"." * seconds)
+
+    def has_ended(self) -> bool:
+        return self.process.poll() == 0
 
     def through(self, address: Address, **parts: str) -> Address:
         return Address({**address.parameters, "hostaddr": self.host, "port": str(PORT), **parts})
@@ -81,13 +98,13 @@ class Relayed:
 
 
 @pytest.fixture
-def relay(guarded):
+def relay(guarded, tmp_path):
     """Return a function that starts a relay to the guarded server, or elsewhere."""
     started: list[Relayed] = []
 
     def start(to: str = "", **options: float) -> Relayed:
-        host = f"{VPC}.{os.getpid() % 120 + 100 + len(started)}"
-        started.append(Relayed(to or f"127.0.0.1:{guarded.server.port}", host, **options))
+        host, clock = f"{VPC}.{100 + len(started)}", tmp_path / f"later-{len(started)}"
+        started.append(Relayed(to or f"127.0.0.1:{guarded.server.port}", host, clock, **options))
         return started[-1]
 
     yield start

@@ -23,9 +23,9 @@ def _processes_of(address):
     return found
 
 
-def test_a_service_is_reached_through_the_load_balancer(platform, image, aws):
+def test_a_service_is_reached_through_the_load_balancer(platform, image, aws, eventually):
     definition = platform.define(image("one"))
-    platform.create(definition, grace=60)
+    platform.create(definition)
     platform.await_rollout(definition, "COMPLETED")
     version, *lines = platform.get()
     seen = dict(line.split("=", 1) for line in lines if "=" in line)
@@ -37,12 +37,13 @@ def test_a_service_is_reached_through_the_load_balancer(platform, image, aws):
     [(address, health)] = platform.health()
     assert health["State"] == "healthy"
     assert seen["BIND_HOST"] == address != "127.0.0.1"
+    eventually(platform.log, "what it wrote is in the log")
     assert platform.log() == ["starting one"]
 
 
 def test_a_new_revision_replaces_the_old_one(platform, image, eventually):
     first = platform.define(image("one"))
-    platform.create(first, grace=60)
+    platform.create(first)
     platform.await_rollout(first, "COMPLETED")
     [(address, _)] = platform.health()
     second = platform.define(image("two"))
@@ -56,7 +57,7 @@ def test_a_new_revision_replaces_the_old_one(platform, image, eventually):
 def test_a_task_has_the_credentials_of_its_role(platform, image, aws):
     role = boto3.client("iam").create_role(RoleName=platform.name, AssumeRolePolicyDocument="{}")
     definition = platform.define(image("one"), taskRoleArn=role["Role"]["Arn"])
-    platform.create(definition, grace=60)
+    platform.create(definition)
     platform.await_rollout(definition, "COMPLETED")
     seen = dict(line.split("=", 1) for line in platform.get()[1:] if "=" in line)
     assert seen["AWS_ACCESS_KEY_ID"] == ""
@@ -75,14 +76,14 @@ def test_a_task_has_the_credentials_of_its_role(platform, image, aws):
 
 def test_a_task_without_a_role_gets_no_credentials(platform, image):
     definition = platform.define(image("one"))
-    platform.create(definition, grace=60)
+    platform.create(definition)
     platform.await_rollout(definition, "COMPLETED")
     assert "AWS_CONTAINER_CREDENTIALS_FULL_URI=" in platform.get()
 
 
 def test_the_desired_count_is_kept_and_a_task_that_ignores_sigterm_is_killed(platform, image, eventually):
-    definition = platform.define(image("stubborn"), container={"stopTimeout": 2})
-    platform.create(definition, grace=60)
+    definition = platform.define(image("stubborn"), container={"stopTimeout": 8})
+    platform.create(definition)
     platform.await_rollout(definition, "COMPLETED")
     platform.ecs.update_service(cluster=platform.name, service="app", desiredCount=3)
     # Before a program has begun to serve it does not ignore the signal yet.
@@ -101,15 +102,16 @@ def test_the_desired_count_is_kept_and_a_task_that_ignores_sigterm_is_killed(pla
     assert "STOPPING" in states
     for task in platform.tasks("STOPPED"):
         assert task["containers"][0]["exitCode"] == 137
-        assert task["stoppedAt"] - task["stoppingAt"] >= timedelta(seconds=1.5)
+        assert task["stoppedAt"] - task["stoppingAt"] >= timedelta(seconds=7)
 
 
-def _health(*command):
-    return {"healthCheck": {"command": list(command), "interval": 5, "retries": 1}}
+def _health(*command, **more):
+    check = {"command": list(command), "interval": 5, "timeout": 60, "retries": 1}
+    return {"healthCheck": {**check, **more}}
 
 
 def test_a_container_that_fails_its_own_health_check_is_rolled_back(platform, image, eventually):
-    first = platform.define(image("one"), container=_health("CMD", "python3", "-c", PROBE))
+    first = platform.define(image("one"), container=_health("CMD", "python3", "-c", PROBE, startPeriod=60))
     platform.create(first)
     platform.await_rollout(first, "COMPLETED")
     [task] = platform.tasks()
@@ -123,7 +125,7 @@ def test_a_container_that_fails_its_own_health_check_is_rolled_back(platform, im
 
 def test_two_tasks_have_two_addresses(platform, image):
     definition = platform.define(image("one"))
-    platform.create(definition, desired=2, grace=60)
+    platform.create(definition, desired=2)
     platform.await_rollout(definition, "COMPLETED")
     assert len({address for address, _ in platform.health()}) == 2
 
@@ -149,7 +151,9 @@ def test_a_sick_task_is_never_sent_requests_and_is_rolled_back(platform, image, 
     platform.create(first)
     platform.await_rollout(first, "COMPLETED")
     sick = platform.define(image("sick"))
-    platform.ecs.update_service(cluster=platform.name, service="app", taskDefinition=sick)
+    platform.ecs.update_service(
+        cluster=platform.name, service="app", taskDefinition=sick, healthCheckGracePeriodSeconds=0
+    )
     states, versions = set(), set()
 
     def rolled_back():

@@ -42,6 +42,6 @@ def test_another_program_is_named(servers) -> None:
 
 
 def test_where_nothing_can_be_seen_nobody_is_named(servers) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as own:
-        port = own.getsockname()[1]
-    assert holder(port) is None
+    with socket.socket() as own:  # that nobody else listens there either, it holds the port
+        own.bind(("127.0.0.1", 0))
+        assert holder(own.getsockname()[1]) is None

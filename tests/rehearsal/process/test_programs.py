@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import socket
 import subprocess
 import sys
@@ -24,8 +25,12 @@ sys.stdin.read()
 
 @pytest.fixture
 def few(monkeypatch):
-    """Leave eight ports to choose from, which nobody has a claim on: other tests run at the same time."""
-    first = next(one for one in range(26000, 32000, 8) if all_free(one))
+    """Leave eight ports to choose from, which nobody has a claim on.
+
+    Other tests run at the same time, so that they are none of those that these may be given.
+    """
+    groups = range(programs._CHOICE.stop, 32000, 8)
+    first = next(one for one in random.sample(groups, len(groups)) if all_free(one))
     monkeypatch.setattr(programs, "_CHOICE", range(first, first + 8))
     return first
 
