@@ -48,7 +48,7 @@ def gone(sandbox):
     platform = sandbox.platform()
     before = survey(platform)
     planned = teardown(platform, check=True)
-    return planned, (before, survey(platform)), teardown(platform, timeout=60, patience=5)
+    return planned, (before, survey(platform)), teardown(platform, timeout=250, patience=120)
 
 
 def test_check_mode_says_what_the_run_does_and_does_nothing(gone):
@@ -104,7 +104,7 @@ def test_aws_knows_nothing_else_of_it(sandbox, gone):
 
 
 def test_a_second_run_does_nothing(sandbox, gone):
-    again = teardown(sandbox.platform(), timeout=60, patience=5)
+    again = teardown(sandbox.platform(), timeout=250, patience=120)
 
     assert (again["changed"], again["actions"]) == (False, [])
     assert _things(again) == _kept(sandbox)
@@ -113,7 +113,7 @@ def test_a_second_run_does_nothing(sandbox, gone):
 def test_the_next_stack_takes_the_data_in_and_goes_as_well(sandbox, gone):
     adopted = sandbox.provision()
     content, policy = sandbox.content(), client("s3").get_bucket_policy(Bucket=f"{NAME}-raw")
-    done = teardown(sandbox.platform(), timeout=60, patience=5)
+    done = teardown(sandbox.platform(), timeout=250, patience=120)
 
     assert set(adopted) == set(sandbox.buckets.values())
     assert content == b"second"
@@ -135,7 +135,7 @@ def test_an_import_that_was_killed_before_it_began_is_taken_back(sandbox, gone, 
     monkeypatch.undo()
     assert lifecycle.find(NAME).status == "REVIEW_IN_PROGRESS"
 
-    assert _things(teardown(sandbox.platform(), timeout=60, patience=5)) == _kept(sandbox)
+    assert _things(teardown(sandbox.platform(), timeout=250, patience=120)) == _kept(sandbox)
     assert lifecycle.find(NAME) is None
 
 
@@ -155,14 +155,14 @@ def test_what_aws_lists_for_a_while_is_given_time(sandbox, gone, monkeypatch):
     answers = [[Thing("cluster", NAME)], [Thing("cluster", NAME)], []]
     monkeypatch.setattr(apply, "left", lambda platform, found: answers.pop(0))
 
-    assert teardown(sandbox.platform(), timeout=60, patience=10)["things"] == []
+    assert teardown(sandbox.platform(), timeout=250, patience=120)["things"] == []
     assert answers == []
 
 
 def test_with_consent_the_data_go_too(sandbox, gone):
     state = f"{NAME}-state"
     client("s3").create_bucket(Bucket=state)
-    done = teardown(sandbox.platform(delete_data=True, state_bucket=state), timeout=60, patience=5)
+    done = teardown(sandbox.platform(delete_data=True, state_bucket=state), timeout=250, patience=120)
     buckets = [bucket["Name"] for bucket in client("s3").list_buckets()["Buckets"]]
 
     assert [action["step"] for action in done["actions"]] == [*["bucket"] * 5, "snapshots"]

@@ -12,7 +12,7 @@ from engines.stack import lifecycle
 from engines.teardown.apply import teardown
 from tests.engines.teardown.sandbox import Sandbox
 
-WAITS = {"timeout": 60, "patience": 5}
+WAITS = {"timeout": 250, "patience": 120}
 NAME = "side"
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 import uuid
 
 import pytest
+from botocore.exceptions import ClientError
 
 from engines.aws import client
 from engines.stack import explain, lifecycle, recover
@@ -24,6 +26,24 @@ FAILING = {
 BROKEN = {"Topic": TOPIC, "Handle": HANDLE, "Failing": FAILING}
 
 
+def failing_on_demand(after):
+    """What fails once `fail` is called, when resource ``after`` is there."""
+    return {**FAILING, "DependsOn": after, "Properties": {"Handle": {"Ref": "Handle"}, "Timeout": "250"}}
+
+
+def fail(name):
+    """Let what fails on demand fail, as soon as the stack waits for it."""
+    signal = {"LogicalResourceId": "Failing", "UniqueId": "one", "Status": "FAILURE"}
+    deadline = time.monotonic() + 120
+    while True:
+        try:
+            client("cloudformation").signal_resource(StackName=name, **signal)
+            return
+        except ClientError:
+            assert time.monotonic() < deadline, "the stack has not come so far"
+            time.sleep(0.1)
+
+
 @pytest.fixture
 def name(aws):
     return f"stuck-{uuid.uuid4().hex[:8]}"
@@ -39,7 +59,7 @@ def create(name, resources, **options):
 
 
 def settled(name):
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     while (stack := lifecycle.find(name)) and (stack.busy or not stack.status):
         assert time.monotonic() < deadline, stack
         time.sleep(0.1)
@@ -140,10 +160,10 @@ def test_a_protected_database_that_is_in_the_way_is_let_go_by_consent(name):
 
 
 def test_a_creation_of_which_something_stayed_is_explained_and_removed(name):
-    failing = {**FAILING, "DependsOn": "Bucket", "Properties": {"Handle": {"Ref": "Handle"}, "Timeout": "2"}}
-    resources = {"Bucket": bucket(name), "Handle": HANDLE, "Failing": failing}
+    resources = {"Bucket": bucket(name), "Handle": HANDLE, "Failing": failing_on_demand("Bucket")}
     client("cloudformation").create_stack(StackName=name, TemplateBody=template(**resources))
     fill_as_soon_as_it_is_there(name)
+    fail(name)
     assert settled(name).status == "ROLLBACK_FAILED"
 
     with pytest.raises(StackError, match=r"ROLLBACK_FAILED.*The first failure: Failing"):
@@ -161,12 +181,12 @@ def test_an_update_that_could_not_be_taken_back_is_once_nothing_is_in_its_way(na
         return {"Type": "AWS::RDS::DBParameterGroup", "Properties": properties}
 
     create(name, {"Group": group("50")})
-    failing = {**FAILING, "DependsOn": "Group", "Properties": {"Handle": {"Ref": "Handle"}, "Timeout": "3"}}
-    resources = {"Group": group("60"), "Handle": HANDLE, "Failing": failing}
+    resources = {"Group": group("60"), "Handle": HANDLE, "Failing": failing_on_demand("Group")}
     client("cloudformation").update_stack(StackName=name, TemplateBody=template(**resources))
     while not any(one.logical_id == "Failing" for one in events(lifecycle.find(name).id)):
         time.sleep(0.1)
     rds.delete_db_parameter_group(DBParameterGroupName=name)
+    fail(name)
     assert settled(name).status == "UPDATE_ROLLBACK_FAILED"
 
     with pytest.raises(StackError, match=r"UPDATE_ROLLBACK_FAILED.*Failing"):
@@ -179,13 +199,16 @@ def test_an_update_that_could_not_be_taken_back_is_once_nothing_is_in_its_way(na
 
 
 def test_a_stack_that_aws_is_at_work_on_is_waited_for(name):
-    slow = {**FAILING, "Properties": {"Handle": {"Ref": "Handle"}, "Timeout": "3"}}
+    resources = {**BROKEN, "Failing": failing_on_demand("Topic")}
     client("cloudformation").create_stack(
-        StackName=name, TemplateBody=template(**{**BROKEN, "Failing": slow}), OnFailure="DELETE"
+        StackName=name, TemplateBody=template(**resources), OnFailure="DELETE"
     )
 
     assert recover(name, check=True)["status"] == "CREATE_IN_PROGRESS"
+    later = threading.Timer(1, fail, [name])
+    later.start()
     assert recover(name)["status"] == ""
+    later.join()
     assert lifecycle.find(name) is None
 
 
