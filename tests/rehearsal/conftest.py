@@ -167,7 +167,7 @@ class Platform:
     def create(self, definition, desired=1):
         """Create the service. Its grace is longer than a busy machine takes to start its tasks.
 
-        One that is slow to start would be replaced as unhealthy, and its target seen beside the next one's.
+        One that is slow to start would be replaced as unhealthy, and two targets be seen at once.
         """
         self.ecs.create_service(
             cluster=self.name,

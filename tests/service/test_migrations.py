@@ -98,7 +98,7 @@ def test_without_a_url_it_says_what_to_set(alembic_ini):
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=250,
     )
     assert result.returncode == 1
     assert result.stderr.strip().startswith("migrations: set DATABASE_URL")
@@ -111,7 +111,7 @@ def test_it_prints_sql_and_leaves_logging_alone(alembic_ini, platform):
         capture_output=True,
         text=True,
         check=True,
-        timeout=60,
+        timeout=250,
     )
     assert "CREATE TYPE activity_type AS ENUM" in result.stdout
     assert result.stderr == ""
@@ -121,7 +121,7 @@ def test_two_upgrades_at_once_do_not_race(bare_platform, alembic_ini):
     environment = {"PATH": "", "DATABASE_URL": bare_platform.environment["DATABASE_URL"]}
     arguments = [sys.executable, "-m", "alembic", "-c", str(alembic_ini), "upgrade", "head"]
     both = [subprocess.Popen(arguments, env=environment, stderr=subprocess.PIPE) for _ in range(2)]
-    assert [process.communicate(timeout=60)[1] for process in both] == [b"", b""]
+    assert [process.communicate(timeout=250)[1] for process in both] == [b"", b""]
     assert [process.returncode for process in both] == [0, 0]
     assert "rankings" in _tables(bare_platform)
 
@@ -144,5 +144,5 @@ def test_an_upgrade_by_hand_waits_for_one_by_the_module(bare_platform, alembic_i
                 time.sleep(0.1)
             assert "rankings" not in _tables(bare_platform)
             other.exec_driver_sql(advisory_lock.RELEASE)
-            assert upgrade.wait(timeout=60) == 0
+            assert upgrade.wait(timeout=250) == 0
     assert "rankings" in _tables(bare_platform)

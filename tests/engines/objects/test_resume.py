@@ -15,6 +15,8 @@ from engines.objects.compare import compare
 from engines.objects.errors import LockedError
 from engines.objects.manifest.records import Manifest
 
+# So many listings in a row that are alike, half a second apart, show that nothing comes in any more.
+QUIET = 5
 # Says of every object when it is proven; of a large object the second part never arrives.
 MIRROR = r"""
 import json, os, sys, time
@@ -66,11 +68,11 @@ def killed(process):
 
 def settled(side):
     """Return what a bucket lists once nothing comes in any more: a busy store serves requests of the dead."""
-    before, now = None, side.listing()
-    while before != now:
+    seen = [side.listing()]
+    while len(seen) < QUIET or any(one != seen[-1] for one in seen[-QUIET:]):
         time.sleep(0.5)
-        before, now = now, side.listing()
-    return now
+        seen.append(side.listing())
+    return seen[-1]
 
 
 @pytest.mark.parametrize("after", [1, 40, 110])

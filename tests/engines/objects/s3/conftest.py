@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from http.server import ThreadingHTTPServer
+from types import SimpleNamespace
 
 import pytest
 
@@ -35,3 +36,12 @@ def store(server):
     url = f"http://127.0.0.1:{server.server_port}"
     with Endpoint(bucket="raw", endpoint=url, access_key="a", secret_key="b").connect() as connected:
         yield connected
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """Return the time that stands still for a store alone, ``now``, and for how long it ``slept``."""
+    slept = []
+    now = 1_800_000_000.0
+    monkeypatch.setattr(module, "time", SimpleNamespace(time=lambda: now, sleep=slept.append))
+    return SimpleNamespace(now=now, slept=slept)

@@ -159,14 +159,12 @@ def test_who_is_in_a_hurry_leaves_a_refused_object_for_later(server, store, is_h
     assert len(server.seen) == (3 if is_hurried else module.TRIES)
 
 
-def test_a_store_that_names_a_time_is_left_alone_so_long(server, store, monkeypatch):
-    slept = []
-    monkeypatch.setattr(module.time, "sleep", slept.append)
+def test_a_store_that_names_a_time_is_left_alone_so_long(server, store, clock):
     server.script = [answer(503, **{"Retry-After": "7"}), answer(503, **{"Retry-After": "soon"})]
     server.otherwise = answer(200, b"x")
     assert store.read("GetObject", key="k") == b"x"
-    assert slept[0] == 7
-    assert slept[1] < 1
+    assert clock.slept[0] == 7
+    assert clock.slept[1] < 1
     server.script = [answer(503, **{"Retry-After": "7"})]
     with pytest.raises(ClientError):
         store.hurried().read("GetObject", key="k")

@@ -37,7 +37,7 @@ def test_who_wants_more_than_is_left_waits(buffers):
     with buffers.held(200 * KIB):
         waiting = waiter(buffers, 1)
         assert waiting.is_alive()
-    waiting.join(10)
+    waiting.join(100)
     assert not waiting.is_alive()
 
 
@@ -45,7 +45,7 @@ def test_a_body_that_is_larger_than_all_of_it_goes_alone(buffers):
     with buffers.held(1):
         waiting = waiter(buffers, 1 << 20)
         assert waiting.is_alive()
-    waiting.join(10)
+    waiting.join(100)
     assert not waiting.is_alive()
 
 
