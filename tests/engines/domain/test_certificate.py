@@ -42,16 +42,16 @@ def test_a_certificate_is_requested_proven_and_found_again(zone):
     planned = ensure_certificate(zone, zone=zone, tags=TAGS, check=True)
     assert (planned["changed"], planned["arn"]) == (True, "")
 
-    made = ensure_certificate(zone, zone=zone, tags=TAGS, timeout=30)
+    made = ensure_certificate(zone, zone=zone, tags=TAGS, timeout=250)
     assert (made["changed"], made["status"], made["records"]) == (True, "ISSUED", [])
-    again = ensure_certificate(zone, zone=zone, tags=TAGS, timeout=30)
+    again = ensure_certificate(zone, zone=zone, tags=TAGS, timeout=250)
     assert (again["changed"], again["arn"]) == (False, made["arn"])
     assert ensure_certificate(zone, arn=made["arn"])["status"] == "ISSUED"
 
 
 def test_a_certificate_of_somebody_else_is_not_taken(zone):
     other = client("acm").request_certificate(DomainName=zone, ValidationMethod="DNS")["CertificateArn"]
-    assert ensure_certificate(zone, zone=zone, tags=TAGS, timeout=30)["arn"] != other
+    assert ensure_certificate(zone, zone=zone, tags=TAGS, timeout=250)["arn"] != other
 
 
 def test_where_dns_is_elsewhere_the_records_are_said_and_waited_for(domain):
@@ -86,14 +86,14 @@ def test_a_record_that_somebody_has_changed_is_put_back(zone):
     batch = {"Changes": [{"Action": "CREATE", "ResourceRecordSet": wrong}]}
     route53.change_resource_record_sets(HostedZoneId=found["Id"], ChangeBatch=batch)
 
-    assert ensure_certificate(zone, zone=zone, tags=TAGS, timeout=30)["status"] == "ISSUED"
+    assert ensure_certificate(zone, zone=zone, tags=TAGS, timeout=250)["status"] == "ISSUED"
 
 
 def test_a_given_certificate_has_to_be_of_use(zone):
     arn = ensure_certificate(zone, tags=TAGS)["arn"]
     with pytest.raises(DomainError, match="is PENDING_VALIDATION"):
         ensure_certificate(zone, arn=arn)
-    ensure_certificate(zone, zone=zone, tags=TAGS, timeout=30)
+    ensure_certificate(zone, zone=zone, tags=TAGS, timeout=250)
     with pytest.raises(DomainError, match=f"is for {zone}, not for other.test"):
         ensure_certificate("other.test", arn=arn)
     with pytest.raises(DomainError, match="does not exist"):

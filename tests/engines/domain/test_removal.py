@@ -36,13 +36,13 @@ def names(zone):
 
 
 def test_a_certificate_goes_with_the_record_that_has_proven_it(zone):
-    arn = ensure_certificate(zone, zone=zone, tags=TAGS, timeout=30)["arn"]
+    arn = ensure_certificate(zone, zone=zone, tags=TAGS, timeout=250)["arn"]
     assert requested(zone, TAGS) == arn
     assert len(names(zone)) == 1
 
-    remove_certificate(arn, zone, zone, 10)
+    remove_certificate(arn, zone, zone, 250)
     assert (requested(zone, TAGS), names(zone)) == ("", [])
-    remove_certificate(arn, zone, zone, 10)
+    remove_certificate(arn, zone, zone, 250)
 
 
 def test_a_record_that_leads_to_another_load_balancer_stays(zone):
@@ -66,5 +66,5 @@ def test_where_the_zone_is_gone_nothing_of_ours_is_left_in_it(zone):
     assert leading(gone, gone, "bmii") == []
     remove_record(gone, gone, "bmii")
     arn = ensure_certificate(gone, tags=TAGS, timeout=0)["arn"]
-    remove_certificate(arn, gone, gone, 10)
+    remove_certificate(arn, gone, gone, 250)
     assert requested(gone, TAGS) == ""

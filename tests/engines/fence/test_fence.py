@@ -146,7 +146,7 @@ def test_the_fence_of_a_holder_that_is_killed_refuses_nobody(source: Source) -> 
 
 @pytest.mark.parametrize("frozen", ["run", "holder"])
 def test_the_fence_of_who_shows_no_sign_of_life_opens_at_its_deadline(source: Source, frozen: str) -> None:
-    terms = source.terms(lease=6)
+    terms = source.terms(lease=12)
     fence.put_up(source.address, terms, source.owner)
     pid = source.run.pid if frozen == "run" else holder_of(source)
     os.kill(pid, signal.SIGSTOP)
@@ -157,11 +157,15 @@ def test_the_fence_of_who_shows_no_sign_of_life_opens_at_its_deadline(source: So
         fence.keep(terms.run_id)
 
 
-def test_it_stands_for_longer_than_its_lease_and_not_for_longer_than_its_limit(source: Source) -> None:
-    terms = source.terms(lease=3, limit=10)
-    fence.put_up(source.address, terms, source.owner)
-    time.sleep(4.5)
+def test_it_stands_for_longer_than_its_lease(source: Source) -> None:
+    fence.put_up(source.address, source.terms(lease=8), source.owner)
+    time.sleep(8.5)
     assert source.write(WRITES[0]) == REFUSED
+
+
+def test_it_does_not_stand_for_longer_than_its_limit(source: Source) -> None:
+    terms = source.terms(lease=3, limit=1)
+    fence.put_up(source.address, terms, source.owner)
     wait_until(lambda: source.leftovers() == [], 60)
     assert source.write(WRITES[0]) == ""
 

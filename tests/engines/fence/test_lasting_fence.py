@@ -105,7 +105,7 @@ def test_what_took_writes_unseen_keeps_it_from_lasting(source: Source, statement
 
 def test_a_run_that_was_cut_off_leaves_the_lasting_one_of_the_next_run_alone(source: Source) -> None:
     """A machine that slept comes back after another has moved the users: its holder removes only its own."""
-    asleep = source.terms(lease=2)
+    asleep = source.terms(lease=20)
     fence.put_up(source.address, asleep, source.owner)
     pid = holder_of(source)
     os.kill(pid, signal.SIGSTOP)

@@ -190,12 +190,11 @@ class Narrow(MemoryStore):
             self.at_once += 1
             is_refused = self.at_once > 10
             self.counts.append(is_refused)
-        try:
-            time.sleep(0.02)
-            return refuse("SlowDown", 503)(handler) if is_refused else super().step(handler)
-        finally:
-            with self.counting:
-                self.at_once -= 1
+        time.sleep(0.02)
+        # Before it is answered: who has the answer asks for more, while this thread waits for its turn.
+        with self.counting:
+            self.at_once -= 1
+        return refuse("SlowDown", 503)(handler) if is_refused else super().step(handler)
 
 
 def test_how_many_requests_a_store_serves_at_once_is_found_out(serve, target):

@@ -236,7 +236,7 @@ def test_a_statement_does_not_wait_for_ever(database, project, query):
             run(database, project, lock_timeout=0.1)
     project.revision("r3", "r2", "op.execute('SELECT pg_sleep(20)')")
     with pytest.raises(SchemaError, match="statement timeout"):
-        run(database, project, statement_timeout=0.1)
+        run(database, project, statement_timeout=2)
 
 
 def test_revisions_of_two_branches_that_depend_on_each_other_come_in_order(database, project):

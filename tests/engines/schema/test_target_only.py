@@ -271,6 +271,7 @@ def test_it_ends_with_its_block(source):
 
 def test_whether_a_server_of_ours_is_still_there_may_be_asked_meanwhile(postgres_server, monkeypatch):
     monkeypatch.setattr(silence, "EVERY", 0.01)
+    monkeypatch.setattr(silence, "CONNECT", 60)  # a busy machine takes longer than the usual 4 s
     asked = threading.Event()
     monkeypatch.setattr(silence, "emit", lambda kind, **_: asked.set())
     # Nothing comes by itself, so that the server is asked for one more session, which it grants.

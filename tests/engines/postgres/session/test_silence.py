@@ -38,6 +38,8 @@ def events(tmp_path, monkeypatch):
     monkeypatch.setattr(silence, "EVERY", 0.2)
     monkeypatch.setattr(silence, "CONNECT", 2)
     monkeypatch.setattr(silence, "PATIENCE", 5.0)
+    # A server that was given up is the cause of every error of the next 30 s, of other tests as well.
+    monkeypatch.setattr(silence, "_ended", {})
     (tmp_path / "events").touch()
     return lambda: [json.loads(line) for line in (tmp_path / "events").read_text().splitlines()]
 
@@ -84,6 +86,7 @@ def test_a_server_that_goes_on_in_time_is_waited_for(stoppable, events, monkeypa
 
 
 def test_a_long_statement_is_not_taken_for_silence(stoppable, events, monkeypatch):
+    monkeypatch.setattr(silence, "CONNECT", 60)  # as long as a busy machine may take
     asked = []
     answers = silence._Server._answers
     monkeypatch.setattr(silence._Server, "_answers", lambda self: asked.append(answers(self)) or asked[-1])
@@ -94,7 +97,8 @@ def test_a_long_statement_is_not_taken_for_silence(stoppable, events, monkeypatc
     assert kinds(events) == []
 
 
-def test_a_server_that_is_full_is_at_work(stoppable, events):
+def test_a_server_that_is_full_is_at_work(stoppable, events, monkeypatch):
+    monkeypatch.setattr(silence, "CONNECT", 60)
     stoppable.create_role("cramped", "cramped")
     with psycopg.connect(stoppable.url(), autocommit=True) as admin:
         admin.execute("ALTER ROLE cramped CONNECTION LIMIT 1")
@@ -109,7 +113,7 @@ def test_who_watches_ends_with_the_last_session(stoppable, events):
         watching = silence._servers[str(address)]
         assert watching.is_alive()
     assert str(address) not in silence._servers
-    watching.join(10)
+    watching.join(60)
     assert not watching.is_alive()
 
 
