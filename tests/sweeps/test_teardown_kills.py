@@ -16,7 +16,7 @@ from tests.stress import size
 
 NAME = "swept"
 KILLS = size(sample=2, full=40)
-WAITS = {"timeout": 60, "patience": 5}
+WAITS = {"timeout": 250, "patience": 120}
 
 
 @pytest.fixture(scope="module")
