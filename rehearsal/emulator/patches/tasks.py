@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 import types
 from collections.abc import Mapping
 from pathlib import Path
@@ -24,6 +25,7 @@ from rehearsal.process import LOOPBACK
 _MIB = 1 << 20
 _OUT_OF_MEMORY = "OutOfMemoryError: Container killed due to memory usage"
 _STOP_TIMEOUT = 30
+_LOGGED = 30.0  # seconds
 _ADDRESS, _TOKEN = "AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_AUTHORIZATION_TOKEN"
 _INTERFACE = "networkInterfaceId"
 _DRAIN = "deregistration_delay.timeout_seconds"
@@ -98,11 +100,21 @@ def report_why_containers_ended() -> None:
         for container, identity in zip(task["containers"], task.get("_docker_ids", []), strict=False):
             if known.get(identity).out_of_memory:
                 container["reason"] = _OUT_OF_MEMORY
+            if known.get(identity).status == "exited":
+                _until_logged(arn, container["name"])
         if reason == "Essential container exited":
             reason = "Essential container in task exited"
         return stopped(arn, task, reason, code, exit_code=exit_code)
 
     ecs._mark_task_stopped = with_reasons
+
+
+def _until_logged(arn: str, container: str) -> None:
+    """Wait until what an ended container wrote is in its log, as whoever sees it stopped takes it to be."""
+    name = f"ministack-ecs-awslogs-{arn.rpartition('/')[2][:8]}-{container}"
+    for thread in threading.enumerate():
+        if thread.name == name:
+            thread.join(_LOGGED)
 
 
 def give_tasks_their_role() -> None:
