@@ -6,9 +6,11 @@ import json
 import os
 import pty
 import re
+import select
 import signal
 import subprocess
 import sys
+import termios
 import time
 import uuid
 from collections.abc import Callable
@@ -296,13 +298,14 @@ def type_into(project: Project, command: list[str], answer: str) -> tuple[int, s
     command = ["setsid", "--ctty", "--wait", *command]
     run = subprocess.Popen(command, env=project.environment, stdin=theirs, stdout=theirs, stderr=theirs)
     os.close(theirs)
-    printed, answered = b"", False
+    printed = b""
     with suppress(OSError):  # what a terminal answers once nobody writes to it any more
-        while block := os.read(terminal, 4096):
-            printed += block
-            if not answered and b"Type its name" in printed:
-                answered = True
-                time.sleep(0.5)
+        while True:
+            if select.select([terminal], [], [], 0.5)[0]:
+                printed += os.read(terminal, 4096)
+            elif b"Type its name" in printed and not termios.tcgetattr(terminal)[3] & termios.ICANON:
+                # What was typed before it begins to read is dropped, which it does after it has asked: it is
+                # typed again as long as an answer is waited for.
                 os.write(terminal, answer.encode())
     os.close(terminal)
     return run.wait(), flat(printed.decode())

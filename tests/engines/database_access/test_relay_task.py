@@ -136,8 +136,7 @@ def test_the_way_is_proven_through_a_relay_of_the_account(aws, relays, guarded):
     before = rules.read_text(encoding="utf-8")
     account = f"127.{aws.port >> 8}.{aws.port & 255}.0/24"
     rules.write_text(before.replace(f"{VPC}.0/24", account), encoding="utf-8")
-    with psycopg.connect(guarded.server.url(), autocommit=True) as session:
-        session.execute("SELECT pg_reload_conf()")
+    reload(guarded)
     try:
         address = guarded.address(host=NAME, hostaddr="127.0.0.1")
         way = opened(Access("relay", guarded.ca, relay=relays), address)
@@ -145,5 +144,17 @@ def test_the_way_is_proven_through_a_relay_of_the_account(aws, relays, guarded):
         connects(Address({**address.parameters, **way.parameters}))
     finally:
         rules.write_text(before, encoding="utf-8")
-        with psycopg.connect(guarded.server.url(), autocommit=True) as session:
-            session.execute("SELECT pg_reload_conf()")
+        reload(guarded)
+
+
+def reload(guarded):
+    """Let the server read its rules, and wait until it has: it does so for sessions that begin afterwards."""
+
+    def read_at():
+        with psycopg.connect(guarded.server.url()) as session:
+            return session.execute("SELECT pg_conf_load_time()").fetchone()
+
+    before = read_at()
+    with psycopg.connect(guarded.server.url(), autocommit=True) as session:
+        session.execute("SELECT pg_reload_conf()")
+    until(lambda: read_at() != before)
