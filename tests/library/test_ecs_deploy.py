@@ -88,7 +88,8 @@ def test_a_crash_is_explained_and_undone(sandbox, tmp_path, monkeypatch):
     events = (tmp_path / "events").read_text()
     sandbox.said.append(events)
     kinds = {json.loads(line)["kind"] for line in events.splitlines()}
-    assert kinds == {"ecs.register", "ecs.create", "ecs.update", "ecs.rollout", "ecs.failed"}
+    # A busy machine may not answer for ten seconds, which is told.
+    assert kinds - {"aws.silent"} == {"ecs.register", "ecs.create", "ecs.update", "ecs.rollout", "ecs.failed"}
 
 
 def test_a_task_that_is_never_healthy_is_explained_and_undone(sandbox):

@@ -28,7 +28,9 @@ def test_what_happens_to_a_stack_is_reported(aws, tmp_path: Path, monkeypatch: p
         events.read_text() if events.exists() else ""
     ):
         time.sleep(0.2)
-    found = [json.loads(line) for line in events.read_text(encoding="utf-8").splitlines()]
+    listed = [json.loads(line) for line in events.read_text(encoding="utf-8").splitlines()]
+    # A busy machine may not answer for ten seconds, which is told.
+    found = [one for one in listed if one["kind"] != "aws.silent"]
     assert {one["kind"] for one in found} == {"stack.event"}
     assert "Topic" in {one["resource"] for one in found}
 
