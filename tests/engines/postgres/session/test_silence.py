@@ -183,7 +183,7 @@ def test_a_comparison_ends_whose_source_has_stopped(stoppable, pair, events, mon
             compare_databases(*ends)
 
 
-def test_a_connection_that_is_opened_because_of_the_end_stays():
+def test_a_connection_that_is_opened_because_of_the_end_stays(servers):
     with socket.create_server(("127.0.0.1", 0)) as server:
         address = server.getsockname()
         later = []
