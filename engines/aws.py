@@ -25,8 +25,9 @@ from engines.errors import EngineError
 from engines.permissions import Request
 
 # Backs off on throttling and on transient faults, and then slows down; the default "legacy" gives up sooner.
-# An AWS that answers nothing at all is given up within five minutes: seven times 30 s, and the pauses.
-_CONFIG = Config(retries={"mode": "adaptive", "max_attempts": 6}, connect_timeout=10, read_timeout=30)
+# An AWS that takes connections and answers nothing is given up within five minutes: seven times 30 s, and the
+# pauses. Where none is taken, each of its addresses (up to eight) is tried for 5 s.
+_CONFIG = Config(retries={"mode": "adaptive", "total_max_attempts": 7}, connect_timeout=5, read_timeout=30)
 
 _EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "RequestExpired"})
 _UNKNOWN = frozenset(

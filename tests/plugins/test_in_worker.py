@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import importlib.util
 import json
 import os
 import socket
@@ -9,6 +11,8 @@ import subprocess
 import sys
 from dataclasses import asdict
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -102,6 +106,29 @@ def test_the_answer_is_the_one_of_a_process_of_its_own(aws, tmp_path: Path, mode
         assert CANARY not in shown.partition("PLAY [")[2], "a secret was printed"
         answers[plugins] = json.loads(json.dumps(answer).replace(path, "/path"))
     assert answers[True] == answers[False]
+
+
+@pytest.mark.parametrize(
+    ("answer", "here"),
+    [({"changed": False}, True), ({"changed": True}, False), ({"changed": False, "failed": True}, False)],
+)
+def test_where_servers_would_start_the_answer_is_not_taken(
+    monkeypatch: pytest.MonkeyPatch, answer: dict[str, bool], here: bool
+) -> None:
+    monkeypatch.setattr(gc, "freeze", lambda: None)
+    specification = importlib.util.spec_from_file_location(
+        "local_stack_plugin", ROOT / "plugins/action/local_stack.py"
+    )
+    plugins = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(plugins)
+    asked: list[dict[str, Any]] = []
+    monkeypatch.setattr(plugins, "_main", lambda _, arguments: asked.append(arguments) or answer)
+    action = plugins.ActionModule.__new__(plugins.ActionModule)
+    action._task = SimpleNamespace(action="local_stack", args={"state": "up"}, check_mode=False)
+    action._update_module_args = lambda name, arguments, task_vars: None
+    action._compute_environment_string = lambda environment: None
+    assert action._run_here({}) == (answer if here else None)
+    assert asked == [{"state": "up", "_ansible_check_mode": True}]
 
 
 def test_what_starts_servers_gets_a_process_of_its_own_where_there_is_something_to_start(

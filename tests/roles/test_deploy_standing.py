@@ -114,7 +114,17 @@ def test_a_run_that_another_has_taken_over_from_leaves_the_source_closed(failed:
     reported, state = failed({"failed": True}, begins=False, takes_over=textwrap.dedent(take_over))
     assert state.standing == "not live"
     assert "is not started again" not in reported
-    assert "Another run (another) has taken over since this one began" in reported
+    assert "Run another has taken over since this one began" in reported
+
+
+def test_a_run_whose_lock_is_gone_does_not_name_another(failed: Any) -> None:
+    delete = """
+    import boto3
+    boto3.client("s3").delete_object(Bucket="{{ ledger_bucket }}", Key="lock.json")
+    """
+    reported, _ = failed({"failed": True}, begins=False, takes_over=textwrap.dedent(delete))
+    assert "The lock of this run is gone" in reported
+    assert "is not started again" not in reported
 
 
 def test_where_no_service_can_be_asked_users_may_be_served(failed: Any) -> None:

@@ -113,7 +113,7 @@ def test_it_ends_when_its_lease_is_over_though_it_is_in_use(guarded, relay):
 
 
 def test_it_ends_when_nobody_uses_it_and_not_before(guarded, relay):
-    one = relay(lease=10**6, idle=600)
+    one = relay(lease=10**9, idle=600)
     with psycopg.connect(**one.through(guarded.address(), sslmode="require").parameters) as session:
         one.let_pass(601)
         session.execute("SELECT pg_sleep(3)")  # it looks once a second

@@ -132,14 +132,14 @@ class Line:
             return self._received != before
         return False
 
-    def ends(self) -> Iterator[Callable[[], None]]:
+    def ends(self) -> list[Callable[[], None]]:
         """Return what ends it: whoever waits learns that the connection is gone."""
+        found: list[Callable[[], None]] = [self._cut] if self._cut else []
         if self._connection is not None:
-            yield partial(_shut, self._connection)
+            found.append(partial(_shut, self._connection))
         if self._server is not None:
-            yield from (partial(_shut, one, closing=True) for one in _connections(self._server))
-        if self._cut is not None:
-            yield self._cut
+            found += [partial(_shut, one, closing=True) for one in _connections(self._server)]
+        return found
 
     def close(self) -> None:
         """Watch no longer."""
@@ -219,7 +219,11 @@ def _copy(descriptor: int) -> socket.socket:
 
 def _cut(lines: Iterable[Line]) -> None:
     # All are chosen before the first ends: whoever learns of that may open another at once, which stays.
-    for end in [end for line in lines for end in line.ends()]:
+    chosen = []
+    for line in lines:
+        with suppress(OSError):  # what cannot be looked for must not keep the others from ending
+            chosen += line.ends()
+    for end in chosen:
         end()
 
 

@@ -151,7 +151,7 @@ def test_the_fence_of_who_shows_no_sign_of_life_opens_at_its_deadline(source: So
     pid = source.run.pid if frozen == "run" else holder_of(source)
     os.kill(pid, signal.SIGSTOP)
     assert source.write(WRITES[0]) == REFUSED
-    wait_until(lambda: source.write(WRITES[0]) == "", 60)
+    wait_until(lambda: source.write(WRITES[0]) == "", 40)
     os.kill(pid, signal.SIGCONT)
     with pytest.raises(FenceLapsedError):
         fence.keep(terms.run_id)
@@ -164,8 +164,9 @@ def test_it_stands_for_longer_than_its_lease(source: Source) -> None:
 
 
 def test_it_does_not_stand_for_longer_than_its_limit(source: Source) -> None:
-    terms = source.terms(lease=3, limit=1)
+    terms = source.terms(lease=3, limit=8)
     fence.put_up(source.address, terms, source.owner)
+    assert source.write(WRITES[0]) == REFUSED
     wait_until(lambda: source.leftovers() == [], 60)
     assert source.write(WRITES[0]) == ""
 

@@ -41,8 +41,10 @@ def pass_time(monkeypatch):
         return replace(document, now=document.now + ahead[0], age=document.age + passed)
 
     def write_later(self, key, *given, **named):
-        written[key] = ahead[0]
-        return write(self, key, *given, **named)
+        found = write(self, key, *given, **named)
+        if found is not None:
+            written[key] = ahead[0]
+        return found
 
     monkeypatch.setattr(Store, "read", read_later)
     monkeypatch.setattr(Store, "write", write_later)

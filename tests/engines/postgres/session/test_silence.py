@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import socket
 import threading
@@ -195,6 +196,20 @@ def test_a_connection_that_is_opened_because_of_the_end_stays(servers):
             after.setblocking(False)
             with pytest.raises(BlockingIOError):
                 after.recv(1)
+
+
+def test_a_line_whose_end_cannot_be_found_keeps_no_other_from_ending(monkeypatch):
+    """Such as where no descriptor is left to look for the connections of a process."""
+
+    def none_left(_):
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(silence, "_connections", none_left)
+    ended = []
+    lines = [silence.Line("db", None, server=("h", 1)), silence.Line("db", None, cut=lambda: ended.append(1))]
+    silence._cut(lines)
+    silence._cut(reversed(lines))
+    assert len(ended) == 2
 
 
 def test_a_revision_ends_whose_server_has_stopped(stoppable, events):
