@@ -15,6 +15,7 @@ import pytest
 from engines.ledger.store import Store
 from engines.runs import processes
 from engines.runs.owner import Owner
+from tests.clock import Clock
 
 
 @pytest.fixture
@@ -75,3 +76,9 @@ def wait_until():
             time.sleep(0.1)
 
     return wait
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """Return what a module may be given in place of ``time``, which other threads keep."""
+    return Clock()

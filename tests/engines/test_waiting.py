@@ -1,9 +1,8 @@
 """As long as something moves there is time; when nothing does, it is told."""
 
-import time
-
 import pytest
 
+from engines import waiting
 from engines.waiting import wait
 
 
@@ -12,11 +11,8 @@ class StuckError(Exception):
 
 
 @pytest.fixture(autouse=True)
-def _clock(monkeypatch):
-    """Let time pass only while somebody sleeps."""
-    now = [0.0]
-    monkeypatch.setattr(time, "monotonic", lambda: now[0])
-    monkeypatch.setattr(time, "sleep", lambda seconds: now.__setitem__(0, now[0] + seconds))
+def _time(monkeypatch, clock):
+    monkeypatch.setattr(waiting, "time", clock)
 
 
 def _wait(seen, timeout):

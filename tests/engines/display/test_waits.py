@@ -28,7 +28,5 @@ def test_a_silent_server_is_shown_with_its_address_and_for_how_long() -> None:
     assert phase.detail == "me@old:5432/db answers again"
     take_progress(phase, {"kind": "objects.silent", "store": "the source", "seconds": 11})
     assert phase.detail == "the source has not answered for 11 s"
-    take_progress(
-        phase, {"kind": "aws.silent", "service": "ecs", "operation": "ListTasks", "seconds": 10, "limit": 30}
-    )
+    take_progress(phase, {"kind": "aws.silent", "service": "ecs", "operation": "ListTasks", "seconds": 10})
     assert phase.detail == "AWS has not answered ecs ListTasks for 10 s"

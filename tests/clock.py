@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 
 class Clock:
     """In place of the module ``time``: who sleeps is there at once, and it is later."""
@@ -16,8 +14,3 @@ class Clock:
 
     def sleep(self, seconds: float) -> None:
         self._now += seconds
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
